@@ -1,0 +1,60 @@
+"""Families of plug-ins found by name: the name in the recipe is the file's name or the entry's.
+
+A *folder family* has one module an entry (``retemper/models/mlp.py`` is the model ``mlp``); the module holds
+``Options`` and whatever the family asks for. A *file family* is one module with ``ENTRIES``, a dict of
+name → option class. Code from outside comes in through Python's entry points only (group
+``retemper.<family>``).
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, cast
+
+from retemper.core.errors import nearest
+from retemper.core.options import Options
+
+FAMILIES = {
+    "model": "retemper.models",
+    "optimizer": "retemper.training.optimizers",
+    "schedule": "retemper.training.schedules",
+    "loss": "retemper.training.losses",
+    "initialiser": "retemper.training.initialisers",
+    "symptom": "retemper.doctor.symptoms",
+    "remedy": "retemper.doctor.remedies",
+}
+
+
+def names(family: str) -> list[str]:
+    """All names of a family, sorted."""
+    module = import_module(FAMILIES[family])
+    if hasattr(module, "ENTRIES"):
+        own = list(module.ENTRIES)
+    else:
+        own = [m.name for m in pkgutil.iter_modules(module.__path__) if not m.ispkg]
+    return sorted([*own, *(point.name for point in entry_points(group=f"retemper.{family}"))])
+
+
+def entry(family: str, name: str) -> Any:
+    """The module (folder family) or option class (file family) of a name.
+
+    Raises:
+        ValueError: the name is not known; the message has the nearest right spelling.
+    """
+    module = import_module(FAMILIES[family])
+    own = getattr(module, "ENTRIES", None)
+    if own is not None and name in own:
+        return own[name]
+    if own is None and name in {m.name for m in pkgutil.iter_modules(module.__path__) if not m.ispkg}:
+        return import_module(f"{FAMILIES[family]}.{name}")
+    for point in entry_points(group=f"retemper.{family}", name=name):
+        return point.load()
+    raise ValueError(f"there is no {family} {name!r}; {nearest(name, names(family))}")
+
+
+def options_class(family: str, name: str) -> type[Options]:
+    """The option class of an entry."""
+    found = entry(family, name)
+    return cast("type[Options]", found if isinstance(found, type) else found.Options)

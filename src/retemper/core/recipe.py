@@ -1,0 +1,293 @@
+"""The recipe: every option of a run, typed, checked, and written out whole.
+
+The tree stands here; its leaves (a model's or an optimizer's options) are declared by their families and found
+by name when needed. Search and remedies edit dotted paths: ``training.optimizer.learning_rate``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, ValidationError
+
+from retemper.core import catalogue
+from retemper.core.errors import InputError, nearest
+from retemper.core.options import Options
+
+ColumnKind = Literal["number", "category", "boolean", "datetime", "text", "identifier", "constant"]
+
+
+class Chosen(Options):
+    """A family entry by name with its options: ``{name: adamw, learning_rate: 1e-3}``."""
+
+    family: str
+    name: str
+    options: Options
+
+    def as_plain(self) -> dict[str, Any]:
+        """The form in YAML: the name beside the options."""
+        return {"name": self.name, **self.options.model_dump(mode="json")}
+
+
+def _choice(family: str, default: str) -> Any:
+    """The type of a recipe field that names an entry of ``family``."""
+
+    def parse(value: Any) -> Chosen:
+        if isinstance(value, Chosen):
+            return value
+        given = {"name": value} if isinstance(value, str) else dict(value)
+        name = given.pop("name", default)
+        options = catalogue.options_class(family, name).model_validate(given)
+        return Chosen.model_construct(family=family, name=name, options=options)
+
+    return Annotated[Chosen, BeforeValidator(parse), PlainSerializer(Chosen.as_plain)]
+
+
+class DataOptions(Options):
+    """Which columns mean what."""
+
+    target: str | None = Field(None, description="the column to predict")
+    task: Literal["auto", "classification", "regression"] = Field("auto", description="auto: by the target")
+    weight: str | None = Field(None, description="column of sample weights, 0 or more")
+    group: str | None = Field(None, description="rows of one group stay in one split")
+    time: str | None = Field(None, description="split in the order of this column, the newest rows last")
+    kinds: dict[str, ColumnKind] = Field(default_factory=dict, description="column → kind, over the inferred")
+    drop: list[str] = Field(default_factory=list, description="columns to leave out")
+    clean: bool = Field(True, description="false: leave every column and row as it is")
+
+
+class SplitOptions(Options):
+    """How rows become train, validation and test."""
+
+    method: Literal["auto", "random", "stratified", "group", "time"] = Field(
+        "auto", description="auto: group or time when such a column is named, else stratified for classes"
+    )
+    validation: float = Field(0.15, gt=0, lt=1, description="share of rows for validation")
+    test: float = Field(0.2, gt=0, lt=1, description="share of rows for the test")
+
+
+class PrepareOptions(Options):
+    """How columns become numbers; fitted on training rows alone."""
+
+    scaling: Literal["robust", "zscore", "minmax", "quantile", "none"] = "robust"
+    number_embedding: Literal["piecewise_linear", "none"] = Field(
+        "piecewise_linear", description="thermometer code over bins, beside the scaled number"
+    )
+    bins: int = Field(48, ge=2, le=256, description="bins a number, cut over the distinct values")
+    embedding_inputs: int = Field(1024, ge=16, description="upper bound of numbers × bins; bins shrink to fit")
+    one_hot_levels: int = Field(64, ge=0, description="more levels than this get a learned embedding")
+    min_level_rows: int = Field(3, ge=1, description="rarer levels count as unknown")
+    target_scaling: Literal["zscore", "minmax", "robust", "quantile", "none"] = Field(
+        "zscore", description="of a regression target"
+    )
+
+
+class TrainingOptions(Options):
+    """One training: loss, optimizer, schedule, regularisers, stopping."""
+
+    loss: _choice("loss", "auto") = Field("auto", description="auto: cross_entropy or mse")
+    optimizer: _choice("optimizer", "adamw") = Field("adamw")
+    schedule: _choice("schedule", "cosine") = Field("cosine")
+    initialiser: _choice("initialiser", "he") = Field("he")
+    output_bias: Literal["prior", "zero"] = Field("prior", description="prior: class frequencies, target's mean")
+    batch_size: int = Field(256, ge=1, description="rows a step (smaller when there are few rows)")
+    accumulate_steps: int = Field(1, ge=1, description="micro-batches a step; the gradient is that of the whole")
+    epochs: int = Field(60, ge=1, description="upper bound of passes over the training rows")
+    patience_epochs: int = Field(12, ge=0, description="stop after so many epochs without gain; 0: never")
+    l1: float = Field(0.0, ge=0, description="λ of λ·Σ|w| added to the loss")
+    l2: float = Field(0.0, ge=0, description="λ of λ/2·Σw² added to the loss (coupled decay)")
+    clip_norm: float = Field(0.0, ge=0, description="upper bound of the gradient's norm; 0: none")
+    mixed_precision: Literal["auto", "on", "off"] = Field("auto", description="bfloat16 products where it pays")
+    signals: bool = Field(True, description="record the doctor's signals while training")
+
+
+class SearchOptions(Options):
+    """Coarse, then fine."""
+
+    trials: int = Field(24, ge=1, description="recipes tried in search_coarse")
+    coarse_epochs: int = Field(3, ge=1)
+    refine_rungs: int = Field(2, ge=1, description="halvings in search_refine, each with longer training")
+    keep: float = Field(1 / 3, gt=0, lt=1, description="share of trials that goes on at a halving")
+    max_rows: int = Field(20_000, ge=100, description="training rows a coarse trial sees")
+    widths: list[int] = Field(default_factory=lambda: [64, 128, 256], min_length=1)
+
+
+class ProcedureOptions(Options):
+    """The book's steps: what is done and how much of it."""
+
+    skip: list[str] = Field(default_factory=list, description="steps to leave out (data_check and test_once stay)")
+    members: int = Field(8, ge=1, description="networks of train_long, trained as one stack")
+    range_seeds: int = Field(4, ge=2, description="seeds of learning_rate_range")
+    range_steps: int = Field(100, ge=20, description="steps of learning_rate_range")
+    overfit_rows: int = Field(64, ge=4, description="rows of overfit_sample")
+    remedy_rounds: int = Field(2, ge=0, description="most changes of recipe that read_curves tries")
+    bootstrap: int = Field(1000, ge=100, description="resamples behind every interval")
+
+
+class Recipe(Options):
+    """Every option of a run."""
+
+    seed: int = Field(0, ge=0)
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    workers: int = Field(0, ge=0, description="processes that train; 0: one a core. Does not change the result")
+    data: DataOptions = DataOptions()
+    split: SplitOptions = SplitOptions()
+    prepare: PrepareOptions = PrepareOptions()
+    model: _choice("model", "mlp") = Field("mlp")
+    training: TrainingOptions = Field(default_factory=TrainingOptions)
+    search: SearchOptions = Field(default_factory=SearchOptions)
+    procedure: ProcedureOptions = ProcedureOptions()
+
+    def to_yaml(self) -> str:
+        """The recipe with every default written out."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+    def with_changes(self, changes: Mapping[str, Any]) -> Recipe:
+        """A checked copy with dotted paths changed.
+
+        >>> Recipe().with_changes({"training.batch_size": "64"}).training.batch_size
+        64
+        """
+        return build(self.model_dump(mode="json"), changes)
+
+    def get(self, path: str) -> Any:
+        """The value at a dotted path."""
+        value: Any = self.model_dump(mode="json")
+        for key in path.split("."):
+            value = value[key]
+        return value
+
+
+def build(*layers: Mapping[str, Any]) -> Recipe:
+    """One recipe from layers, later ones first in rank: preset, then the recipe file, then ``--set``.
+
+    A layer is a nested mapping; its keys may be dotted. Naming another entry of a family (``optimizer: sgd``)
+    drops the options of the one before.
+
+    Raises:
+        InputError: all mistakes at once, each with its path and the nearest right spelling.
+    """
+    tree: dict[str, Any] = {}
+    for layer in layers:
+        _merge(tree, _undotted(layer))
+    try:
+        return Recipe.model_validate(tree)
+    except ValidationError as error:
+        raise _as_input_error(error) from None
+
+
+def load(text: str, file: str) -> dict[str, Any]:
+    """The mapping in a recipe file.
+
+    Raises:
+        InputError: the text is not YAML or not a mapping.
+    """
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = {"file": file, **({"line": mark.line + 1} if mark else {})}
+        raise InputError("bad_recipe", "The recipe is not valid YAML.", where, "Mend the line.") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        hint = "Write `name: value` lines."
+        raise InputError("bad_recipe", "The recipe must be a mapping of options.", {"file": file}, hint)
+    return tree
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """``"training.batch_size=64"`` as path and value (the value as YAML; the field's type parses the rest)."""
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip():
+        raise InputError(
+            "bad_setting", f"--set needs path=value, but got {text!r}.", "--set", "Write --set training.epochs=30."
+        )
+    try:
+        return path.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        return path.strip(), value
+
+
+def _undotted(layer: Mapping[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for key, value in layer.items():
+        *parents, leaf = str(key).split(".") if "." in str(key) else [key]
+        branch: dict[str, Any] = {}
+        inner = branch
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+        inner[leaf] = value
+        _merge(tree, branch)
+    return tree
+
+
+def _merge(tree: dict[str, Any], layer: Mapping[str, Any], path: str = "") -> None:
+    for key, value in layer.items():
+        if path + key in CHOICES and isinstance(value, str):
+            value = {"name": value}
+        old = tree.get(key)
+        if not (isinstance(old, dict) and isinstance(value, Mapping)) or path + key == "data.kinds":
+            tree[key] = dict(value) if isinstance(value, Mapping) else value
+        elif path + key in CHOICES and value.get("name", old.get("name")) != old.get("name"):
+            tree[key] = dict(value)
+        else:
+            _merge(old, value, f"{path}{key}.")
+
+
+CHOICES = {
+    "model": "model",
+    "training.loss": "loss",
+    "training.optimizer": "optimizer",
+    "training.schedule": "schedule",
+    "training.initialiser": "initialiser",
+}
+
+
+def _as_input_error(error: ValidationError) -> InputError:
+    lines = [_sentence(".".join(map(str, e["loc"])), e) for e in error.errors(include_url=False)]
+    where = ", ".join(".".join(map(str, e["loc"])) or "recipe" for e in error.errors(include_url=False))
+    return InputError(
+        "bad_recipe",
+        f"The recipe has {len(lines)} mistake{'s' * (len(lines) != 1)}: " + "; ".join(lines),
+        {"option": where},
+        "Mend each of them; `retemper train --help` lists the options.",
+    )
+
+
+def _sentence(path: str, error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        parent, _, word = path.rpartition(".")
+        return f"{path}: no such option, {nearest(word, _fields_at(parent))}"
+    got = "" if isinstance(error.get("input"), (dict, BaseModel)) else f", but got {error.get('input')!r}"
+    return f"{path}: {error['msg'].removeprefix('Value error, ')}{got}"
+
+
+def _fields_at(path: str) -> list[str]:
+    """The names of the options below a dotted path of the tree."""
+    if path in CHOICES or any(path.startswith(c + ".") for c in CHOICES):
+        return []
+    part: type[BaseModel] = Recipe
+    for key in filter(None, path.split(".")):
+        annotation = part.model_fields[key].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        part = annotation
+    return list(part.model_fields)
+
+
+def leaves(visit: Callable[[str, Any], None], part: type[BaseModel] = Recipe, path: str = "") -> None:
+    """Call ``visit(dotted path, pydantic field)`` for every option of the tree, family choices included."""
+    for name, field in part.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel) and path + name not in CHOICES:
+            leaves(visit, inner, f"{path}{name}.")
+        else:
+            visit(path + name, field)
+
+
+def literal_values(annotation: Any) -> list[str]:
+    """The words a Literal option takes; empty for other types."""
+    return [str(v) for v in get_args(annotation)] if get_origin(annotation) is Literal else []
