@@ -1,0 +1,285 @@
+"""A RUN on disk: one writer at a time, whole files or none, and a log that survives `kill -9`.
+
+``RUN/ recipe.yaml result.json history/ checkpoints/ model/ report.html log.jsonl`` and ``.lock``. Every file
+is written beside its place and renamed into it, so that nobody ever meets half a file; the append-only ones
+(log, history) may end in half a line after a kill, which :meth:`RunFolder.reopen` cuts off.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import sys
+import time
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from retemper.core.errors import InputError
+from retemper.core.records import to_json
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
+START = "checkpoints/run.json"
+"""What a resumed run starts from: the last file written at the start, so its presence means "resumable"."""
+
+
+class RunFolder:
+    """The folder of one run, locked while it is open.
+
+    The lock is the operating system's own (``flock``; ``msvcrt.locking`` on Windows) on ``RUN/.lock``: it is
+    freed when the process ends, however it ends.
+
+    >>> import tempfile
+    >>> with RunFolder.create(Path(tempfile.mkdtemp()) / "run", "demo") as run:
+    ...     run.write_json("result.json", {"schema": 1})
+    ...     run.log({"event": "done"})
+    >>> (run.path / "log.jsonl").read_text()
+    '{"event": "done"}\\n'
+    """
+
+    def __init__(self, path: Path, lock: IO[bytes]) -> None:
+        self.path = path
+        self._lock = lock
+        _open_folders.add(self)
+
+    @classmethod
+    def create(cls, path: Path | str | None, name: str) -> Self:
+        """A new, empty run folder.
+
+        Args:
+            path: where; None: ``runs/<date>-<time>-<name>`` below the working directory.
+            name: what the run is about, the default folder's last part.
+
+        Raises:
+            InputError: ``run_not_empty``, ``run_in_use``, ``cannot_write`` or ``disk_full``.
+        """
+        with disk_faults(path or "runs"):
+            place = _default_place(name) if path is None else Path(path)
+            place.mkdir(parents=True, exist_ok=True)
+            _refuse_files(place)
+            run = cls(place, _locked(place))
+        try:
+            _refuse_files(place)  # another process may have finished here between the look and the lock
+            with disk_faults(place):
+                run.history.mkdir(exist_ok=True)
+                run.checkpoints.mkdir(exist_ok=True)
+        except InputError:
+            run.close()
+            raise
+        return run
+
+    @classmethod
+    def reopen(cls, path: Path | str) -> Self:
+        """The folder of a run that was stopped or killed, to go on with it.
+
+        Raises:
+            InputError: ``not_a_run``, ``run_finished``, ``run_in_use`` or ``cannot_write``.
+        """
+        place = Path(path)
+        if not (place / START).is_file():
+            raise InputError(
+                "not_a_run",
+                "There is no run to resume here (or it was killed before its start was saved).",
+                {"folder": str(path)},
+                "Name the RUN folder of a stopped run, or start again with `retemper train DATA --out RUN`.",
+            )
+        if (place / "result.json").is_file() and (place / "report.html").is_file():
+            raise InputError(
+                "run_finished",
+                "This run is finished: there is nothing to resume.",
+                {"folder": str(path)},
+                "Use its model with `retemper predict RUN DATA`, or read report.html.",
+            )
+        with disk_faults(place):
+            run = cls(place, _locked(place))
+            for file in [run.log_path, *run.history.glob("*.jsonl")]:
+                _cut_half_line(file)
+            for file in place.rglob(".*.tmp"):
+                file.unlink()
+        return run
+
+    @property
+    def history(self) -> Path:
+        """Curves, one JSON-lines file a training."""
+        return self.path / "history"
+
+    @property
+    def checkpoints(self) -> Path:
+        """What a resumed run needs."""
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """The bundle (the folder is made by whoever saves it)."""
+        return self.path / "model"
+
+    @property
+    def log_path(self) -> Path:
+        """The log of decisions, one JSON document a line."""
+        return self.path / "log.jsonl"
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write records or plain data as JSON, whole or not at all."""
+        self.write_text(name, json.dumps(to_json(value), indent=1, allow_nan=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file, whole or not at all."""
+        self.write_bytes(name, text.encode())
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file, whole or not at all.
+
+        Raises:
+            InputError: ``disk_full`` or ``cannot_write``.
+        """
+        with disk_faults(self.path / name):
+            write_whole(self.path / name, content)
+
+    def log(self, event: Mapping[str, Any]) -> None:
+        """Append one event to log.jsonl; it is on the disk when this returns."""
+        line = json.dumps(to_json(event), allow_nan=False) + "\n"
+        with disk_faults(self.log_path), self.log_path.open("ab") as file:
+            file.write(line.encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def close(self) -> None:
+        """Free the lock; the files stay."""
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write beside the place, flush to the disk, rename: readers see the old file or the new one."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def disk_faults(place: Path | str) -> Iterator[None]:
+    """Turn the operating system's refusals to write into a person's error.
+
+    Raises:
+        InputError: ``disk_full`` or ``cannot_write``.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = {"file": str(error.filename or place)}
+        if error.errno in FULL:
+            raise InputError(
+                "disk_full",
+                "The disk is full; what was saved before is whole.",
+                where,
+                "Free space, then resume.",
+            ) from error
+        reason = error.strerror or str(error)
+        raise InputError(
+            "cannot_write", f"Can't write here: {reason}.", where, "Choose a folder that you may write to."
+        ) from error
+
+
+_open_folders: weakref.WeakSet[RunFolder] = weakref.WeakSet()
+
+
+def _free_in_child() -> None:
+    # A forked worker that outlives its parent must not hold the parent's lock.
+    for folder in _open_folders:
+        folder.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free_in_child)
+
+
+def _default_place(name: str) -> Path:
+    """A folder that did not exist before, made here so that two runs of one second don't meet."""
+    word = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "run"
+    first = Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{word}"
+    place, count = first, 1
+    while True:
+        try:
+            place.mkdir(parents=True)
+        except FileExistsError:
+            count += 1
+            place = first.with_name(f"{first.name}-{count}")
+        else:
+            return place
+
+
+def _refuse_files(place: Path) -> None:
+    """A folder counts as empty while it holds nothing but a lock and empty folders (a run killed at once)."""
+    if all(path.is_dir() or path == place / ".lock" for path in place.rglob("*")):
+        return
+    if (place / ".lock").exists():
+        _locked(place).close()
+    resume = (
+        f", or go on with this run: `retemper train --resume {place}`" if (place / START).is_file() else ""
+    )
+    raise InputError(
+        "run_not_empty",
+        "The folder for the run is not empty.",
+        {"folder": str(place)},
+        f"Choose another folder with --out{resume}.",
+    )
+
+
+def _locked(place: Path) -> IO[bytes]:
+    file = (place / ".lock").open("ab")
+    try:
+        _lock(file)
+    except OSError as error:
+        file.close()
+        if error.errno not in TAKEN:
+            raise
+        raise InputError(
+            "run_in_use",
+            "Another process is using this run.",
+            {"folder": str(place)},
+            "Wait for it, stop it, or choose another folder with --out.",
+        ) from None
+    return file
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: IO[bytes]) -> None:
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(file: IO[bytes]) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _cut_half_line(path: Path) -> None:
+    if not path.is_file():
+        return
+    with path.open("r+b") as file:
+        text = file.read()
+        if not text.endswith(b"\n"):
+            file.truncate(text.rfind(b"\n") + 1)
