@@ -1,0 +1,157 @@
+"""From raw cells to typed columns: placeholders become missing, digits become numbers, types become few.
+
+After :func:`tidy` a frame holds Int64, Float64, Boolean, Datetime and String columns only, whatever it came from.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from retemper.core.errors import InputError
+
+PLACEHOLDERS = (
+    "", "?", "NA", "N/A", "n/a", "na", "#N/A", "#NA", "<NA>", "NaN", "nan", "NAN", "-nan", "-NaN",
+    "NULL", "null", "Null", "None", "none", "NaT", "#NULL!", "#DIV/0!",
+)  # fmt: skip
+LEADING_ZERO = r"^[+-]?0\d"
+BEYOND_INTEGERS = r"^[+-]?\d{19,}$"
+INTEGER_LIMIT = 2**63 - 1
+
+
+def tidy(frame: pl.DataFrame, source: str = "") -> pl.DataFrame:
+    """The same cells in five types; text is stripped and placeholders such as ``NA`` or ``?`` become missing.
+
+    Integers become Int64 (beyond its range Float64), decimals and durations Float64 (durations in seconds), NaN
+    becomes missing, categories text, dates and times of day Datetime (UTC).
+
+    Args:
+        frame: any columns.
+        source: what the frame came from, for the message.
+
+    Returns:
+        A frame of the same shape and names.
+
+    Raises:
+        InputError: ``unsupported_type``, a column of lists, structs, bytes or objects.
+
+    >>> tidy(pl.DataFrame({"a": [" x", "NA"], "b": [1.5, float("nan")]})).to_dict(as_series=False)
+    {'a': ['x', None], 'b': [1.5, None]}
+    """
+    return frame.select(_tidy_column(column, source) for column in frame.iter_columns())
+
+
+def _tidy_column(column: pl.Series, source: str) -> pl.Series:
+    dtype = column.dtype
+    if dtype == pl.String:
+        return _tidy_text(column)
+    if dtype.is_integer():
+        fits = dtype not in (pl.UInt64, pl.Int128, pl.UInt128) or _within_int64(column)
+        return column.cast(pl.Int64 if fits else pl.Float64)
+    if dtype.is_numeric():
+        return column.cast(pl.Float64).fill_nan(None)
+    if dtype == pl.Boolean:
+        return column
+    if dtype in (pl.Categorical, pl.Enum, pl.Null):
+        return _tidy_text(column.cast(pl.String))
+    if dtype == pl.Duration:
+        return column.dt.total_microseconds().cast(pl.Float64) / 1e6
+    if dtype == pl.Time:
+        return column.cast(pl.Duration("us")).cast(pl.Int64).cast(pl.Datetime("us"))
+    if dtype in (pl.Date, pl.Datetime):
+        return _tidy_datetime(column)
+    raise InputError(
+        "unsupported_type",
+        f"Column {column.name!r} holds {dtype}, which is not a number, text, boolean or date.",
+        {"file": source, "column": column.name},
+        "Turn it into plain columns or leave it out.",
+    )
+
+
+def _within_int64(column: pl.Series) -> bool:
+    top, bottom = column.max(), column.min()
+    return (
+        not isinstance(top, int)
+        or not isinstance(bottom, int)
+        or (top <= INTEGER_LIMIT and bottom >= -INTEGER_LIMIT - 1)
+    )
+
+
+def _tidy_datetime(column: pl.Series) -> pl.Series:
+    zone = getattr(column.dtype, "time_zone", None)
+    if zone is not None:
+        column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return column.cast(pl.Datetime("us"))
+
+
+def _tidy_text(column: pl.Series) -> pl.Series:
+    stripped = column.str.strip_chars()
+    return stripped.set(stripped.is_in(PLACEHOLDERS), None)
+
+
+def typed(frame: pl.DataFrame, decimal_comma: bool = False) -> pl.DataFrame:
+    """Text columns whose every cell is a number become numbers; all rows are looked at, not the first few.
+
+    A column with a leading zero somewhere (``007``) stays text, for the zero may carry meaning; so does one
+    with integers too long for 64 bits.
+
+    Args:
+        frame: a tidy frame.
+        decimal_comma: also take ``3,14`` as a number (files that separate columns with ``;``).
+
+    Returns:
+        A frame of the same shape and names.
+
+    >>> frame = pl.DataFrame({"a": ["1", None], "b": ["1", "2.5"], "c": ["1", "x"], "d": ["01", "02"]})
+    >>> [str(t) for t in typed(frame).dtypes]
+    ['Int64', 'Float64', 'String', 'String']
+    """
+    return frame.select(_typed_column(column, decimal_comma) for column in frame.iter_columns())
+
+
+def _typed_column(column: pl.Series, decimal_comma: bool) -> pl.Series:
+    if column.dtype != pl.String or column.null_count() == len(column):
+        return column
+    numbers = as_numbers(column, decimal_comma)
+    if numbers.null_count() > column.null_count() or column.str.contains(LEADING_ZERO).any():
+        return column
+    whole = column.cast(pl.Int64, strict=False)
+    if whole.null_count() == column.null_count():
+        return whole
+    return column if column.str.contains(BEYOND_INTEGERS).any() else numbers
+
+
+def as_numbers(column: pl.Series, decimal_comma: bool = False) -> pl.Series:
+    """A column as Float64; cells that are no number become missing.
+
+    >>> as_numbers(pl.Series(["1", "2e3", "x"])).to_list()
+    [1.0, 2000.0, None]
+    """
+    if column.dtype == pl.String:
+        text = column.str.strip_chars()
+        if decimal_comma:
+            text = text.str.replace(r"^([+-]?\d+),(\d+)$", "$1.$2")
+        return text.cast(pl.Float64, strict=False).fill_nan(None)
+    return column.cast(pl.Float64).fill_nan(None)
+
+
+def first_row(mask: pl.Series) -> int:
+    """The number, from 1, of the first row where the mask holds.
+
+    >>> first_row(pl.Series([False, None, True]))
+    3
+    """
+    return int(mask.arg_true()[0]) + 1
+
+
+def as_words(column: pl.Series) -> pl.Series:
+    """Cells as text, so that ``1``, ``"1"`` and ``1.0`` are one and the same level.
+
+    >>> as_words(pl.Series([1.0, 2.5, None])).to_list(), as_words(pl.Series([True])).to_list()
+    (['1', '2.5', None], ['True'])
+    """
+    if column.dtype == pl.Boolean:
+        return column.cast(pl.String).str.to_titlecase()
+    text = column.cast(pl.String)
+    if column.dtype.is_integer():
+        return text
+    return text.str.strip_chars().str.replace(r"^([+-]?\d+)\.0+$", "$1")

@@ -1,0 +1,151 @@
+"""Tables that are in memory already: Polars, pandas, NumPy, pairs and dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from retemper.core.errors import InputError
+from retemper.data.csv_file import check_names
+
+TARGET = "y"
+
+
+def to_frame(source: Any) -> tuple[pl.DataFrame, str | None]:
+    """A frame of a value in memory, and the target's name where the value tells (a pair's ``y``).
+
+    Args:
+        source: Polars DataFrame or LazyFrame, pandas DataFrame (PyArrow is not needed), NumPy array [rows,
+            features] (columns ``x0``, ``x1``, …), a pair (x, y) (column ``y``), or a mapping of columns.
+
+    Raises:
+        InputError: ``unsupported_source``, ``bad_shape``, ``different_lengths``, ``duplicate_columns``.
+
+    >>> frame, target = to_frame((np.eye(2), [0, 1]))
+    >>> frame.columns, target
+    (['x0', 'x1', 'y'], 'y')
+    """
+    if isinstance(source, pl.LazyFrame):
+        return source.collect(), None
+    if isinstance(source, pl.DataFrame):
+        return source, None
+    if _is_pandas(source, "DataFrame"):
+        return _from_pandas(source), None
+    if isinstance(source, np.ndarray):
+        return _from_array(source), None
+    if isinstance(source, tuple) and len(source) == 2:
+        return from_pair(*source), TARGET
+    if isinstance(source, Mapping):
+        return _from_columns({str(name): cells for name, cells in source.items()}), None
+    raise InputError(
+        "unsupported_source",
+        f"A table can't be read from {type(source).__name__}.",
+        None,
+        "Give a path, a Polars or pandas frame, a NumPy array, a pair (x, y) or a dict of columns.",
+    )
+
+
+def from_pair(x: Any, y: Any, source: str = "(x, y)") -> pl.DataFrame:
+    """Features and target as one frame with the target in column ``y``.
+
+    >>> from_pair(np.zeros((2, 1)), np.array([0, 1])).columns
+    ['x0', 'y']
+    """
+    frame = to_frame(x)[0] if not isinstance(x, (list, tuple)) else _from_array(np.asarray(x), source)
+    cells = to_series(TARGET, np.ravel(y) if isinstance(y, np.ndarray) else y)
+    if TARGET in frame.columns:
+        raise InputError(
+            "duplicate_columns",
+            "The features have a column 'y' already.",
+            {"file": source, "column": TARGET},
+            "Rename it, or give one table with --target.",
+        )
+    if len(cells) != frame.height:
+        raise _lengths(source, {"x": frame.height, "y": len(cells)})
+    return frame.with_columns(cells)
+
+
+def to_series(name: str, cells: Any) -> pl.Series:
+    """One column from a pandas or Polars series, an array or a list; mixed types become text."""
+    if isinstance(cells, pl.Series):
+        return cells.alias(name)
+    if _is_pandas(cells, "Series"):
+        return _pandas_column(name, cells)
+    if isinstance(cells, np.ndarray) and cells.dtype.kind not in "OSUV":
+        return pl.Series(name, cells)
+    return _from_objects(name, [_plain(cell) for cell in cells])
+
+
+def _from_array(x: np.ndarray[Any, Any], source: str = "array") -> pl.DataFrame:
+    if x.ndim != 2:
+        raise InputError(
+            "bad_shape",
+            f"x must be sample × feature, but got the shape {x.shape}.",
+            {"file": source},
+            "Reshape it to two dimensions, for example with x.reshape(len(x), -1).",
+        )
+    return pl.DataFrame([to_series(f"x{i}", np.ascontiguousarray(x[:, i])) for i in range(x.shape[1])])
+
+
+def _from_columns(columns: Mapping[str, Any]) -> pl.DataFrame:
+    series = [to_series(name, cells) for name, cells in columns.items()]
+    lengths = {one.name: len(one) for one in series}
+    if len(set(lengths.values())) > 1:
+        raise _lengths("columns", lengths)
+    return pl.DataFrame(series)
+
+
+def _lengths(source: str, lengths: Mapping[str, int]) -> InputError:
+    text = ", ".join(f"{name}: {rows}" for name, rows in list(lengths.items())[:10])
+    return InputError(
+        "different_lengths",
+        f"All columns must have the same number of rows, but got {text}.",
+        {"file": source},
+        "Give as many targets as samples.",
+    )
+
+
+def _is_pandas(value: Any, kind: str) -> bool:
+    return type(value).__module__.split(".")[0] == "pandas" and type(value).__name__ == kind
+
+
+def _from_pandas(frame: Any) -> pl.DataFrame:
+    names = [str(name) for name in frame.columns]
+    check_names(names, "pandas frame")
+    return pl.DataFrame([_pandas_column(name, frame.iloc[:, i]) for i, name in enumerate(names)])
+
+
+def _pandas_column(name: str, column: Any) -> pl.Series:
+    dtype = column.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "iufb":
+        return pl.Series(name, column.to_numpy())
+    if isinstance(dtype, np.dtype) and dtype.kind in "Mm":
+        unit = "datetime64[us]" if dtype.kind == "M" else "timedelta64[us]"
+        return pl.Series(name, column.to_numpy().astype(unit))
+    if getattr(dtype, "tz", None) is not None:
+        naive = column.dt.tz_convert("UTC").dt.tz_localize(None)
+        return pl.Series(name, naive.to_numpy().astype("datetime64[us]"))
+    missing = column.isna().to_numpy()
+    cells = column.astype(object).to_numpy()
+    return _from_objects(name, [None if m else _plain(c) for m, c in zip(missing, cells, strict=True)])
+
+
+def _from_objects(name: str, cells: list[Any]) -> pl.Series:
+    kinds = {type(cell) for cell in cells if cell is not None}
+    if kinds <= {int, float}:
+        return pl.Series(name, cells, dtype=pl.Int64 if kinds == {int} else pl.Float64, strict=False)
+    if len(kinds) == 1 and kinds != {bytes}:
+        return pl.Series(name, cells)
+    return pl.Series(name, [None if cell is None else str(cell) for cell in cells], dtype=pl.String)
+
+
+def _plain(cell: Any) -> Any:
+    """A cell as plain Python; NaN is missing."""
+    if isinstance(cell, np.generic):
+        cell = cell.item()
+    if isinstance(cell, bytes):
+        cell = cell.decode("utf-8", errors="replace")
+    return None if isinstance(cell, float) and cell != cell else cell

@@ -1,0 +1,199 @@
+"""What a column is: number, category, boolean, datetime, text, identifier or constant, and why."""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+from retemper.core.errors import InputError
+from retemper.core.recipe import ColumnKind
+from retemper.data import dates
+from retemper.data.cells import as_numbers, as_words, first_row
+
+TRUE_WORDS = ("true", "yes", "t", "y", "1")
+FALSE_WORDS = ("false", "no", "f", "n", "0")
+MIN_ROWS = 20  # with fewer rows "all different" says nothing
+UNIQUE_SHARE = 0.99
+TEXT_WORDS = 3.0
+TEXT_DISTINCT_SHARE = 0.5
+NUMBERS_SHARE = 0.5
+ID_NAME = re.compile(r"(^|[\W_])(?i:id|uuid|guid|key|index)$|[a-z]I[dD]$")
+
+
+def infer_kind(column: pl.Series, distinct: int, identifiers: bool = True) -> tuple[ColumnKind, str]:
+    """The kind of a column and one sentence that says why.
+
+    constant: one value in every row, missing counting as a value. boolean: two values that say yes and no, or 0
+    and 1. identifier: whole numbers that count the rows, or whole numbers or single words that are different in
+    99 % of 20 rows or more (the numbers only when the name says ``id``). text: three words a cell or more, and
+    half of the cells different. datetime: every cell follows one format.
+
+    Args:
+        column: a tidy column.
+        distinct: how many values it has, missing not counted.
+        identifiers: false gives identifiers the kind of their cells.
+
+    >>> infer_kind(pl.Series("a", ["u", "v", "u"]), 2)
+    ('category', 'text with 2 distinct values')
+    """
+    if distinct == 0:
+        return "constant", "every cell is missing"
+    if distinct == 1 and not column.null_count():
+        return "constant", f"every cell is {column[0]!r}"
+    if is_truth(column, distinct):
+        return "boolean", "two values that mean yes and no"
+    if identifiers and (why := identifier_reason(column, distinct)):
+        return "identifier", why
+    if column.dtype == pl.Datetime:
+        return "datetime", "dates and times"
+    if column.dtype.is_numeric():
+        return "number", f"numbers from {column.min():g} to {column.max():g}, {distinct} distinct"
+    return _kind_of_text(column, distinct)
+
+
+def _kind_of_text(column: pl.Series, distinct: int) -> tuple[ColumnKind, str]:
+    found = dates.parse(column)
+    if found is not None:
+        return "datetime", f"every cell is a date of the form {found[1]}"
+    present = len(column) - column.null_count()
+    words = _words(column)
+    if words >= TEXT_WORDS and distinct >= max(MIN_ROWS, TEXT_DISTINCT_SHARE * present):
+        return "text", f"{words:.1f} words a cell on average and {distinct} distinct values"
+    bad = not_numbers(column)
+    if bad is None:
+        return "category", f"text with {distinct} distinct values"
+    cells, row = bad
+    reason = f"{cells} of {present} cells are no numbers (the first is {column[row - 1]!r} in row {row})"
+    return "category", reason if cells else f"numbers written as text, {distinct} distinct values"
+
+
+def _words(column: pl.Series) -> float:
+    return float(column.str.count_matches(r"\S+").mean() or 0.0)  # type: ignore[arg-type]
+
+
+def not_numbers(column: pl.Series) -> tuple[int, int] | None:
+    """How many cells of a text column are no numbers, and the first such row; None unless most cells are numbers.
+
+    >>> not_numbers(pl.Series(["1", "2", "x"])), not_numbers(pl.Series(["a", "b", "1"]))
+    ((1, 3), None)
+    """
+    present = len(column) - column.null_count()
+    if column.dtype != pl.String or not present:
+        return None
+    bad = as_numbers(column).is_null() & column.is_not_null()
+    cells = int(bad.sum())
+    if cells > (1 - NUMBERS_SHARE) * present:
+        return None
+    return cells, first_row(bad) if cells else 1
+
+
+def is_truth(column: pl.Series, distinct: int) -> bool:
+    """True when a column says nothing but yes and no.
+
+    >>> is_truth(pl.Series(["yes", "no"]), 2), is_truth(pl.Series([0, 1]), 2), is_truth(pl.Series([1, 2]), 2)
+    (True, True, False)
+    """
+    if column.dtype == pl.Boolean:
+        return True
+    if distinct > 2 or column.dtype == pl.Datetime:
+        return False
+    words = set(as_words(column.drop_nulls().unique()).str.to_lowercase())
+    both = len(words) == 2 and words <= {*TRUE_WORDS, *FALSE_WORDS}
+    pairs = [{t, f} for t, f in zip(TRUE_WORDS, FALSE_WORDS, strict=True)]
+    return (both and words in pairs) or (len(words) == 1 and column.dtype == pl.String and _says(words))
+
+
+def _says(words: set[str]) -> bool:
+    return words <= {"true", "false", "yes", "no"}
+
+
+def truth(column: pl.Series) -> pl.Series:
+    """A boolean column as the words ``true`` and ``false``; other cells than yes and no stay as they are.
+
+    >>> truth(pl.Series(["Yes", "no", "maybe", None])).to_list(), truth(pl.Series([1, 0])).to_list()
+    (['true', 'false', 'maybe', None], ['true', 'false'])
+    """
+    words = as_words(column).str.to_lowercase()
+    meaning = dict.fromkeys(TRUE_WORDS, "true") | dict.fromkeys(FALSE_WORDS, "false")
+    return words.replace(meaning)
+
+
+def identifier_reason(column: pl.Series, distinct: int) -> str | None:
+    """Why a column names rows rather than describes them; None when it does not.
+
+    >>> identifier_reason(pl.Series("row", range(1, 31)), 30)
+    'whole numbers that count the rows'
+    """
+    present = len(column) - column.null_count()
+    named = ID_NAME.search(column.name) is not None
+    if present < MIN_ROWS or distinct < UNIQUE_SHARE * present:
+        return None
+    if column.dtype.is_integer():
+        top, bottom = column.max(), column.min()
+        if distinct == present and int(top) - int(bottom) == present - 1:  # type: ignore[call-overload,arg-type]
+            return "whole numbers that count the rows"
+        return f"named like an identifier, and {distinct} of {present} cells are different" if named else None
+    if column.dtype != pl.String or dates.parse(column) is not None or not_numbers(column) is not None:
+        return None
+    if named or _words(column) < 2:
+        return f"{distinct} of {present} cells are different words"
+    return None
+
+
+def check_kind(column: pl.Series, kind: ColumnKind, source: str) -> None:
+    """Raise where a column can't be of the kind that the recipe wants.
+
+    Raises:
+        InputError: ``not_a_number``, ``not_a_date`` or ``not_a_boolean``, with the row.
+    """
+    if kind == "number":
+        demanded_numbers(column, source)
+    if kind == "datetime":
+        dates.demanded(column, None, source)
+    if kind == "boolean":
+        bad = ~truth(column).is_in(["true", "false"]) & column.is_not_null()
+        if bad.any():
+            row = first_row(bad)
+            raise InputError(
+                "not_a_boolean",
+                f"Column {column.name!r} is to be boolean, but row {row} is {column[row - 1]!r}.",
+                {"file": source, "column": column.name, "row": row},
+                "Write true and false, yes and no, or 1 and 0; or call it a category.",
+            )
+
+
+def demanded_numbers(column: pl.Series, source: str) -> pl.Series:
+    """A column as Float64, or an error at the first cell that is no number or not finite.
+
+    Raises:
+        InputError: ``not_a_number`` or ``infinite_value``, with column and row.
+    """
+    where = {"file": source, "column": column.name}
+    if column.dtype == pl.Datetime:
+        raise InputError(
+            "not_a_number",
+            f"Column {column.name!r} must hold numbers, but holds dates.",
+            where,
+            "Give numbers.",
+        )
+    numbers = as_numbers(column)
+    bad = numbers.is_null() & column.is_not_null()
+    if bad.any():
+        row = first_row(bad)
+        raise InputError(
+            "not_a_number",
+            f"Column {column.name!r} must hold numbers, but row {row} is {column[row - 1]!r}.",
+            {**where, "row": row},
+            "Mend the cell, or leave it empty if the number is not known.",
+        )
+    infinite = numbers.is_infinite()
+    if infinite.any():
+        row = first_row(infinite)
+        raise InputError(
+            "infinite_value",
+            f"Column {column.name!r} is infinite in row {row}.",
+            {**where, "row": row},
+            "Replace it by a number, or leave the cell empty.",
+        )
+    return numbers

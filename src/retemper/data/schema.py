@@ -1,0 +1,198 @@
+"""The schema: what each column is, which one is the target, and what the rest are for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from retemper.core.errors import InputError, nearest
+from retemper.core.recipe import ColumnKind, DataOptions
+from retemper.core.records import Task, to_json
+from retemper.data.kinds import check_kind, demanded_numbers, infer_kind
+from retemper.data.read import Table, missing_target
+from retemper.data.roles import check_target, check_weight, class_labels, infer_task
+
+MIN_ROWS = 10
+UNUSED: tuple[ColumnKind, ...] = ("identifier", "constant")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's kind, its missing cells, its distinct values (missing not counted), and why it is that kind."""
+
+    name: str
+    kind: ColumnKind
+    missing: int
+    distinct: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What the columns of a table mean.
+
+    ``columns`` are the features in the table's order, without target, weight and group; ``classes`` are the
+    target's labels as text, in the order of the network's outputs (empty for regression); ``dropped`` are the
+    columns that the recipe leaves out.
+    """
+
+    columns: tuple[Column, ...]
+    target: Column | None = None
+    task: Task | None = None
+    classes: tuple[str, ...] = ()
+    weight: str | None = None
+    group: str | None = None
+    time: str | None = None
+    dropped: tuple[str, ...] = ()
+
+    def features(self) -> tuple[Column, ...]:
+        """The columns that the network sees: all but identifiers and constants."""
+        return tuple(column for column in self.columns if column.kind not in UNUSED)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; :meth:`from_json` is the way back."""
+        data: dict[str, Any] = to_json(self)
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Schema:
+        """The schema that :meth:`to_json` wrote.
+
+        >>> schema = Schema((Column("a", "number", 0, 3, "numbers"),))
+        >>> Schema.from_json(schema.to_json()) == schema
+        True
+        """
+        target = Column(**data["target"]) if data["target"] else None
+        columns = tuple(Column(**column) for column in data["columns"])
+        tuples = {name: tuple(data[name]) for name in ("classes", "dropped")}
+        return cls(**{**data, **tuples, "columns": columns, "target": target})
+
+
+def infer(table: Table, options: DataOptions) -> Schema:
+    """Infer the schema of a table; what the options say comes first.
+
+    The group's and the weight's columns are no features; the time's column is one. Without a target in the options
+    the source's own is taken (``y`` of an archive); without either, the schema has no target and no task.
+
+    Args:
+        table: all rows, the test's too.
+        options: target, task, roles, kinds by hand, columns to drop; ``clean`` false keeps identifiers as features.
+
+    Returns:
+        The schema.
+
+    Raises:
+        InputError: a name is no column (with the nearest right spelling), a column has two roles, the table has
+            fewer than 10 rows, the target can't be learnt, a weight or a number is out of range, or nothing is
+            left to learn from.
+
+    >>> from retemper.data.read import read
+    >>> table = read({"size": [1.5 * i for i in range(30)], "y": ["a", "b"] * 15})
+    >>> schema = infer(table, DataOptions(target="y"))
+    >>> schema.task, schema.classes, schema.columns[0].kind
+    ('classification', ('a', 'b'), 'number')
+    """
+    target = options.target or table.target
+    _check_names(table, options, target)
+    frame = table.frame
+    if frame.height < MIN_ROWS:
+        raise InputError(
+            "too_few_rows",
+            f"The table has {frame.height} row{'s' * (frame.height != 1)}, but at least {MIN_ROWS} are needed.",
+            {"file": table.source},
+            "Give more rows; a few hundred make a useful network.",
+        )
+    distinct = _distinct(frame)
+    if options.weight is not None:
+        check_weight(frame[options.weight], table.source)
+    aside = {target, options.weight, options.group, *options.drop}
+    columns = tuple(
+        _column(table, name, distinct[name], options) for name in frame.columns if name not in aside
+    )
+    dropped = tuple(name for name in frame.columns if name in options.drop)
+    roles = {"weight": options.weight, "group": options.group, "time": options.time, "dropped": dropped}
+    if target is None:
+        return Schema(columns, **roles)  # type: ignore[arg-type]
+    labelled = _with_target(table, columns, frame[target], distinct[target], options)
+    return Schema(columns, *labelled, **roles)  # type: ignore[arg-type]
+
+
+def _with_target(
+    table: Table, columns: tuple[Column, ...], target: pl.Series, distinct: int, options: DataOptions
+) -> tuple[Column, Task, tuple[str, ...]]:
+    task, why = infer_task(target.drop_nulls(), distinct)
+    if options.task != "auto":
+        task, why = options.task, f"the recipe says {options.task}"
+    check_target(target, task, table.source)
+    if all(column.kind in UNUSED for column in columns):
+        left_out = ", ".join(f"{column.name} ({column.kind})" for column in columns[:10]) or "none"
+        raise InputError(
+            "no_features",
+            f"No column is left to learn from; beside the target there are: {left_out}.",
+            {"file": table.source},
+            "Give columns that describe the rows, or set data.kinds by hand.",
+        )
+    if task == "regression":
+        return Column(target.name, "number", 0, distinct, why), task, ()
+    kind: ColumnKind = "boolean" if target.dtype == pl.Boolean else "category"
+    return Column(target.name, kind, 0, distinct, why), task, tuple(map(str, class_labels(target)))
+
+
+def _column(table: Table, name: str, distinct: int, options: DataOptions) -> Column:
+    cells = table.frame[name]
+    by_hand = options.kinds.get(name)
+    if by_hand is not None:
+        check_kind(cells, by_hand, table.source)
+        return Column(name, by_hand, cells.null_count(), distinct, "set by hand")
+    kind, why = infer_kind(cells, distinct, identifiers=options.clean)
+    if kind == "number":
+        demanded_numbers(cells, table.source)
+    return Column(name, kind, cells.null_count(), distinct, why)
+
+
+def _distinct(frame: pl.DataFrame) -> dict[str, int]:
+    counts = frame.select(pl.all().n_unique()).row(0, named=True)
+    return {name: counts[name] - (frame[name].null_count() > 0) for name in frame.columns}
+
+
+def _named(options: DataOptions) -> Iterator[tuple[str, str]]:
+    for role in ("weight", "group", "time"):
+        name = getattr(options, role)
+        if name is not None:
+            yield f"data.{role}", name
+    yield from (("data.kinds", name) for name in options.kinds)
+    yield from (("data.drop", name) for name in options.drop)
+
+
+def _check_names(table: Table, options: DataOptions, target: str | None) -> None:
+    known = table.frame.columns
+    if target is not None and target not in known:
+        raise missing_target(target, known, table.source)
+    for option, name in _named(options):
+        if name not in known:
+            raise InputError(
+                "unknown_column",
+                f"{option} names {name!r}, which is no column; {nearest(name, known)}",
+                {"file": table.source, "option": option, "column": name},
+                "Name a column of the table.",
+            )
+    roles = [(role, getattr(options, role)) for role in ("weight", "group", "time")]
+    taken = {target: "target"} | dict.fromkeys(options.drop, "drop")
+    for role, name in roles:
+        if name in taken and name is not None:
+            raise InputError(
+                "two_roles",
+                f"Column {name!r} is named both as {taken[name]} and as {role}.",
+                {"file": table.source, "column": name},
+                "Give each role a column of its own.",
+            )
+    if target in options.drop:
+        raise InputError(
+            "two_roles",
+            f"The target {target!r} is also to be dropped.",
+            {"file": table.source, "column": target},
+            "Take it out of data.drop.",
+        )
