@@ -5,20 +5,36 @@
 >>> run.model.predict("new.csv")  # doctest: +SKIP
 """
 
+import sys
 from importlib import import_module
 from importlib.metadata import version
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from retemper.api.check import check
     from retemper.api.estimators import NetClassifier, NetRegressor
-    from retemper.api.functions import Run, check, evaluate, load, predict, report, train
+    from retemper.api.evaluate import evaluate
+    from retemper.api.predict import load, predict
+    from retemper.api.report import report
+    from retemper.api.train import Run, resume, train
     from retemper.core.errors import InputError, Interrupted, RetemperError
 
 # Loaded at first use: `import retemper` must not wait for PyTorch.
 _HOMES = {
-    "retemper.api.functions": ("Run", "check", "evaluate", "load", "predict", "report", "train"),
-    "retemper.api.estimators": ("NetClassifier", "NetRegressor"),
-    "retemper.core.errors": ("InputError", "Interrupted", "RetemperError"),
+    "InputError": "core.errors",
+    "Interrupted": "core.errors",
+    "NetClassifier": "api.estimators",
+    "NetRegressor": "api.estimators",
+    "RetemperError": "core.errors",
+    "Run": "api.train",
+    "check": "api.check",
+    "evaluate": "api.evaluate",
+    "load": "api.predict",
+    "predict": "api.predict",
+    "report": "api.report",
+    "resume": "api.train",
+    "train": "api.train",
 }
 
 __all__ = [
@@ -33,6 +49,7 @@ __all__ = [
     "load",
     "predict",
     "report",
+    "resume",
     "train",
 ]
 
@@ -40,14 +57,25 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return version("retemper")
-    for home, names in _HOMES.items():
-        if name in names:
-            module = import_module(home)
-            # All of a home at once: `report` is also a subpackage, which importing its home has just bound here.
-            globals().update({each: getattr(module, each) for each in names})
-            return globals()[name]
-    raise AttributeError(f"module 'retemper' has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'retemper' has no attribute {name!r}")
+    return getattr(import_module(f"retemper.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])
+
+
+class _Package(ModuleType):
+    """Keeps `retemper.report` the public function where importing the subpackage would bind that name."""
+
+    @property
+    def report(self) -> Any:
+        return __getattr__("report")
+
+    @report.setter
+    def report(self, subpackage: ModuleType) -> None:
+        pass
+
+
+sys.modules[__name__].__class__ = _Package

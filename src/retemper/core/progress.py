@@ -47,6 +47,9 @@ class SilentReporter:
     def note(self, text: str) -> None:
         pass
 
+    def close(self) -> None:
+        pass
+
 
 class ConsoleReporter:
     """One line a step. On a terminal a live line below shows the running step; elsewhere, plain lines.

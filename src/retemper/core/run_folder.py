@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import sys
 import time
 import weakref
@@ -43,9 +44,10 @@ class RunFolder:
     '{"event": "done"}\\n'
     """
 
-    def __init__(self, path: Path, lock: IO[bytes]) -> None:
+    def __init__(self, path: Path, lock: IO[bytes], made: bool = False) -> None:
         self.path = path
         self._lock = lock
+        self._made = made
         _open_folders.add(self)
 
     @classmethod
@@ -60,10 +62,11 @@ class RunFolder:
             InputError: ``run_not_empty``, ``run_in_use``, ``cannot_write`` or ``disk_full``.
         """
         with disk_faults(path or "runs"):
+            made = path is None or not Path(path).exists()
             place = _default_place(name) if path is None else Path(path)
             place.mkdir(parents=True, exist_ok=True)
             _refuse_files(place)
-            run = cls(place, _locked(place))
+            run = cls(place, _locked(place), made)
         try:
             _refuse_files(place)  # another process may have finished here between the look and the lock
             with disk_faults(place):
@@ -148,6 +151,18 @@ class RunFolder:
             file.write(line.encode())
             file.flush()
             os.fsync(file.fileno())
+
+    def discard(self) -> None:
+        """Delete the run, its lock last: for a start that came to nothing."""
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != ".lock":
+                path.unlink()
+        self.close()
+        (self.path / ".lock").unlink(missing_ok=True)
+        if self._made:
+            self.path.rmdir()
 
     def close(self) -> None:
         """Free the lock; the files stay."""

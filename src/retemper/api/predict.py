@@ -1,0 +1,84 @@
+"""Load a bundle and predict with it."""
+
+from __future__ import annotations
+
+import gzip
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from retemper.api.faults import machine_faults
+from retemper.bundle.load import Model
+from retemper.bundle.load import load as load_bundle
+from retemper.core.errors import InputError
+from retemper.core.run_folder import disk_faults, write_whole
+
+
+def load(path: str | Path) -> Model:
+    """The model of a run folder or a bundle folder.
+
+    Raises:
+        InputError: there is no bundle, or it can't be read.
+
+    >>> load("runs/adult").predict("new.csv")  # doctest: +SKIP
+    """
+    with machine_faults():
+        return load_bundle(path)
+
+
+def predict(model: Model | str | Path, data: Any) -> pl.DataFrame:
+    """One row out for each row in, in the same order.
+
+    Args:
+        model: a model, or the path of a run or bundle folder.
+        data: rows with the columns that the model was trained on; others are ignored.
+
+    Returns:
+        Column ``prediction`` (the target's own labels) and, for classes, ``probability_<class>``.
+
+    Raises:
+        InputError: a column is absent or holds what can't be converted.
+
+    >>> predict("runs/adult", "new.csv")["prediction"]  # doctest: +SKIP
+    """
+    loaded = load(model) if isinstance(model, (str, Path)) else model
+    with machine_faults():
+        return loaded.prediction_frame(data)
+
+
+def ending(out: Path) -> str:
+    """The kind of file that a name stands for: ``.csv``, ``.csv.gz`` or ``.parquet``.
+
+    >>> ending(Path("a/b.csv.gz"))
+    '.csv.gz'
+
+    Raises:
+        InputError: ``unknown_extension``.
+    """
+    for known in (".csv", ".csv.gz", ".parquet"):
+        if out.name.lower().endswith(known):
+            return known
+    raise InputError(
+        "unknown_extension",
+        f"Predictions can't be written as {out.name!r}.",
+        {"file": str(out)},
+        "Name a .csv, .csv.gz or .parquet file.",
+    )
+
+
+def save(frame: pl.DataFrame, out: Path, kind: str) -> None:
+    """Write predictions, whole or not at all.
+
+    Raises:
+        InputError: ``cannot_write`` or ``disk_full``.
+    """
+    content = BytesIO()
+    if kind == ".parquet":
+        frame.write_parquet(content)
+    else:
+        frame.write_csv(content)
+    data = content.getvalue()
+    with disk_faults(out):
+        write_whole(out, gzip.compress(data, mtime=0) if kind == ".csv.gz" else data)

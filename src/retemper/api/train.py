@@ -1,0 +1,149 @@
+"""Train by the book: one call from a table to a proven model, and the same run resumed after a kill."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Unpack
+
+from retemper.api.faults import machine_faults
+from retemper.api.options import TrainOptions, compose, refuse_unknown, seconds_of
+from retemper.api.start import Clock, Start, Tables, read_tables, reopen_start, save_start
+from retemper.bundle.load import Model
+from retemper.bundle.load import load as load_bundle
+from retemper.core.budget import Budget
+from retemper.core.errors import InputError, RetemperError
+from retemper.core.interrupt import Watch
+from retemper.core.progress import Reporter, SilentReporter
+from retemper.core.recipe import Recipe
+from retemper.core.records import Score
+from retemper.core.run_folder import RunFolder
+from retemper.data.read import Table
+from retemper.procedure import sequence
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder, its result.json, its model."""
+
+    folder: Path
+    result: dict[str, Any]
+
+    @property
+    def metrics(self) -> dict[str, Score]:
+        """The test metrics with their 95 % intervals."""
+        return {name: Score(**score) for name, score in self.result["metrics"]["test"].items()}
+
+    @cached_property
+    def model(self) -> Model:
+        """The trained model, loaded from the run's bundle."""
+        return load_bundle(self.folder)
+
+
+def train(data: Any, target: str | None = None, **options: Unpack[TrainOptions]) -> Run:
+    """Carry out the whole procedure on a table; see ``retemper.procedure.sequence`` for its steps.
+
+    Args:
+        data: path (.csv, .csv.gz, .parquet, .npz, a folder of parts), Polars or pandas frame, NumPy array,
+            tuple (x, y), or dict of columns.
+        target: the column to predict.
+        **options: see :class:`TrainOptions`.
+
+    Returns:
+        The finished run: ``run.model``, ``run.metrics``, ``run.folder``, ``run.result``.
+
+    Raises:
+        InputError: the data, an option or the machine is at fault.
+        Interrupted: stopped by Ctrl-C or SIGTERM, saved and resumable.
+
+    >>> run = train("adult.csv.gz", "income", time_limit="1m", seed=0)  # doctest: +SKIP
+    >>> run.metrics["log_loss"].value < 0.3  # doctest: +SKIP
+    True
+    """
+    started = options.get("started", time.time())
+    refuse_unknown(options)
+    recipe = compose(target, options)
+    clock = Clock(seconds_of(options.get("time_limit")), _existing(options.get("replay")), started)
+    reporter = options.get("reporter", SilentReporter())
+    with machine_faults():
+        tables = read_tables(data, options.get("test"), recipe.data.target)
+        recipe = _with_target(recipe, tables.data.table)
+        with RunFolder.create(options.get("out"), tables.data.table.name) as folder, _freed_on_error(folder):
+            start = save_start(folder, recipe, tables, clock)
+            return _carry_out(folder, recipe, tables, start, reporter)
+
+
+def resume(run: str | Path, reporter: Reporter | None = None, started: float | None = None) -> Run:
+    """Go on with a run that was stopped or killed, to the same bits as if it had not been.
+
+    Args:
+        run: the run's folder.
+        reporter: told of each step; silent without.
+        started: when this session began, in seconds since the epoch; now without.
+
+    Raises:
+        InputError: ``not_a_run``, ``run_finished``, ``run_in_use``, ``data_changed``, ``no_such_file``.
+        Interrupted: stopped again.
+    """
+    began = time.time() if started is None else started
+    with machine_faults(), RunFolder.reopen(run) as folder:
+        start, recipe, tables = reopen_start(folder, began)
+        return _carry_out(folder, recipe, tables, start, reporter or SilentReporter())
+
+
+def _carry_out(folder: RunFolder, recipe: Recipe, tables: Tables, start: Start, reporter: Reporter) -> Run:
+    clock = start.clock
+    replay = Path(clock.replay) if clock.replay else None
+    budget = Budget.open(clock.time_limit_s, clock.began - clock.seconds_used, folder.log_path, replay)
+    table, own_test_rows = tables.joined()
+    try:
+        with Watch(folder.path):
+            result = sequence.run(table, recipe, folder, budget, reporter, own_test_rows)
+    except RetemperError:
+        raise
+    except Exception as error:
+        folder.log({"event": "fault", "traceback": traceback.format_exc()})
+        error.add_note(f"The traceback is in {folder.log_path}.")
+        raise
+    return Run(folder.path, result)
+
+
+@contextmanager
+def _freed_on_error(folder: RunFolder) -> Iterator[None]:
+    """When the input is at fault and nothing was trained, delete the folder: its name is free again."""
+    try:
+        yield
+    except InputError:
+        if not any(folder.history.iterdir()):
+            folder.discard()
+        raise
+
+
+def _with_target(recipe: Recipe, table: Table) -> Recipe:
+    if table.target is None:
+        columns = ", ".join(table.frame.columns[:20])
+        raise InputError(
+            "missing_target",
+            f"Nothing says which column to predict; the columns are {columns}.",
+            {"file": table.source},
+            "Name it: --target COLUMN (in Python: target=...).",
+        )
+    return recipe.with_changes({"data.target": table.target})
+
+
+def _existing(replay: str | Path | None) -> str | None:
+    if replay is None:
+        return None
+    if not Path(replay).is_file():
+        raise InputError(
+            "no_such_file",
+            "The log to replay does not exist.",
+            {"file": str(replay)},
+            "Name the log.jsonl of a finished run.",
+        )
+    return str(Path(replay).resolve())

@@ -1,0 +1,38 @@
+"""``retemper predict``: one row out for each row in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from retemper.cli.options import Data, Json, ModelPath, Quiet
+from retemper.cli.output import print_json, write
+
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="FILE", help=".csv, .csv.gz or .parquet; without it, CSV to standard output"
+    ),
+]
+
+
+def command(model: ModelPath, data: Data, out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
+    """Predict each row of DATA with MODEL.
+
+    One row out for each row in: `prediction`, and `probability_<class>` for each class.
+    """
+    from retemper.api.predict import ending, predict, save
+
+    kind = ending(out) if out is not None else None  # before the work, not after it
+    frame = predict(model, data)
+    if out is not None and kind is not None:
+        save(frame, out, kind)
+    if json:
+        where = {"predictions": frame.to_dicts()} if out is None else {"out": str(out)}
+        print_json({"rows": frame.height, **where})
+    elif out is None:
+        write(frame.write_csv())
+    elif not quiet:
+        write(f"{frame.height} predictions in {out}\n")
