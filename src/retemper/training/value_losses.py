@@ -1,0 +1,135 @@
+"""Losses of numbers: squared, absolute, and Huber's between the two."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from math import erf, exp, pi, sqrt
+
+from pydantic import Field
+from torch import Tensor
+
+from retemper.training.loss import Loss, mean, shares
+
+
+class ValueLoss(Loss):
+    """What the losses of numbers share: l = f(d), gradient f'(d), with d = output − target."""
+
+    @abstractmethod
+    def _value(self, difference: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _slope(self, difference: Tensor) -> Tensor: ...
+
+    def n_outputs(self, n_classes: int) -> int:
+        return 1
+
+    def activate(self, outputs: Tensor) -> Tensor:
+        return outputs.squeeze(-1)
+
+    def value_and_gradient(
+        self,
+        outputs: Tensor,
+        target: Tensor,
+        weight: Tensor | None = None,
+        class_weight: Tensor | None = None,
+        smoothing: float | Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        _no_class_options(class_weight, smoothing)
+        target = target.expand(outputs.shape[:2])
+        share = shares(target, weight, None)
+        difference = outputs.squeeze(-1) - target
+        loss = mean(self._value(difference), share)
+        return loss, (self._slope(difference) * share).unsqueeze(-1)
+
+    def rows(
+        self,
+        outputs: Tensor,
+        target: Tensor,
+        class_weight: Tensor | None = None,
+        smoothing: float | Tensor = 0.0,
+    ) -> Tensor:
+        _no_class_options(class_weight, smoothing)
+        return self._value(outputs.squeeze(-1) - target.expand(outputs.shape[:2]))
+
+
+def _no_class_options(class_weight: Tensor | None, smoothing: float | Tensor | None) -> None:
+    if class_weight is not None or isinstance(smoothing, Tensor) or smoothing:
+        raise ValueError("class weights and label smoothing belong to losses of classes, not of numbers")
+
+
+class MeanSquaredError(ValueLoss):
+    """Squared error, d²: estimates the mean; sensitive to outliers.
+
+    >>> import torch
+    >>> MeanSquaredError().value_and_gradient(torch.tensor([[[3.0]]]), torch.tensor([[1.0]]))
+    (tensor([4.]), tensor([[[4.]]]))
+    """
+
+    def _value(self, difference: Tensor) -> Tensor:
+        return difference * difference
+
+    def _slope(self, difference: Tensor) -> Tensor:
+        return difference * 2
+
+    def expected_initial(self, prior: Sequence[float], class_weight: Sequence[float] | None = None) -> float:
+        """The target's variance.
+
+        >>> MeanSquaredError().expected_initial([5.0, 2.0])
+        4.0
+        """
+        return float(prior[1]) ** 2
+
+
+class MeanAbsoluteError(ValueLoss):
+    """Absolute error, \\|d\\|: estimates the median; robust, but its gradient never shrinks.
+
+    >>> import torch
+    >>> MeanAbsoluteError().value_and_gradient(torch.tensor([[[3.0]]]), torch.tensor([[1.0]]))
+    (tensor([2.]), tensor([[[1.]]]))
+    """
+
+    def _value(self, difference: Tensor) -> Tensor:
+        return difference.abs()
+
+    def _slope(self, difference: Tensor) -> Tensor:
+        return difference.sign()
+
+    def expected_initial(self, prior: Sequence[float], class_weight: Sequence[float] | None = None) -> float:
+        """σ·√(2/π): the mean absolute deviation of a normal target, an approximation for others."""
+        return float(prior[1]) * sqrt(2 / pi)
+
+
+class Huber(ValueLoss):
+    """Squared near the target, absolute beyond δ: d²/2 or δ(\\|d\\| − δ/2) (Huber 1964).
+
+    >>> import torch
+    >>> Huber(delta=1.0).value_and_gradient(torch.tensor([[[3.0]]]), torch.tensor([[1.0]]))
+    (tensor([1.5000]), tensor([[[1.]]]))
+    """
+
+    delta: float = Field(
+        1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="δ, where the loss turns linear, in units of the scaled target (its standard deviations)",
+        json_schema_extra={"search": [0.3, 3.0, "log"]},
+    )
+
+    def _value(self, difference: Tensor) -> Tensor:
+        near = difference.abs().clamp_max(self.delta)
+        return near * (difference.abs() - near * 0.5)
+
+    def _slope(self, difference: Tensor) -> Tensor:
+        return difference.clamp(-self.delta, self.delta)
+
+    def expected_initial(self, prior: Sequence[float], class_weight: Sequence[float] | None = None) -> float:
+        """Its mean over a normal target of the prior's σ, an approximation for others."""
+        sigma = float(prior[1])
+        if sigma == 0:
+            return 0.0
+        a = self.delta / sigma
+        density, inside = exp(-a * a / 2) / sqrt(2 * pi), erf(a / sqrt(2))
+        near = sigma**2 / 2 * (inside - 2 * a * density)
+        far = 2 * self.delta * (sigma * density - self.delta / 2 * (1 - inside) / 2)
+        return near + far
