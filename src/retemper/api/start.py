@@ -54,7 +54,7 @@ class Clock:
     """The time limit, and what of it is used.
 
     ``began`` is this session's start in seconds since the epoch; ``seconds_used`` are those of the sessions
-    before; ``replay`` is the log whose decisions stand in for a clock.
+    before; ``replay`` is the file in the RUN whose decisions stand in for a clock.
     """
 
     time_limit_s: float | None

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
@@ -16,7 +16,7 @@ from retemper.api.options import TrainOptions, compose, refuse_unknown, seconds_
 from retemper.api.start import Clock, Start, Tables, read_tables, reopen_start, save_start
 from retemper.bundle.load import Model
 from retemper.bundle.load import load as load_bundle
-from retemper.core.budget import Budget
+from retemper.core.budget import Budget, decisions
 from retemper.core.errors import InputError, RetemperError
 from retemper.core.interrupt import Watch
 from retemper.core.progress import Reporter, SilentReporter
@@ -25,6 +25,9 @@ from retemper.core.records import Score
 from retemper.core.run_folder import RunFolder
 from retemper.data.read import Table
 from retemper.procedure import sequence
+
+REPLAY = "checkpoints/replay.jsonl"
+"""The log whose decisions this run repeats, copied so that a resumed run finds it."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +71,16 @@ def train(data: Any, target: str | None = None, **options: Unpack[TrainOptions])
     started = options.get("started", time.time())
     refuse_unknown(options)
     recipe = compose(target, options)
-    clock = Clock(seconds_of(options.get("time_limit")), _existing(options.get("replay")), started)
+    clock = Clock(seconds_of(options.get("time_limit")), None, started)
+    replay = _read_replay(options.get("replay"))
     reporter = options.get("reporter", SilentReporter())
     with machine_faults():
         tables = read_tables(data, options.get("test"), recipe.data.target)
         recipe = _with_target(recipe, tables.data.table)
         with RunFolder.create(options.get("out"), tables.data.table.name) as folder, _freed_on_error(folder):
+            if replay is not None:
+                folder.write_bytes(REPLAY, replay)
+                clock = replace(clock, replay=REPLAY)
             start = save_start(folder, recipe, tables, clock)
             return _carry_out(folder, recipe, tables, start, reporter)
 
@@ -97,9 +104,7 @@ def resume(run: str | Path, reporter: Reporter | None = None, started: float | N
 
 
 def _carry_out(folder: RunFolder, recipe: Recipe, tables: Tables, start: Start, reporter: Reporter) -> Run:
-    clock = start.clock
-    replay = Path(clock.replay) if clock.replay else None
-    budget = Budget.open(clock.time_limit_s, clock.began - clock.seconds_used, folder.log_path, replay)
+    budget = _budget(folder, start.clock)
     table, own_test_rows = tables.joined()
     try:
         with Watch(folder.path):
@@ -111,6 +116,19 @@ def _carry_out(folder: RunFolder, recipe: Recipe, tables: Tables, start: Start, 
         error.add_note(f"The traceback is in {folder.log_path}.")
         raise
     return Run(folder.path, result)
+
+
+def _budget(folder: RunFolder, clock: Clock) -> Budget:
+    """The clock, with the decisions to repeat: another run's (replay) or those before this run was killed."""
+    log = folder.path / clock.replay if clock.replay else folder.log_path
+    return Budget(
+        clock.time_limit_s,
+        clock.began,
+        used_s=clock.seconds_used,
+        made=decisions(log) if log.is_file() else {},
+        log=folder.log,
+        strict=clock.replay is not None,
+    )
 
 
 @contextmanager
@@ -136,14 +154,12 @@ def _with_target(recipe: Recipe, table: Table) -> Recipe:
     return recipe.with_changes({"data.target": table.target})
 
 
-def _existing(replay: str | Path | None) -> str | None:
-    if replay is None:
+def _read_replay(log: str | Path | None) -> bytes | None:
+    if log is None:
         return None
-    if not Path(replay).is_file():
-        raise InputError(
-            "no_such_file",
-            "The log to replay does not exist.",
-            {"file": str(replay)},
-            "Name the log.jsonl of a finished run.",
-        )
-    return str(Path(replay).resolve())
+    try:
+        return Path(log).read_bytes()
+    except OSError as error:
+        message = f"Can't read the log to replay: {error.strerror}."
+        where = {"file": str(log)}
+        raise InputError("no_such_file", message, where, "Name the log.jsonl of a finished run.") from None

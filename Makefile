@@ -1,0 +1,46 @@
+# make demo   create .venv, install, train on examples/data/adult.csv.gz
+# make test   create .venv, install, run the tests
+# make check  lint, types, layers, doctests
+# make index  write the index behind `retemper train --help` (after a change of options)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test check index clean
+
+demo: $(VENV)/installed
+	$(BIN)/retemper train examples/data/adult.csv.gz --target income --time-limit 60s
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --doctest-modules src
+
+index: $(VENV)/installed
+	$(BIN)/python -m retemper.cli.recipe_index
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info
+
+# The stamps are younger than what they were made from, so that a second call installs nothing.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "retemper needs Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing retemper (PyTorch is the large part) ..."
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	@echo "Installing the tools for tests ..."
+	$(PIP) --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,158 @@
+"""A RUN: one writer, whole files, a log that survives a kill."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from retemper.core.errors import InputError
+from retemper.core.run_folder import START, RunFolder, disk_faults, write_whole
+
+HOLD = """
+import sys, time
+from retemper.core.run_folder import RunFolder
+run = RunFolder.{verb}({arguments})
+print("open", flush=True)
+time.sleep(60)
+"""
+
+
+def code_of(call, *arguments):
+    with pytest.raises(InputError) as caught:
+        call(*arguments)
+    return caught.value.code
+
+
+def holder(verb, arguments):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD.format(verb=verb, arguments=arguments)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "open\n"
+    return process
+
+
+def test_without_a_path_runs_of_one_second_get_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with RunFolder.create(None, "my table!") as one, RunFolder.create(None, "my table!") as two:
+        assert one.path != two.path
+        assert one.path.parent == Path("runs")
+        assert one.path.name.split("-", 2)[2].startswith("my-table")
+
+
+def test_a_folder_with_files_is_refused_and_left_as_it_was(tmp_path):
+    (tmp_path / "thesis.txt").write_text("precious")
+    assert code_of(RunFolder.create, tmp_path, "x") == "run_not_empty"
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_run_killed_before_it_saved_anything_leaves_a_folder_that_can_be_used(tmp_path):
+    RunFolder.create(tmp_path / "run", "x").close()
+    RunFolder.create(tmp_path / "run", "x").close()
+
+
+def test_a_file_where_a_folder_should_be_is_an_input_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert code_of(RunFolder.create, tmp_path / "file" / "run", "x") == "cannot_write"
+    assert code_of(RunFolder.create, tmp_path / "file", "x") == "cannot_write"
+
+
+def test_two_processes_never_share_a_run_and_kill_9_frees_it(tmp_path):
+    path = tmp_path / "run"
+    first = holder("create", f"{str(path)!r}, 'x'")
+    try:
+        assert code_of(RunFolder.create, path, "x") == "run_in_use"
+        (path / START).write_text("{}")
+        assert code_of(RunFolder.reopen, path) == "run_in_use"
+    finally:
+        first.kill()
+        first.wait()
+        first.stdout.close()
+    RunFolder.reopen(path).close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork is POSIX")
+def test_a_forked_worker_does_not_keep_the_lock(tmp_path):
+    run = RunFolder.create(tmp_path / "run", "x")
+    ready, say = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(say, b"!")
+        time.sleep(30)
+        os._exit(0)
+    try:
+        os.read(ready, 1)
+        run.close()
+        RunFolder.create(tmp_path / "run", "x").close()
+    finally:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+        os.close(ready)
+        os.close(say)
+
+
+def test_reopen_refuses_what_is_no_run_and_what_is_finished(tmp_path):
+    assert code_of(RunFolder.reopen, tmp_path) == "not_a_run"
+    assert code_of(RunFolder.reopen, tmp_path / "absent") == "not_a_run"
+    with RunFolder.create(tmp_path / "run", "x") as run:
+        run.write_json(START, {})
+        run.write_json("result.json", {})
+        run.write_text("report.html", "")
+    assert code_of(RunFolder.reopen, tmp_path / "run") == "run_finished"
+
+
+def test_reopen_cuts_off_half_a_line_and_half_written_files(tmp_path):
+    with RunFolder.create(tmp_path / "run", "x") as run:
+        run.write_json(START, {})
+        run.log({"event": "one"})
+        (run.history / "train_long.jsonl").write_text('{"epoch": 1}\n{"epo')
+        with run.log_path.open("a") as file:
+            file.write('{"event": "tw')
+        (run.checkpoints / ".stack.bin.123.tmp").write_text("half")
+    with RunFolder.reopen(tmp_path / "run") as run:
+        run.log({"event": "three"})
+        assert [json.loads(line)["event"] for line in run.log_path.read_text().splitlines()] == [
+            "one",
+            "three",
+        ]
+        assert (run.history / "train_long.jsonl").read_text() == '{"epoch": 1}\n'
+        assert not list(run.checkpoints.glob(".*"))
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "result.json"
+    write_whole(path, b"old")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with RunFolder.create(tmp_path / "run", "x") as run:
+        assert code_of(run.write_json, "result.json", {}) == "disk_full"
+    with pytest.raises(OSError):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_told_apart():
+    def fill():
+        with disk_faults("x"), open("/dev/full", "wb", buffering=0) as file:
+            file.write(b"x")
+
+    assert code_of(fill) == "disk_full"
+
+
+def test_discard_frees_the_name(tmp_path):
+    made = RunFolder.create(tmp_path / "new", "x")
+    made.write_json(START, {})
+    made.discard()
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "old").mkdir()
+    RunFolder.create(tmp_path / "old", "x").discard()
+    assert list((tmp_path / "old").iterdir()) == []
