@@ -1,0 +1,110 @@
+"""The time limit: the only place that reads the clock, and writes down what it decided.
+
+A decision that depends on time is asked for by name, ``budget.decide("train_long.epochs", choose)``, and its
+value is logged. Replay answers from the log instead of the clock, so the same run comes out without one; a
+resumed run first goes through the decisions it had made before it was killed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Log = Callable[[dict[str, Any]], None]
+
+
+@dataclass
+class Budget:
+    """Seconds for a run, from the start of the process to its end.
+
+    Args:
+        limit_s: the limit; None: no clock is read.
+        started: ``time.time()`` at the start of the process.
+        used_s: seconds that earlier parts of a resumed run have used.
+        made: decisions to repeat: name → value.
+        log: where decisions are written.
+        strict: replay: a decision that is not in ``made`` means "as without a limit".
+    """
+
+    limit_s: float | None
+    started: float
+    used_s: float = 0.0
+    made: Mapping[str, Any] = field(default_factory=dict)
+    log: Log = lambda event: None
+    strict: bool = False
+
+    @property
+    def limited(self) -> bool:
+        """Whether a clock decides anything."""
+        return self.limit_s is not None and not self.strict
+
+    def elapsed_s(self) -> float:
+        """Seconds used so far, earlier parts of a resumed run included."""
+        return self.used_s + time.time() - self.started
+
+    def left_s(self) -> float:
+        """Seconds left; infinite without a limit."""
+        return math.inf if self.limit_s is None or self.strict else self.limit_s - self.elapsed_s()
+
+    def decide(self, name: str, choose: Callable[[float], Any]) -> Any:
+        """A decision that may depend on time.
+
+        Args:
+            name: unique in a run, for example ``search_coarse.epochs``.
+            choose: seconds left → JSON value.
+        """
+        if name in self.made:
+            return self.made[name]
+        value = choose(self.left_s())
+        if self.limited:
+            self.log({"event": "decision", "name": name, "value": value, "elapsed_s": round(self.elapsed_s(), 3)})
+        return value
+
+    def deadline(self, name: str, seconds: float) -> Deadline:
+        """A stop for one training: by the clock ``seconds`` from now, or where the log says it stopped."""
+        stopped = self.made.get(name)
+        if stopped is not None or not self.limited:
+            return Deadline(name, None, stopped)
+        return Deadline(name, time.time() + max(0.0, seconds), None)
+
+    def record_stop(self, name: str, units: int) -> None:
+        """Write down that the deadline ``name`` ended a training after so many units."""
+        if self.limited and name not in self.made:
+            self.log({"event": "decision", "name": name, "value": units, "elapsed_s": round(self.elapsed_s(), 3)})
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """When a training must stop: at a time of the clock, or, in a replay, after so many units (steps)."""
+
+    name: str = ""
+    at: float | None = None
+    units: int | None = None
+
+    def passed(self, units_done: int) -> bool:
+        """Whether to stop now.
+
+        >>> Deadline("x", None, 30).passed(29), Deadline("x", None, 30).passed(30), Deadline().passed(10**9)
+        (False, True, False)
+        """
+        if self.units is not None:
+            return units_done >= self.units
+        return self.at is not None and time.time() >= self.at
+
+
+def decisions(log: Path) -> dict[str, Any]:
+    """The decisions written in a run's log.jsonl; a line cut off by a kill is passed over."""
+    made: dict[str, Any] = {}
+    for line in log.read_text(encoding="utf-8").splitlines():
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if event.get("event") == "decision":
+            made[event["name"]] = event["value"]
+    return made

@@ -1,0 +1,169 @@
+"""What joins the loop, in this order: signals, history, best, plateau, patience, checkpoint, progress.
+
+Signals are measured first, since the rest may drop members; the best parameters are kept before patience
+decides; the checkpoint comes after everything it must hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from retemper.core import interrupt
+from retemper.core.history import append_rows
+from retemper.training.loop import Training
+from retemper.training.plan import Fit
+from retemper.training.schedules import OnPlateau, OnPlateauState
+
+
+class Silent:
+    """A callback that does nothing; the others override what they need."""
+
+    def on_epoch_start(self, training: Training) -> None:
+        """Nothing."""
+
+    def on_step_end(self, training: Training) -> None:
+        """Nothing."""
+
+    def on_epoch_end(self, training: Training) -> None:
+        """Nothing."""
+
+
+class Signals(Silent):
+    """The doctor's signals: per-layer norms of gradients, weights and updates at a sample of the steps.
+
+    They are reductions of the flat buffers to [M, layers]; ``values`` has their medians over the epoch.
+    """
+
+    def __init__(self, samples_per_epoch: int = 8) -> None:
+        self.samples_per_epoch = samples_per_epoch
+        self.values: dict[str, list[Any]] = {}
+        self._gradients: list[Tensor] = []
+        self._updates: list[Tensor] = []
+
+    def on_epoch_start(self, training: Training) -> None:
+        self._gradients, self._updates = [], []
+
+    def on_step_end(self, training: Training) -> None:
+        every = max(1, len(training.losses) // self.samples_per_epoch)
+        if training.step % every:
+            return
+        stack = training.stack
+        self._gradients.append(_norms(stack.layout.views(stack.buffers["gradients"])))
+        self._updates.append(_norms(stack.layout.views(training.last_update())))
+
+    def on_epoch_end(self, training: Training) -> None:
+        if not self._gradients:
+            return
+        weights = _norms(training.stack.parameters)
+        gradients = torch.stack(self._gradients).median(0).values
+        updates = torch.stack(self._updates).median(0).values
+        ratio = updates / weights.clamp_min(1e-12)
+        self.values = {
+            "gradient_norm": torch.linalg.vector_norm(gradients, dim=1).tolist(),
+            "weight_norm": torch.linalg.vector_norm(weights, dim=1).tolist(),
+            "update_ratio": ratio.median(1).values.tolist(),
+            "layer_gradient_norm": gradients.tolist(),
+            "layer_update_ratio": ratio.tolist(),
+        }
+
+
+def _norms(views: Any) -> Tensor:
+    return torch.stack([torch.linalg.vector_norm(view.flatten(1), dim=1) for view in views.values()], 1)
+
+
+class Record(Silent):
+    """Writes the history: a row a member and epoch, into memory and, with ``path``, onto the disk."""
+
+    def __init__(self, signals: Signals | None, path: Path | None = None) -> None:
+        self.rows: dict[int, list[dict[str, Any]]] = {}
+        self._signals = signals
+        self._path = path
+
+    def on_epoch_end(self, training: Training) -> None:
+        train_loss = training.losses.double().mean(0).tolist()
+        rates = training.last_rates()
+        new = []
+        for slot, member in enumerate(training.stack.members):
+            row: dict[str, Any] = {
+                "member": member.id,
+                "epoch": training.epoch,
+                "step": training.step,
+                "train_loss": train_loss[slot],
+                "val_loss": float(training.val_loss[slot]),
+                "learning_rate": rates[slot],
+            }
+            if self._signals:
+                row |= {name: values[slot] for name, values in self._signals.values.items()}
+            self.rows.setdefault(member.id, []).append(row)
+            new.append(row)
+        if self._path:
+            append_rows(self._path, new)
+
+
+class Best(Silent):
+    """Keeps each member's parameters of the epoch with the lowest validation loss."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    def on_epoch_end(self, training: Training) -> None:
+        for slot, member in enumerate(training.stack.members):
+            loss = float(training.val_loss[slot])
+            old = training.fits.get(member.id)
+            better = old is None or np.isnan(loss) or np.isnan(old.val_loss) or loss < old.val_loss
+            if old is None or better:
+                row, epoch = training.stack.buffers["parameters"][slot].clone(), training.epoch
+            else:
+                row, epoch, loss = old.row, old.best_epoch, old.val_loss
+            history = self._record.rows.get(member.id, [])
+            training.fits[member.id] = Fit(member, row, epoch, training.epoch, loss, history)
+
+
+class Plateau(Silent):
+    """Lowers a member's rate when its validation loss stalls (the schedule ``on_plateau``)."""
+
+    def __init__(self, options: OnPlateau) -> None:
+        self._options = options
+        self.states: dict[int, OnPlateauState] = {}
+
+    def on_epoch_end(self, training: Training) -> None:
+        for slot, member in enumerate(training.stack.members):
+            state = self.states.setdefault(member.id, OnPlateauState(self._options))
+            training.factors[slot] = state.update(float(training.val_loss[slot]))
+
+
+class Patience(Silent):
+    """Early stopping: a member without gain for so many epochs is dropped, and the stack shrinks."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    def on_epoch_end(self, training: Training) -> None:
+        keep = [
+            slot
+            for slot, member in enumerate(training.stack.members)
+            if training.epoch - training.fits[member.id].best_epoch < self.epochs
+        ]
+        if len(keep) < len(training.stack):
+            training.keep(keep)
+
+
+class Progress(Silent):
+    """Tells how far a training is, and lets Ctrl-C in."""
+
+    def __init__(self, tell: Callable[[float, str], None]) -> None:
+        self._tell = tell
+
+    def on_step_end(self, training: Training) -> None:
+        interrupt.check()
+
+    def on_epoch_end(self, training: Training) -> None:
+        best = min((fit.val_loss for fit in training.fits.values()), default=float("nan"))
+        text = f"epoch {training.epoch} of {training.plan.epochs}, best validation loss {best:.4f}"
+        self._tell(training.epoch / training.plan.epochs, text)

@@ -1,0 +1,86 @@
+"""Dropout masks from each member's own counter-based generator.
+
+A byte decides a unit: it stays when byte ≥ round(256·p). So p is held to within 1/512, a draw costs an eighth
+of a 64-bit number, and the units that stay are scaled by the exact inverse of the share that stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from retemper.core import seeds
+from retemper.models.layers.parameter import ROW_LANE, padded
+from retemper.training.stack import Member, Stack
+
+
+class EpochDraws:
+    """One epoch's masks for a stack; drawn in the order of steps and layers.
+
+    Args:
+        stack: whose members draw.
+        seed: the run's seed.
+        epoch: keys the generators, so that a resume at an epoch's start repeats the same masks.
+        dtype: of the masks.
+    """
+
+    def __init__(self, stack: Stack, seed: int, epoch: int, dtype: torch.dtype) -> None:
+        self._bits = [seeds.bits(seed, "dropout", member.id, epoch) for member in stack.members]
+        cut = np.array([min(255, round(256 * member.dropout)) for member in stack.members])
+        self._any = bool(cut.any())
+        self._cut = torch.from_numpy(cut.astype(np.uint8)).view(-1, 1, 1)
+        self._scale = torch.from_numpy(256.0 / (256.0 - cut)).to(dtype).view(-1, 1, 1)
+        self._zero = torch.zeros((), dtype=dtype)
+        self._device = stack.device
+
+    def keep_mask(self, width: int, batch: int) -> Tensor | None:
+        """[M, batch, width]: 0 where a unit is dropped, 1/(1 − p) elsewhere; None when no member drops."""
+        if not self._any:
+            return None
+        words = batch * width // 8
+        drawn = np.empty((len(self._bits), words), dtype=np.uint64)
+        for slot, bits in enumerate(self._bits):
+            drawn[slot] = bits.random_raw(words)
+        bytes_ = torch.from_numpy(drawn.view(np.uint8)).view(-1, batch, width)
+        mask = torch.where(torch.ge(bytes_, self._cut), self._scale, self._zero)
+        return mask.to(self._device)
+
+
+def batch_orders(
+    members: Sequence[Member],
+    rows: Sequence[NDArray[np.int64]],
+    batch_size: int,
+    seed: int,
+    epoch: int,
+) -> tuple[Tensor, Tensor]:
+    """The order in which each member meets its rows in one epoch.
+
+    Every member meets as many rows as the shortest list has, so that all make the same number of steps; who
+    has more leaves out others each epoch. The batches are as equal in size as can be.
+
+    Args:
+        members: M members.
+        rows: for each member the numbers of its rows.
+        batch_size: most rows a batch.
+        seed, epoch: key the permutation, together with the member's id.
+
+    Returns:
+        order [steps, M, B] row numbers, and inside [steps, B] bool: False where a batch is only filled up to
+        whole lanes.
+    """
+    count = min(len(own) for own in rows)
+    steps = -(-count // batch_size)
+    cut = np.linspace(0, count, steps + 1).round().astype(np.int64)
+    sizes = np.diff(cut)
+    column = np.arange(padded(int(sizes.max()), ROW_LANE))
+    inside = column < sizes[:, None]
+    position = np.where(inside, cut[:-1, None] + column, 0)
+    order = np.empty((steps, len(members), len(column)), dtype=np.int64)
+    for slot, (member, own) in enumerate(zip(members, rows, strict=True)):
+        drawn = own[seeds.generator(seed, "order", member.id, epoch).permutation(len(own))]
+        order[:, slot] = drawn[position]
+    return torch.from_numpy(order), torch.from_numpy(inside)

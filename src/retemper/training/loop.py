@@ -1,0 +1,255 @@
+"""The loop, one for every training: a single network is a stack of one.
+
+    rates, order, masks ← tables of the epoch                (on_epoch_start)
+    for each step:
+        gradients ← engine(parameters, batch)                for all members at once, in micro-batches
+        gradients ← gradients + penalties (L1, L2), clipped
+        parameters ← (1 − rate·decay)·parameters + rate·direction
+                                                             (on_step_end)
+        stop here if the deadline has passed
+    val_loss ← validation rows, in evaluation mode           (on_epoch_end)
+
+Callbacks run in one order, the order of :data:`retemper.training.callbacks.ORDER`; whatever else a training
+can do is one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from retemper.core.budget import Deadline
+from retemper.training.draws import EpochDraws, batch_orders
+from retemper.training.engines import ENGINES, Name, batch_loss
+from retemper.training.optimizers import Optimizer
+from retemper.training.penalties import add_penalties, clip
+from retemper.training.plan import Fit, Plan, outputs_in_chunks
+from retemper.training.precision import compute_dtype
+from retemper.training.stack import Stack
+
+
+class Callback(Protocol):
+    """Something that joins in; see the events in this module's first lines."""
+
+    def on_epoch_start(self, training: Training) -> None:
+        """Before an epoch's first step."""
+
+    def on_step_end(self, training: Training) -> None:
+        """After the optimizer moved."""
+
+    def on_epoch_end(self, training: Training) -> None:
+        """After validation; may drop members or end the training."""
+
+
+class Training:
+    """A training under way; callbacks read and steer it.
+
+    Attributes:
+        epoch: epochs done; step: steps done in all.
+        losses: [steps of the epoch, M] loss of each batch.
+        val_loss: [M] of the epoch just ended (NaN without validation rows).
+        factors: [M] what callbacks multiply the members' rates by (on_plateau).
+        over: set to end the training after the current event.
+    """
+
+    def __init__(
+        self, plan: Plan, callbacks: Sequence[Callback], deadline: Deadline | None = None, engine: Name = "dense"
+    ) -> None:
+        options = plan.options
+        assert isinstance(options.optimizer.options, Optimizer)
+        self.plan = plan
+        self.callbacks = callbacks
+        self.deadline = deadline or Deadline()
+        self.optimizer = options.optimizer.options
+        self.engine = ENGINES[engine]
+        self.stack = Stack(
+            plan.network, plan.members, self.optimizer.slots, plan.train.x.device, plan.train.x.dtype
+        )
+        self.compute_dtype = compute_dtype(options.mixed_precision, self.stack.device, self.stack.dtype)
+        self.epoch = 0
+        self.step = 0
+        self.factors = np.ones(len(plan.members))
+        self.val_loss = np.full(len(plan.members), np.nan)
+        self.losses = torch.zeros(0)
+        self._last = torch.zeros(0), torch.zeros(0)
+        self.over = False
+        self.fits: dict[int, Fit] = {}
+        self._schedule = _schedule_factors(plan)
+        self._subsets = dict(zip((m.id for m in plan.members), _subsets(plan), strict=True))
+        weight = plan.class_weight
+        self._class_weight = None if weight is None else torch.from_numpy(weight).to(plan.train.x)
+
+    def run(self) -> list[Fit]:
+        """Train to the end; the members' fits in the order of the plan."""
+        if self.step == 0:
+            self.stack.initialise(self.plan.options.initialiser.options, self.plan.seed, self.plan.output_bias)
+        while self.epoch < self.plan.epochs and len(self.stack) and not self.over:
+            self._epoch()
+        return [self.fits[member.id] for member in self.plan.members]
+
+    def keep(self, slots: Sequence[int]) -> None:
+        """Drop all members but those in ``slots``."""
+        self.stack.keep(slots)
+        self.factors = self.factors[list(slots)]
+        self.val_loss = self.val_loss[list(slots)]
+        self.losses = self.losses[:, list(slots)]
+
+    def _emit(self, event: str) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(self)
+
+    @torch.no_grad()
+    def _epoch(self) -> None:
+        plan, stack = self.plan, self.stack
+        self._emit("on_epoch_start")
+        order, inside = batch_orders(
+            stack.members,
+            [self._subsets[m.id] for m in stack.members],
+            plan.options.batch_size,
+            plan.seed,
+            self.epoch,
+        )
+        steps = len(order)
+        rates, keeps = self._rate_tables(steps)
+        weights = plan.train.weight[order] * inside.to(plan.train.weight).unsqueeze(1)
+        targets = plan.train.y[order]
+        smoothing = self._smoothing()
+        draws = EpochDraws(stack, plan.seed, self.epoch, self.compute_dtype)
+        self.losses = torch.zeros((steps, len(stack)), dtype=stack.dtype, device=stack.device)
+        parts = _micro_batches(order.shape[2], plan.options.accumulate_steps)
+        for now in range(steps):
+            self.losses[now] = self._gradients(order[now], targets[now], weights[now], smoothing, draws, parts)
+            add_penalties(stack, plan.options.l1, plan.options.l2, self._penalised())
+            clip(stack, plan.options.clip_norm)
+            self._move(rates[now], None if keeps is None else keeps[now])
+            self._emit("on_step_end")
+            if self.deadline.passed(self.step):
+                self.over = True
+                self.losses = self.losses[: now + 1]
+                break
+        self.epoch += 1
+        self.val_loss = self.validate()
+        self._emit("on_epoch_end")
+
+    def _gradients(
+        self,
+        order: Tensor,
+        target: Tensor,
+        weight: Tensor,
+        smoothing: Tensor | None,
+        draws: EpochDraws,
+        parts: Sequence[slice],
+    ) -> Tensor:
+        """Fill the gradient buffer from one batch; the losses [M]."""
+        plan, stack = self.plan, self.stack
+        parameters = self._compute_parameters()
+        members = len(stack)
+        sums: list[tuple[Tensor, Tensor]] = []
+        for part in parts:
+            shape = (members, part.stop - part.start)
+            rows = order[:, part].reshape(-1)
+            x = plan.train.x.index_select(0, rows).view(*shape, -1)
+            codes = plan.train.codes.index_select(0, rows).view(*shape, plan.train.codes.shape[1])
+            batch = batch_loss(plan.loss, target[:, part], weight[:, part], self._class_weight, smoothing)
+            loss = self.engine(stack, parameters, x.to(self.compute_dtype), codes, draws, batch)
+            if len(parts) == 1:
+                return loss
+            share = self._share(target, weight, part)
+            sums.append((loss * share, stack.buffers["gradients"] * share.unsqueeze(1)))
+        stack.buffers["gradients"].copy_(sum(gradient for _, gradient in sums))
+        return sum((loss for loss, _ in sums), torch.zeros(()))
+
+    def _share(self, target: Tensor, weight: Tensor, part: slice) -> Tensor:
+        """The part's share of the batch's weights [M]: makes accumulated gradients those of the whole batch."""
+        if self._class_weight is not None:
+            weight = weight * self._class_weight[target]
+        return weight[:, part].sum(1) / weight.sum(1)
+
+    def _move(self, rate: Tensor, keep: Tensor | None) -> None:
+        """One step of the optimizer at the members' rates [M, 1]; ``keep`` is 1 − rate·decay."""
+        buffers = self.stack.buffers
+        self.step += 1
+        count = torch.tensor(float(self.step), device=self.stack.device)
+        direction = self.optimizer.direction(buffers["gradients"], buffers, count)
+        if keep is not None:
+            buffers["parameters"][:, : self._penalised()].mul_(keep)
+        buffers["parameters"].addcmul_(direction, rate)
+        self._last = direction, rate
+
+    def last_update(self) -> Tensor:
+        """[M, P] what the last step added to the parameters, decay left out."""
+        direction, rate = self._last
+        return direction * rate
+
+    def last_rates(self) -> list[float]:
+        """The members' learning rates in the last step."""
+        return [float(rate) for rate in self._last[1].flatten()]
+
+    def _penalised(self) -> int:
+        layout = self.stack.layout
+        return layout.size if self.optimizer.decay_biases else layout.decayed
+
+    def _rate_tables(self, steps: int) -> tuple[Tensor, Tensor | None]:
+        """The epoch's rates [steps, M, 1] and, where anyone decays, 1 − rate·decay."""
+        members = self.stack.members
+        place = slice(self.step, self.step + steps)
+        if self.plan.rates is not None:
+            slots = [self.plan.members.index(member) for member in members]
+            rates = self.plan.rates[place][:, slots]
+        else:
+            base = np.array([member.learning_rate for member in members]) * self.factors
+            rates = self._schedule[place, None] * base
+        decay = np.array([member.weight_decay for member in members])
+        keep = 1.0 - rates * decay if decay.any() else None
+        return self._table(rates), None if keep is None else self._table(keep)
+
+    def _table(self, values: NDArray[np.float64]) -> Tensor:
+        return torch.from_numpy(values).to(self.stack.device, self.stack.dtype).unsqueeze(2)
+
+    def _smoothing(self) -> Tensor | None:
+        values = [member.label_smoothing for member in self.stack.members]
+        if not any(values):
+            return None
+        return torch.tensor(values, device=self.stack.device, dtype=self.stack.dtype).unsqueeze(1)
+
+    def _compute_parameters(self) -> Any:
+        if self.compute_dtype == self.stack.dtype:
+            return self.stack.parameters
+        return self.stack.layout.views(self.stack.buffers["parameters"].to(self.compute_dtype))
+
+    def validate(self) -> NDArray[np.float64]:
+        """Each member's weighted mean loss on the validation rows [M]; NaN without any."""
+        data = self.plan.validation
+        if data is None:
+            return np.full(len(self.stack), np.nan)
+        total = torch.zeros(len(self.stack), dtype=torch.float64)
+        start = 0
+        for outputs in outputs_in_chunks(self.plan.network, self.stack.parameters, data):
+            stop = start + outputs.shape[1]
+            row = self.plan.loss.rows(outputs, data.y[start:stop])
+            total += (row * data.weight[start:stop]).sum(1).double().cpu()
+            start = stop
+        return np.asarray((total / float(data.weight.sum())).numpy())
+
+
+def _schedule_factors(plan: Plan) -> NDArray[np.float64]:
+    schedule: Any = plan.options.schedule.options
+    steps = plan.steps_per_epoch
+    return np.asarray(schedule.factors(plan.epochs * steps, steps), dtype=np.float64)
+
+
+def _subsets(plan: Plan) -> Sequence[NDArray[np.int64]]:
+    every = np.arange(plan.train.count)
+    return plan.subsets or [every] * len(plan.members)
+
+
+def _micro_batches(stored: int, count: int) -> list[slice]:
+    """A batch of ``stored`` rows cut into ``count`` parts of whole lanes (fewer when there are not as many)."""
+    size = -(-stored // count)
+    size = -(-size // 32) * 32
+    return [slice(start, min(start + size, stored)) for start in range(0, stored, size)]

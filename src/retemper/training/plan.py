@@ -1,0 +1,160 @@
+"""What a training needs to know, and what it leaves: plain frozen records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from retemper.core.recipe import TrainingOptions
+from retemper.models.layers.network import Network
+from retemper.models.layers.parameter import ROW_LANE, padded
+from retemper.training.loss import Loss
+from retemper.training.stack import Layout, Member
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Prepared rows as tensors, columns and rows padded to whole lanes with zeros.
+
+    Args:
+        x: [N, D] dense part.
+        codes: [N, K] int64 levels of embedded columns (K may be 0).
+        y: [N] class codes (int64) or scaled target.
+        weight: [N] sample weights; 0 for padding rows.
+        count: true rows; they come first.
+    """
+
+    x: Tensor
+    codes: Tensor
+    y: Tensor
+    weight: Tensor
+    count: int
+
+    @classmethod
+    def of(
+        cls,
+        dense: NDArray[np.floating[Any]],
+        codes: NDArray[np.int64],
+        y: NDArray[Any],
+        weight: NDArray[np.floating[Any]] | None = None,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | None = None,
+    ) -> Rows:
+        """Rows from arrays: dense [N, D], codes [N, K], y [N], weight [N] (all 1 without)."""
+        count, width = dense.shape
+        stored = padded(count, ROW_LANE)
+        x = torch.zeros((stored, padded(width)), dtype=dtype)
+        x[:count, :width] = torch.from_numpy(dense)
+        levels = torch.zeros((stored, codes.shape[1]), dtype=torch.int64)
+        levels[:count] = torch.from_numpy(codes)
+        target = torch.zeros(stored, dtype=torch.int64 if y.dtype.kind in "iu" else dtype)
+        target[:count] = torch.from_numpy(y).to(target.dtype)
+        weights = torch.zeros(stored, dtype=dtype)
+        weights[:count] = 1.0 if weight is None else torch.from_numpy(weight).to(dtype)
+        return cls(x.to(device), levels.to(device), target.to(device), weights.to(device), count)
+
+    def with_inputs(self, x: Tensor) -> Rows:
+        """The same rows with other dense inputs."""
+        return Rows(x, self.codes, self.y, self.weight, self.count)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One training of a stack.
+
+    Args:
+        network: the members' shape.
+        loss: resolved for the task.
+        options: the recipe's ``training``; its rate and decay are the members' own instead.
+        members: who trains.
+        seed: the run's seed.
+        train: rows to learn from.
+        validation: rows to judge by; None: none, the last epoch counts.
+        subsets: for each member the rows it may use; empty: all rows.
+        output_bias: [outputs] start of the head's bias; None: zeros.
+        class_weight: [C]; None: none.
+        epochs: passes over the rows.
+        rates: [steps, M] learning rates instead of rate × schedule (the learning-rate range).
+        trivial_loss: loss of predicting the prior, for the record.
+    """
+
+    network: Network
+    loss: Loss
+    options: TrainingOptions
+    members: tuple[Member, ...]
+    seed: int
+    train: Rows
+    validation: Rows | None
+    epochs: int
+    subsets: tuple[NDArray[np.int64], ...] = ()
+    output_bias: NDArray[np.float64] | None = None
+    class_weight: NDArray[np.float64] | None = None
+    rates: NDArray[np.float64] | None = None
+    trivial_loss: float = float("nan")
+
+    @property
+    def rows_per_epoch(self) -> int:
+        """Rows each member meets in an epoch."""
+        return min((len(own) for own in self.subsets), default=self.train.count)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of the optimizer in an epoch."""
+        return -(-self.rows_per_epoch // self.options.batch_size)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What one member became.
+
+    Args:
+        member: who.
+        row: [P] its best parameters, in the stack's layout.
+        best_epoch: where validation was best (the last epoch without validation).
+        epochs: how many it trained.
+        val_loss: the best validation loss; NaN without validation.
+        history: rows for :func:`retemper.core.history.from_rows`.
+    """
+
+    member: Member
+    row: Tensor
+    best_epoch: int
+    epochs: int
+    val_loss: float
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def predict(network: Network, rows: Tensor, fits_x: Rows, loss: Loss, chunk: int = 2048) -> Tensor:
+    """Every member's activated outputs for the given rows.
+
+    Args:
+        network: the shape.
+        rows: [M, P] parameters.
+        fits_x: the rows to predict.
+        loss: gives the activation.
+        chunk: rows at a time, whole lanes.
+
+    Returns:
+        [M, N, C] probabilities, or [M, N] values.
+    """
+    parameters = Layout(network).views(rows)
+    parts: Sequence[Tensor] = [
+        loss.activate(outputs) for outputs in outputs_in_chunks(network, parameters, fits_x, chunk)
+    ]
+    return torch.cat(list(parts), 1)[:, : fits_x.count]
+
+
+def outputs_in_chunks(network: Network, parameters: Any, data: Rows, chunk: int = 2048) -> Any:
+    """The outputs [M, ·, O] for the rows, ``chunk`` rows at a time."""
+    members = next(iter(parameters.values())).shape[0]
+    with torch.no_grad():
+        for start in range(0, len(data.x), chunk):
+            x = data.x[start : start + chunk].expand(members, -1, -1)
+            codes = data.codes[start : start + chunk].expand(members, -1, -1)
+            yield network.forward(parameters, x, codes)[0]

@@ -1,0 +1,183 @@
+"""M networks of one shape in flat buffers [M, P], with a named view for every parameter.
+
+Hyperparameters belong to members, randomness is keyed by a member's id: what a member learns does not depend
+on who trains beside it, and its last bit is the same alone (M = 1) as in any stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from retemper.core import seeds
+from retemper.core.options import Options
+from retemper.models.layers.network import Network
+from retemper.models.layers.parameter import ROW_LANE, Parameter, Views, padded
+from retemper.training.initialisers import Initialiser
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of a stack.
+
+    Args:
+        id: keys all its randomness; two members with one id and one seed draw the same numbers.
+        learning_rate: base rate, above 0.
+        weight_decay: λ of the decoupled decay, 0 or more.
+        dropout: share of hidden units dropped, in [0, 1).
+        label_smoothing: ε, in [0, 1).
+    """
+
+    id: int
+    learning_rate: float
+    weight_decay: float = 0.0
+    dropout: float = 0.0
+    label_smoothing: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; ``Member(**data)`` is the way back."""
+        return asdict(self)
+
+
+class Layout:
+    """Where each parameter lies in a member's row of P numbers; what decays comes first."""
+
+    def __init__(self, network: Network) -> None:
+        self.parameters = network.parameters
+        self.starts: list[int] = []
+        end = 0
+        for parameter in self.parameters:
+            self.starts.append(end)
+            end += padded(parameter.size, ROW_LANE)
+        self.size = end
+        decayed = [
+            s + padded(p.size, ROW_LANE)
+            for p, s in zip(self.parameters, self.starts, strict=True)
+            if p.decays
+        ]
+        self.decayed = max(decayed, default=0)
+
+    def views(self, buffer: Tensor) -> Views:
+        """Name → [M, rows, columns] of a buffer [M, P]."""
+        return {
+            p.name: buffer[:, s : s + p.size].view(-1, *p.stored)
+            for p, s in zip(self.parameters, self.starts, strict=True)
+        }
+
+    def true_places(self) -> Tensor:
+        """[P] bool: where parameters lie, as opposed to padding."""
+        mask = torch.zeros((1, self.size), dtype=torch.bool)
+        views = self.views(mask)
+        for p in self.parameters:
+            views[p.name][0, : p.shape[0], : p.shape[1]] = True
+        return mask[0]
+
+    def unpadded(self, row: Tensor) -> dict[str, Tensor]:
+        """One member's parameters in their true shapes, from its row [P]."""
+        views = self.views(row.unsqueeze(0))
+        return {p.name: views[p.name][0, : p.shape[0], : p.shape[1]].contiguous() for p in self.parameters}
+
+    def row(self, tensors: dict[str, Tensor], dtype: torch.dtype) -> Tensor:
+        """A member's row [P] from its parameters in their true shapes."""
+        row = torch.zeros(self.size, dtype=dtype)
+        views = self.views(row.unsqueeze(0))
+        for p in self.parameters:
+            views[p.name][0, : p.shape[0], : p.shape[1]] = tensors[p.name].to(dtype)
+        return row
+
+
+class Stack:
+    """The members with their buffers: parameters, gradients, the optimizer's memory.
+
+    Args:
+        network: the shape all members share.
+        members: who trains.
+        slots: names of the optimizer's memory.
+        device, dtype: where and in what precision.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        members: Sequence[Member],
+        slots: Sequence[str] = (),
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.network = network
+        self.layout = Layout(network)
+        self.members = list(members)
+        shape = (len(self.members), self.layout.size)
+        self.buffers = {
+            name: torch.zeros(shape, device=device, dtype=dtype)
+            for name in ("parameters", "gradients", "delta", *slots)
+        }
+        self._view()
+
+    def _view(self) -> None:
+        self.parameters = self.layout.views(self.buffers["parameters"])
+        self.gradients = self.layout.views(self.buffers["gradients"])
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the buffers lie."""
+        return self.buffers["parameters"].device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The buffers' precision."""
+        return self.buffers["parameters"].dtype
+
+    def initialise(
+        self, initialiser: Options, seed: int, output_bias: NDArray[np.float64] | None = None
+    ) -> None:
+        """Draw every member's parameters from generators of its own.
+
+        Args:
+            initialiser: options of an entry of the family ``initialiser``.
+            seed: the run's seed.
+            output_bias: [outputs] start of the head's bias (log frequencies, or the mean); zeros without.
+        """
+        for slot, member in enumerate(self.members):
+            for parameter in self.layout.parameters:
+                generator = seeds.generator(seed, f"initialise {parameter.name}", member.id)
+                start = _start(parameter, initialiser, generator, output_bias)
+                view = self.parameters[parameter.name][slot]
+                view[: parameter.shape[0], : parameter.shape[1]] = torch.from_numpy(start).to(view)
+
+    def keep(self, slots: Sequence[int]) -> None:
+        """Drop all members but those in ``slots``; the stack shrinks."""
+        self.members = [self.members[slot] for slot in slots]
+        index = torch.tensor(list(slots), device=self.device)
+        self.buffers = {name: buffer.index_select(0, index) for name, buffer in self.buffers.items()}
+        self._view()
+
+
+def _start(
+    parameter: Parameter,
+    initialiser: Options,
+    generator: np.random.Generator,
+    output_bias: NDArray[np.float64] | None,
+) -> NDArray[np.float64]:
+    outputs, inputs = parameter.shape
+    match parameter.role:
+        case "weight" | "head_weight":
+            assert isinstance(initialiser, Initialiser)
+            return np.ascontiguousarray(initialiser.draw((inputs, outputs), generator).T, dtype=np.float64)
+        case "embedding" | "frequency":
+            return generator.normal(0.0, parameter.scale, parameter.shape)
+        case "gain":
+            return np.ones(parameter.shape)
+        case "head_bias" if output_bias is not None:
+            return output_bias.reshape(parameter.shape)
+        case _:
+            return np.zeros(parameter.shape)
