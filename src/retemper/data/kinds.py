@@ -18,6 +18,7 @@ UNIQUE_SHARE = 0.99
 TEXT_WORDS = 3.0
 TEXT_DISTINCT_SHARE = 0.5
 NUMBERS_SHARE = 0.5
+LARGEST = 1e100  # squares of larger numbers overflow
 ID_NAME = re.compile(r"(^|[\W_])(?i:id|uuid|guid|key|index)$|[a-z]I[dD]$")
 
 
@@ -48,7 +49,9 @@ def infer_kind(column: pl.Series, distinct: int, identifiers: bool = True) -> tu
     if column.dtype == pl.Datetime:
         return "datetime", "dates and times"
     if column.dtype.is_numeric():
-        return "number", f"numbers from {column.min():g} to {column.max():g}, {distinct} distinct"
+        numbers = column.drop_nulls().to_numpy()
+        low, high = float(numbers.min()), float(numbers.max())
+        return "number", f"numbers from {low:g} to {high:g}, {distinct} distinct"
     return _kind_of_text(column, distinct)
 
 
@@ -131,7 +134,7 @@ def identifier_reason(column: pl.Series, distinct: int) -> str | None:
         return None
     if column.dtype.is_integer():
         top, bottom = column.max(), column.min()
-        if distinct == present and int(top) - int(bottom) == present - 1:  # type: ignore[call-overload,arg-type]
+        if distinct == present and int(top) - int(bottom) == present - 1:  # type: ignore[arg-type]
             return "whole numbers that count the rows"
         return f"named like an identifier, and {distinct} of {present} cells are different" if named else None
     if column.dtype != pl.String or dates.parse(column) is not None or not_numbers(column) is not None:
@@ -187,12 +190,12 @@ def demanded_numbers(column: pl.Series, source: str) -> pl.Series:
             {**where, "row": row},
             "Mend the cell, or leave it empty if the number is not known.",
         )
-    infinite = numbers.is_infinite()
+    infinite = numbers.abs() > LARGEST
     if infinite.any():
         row = first_row(infinite)
         raise InputError(
             "infinite_value",
-            f"Column {column.name!r} is infinite in row {row}.",
+            f"Column {column.name!r} is infinite or beyond ±{LARGEST:g} in row {row}: {numbers[row - 1]}.",
             {**where, "row": row},
             "Replace it by a number, or leave the cell empty.",
         )

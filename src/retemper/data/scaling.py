@@ -1,0 +1,132 @@
+"""Scaling of numbers, inputs and targets alike; the state is plain numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+Floats = NDArray[np.float64]
+Method = Literal["robust", "zscore", "minmax", "quantile", "none"]
+QUANTILES = 1000
+TAIL = 1e-5  # quantile scaling stops at ±4.26 standard deviations
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """One scale for each column; fitted on training rows, missing cells (NaN) left aside and left missing.
+
+    - ``zscore``: (x − mean)/standard deviation.
+    - ``minmax``: (x − min)/(max − min); values outside the training range leave [0, 1].
+    - ``robust``: (x − median)/(upper − lower quartile); where the quartiles are equal, the range takes their
+      place.
+    - ``quantile``: Φ⁻¹ of the rank among the training rows: any distribution becomes a normal one.
+    - ``none``: as it is.
+
+    A column without spread is only centred. ``quantiles`` [points, columns] is empty but for ``quantile``.
+    """
+
+    method: Method
+    center: Floats
+    scale: Floats
+    quantiles: Floats
+
+    @classmethod
+    def fit(cls, x: Floats, method: Method) -> Scaler:
+        """Fit on x [rows, columns]; a column may be all NaN.
+
+        >>> Scaler.fit(np.array([[1.0], [2.0], [3.0]]), "minmax").apply(np.array([[2.0]])).item()
+        0.5
+        """
+        center, scale = np.zeros(x.shape[1]), np.ones(x.shape[1])
+        quantiles = np.empty((0, x.shape[1]))
+        present = [column[~np.isnan(column)] for column in x.T]
+        if method == "quantile":
+            points = np.linspace(0, 1, max(2, min(QUANTILES, len(x))))
+            quantiles = np.empty((len(points), x.shape[1]))
+        for i, values in enumerate(present):
+            if not len(values):
+                quantiles[:, i] = 0.0
+            elif method == "quantile":
+                quantiles[:, i] = np.maximum.accumulate(np.quantile(values, points))
+            else:
+                center[i], scale[i] = _center_and_scale(values, method)
+        return cls(method, center, scale, quantiles)
+
+    def apply(self, x: Floats) -> Floats:
+        """Scaled x [rows, columns] as float64."""
+        if self.method == "none":
+            return x
+        if self.method != "quantile":
+            with np.errstate(over="ignore"):
+                out: Floats = (x - self.center) / self.scale
+            return out
+        ranks = np.linspace(0, 1, len(self.quantiles))
+        columns = [_rank(x[:, i], self.quantiles[:, i], ranks) for i in range(x.shape[1])]
+        scaled: Floats = ndtri(TAIL + (1 - 2 * TAIL) * np.stack(columns, axis=1)) if columns else x
+        return scaled
+
+    def invert(self, z: Floats) -> Floats:
+        """The way back from z [rows, columns]; ``quantile`` ends at the training range."""
+        if self.method == "none":
+            return z
+        if self.method != "quantile":
+            out: Floats = z * self.scale + self.center
+            return out
+        ranks = np.linspace(0, 1, len(self.quantiles))
+        p = np.clip((ndtr(z) - TAIL) / (1 - 2 * TAIL), 0, 1)
+        return np.stack([np.interp(p[:, i], ranks, self.quantiles[:, i]) for i in range(z.shape[1])], axis=1)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; :meth:`from_json` is the way back, to the same bits."""
+        return {
+            "method": self.method,
+            "center": self.center.tolist(),
+            "scale": self.scale.tolist(),
+            "quantiles": self.quantiles.T.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Scaler:
+        """The scaler that :meth:`to_json` wrote."""
+        center, scale = (np.array(data[key], dtype=np.float64) for key in ("center", "scale"))
+        points = len(data["quantiles"][0]) if data["quantiles"] else 0
+        quantiles = np.array(data["quantiles"], dtype=np.float64).reshape(len(center), points)
+        return cls(data["method"], center, scale, np.ascontiguousarray(quantiles.T))
+
+
+def _center_and_scale(values: Floats, method: Method) -> tuple[float, float]:
+    if method == "zscore":
+        center, scale = values.mean(), values.std()
+        # Rounding gives equal values a tiny spread; dividing by it would blow up the noise.
+        scale = scale if scale > 1e-12 * abs(center) else 0.0
+    elif method == "minmax":
+        center, scale = values.min(), np.ptp(values)
+    elif method == "robust":
+        low, center, high = np.quantile(values, [0.25, 0.5, 0.75])
+        scale = (high - low) or np.ptp(values)
+    else:
+        center, scale = 0.0, 1.0
+    return float(center), float(scale) or 1.0
+
+
+def _rank(x: Floats, quantiles: Floats, ranks: Floats) -> Floats:
+    """The mean of the ranks from below and from above: the middle of the ties."""
+    up = np.interp(x, quantiles, ranks)
+    down = -np.interp(-x, -quantiles[::-1], -ranks[::-1])
+    middle: Floats = (up + down) / 2
+    return middle
+
+
+def smooth_clip(x: Floats) -> Floats:
+    """x/√(1 + (x/3)²): the identity near 0, ±3 far out (RealMLP, Holzmüller et al. 2024, "Better by default").
+
+    >>> float(smooth_clip(np.array(1e9)).round(6)), float(smooth_clip(np.array(0.1)).round(3))
+    (3.0, 0.1)
+    """
+    within = np.clip(x, -1e300, 1e300)
+    clipped: Floats = within / np.hypot(1, within / 3)
+    return clipped

@@ -1,0 +1,281 @@
+"""Rows to train, validation and a sealed test: stratified, random, by group, or by time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from retemper.core.errors import InputError
+from retemper.core.recipe import SplitOptions
+from retemper.core.seeds import generator
+from retemper.data import dates
+from retemper.data.cells import as_words, first_row
+from retemper.data.read import Table
+from retemper.data.schema import Schema
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Which rows train, which validate, and how many are sealed for the test.
+
+    ``train`` and ``validation`` are sorted row numbers from 0. The test's rows are handed out once, by
+    :meth:`open_test`; ``tests_read`` says how often that happened.
+
+    >>> splits = Splits.seal(np.arange(6), np.arange(6, 8), np.arange(8, 10), "random")
+    >>> splits.n_test, splits.open_test().tolist(), splits.tests_read
+    (2, [8, 9], 1)
+    """
+
+    train: Rows
+    validation: Rows
+    method: str
+    n_test: int
+    _test: list[Rows] = field(repr=False, compare=False)
+
+    @classmethod
+    def seal(cls, train: Rows, validation: Rows, test: Rows, method: str) -> Splits:
+        """Splits with the test's rows sealed."""
+        parts = [np.sort(rows).astype(np.int64) for rows in (train, validation, test)]
+        for rows in parts:
+            rows.setflags(write=False)
+        return cls(parts[0], parts[1], method, len(parts[2]), [parts[2]])
+
+    @property
+    def tests_read(self) -> int:
+        """0 while the test is sealed, 1 after it was opened."""
+        return 0 if self._test else 1
+
+    def open_test(self) -> Rows:
+        """The test's rows, once.
+
+        Raises:
+            RuntimeError: they were read before; a second look would make the test part of the training.
+        """
+        if not self._test:
+            raise RuntimeError("the test rows were read before; they are read once")
+        return self._test.pop()
+
+
+def split(table: Table, schema: Schema, options: SplitOptions, seed: int, own_test_rows: int = 0) -> Splits:
+    """Split a table's rows; the same seed gives the same rows.
+
+    - ``stratified``: each class has the same share in every part, to within a row.
+    - ``random``: every row alike; a class that would not train gives its rows back to training.
+    - ``group``: rows of one group stay together; shares hold as well as whole groups allow.
+    - ``time``: oldest rows train, newest rows test; equal times stay together, so shares hold approximately.
+    - ``auto``: group or time where such a column is named, else stratified for classes, else random.
+
+    Args:
+        table: all rows, the user's own test rows last.
+        schema: of the table.
+        options: method and shares. With own test rows, ``validation`` is a share of the other rows.
+        seed: 0 or more.
+        own_test_rows: how many rows at the table's end are the test; 0 takes the test from the table.
+
+    Returns:
+        Disjoint parts that cover all rows, none of them empty; every class is in training.
+
+    Raises:
+        InputError: ``bad_split`` (shares or method don't fit), ``too_few_rows``, ``too_few_groups``,
+            ``missing_group``, ``missing_time``, ``too_few_times``, ``class_not_in_train``.
+
+    >>> from retemper.core.recipe import DataOptions
+    >>> from retemper.data.read import read
+    >>> from retemper.data.schema import infer
+    >>> table = read({"size": [1.5 * i for i in range(30)], "y": ["a", "b"] * 15})
+    >>> splits = split(table, infer(table, DataOptions(target="y")), SplitOptions(), seed=0)
+    >>> splits.method, len(splits.train), len(splits.validation), splits.n_test
+    ('stratified', 20, 4, 6)
+    """
+    method = _method(schema, options, table.source)
+    test_share = 0.0 if own_test_rows else options.test
+    shares = np.array([1 - options.validation - test_share, options.validation, test_share])
+    if shares[0] <= 0:
+        raise InputError(
+            "bad_split",
+            f"validation + test < 1 must hold, but got {options.validation} + {options.test}.",
+            {"file": table.source, "option": "split"},
+            "Leave most rows to training, for example split.validation=0.15 and split.test=0.2.",
+        )
+    main = table.frame.head(table.frame.height - own_test_rows)
+    parts = 2 if own_test_rows else 3
+    if main.height < parts:
+        raise InputError(
+            "too_few_rows", f"{main.height} rows can't be split in {parts} parts.", {"file": table.source},
+            "Give more rows.",
+        )  # fmt: skip
+    part = _assign(main, schema, method, (shares[:parts], seed), table.source)
+    if method == "random" and schema.task == "classification":
+        part = _return_classes(main, schema, part)
+    _check_classes(main, schema, part, table.source)
+    own = np.arange(main.height, table.frame.height)
+    test = own if own_test_rows else np.flatnonzero(part == 2)
+    return Splits.seal(np.flatnonzero(part == 0), np.flatnonzero(part == 1), test, method)
+
+
+def _method(schema: Schema, options: SplitOptions, source: str) -> str:
+    if options.method == "auto":
+        if schema.group and schema.time:
+            raise InputError(
+                "bad_split",
+                "Both a group and a time column are named, and rows can't be split by both.",
+                {"file": source, "option": "split.method"},
+                "Set split.method to group or to time.",
+            )
+        plain = "stratified" if schema.task == "classification" else "random"
+        return "group" if schema.group else "time" if schema.time else plain
+    needs = {
+        "group": (schema.group, "a group column (--group)"),
+        "time": (schema.time, "a time column (--time)"),
+        "stratified": (schema.task == "classification", "classes: the target's task is classification"),
+    }
+    present, need = needs.get(options.method, (True, ""))
+    if not present:
+        raise InputError(
+            "bad_split",
+            f"split.method={options.method} needs {need}.",
+            {"file": source, "option": "split.method"},
+            "Name the column, or set split.method=auto.",
+        )
+    return options.method
+
+
+def _assign(
+    main: pl.DataFrame, schema: Schema, method: str, draw: tuple[NDArray[np.float64], int], source: str
+) -> Rows:
+    """The part of each row: 0 train, 1 validation, 2 test."""
+    shares, seed = draw
+    random = generator(seed, "split")
+    if method == "time":
+        assert schema.time is not None
+        return _by_time(_times(main[schema.time], source), shares, source)
+    if method == "group":
+        assert schema.group is not None
+        return _by_group(_groups(main[schema.group], source), shares, random, source)
+    if method == "stratified":
+        assert schema.target is not None
+        labels = as_words(main[schema.target.name]).rank("dense").to_numpy().astype(np.int64)
+        return _stratified(labels, shares, random)
+    return _stratified(np.zeros(main.height, dtype=np.int64), shares, random)
+
+
+def _stratified(labels: Rows, shares: NDArray[np.float64], random: np.random.Generator) -> Rows:
+    """Within a random order of each class, the first rows validate and test, the rest train.
+
+    How many of a class go to a part is rounded cumulatively over the classes, so that the parts' sizes are exact
+    and each class is within a row of its share.
+    """
+    order = random.permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    ends = np.append(np.flatnonzero(np.diff(labels[order])) + 1, len(labels))
+    counts = np.diff(ends, prepend=0)
+    quota = np.diff(np.round(ends[:, None] * shares[1:]), axis=0, prepend=0).astype(np.int64)
+    if not quota.sum(axis=0).all():
+        quota[counts.argmax()] += quota.sum(axis=0) == 0
+    part = np.zeros(len(labels), dtype=np.int64)
+    for start, count, wanted in zip(ends - counts, counts, quota, strict=True):
+        # A class always keeps a row for training; what it can't give, it does not give.
+        given = np.minimum(np.cumsum(wanted[::-1])[::-1], count - 1)
+        for which in range(1, len(shares)):
+            part[order[start : start + given[which - 1]]] = which
+    return part
+
+
+def _groups(column: pl.Series, source: str) -> Rows:
+    if column.null_count():
+        row = first_row(column.is_null())
+        raise InputError(
+            "missing_group",
+            f"The group {column.name!r} is missing in {column.null_count()} rows, first in row {row}.",
+            {"file": source, "column": column.name, "row": row},
+            "Give every row a group.",
+        )
+    return column.rank("dense").to_numpy().astype(np.int64) - 1
+
+
+def _by_group(groups: Rows, shares: NDArray[np.float64], random: np.random.Generator, source: str) -> Rows:
+    """Groups in random order, large ones first; each goes where most rows are still wanted."""
+    sizes = np.bincount(groups)
+    if len(sizes) < len(shares):
+        raise InputError(
+            "too_few_groups",
+            f"There are {len(sizes)} groups, but {len(shares)} are needed: one for each part.",
+            {"file": source},
+            "Give rows of more groups, or split without --group.",
+        )
+    large = sizes > 0.5 * shares.min() * len(groups)
+    order = random.permutation(len(sizes))
+    order = order[np.argsort(-(sizes * large)[order], kind="stable")]
+    wanted = shares * len(groups)
+    part_of_group = np.zeros(len(sizes), dtype=np.int64)
+    empty = np.ones(len(shares), dtype=bool)
+    for position, group in enumerate(order):
+        last_chance = len(order) - position <= empty.sum()
+        part = int(np.argmax(np.where(empty, wanted, -np.inf) if last_chance else wanted))
+        part_of_group[group] = part
+        wanted[part] -= sizes[group]
+        empty[part] = False
+    return part_of_group[groups]
+
+
+def _times(column: pl.Series, source: str) -> Rows:
+    if column.null_count():
+        row = first_row(column.is_null())
+        raise InputError(
+            "missing_time",
+            f"The time {column.name!r} is missing in {column.null_count()} rows, first in row {row}.",
+            {"file": source, "column": column.name, "row": row},
+            "Give every row a time.",
+        )
+    ordered = dates.demanded(column, None, source) if column.dtype == pl.String else column
+    return ordered.rank("dense").to_numpy().astype(np.int64)
+
+
+def _by_time(times: Rows, shares: NDArray[np.float64], source: str) -> Rows:
+    order = np.argsort(times, kind="stable")
+    starts = np.flatnonzero(np.diff(times[order])) + 1
+    if len(starts) < len(shares) - 1:
+        raise InputError(
+            "too_few_times",
+            f"There are {len(starts) + 1} different times, but {len(shares)} are needed: one for each part.",
+            {"file": source},
+            "Choose a finer time column, or split without --time.",
+        )
+    part = np.zeros(len(times), dtype=np.int64)
+    first = 0
+    for which in range(1, len(shares)):
+        # Parts begin where the time changes, as near to their share as can be; later parts keep a start each.
+        open_starts = starts[first : len(starts) - (len(shares) - 1 - which)]
+        nearest = int(np.abs(open_starts - shares[:which].sum() * len(times)).argmin())
+        part[order[open_starts[nearest] :]] = which
+        first += nearest + 1
+    return part
+
+
+def _return_classes(main: pl.DataFrame, schema: Schema, part: Rows) -> Rows:
+    assert schema.target is not None
+    labels = as_words(main[schema.target.name]).rank("dense").to_numpy()
+    absent = np.setdiff1d(labels, labels[part == 0])
+    return np.where(np.isin(labels, absent), 0, part)
+
+
+def _check_classes(main: pl.DataFrame, schema: Schema, part: Rows, source: str) -> None:
+    if schema.task != "classification" or schema.target is None:
+        return
+    words = as_words(main[schema.target.name])
+    known = words.filter(pl.Series(part == 0)).unique()
+    absent = ~words.is_in(known.implode())
+    if not absent.any():
+        return
+    row = first_row(absent)
+    raise InputError(
+        "class_not_in_train",
+        f"The class {words[row - 1]!r} has no row in training: all its rows fell to validation or test.",
+        {"file": source, "column": schema.target.name, "row": row},
+        "Give older rows or more groups of this class, or split with split.method=stratified.",
+    )

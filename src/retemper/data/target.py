@@ -1,0 +1,157 @@
+"""The target as the network sees it, and the way back to the target's own labels and units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from retemper.core.errors import InputError, nearest
+from retemper.core.recipe import PrepareOptions
+from retemper.core.records import Task
+from retemper.data.cells import as_words, first_row, tidy
+from retemper.data.kinds import demanded_numbers
+from retemper.data.roles import class_labels
+from retemper.data.scaling import Scaler
+from retemper.data.schema import Schema
+
+Floats = NDArray[np.float64]
+Label = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Target:
+    """Labels and codes of a classification, or the scale of a regression.
+
+    ``labels`` are the classes in their own type, in the order of the codes and of the network's outputs;
+    ``classes`` are ``str(label)``. ``prior`` is the training rows' class frequencies, or (mean, standard
+    deviation) of a regression target in its own units.
+    """
+
+    name: str
+    task: Task
+    labels: tuple[Label, ...]
+    prior: tuple[float, ...]
+    scaler: Scaler
+
+    @classmethod
+    def fit(cls, series: pl.Series, schema: Schema, options: PrepareOptions) -> Target:
+        """Fit on the training rows' target.
+
+        Args:
+            series: the target's cells in the training rows.
+            schema: names the target, the task and the classes.
+            options: ``target_scaling``, for regression.
+
+        Raises:
+            ValueError: the schema has no target.
+            InputError: a class of the schema has no row here, or a regression target holds what is no number.
+
+        >>> from retemper.data.schema import Column
+        >>> schema = Schema((), Column("y", "category", 0, 2, ""), "classification", ("1", "2"))
+        >>> target = Target.fit(pl.Series("y", [2, 1, 2, 2]), schema, PrepareOptions())
+        >>> target.labels, target.prior, target.encode(pl.Series("y", ["2", "1.0"])).tolist()
+        ((1, 2), (0.25, 0.75), [1, 0])
+        """
+        if schema.target is None or schema.task is None:
+            raise ValueError("the schema has no target; infer it with a target")
+        cells = _tidy(series)
+        if schema.task == "regression":
+            y = _numbers(cells)
+            scaler = Scaler.fit(y[:, None], options.target_scaling)
+            return cls(schema.target.name, "regression", (), (float(y.mean()), float(y.std())), scaler)
+        labels = tuple(class_labels(cells))
+        absent = [c for c in schema.classes if c not in set(map(str, labels))]
+        if absent:
+            raise InputError(
+                "class_not_in_train",
+                f"The class {absent[0]!r} has no row in training.",
+                {"column": schema.target.name},
+                "Give more rows of this class, or split with split.method=stratified.",
+            )
+        unscaled = Scaler.fit(np.empty((1, 0)), "none")
+        fitted = cls(schema.target.name, "classification", labels, (), unscaled)
+        prior = np.bincount(fitted.encode(cells), minlength=len(labels)) / len(cells)
+        return cls(fitted.name, fitted.task, labels, tuple(prior.tolist()), unscaled)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels as text; empty for regression."""
+        return tuple(map(str, self.labels))
+
+    def encode(self, series: pl.Series) -> NDArray[Any]:
+        """Class codes, int64 [rows], or raw values, float64 [rows].
+
+        Labels are compared as text, so that 1, "1" and 1.0 are one and the same.
+
+        Raises:
+            InputError: ``target_gaps``, ``unknown_class``, ``not_a_number`` or ``infinite_value``, with the row.
+        """
+        cells = _tidy(series)
+        if cells.null_count():
+            row = first_row(cells.is_null())
+            raise InputError(
+                "target_gaps",
+                f"The target {self.name!r} is missing in {cells.null_count()} rows, first in row {row}.",
+                {"column": self.name, "row": row},
+                "Fill the cells or take the rows out; NA, ? and none count as missing.",
+            )
+        if self.task == "regression":
+            return _numbers(cells)
+        words = as_words(cells)
+        known = as_words(pl.Series([*self.labels]))
+        codes = words.cast(pl.Enum(known), strict=False).to_physical()
+        if codes.null_count():
+            row = first_row(codes.is_null())
+            raise InputError(
+                "unknown_class",
+                f"The class {words[row - 1]!r} was not in the training data; {nearest(words[row - 1], [*known])}",
+                {"column": self.name, "row": row},
+                "Correct the label, take the row out, or train again with rows of this class.",
+            )
+        return codes.to_numpy().astype(np.int64)
+
+    def decode(self, codes: NDArray[np.int64]) -> NDArray[Any]:
+        """The labels, in their own type, of class codes [rows].
+
+        >>> Target("y", "classification", ("a", "b"), (), Scaler.fit(np.empty((1, 0)), "none")).decode(
+        ...     np.array([1, 0])).tolist()
+        ['b', 'a']
+        """
+        own: NDArray[Any] = np.array(self.labels)[codes]
+        return own
+
+    def scale(self, y: Floats) -> Floats:
+        """A regression target [rows] as the network learns it."""
+        return self.scaler.apply(np.asarray(y, dtype=np.float64)[:, None])[:, 0]
+
+    def unscale(self, z: Floats) -> Floats:
+        """The way back from the network's output [rows] to the target's own units."""
+        return self.scaler.invert(np.asarray(z, dtype=np.float64)[:, None])[:, 0]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; :meth:`from_json` is the way back, to the same bits."""
+        return {
+            "name": self.name,
+            "task": self.task,
+            "labels": list(self.labels),
+            "prior": list(self.prior),
+            "scaler": self.scaler.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Target:
+        """The target that :meth:`to_json` wrote."""
+        scaler = Scaler.from_json(data["scaler"])
+        return cls(data["name"], data["task"], tuple(data["labels"]), tuple(data["prior"]), scaler)
+
+
+def _tidy(series: pl.Series) -> pl.Series:
+    return tidy(series.to_frame()).to_series()
+
+
+def _numbers(cells: pl.Series) -> Floats:
+    return demanded_numbers(cells, "the data").to_numpy()
