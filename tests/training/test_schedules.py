@@ -13,7 +13,7 @@ from torch.optim import SGD, Optimizer
 from torch.optim import lr_scheduler as pytorch
 
 from retemper.training import schedules
-from retemper.training.plateau import OnPlateauState
+from retemper.training.schedules import OnPlateauState
 
 SPE = 5  # steps per epoch
 Make = Callable[[Optimizer, int], pytorch.LRScheduler]
@@ -121,11 +121,11 @@ def test_on_plateau_equals_pytorch(patience: int, cooldown: int) -> None:
     random = np.random.default_rng(0)
     losses = np.exp(-np.arange(80) / 20) + 0.05 * random.standard_normal(80) + 0.2
     losses[[10, 30]] = np.nan, np.inf
-    state = options.start()
+    state = OnPlateauState(options)
     for loss in losses:
         reference.step(loss)
         assert state.update(float(loss)) == pytest.approx(opt.param_groups[0]["lr"], rel=1e-12)
-        state = OnPlateauState(**json.loads(json.dumps(state.as_json())))
+        state = OnPlateauState(options, **json.loads(json.dumps(state.to_json())))
     assert state.factor < 0.1
     assert options.factors(10, 5).tolist() == [1.0] * 10
 

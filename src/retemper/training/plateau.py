@@ -1,8 +1,36 @@
-"""When to lower the rate because the validation loss no longer falls: a state machine of plain numbers."""
+"""The schedule that follows the validation loss, and its state machine of plain numbers."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+
+from retemper.training.schedule import Factors, Schedule
+
+
+class OnPlateau(Schedule):
+    """Multiplied by ``gamma`` when the validation loss stops falling; the steps after the warm-up have 1.
+
+    The table holds the warm-up only; the loop multiplies it by the factor of :class:`OnPlateauState`,
+    updated after every validation.
+
+    >>> state = OnPlateauState(OnPlateau(gamma=0.5, patience_epochs=0))
+    >>> [state.update(loss) for loss in (1.0, 0.9, 0.95)]
+    [1.0, 1.0, 0.5]
+    """
+
+    gamma: float = Field(
+        0.3, gt=0, lt=1, description="factor of a drop", json_schema_extra={"search": [0.1, 0.7, "log"]}
+    )
+    patience_epochs: int = Field(5, ge=0, description="epochs without gain that are let pass")
+    threshold: float = Field(1e-4, ge=0, lt=1, description="smallest relative fall that counts as a gain")
+    cooldown_epochs: int = Field(0, ge=0, description="epochs after a drop that don't count")
+    end_factor: float = Field(1e-3, ge=0, le=1, description="the multiplier is never lower")
+
+    def _shape(self, steps: Factors, steps_per_epoch: int) -> Factors:
+        return np.ones_like(steps)
 
 
 @dataclass
@@ -12,22 +40,14 @@ class OnPlateauState:
     A loss that is not a number counts as no gain.
 
     Args:
-        gamma: factor of a drop.
-        patience: epochs without gain that are let pass.
-        threshold: relative fall below the best that counts as a gain.
-        cooldown: epochs after a drop in which nothing is counted.
-        lowest: the factor is never lower.
+        options: when to drop, and by how much.
         factor: the present multiplier of the rate.
         best: the lowest loss that counted; None before the first.
         bad_epochs: epochs without gain so far.
         cooling: epochs of cool-down left.
     """
 
-    gamma: float
-    patience: int
-    threshold: float
-    cooldown: int
-    lowest: float
+    options: OnPlateau
     factor: float = 1.0
     best: float | None = None
     bad_epochs: int = 0
@@ -35,24 +55,28 @@ class OnPlateauState:
 
     def update(self, val_loss: float) -> float:
         """Take in one epoch's validation loss; gives the multiplier for the steps that follow."""
-        gained = val_loss < float("inf") if self.best is None else val_loss < self.best * (1 - self.threshold)
-        if gained:
+        best = float("inf") if self.best is None else self.best
+        if val_loss < best * (1 - self.options.threshold):
             self.best, self.bad_epochs = val_loss, 0
         else:
             self.bad_epochs += 1
         if self.cooling > 0:
             self.cooling -= 1
             self.bad_epochs = 0
-        if self.bad_epochs > self.patience:
-            self.factor = max(self.factor * self.gamma, self.lowest)
-            self.cooling, self.bad_epochs = self.cooldown, 0
+        if self.bad_epochs > self.options.patience_epochs:
+            self.factor = max(self.factor * self.options.gamma, self.options.end_factor)
+            self.cooling, self.bad_epochs = self.options.cooldown_epochs, 0
         return self.factor
 
-    def as_json(self) -> dict[str, float | int | None]:
-        """The state for a checkpoint; ``OnPlateauState(**state)`` brings it back.
+    def to_json(self) -> dict[str, float | int | None]:
+        """The numbers for a checkpoint; ``OnPlateauState(options, **numbers)`` brings them back.
 
-        >>> state = OnPlateauState(gamma=0.5, patience=1, threshold=0.0, cooldown=0, lowest=0.0)
-        >>> OnPlateauState(**state.as_json()) == state
-        True
+        >>> OnPlateauState(OnPlateau()).to_json()
+        {'factor': 1.0, 'best': None, 'bad_epochs': 0, 'cooling': 0}
         """
-        return asdict(self)
+        return {
+            "factor": self.factor,
+            "best": self.best,
+            "bad_epochs": self.bad_epochs,
+            "cooling": self.cooling,
+        }
