@@ -47,7 +47,8 @@ Settings = Annotated[
 TestFile = Annotated[Path | None, _option("--test", "FILE", "the test rows, in a file of their own")]
 NoClean = Annotated[bool, typer.Option("--no-clean", help="leave every column and row as it is")]
 Replay = Annotated[
-    Path | None, _option("--replay", "LOG", "take the decisions about time from another run's log.jsonl")
+    Path | None,
+    _option("--replay", "LOG", "repeat the decisions in another run's log.jsonl; no clock is read"),
 ]
 Resume = Annotated[Path | None, _option("--resume", "RUN", "go on with a stopped or killed run")]
 

@@ -1,0 +1,49 @@
+"""Score a model on labelled rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypedDict
+
+from retemper.api.faults import machine_faults
+from retemper.api.predict import load
+from retemper.bundle.load import Model
+from retemper.core.errors import InputError
+from retemper.core.records import Score
+from retemper.data.read import read
+from retemper.evaluation.intervals import scores
+
+
+class Evaluation(TypedDict):
+    """The rows that were scored, and their metrics in the form of result.json."""
+
+    rows: dict[str, int]
+    metrics: dict[str, dict[str, Score]]
+
+
+def evaluate(model: Model | str | Path, data: Any, resamples: int = 1000, seed: int = 0) -> Evaluation:
+    """Every metric of the task with a 95 % bootstrap interval; weighted where the model was trained with weights.
+
+    Args:
+        model: a model, or the path of a run or bundle folder.
+        data: rows with the model's columns and its target.
+        resamples: bootstrap resamples behind each interval, 100 or more.
+        seed: of the bootstrap.
+
+    Returns:
+        ``{"rows": {"test": n}, "metrics": {"test": {name: Score}}}``; a metric that can't be computed on these
+        rows is left out.
+
+    Raises:
+        InputError: the target is absent, has gaps, or holds a label that the model does not know.
+
+    >>> evaluate("runs/adult", "new.csv")["metrics"]["test"]["accuracy"]  # doctest: +SKIP
+    Score(value=0.87, low=0.86, high=0.88)
+    """
+    loaded = load(model) if isinstance(model, (str, Path)) else model
+    with machine_faults():
+        table = read(data, loaded.target)
+        y, weight = loaded.labels_of(table), loaded.weights_of(table)
+        prediction = loaded.predict_proba(table.frame) if loaded.classes else loaded.predict(table.frame)
+        found = scores(loaded.task, y, prediction, resamples, seed, weight)
+    return {"rows": {"test": table.frame.height}, "metrics": {"test": found}}
