@@ -1,7 +1,7 @@
 """One network with scikit-learn's manners: fit, predict, predict_proba, clone, pipelines, cross-validation.
 
-The estimators train a single network from a fixed recipe, without the procedure of :func:`retemper.train`; the
-preparation (scaling, encodings, missing and unknown levels) is the same.
+The estimators train a single network from a fixed recipe, without the procedure of :func:`retemper.train`;
+the preparation (scaling, encodings, missing and unknown levels) is the same.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Net(BaseEstimator):  # type: ignore[misc]
         dropout: share of hidden units dropped in training, in [0, 1).
         schedule: constant, step, exponential, linear, cosine, inverse_square_root, one_cycle, cyclic or
             on_plateau.
-        early_stopping: hold 15 % of the rows out, stop after 10 epochs without gain there, keep the best weights.
+        early_stopping: hold 15 % of the rows out, stop after 10 epochs without gain there, keep the best.
         random_state: seed of every random choice; None: another one at each fit.
     """
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypedDict
 
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
 from retemper.api.faults import machine_faults
 from retemper.api.predict import load
 from retemper.bundle.load import Model
-from retemper.core.errors import InputError
 from retemper.core.records import Score
-from retemper.data.read import read
+from retemper.data.read import Table, read
+from retemper.data.roles import check_weight
+from retemper.data.scaling import Scaler
+from retemper.data.target import Target
 from retemper.evaluation.intervals import scores
 
 
@@ -22,7 +28,9 @@ class Evaluation(TypedDict):
 
 
 def evaluate(model: Model | str | Path, data: Any, resamples: int = 1000, seed: int = 0) -> Evaluation:
-    """Every metric of the task with a 95 % bootstrap interval; weighted where the model was trained with weights.
+    """Every metric of the task with a 95 % bootstrap interval.
+
+    Rows are weighted where the model was trained with a weight column and the data has it.
 
     Args:
         model: a model, or the path of a run or bundle folder.
@@ -31,8 +39,8 @@ def evaluate(model: Model | str | Path, data: Any, resamples: int = 1000, seed: 
         seed: of the bootstrap.
 
     Returns:
-        ``{"rows": {"test": n}, "metrics": {"test": {name: Score}}}``; a metric that can't be computed on these
-        rows is left out.
+        ``{"rows": {"test": n}, "metrics": {"test": {name: Score}}}``, without the metrics that can't be computed
+        on these rows.
 
     Raises:
         InputError: the target is absent, has gaps, or holds a label that the model does not know.
@@ -43,7 +51,22 @@ def evaluate(model: Model | str | Path, data: Any, resamples: int = 1000, seed: 
     loaded = load(model) if isinstance(model, (str, Path)) else model
     with machine_faults():
         table = read(data, loaded.target)
-        y, weight = loaded.labels_of(table), loaded.weights_of(table)
+        y, weight = _codes(loaded, table), _weights(loaded, table)
         prediction = loaded.predict_proba(table.frame) if loaded.classes else loaded.predict(table.frame)
         found = scores(loaded.task, y, prediction, resamples, seed, weight)
     return {"rows": {"test": table.frame.height}, "metrics": {"test": found}}
+
+
+def _codes(model: Model, table: Table) -> NDArray[Any]:
+    """Class codes in the order of the model's outputs, or raw values."""
+    unscaled = Scaler.fit(np.empty((1, 0)), "none")
+    target = Target(model.target, model.task, tuple(model.classes), (), unscaled)
+    return target.encode(table.frame[model.target])
+
+
+def _weights(model: Model, table: Table) -> NDArray[np.float64] | None:
+    name = model.schema.weight
+    if name is None or name not in table.frame.columns:
+        return None
+    check_weight(table.frame[name], table.source)
+    return table.frame[name].cast(pl.Float64).to_numpy()
