@@ -62,7 +62,9 @@ class Budget:
             return self.made[name]
         value = choose(self.left_s())
         if self.limited:
-            self.log({"event": "decision", "name": name, "value": value, "elapsed_s": round(self.elapsed_s(), 3)})
+            self.log(
+                {"event": "decision", "name": name, "value": value, "elapsed_s": round(self.elapsed_s(), 3)}
+            )
         return value
 
     def deadline(self, name: str, seconds: float) -> Deadline:
@@ -75,7 +77,9 @@ class Budget:
     def record_stop(self, name: str, units: int) -> None:
         """Write down that the deadline ``name`` ended a training after so many units."""
         if self.limited and name not in self.made:
-            self.log({"event": "decision", "name": name, "value": units, "elapsed_s": round(self.elapsed_s(), 3)})
+            self.log(
+                {"event": "decision", "name": name, "value": units, "elapsed_s": round(self.elapsed_s(), 3)}
+            )
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ class Chosen(Options):
         return {"name": self.name, **self.options.model_dump(mode="json")}
 
 
-def _choice(family: str, default: str) -> Any:
-    """The type of a recipe field that names an entry of ``family``."""
+def _tagged(family: str, default: str) -> BeforeValidator:
+    """Parses a field that names an entry of ``family``, by name alone or with options."""
 
     def parse(value: Any) -> Chosen:
         if isinstance(value, Chosen):
@@ -42,7 +42,15 @@ def _choice(family: str, default: str) -> Any:
         options = catalogue.options_class(family, name).model_validate(given)
         return Chosen.model_construct(family=family, name=name, options=options)
 
-    return Annotated[Chosen, BeforeValidator(parse), PlainSerializer(Chosen.as_plain)]
+    return BeforeValidator(parse)
+
+
+_PLAIN = PlainSerializer(Chosen.as_plain)
+ModelChoice = Annotated[Chosen, _tagged("model", "mlp"), _PLAIN]
+LossChoice = Annotated[Chosen, _tagged("loss", "auto"), _PLAIN]
+OptimizerChoice = Annotated[Chosen, _tagged("optimizer", "adamw"), _PLAIN]
+ScheduleChoice = Annotated[Chosen, _tagged("schedule", "cosine"), _PLAIN]
+InitialiserChoice = Annotated[Chosen, _tagged("initialiser", "he"), _PLAIN]
 
 
 class DataOptions(Options):
@@ -76,7 +84,9 @@ class PrepareOptions(Options):
         "piecewise_linear", description="thermometer code over bins, beside the scaled number"
     )
     bins: int = Field(48, ge=2, le=256, description="bins a number, cut over the distinct values")
-    embedding_inputs: int = Field(1024, ge=16, description="upper bound of numbers × bins; bins shrink to fit")
+    embedding_inputs: int = Field(
+        1024, ge=16, description="upper bound of numbers × bins; bins shrink to fit"
+    )
     one_hot_levels: int = Field(64, ge=0, description="more levels than this get a learned embedding")
     min_level_rows: int = Field(3, ge=1, description="rarer levels count as unknown")
     target_scaling: Literal["zscore", "minmax", "robust", "quantile", "none"] = Field(
@@ -87,19 +97,25 @@ class PrepareOptions(Options):
 class TrainingOptions(Options):
     """One training: loss, optimizer, schedule, regularisers, stopping."""
 
-    loss: _choice("loss", "auto") = Field("auto", description="auto: cross_entropy or mse")
-    optimizer: _choice("optimizer", "adamw") = Field("adamw")
-    schedule: _choice("schedule", "cosine") = Field("cosine")
-    initialiser: _choice("initialiser", "he") = Field("he")
-    output_bias: Literal["prior", "zero"] = Field("prior", description="prior: class frequencies, target's mean")
+    loss: LossChoice = Field("auto", description="auto: cross_entropy or mse")  # type: ignore[assignment]  # a name, parsed
+    optimizer: OptimizerChoice = Field("adamw")  # type: ignore[assignment]  # a name, parsed
+    schedule: ScheduleChoice = Field("cosine")  # type: ignore[assignment]  # a name, parsed
+    initialiser: InitialiserChoice = Field("he")  # type: ignore[assignment]  # a name, parsed
+    output_bias: Literal["prior", "zero"] = Field(
+        "prior", description="prior: class frequencies, target's mean"
+    )
     batch_size: int = Field(256, ge=1, description="rows a step (smaller when there are few rows)")
-    accumulate_steps: int = Field(1, ge=1, description="micro-batches a step; the gradient is that of the whole")
+    accumulate_steps: int = Field(
+        1, ge=1, description="micro-batches a step; the gradient is that of the whole"
+    )
     epochs: int = Field(60, ge=1, description="upper bound of passes over the training rows")
     patience_epochs: int = Field(12, ge=0, description="stop after so many epochs without gain; 0: never")
     l1: float = Field(0.0, ge=0, description="λ of λ·Σ|w| added to the loss")
     l2: float = Field(0.0, ge=0, description="λ of λ/2·Σw² added to the loss (coupled decay)")
     clip_norm: float = Field(0.0, ge=0, description="upper bound of the gradient's norm; 0: none")
-    mixed_precision: Literal["auto", "on", "off"] = Field("auto", description="bfloat16 products where it pays")
+    mixed_precision: Literal["auto", "on", "off"] = Field(
+        "auto", description="bfloat16 products where it pays"
+    )
     signals: bool = Field(True, description="record the doctor's signals while training")
 
 
@@ -117,7 +133,9 @@ class SearchOptions(Options):
 class ProcedureOptions(Options):
     """The book's steps: what is done and how much of it."""
 
-    skip: list[str] = Field(default_factory=list, description="steps to leave out (data_check and test_once stay)")
+    skip: list[str] = Field(
+        default_factory=list, description="steps to leave out (data_check and test_once stay)"
+    )
     members: int = Field(8, ge=1, description="networks of train_long, trained as one stack")
     range_seeds: int = Field(4, ge=2, description="seeds of learning_rate_range")
     range_steps: int = Field(100, ge=20, description="steps of learning_rate_range")
@@ -131,11 +149,13 @@ class Recipe(Options):
 
     seed: int = Field(0, ge=0)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    workers: int = Field(0, ge=0, description="processes that train; 0: one a core. Does not change the result")
+    workers: int = Field(
+        0, ge=0, description="processes that train; 0: one a core. Does not change the result"
+    )
     data: DataOptions = DataOptions()
     split: SplitOptions = SplitOptions()
     prepare: PrepareOptions = PrepareOptions()
-    model: _choice("model", "mlp") = Field("mlp")
+    model: ModelChoice = Field("mlp")  # type: ignore[assignment]  # a name, parsed
     training: TrainingOptions = Field(default_factory=TrainingOptions)
     search: SearchOptions = Field(default_factory=SearchOptions)
     procedure: ProcedureOptions = ProcedureOptions()
@@ -203,7 +223,10 @@ def parse_setting(text: str) -> tuple[str, Any]:
     path, equals, value = text.partition("=")
     if not equals or not path.strip():
         raise InputError(
-            "bad_setting", f"--set needs path=value, but got {text!r}.", "--set", "Write --set training.epochs=30."
+            "bad_setting",
+            f"--set needs path=value, but got {text!r}.",
+            "--set",
+            "Write --set training.epochs=30.",
         )
     try:
         return path.strip(), yaml.safe_load(value)

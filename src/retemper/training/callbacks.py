@@ -18,7 +18,8 @@ from retemper.core import interrupt
 from retemper.core.history import append_rows
 from retemper.training.loop import Training
 from retemper.training.plan import Fit
-from retemper.training.schedules import OnPlateau, OnPlateauState
+from retemper.training.plateau import OnPlateauState
+from retemper.training.schedules import OnPlateau
 
 
 class Silent:
@@ -134,7 +135,7 @@ class Plateau(Silent):
 
     def on_epoch_end(self, training: Training) -> None:
         for slot, member in enumerate(training.stack.members):
-            state = self.states.setdefault(member.id, OnPlateauState(self._options))
+            state = self.states.setdefault(member.id, self._options.start())
             training.factors[slot] = state.update(float(training.val_loss[slot]))
 
 

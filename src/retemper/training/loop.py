@@ -58,7 +58,11 @@ class Training:
     """
 
     def __init__(
-        self, plan: Plan, callbacks: Sequence[Callback], deadline: Deadline | None = None, engine: Name = "dense"
+        self,
+        plan: Plan,
+        callbacks: Sequence[Callback],
+        deadline: Deadline | None = None,
+        engine: Name = "dense",
     ) -> None:
         options = plan.options
         assert isinstance(options.optimizer.options, Optimizer)
@@ -87,7 +91,9 @@ class Training:
     def run(self) -> list[Fit]:
         """Train to the end; the members' fits in the order of the plan."""
         if self.step == 0:
-            self.stack.initialise(self.plan.options.initialiser.options, self.plan.seed, self.plan.output_bias)
+            self.stack.initialise(
+                self.plan.options.initialiser.options, self.plan.seed, self.plan.output_bias
+            )
         while self.epoch < self.plan.epochs and len(self.stack) and not self.over:
             self._epoch()
         return [self.fits[member.id] for member in self.plan.members]
@@ -123,7 +129,9 @@ class Training:
         self.losses = torch.zeros((steps, len(stack)), dtype=stack.dtype, device=stack.device)
         parts = _micro_batches(order.shape[2], plan.options.accumulate_steps)
         for now in range(steps):
-            self.losses[now] = self._gradients(order[now], targets[now], weights[now], smoothing, draws, parts)
+            self.losses[now] = self._gradients(
+                order[now], targets[now], weights[now], smoothing, draws, parts
+            )
             add_penalties(stack, plan.options.l1, plan.options.l2, self._penalised())
             clip(stack, plan.options.clip_norm)
             self._move(rates[now], None if keeps is None else keeps[now])

@@ -25,7 +25,9 @@ class Optimizer(Options):
 
     learning_rate: float = Field(1e-3, gt=0, description="base rate; the schedule multiplies it")
     weight_decay: float = Field(0.0, ge=0, description="λ of the decoupled decay w ← (1 − rate·λ)·w")
-    decay_biases: bool = Field(False, description="let the decay and the penalties reach biases and gains too")
+    decay_biases: bool = Field(
+        False, description="let the decay and the penalties reach biases and gains too"
+    )
 
     slots: ClassVar[tuple[str, ...]] = ()
 

@@ -1,0 +1,70 @@
+"""A process that does jobs: one line of JSON in for each, lines of progress out, then the line that it's done.
+
+Only paths and plain data pass through the pipe. When the parent dies, its end of the pipe closes, and the
+worker ends at once; what it was doing is in the job's checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from retemper.core import device
+from retemper.core.budget import Deadline
+from retemper.core.errors import RetemperError
+
+
+def main() -> None:
+    """Serve jobs from standard input until it closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a stray print must not be taken for an answer
+    orders: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_listen, args=(orders,), daemon=True).start()
+    from retemper.training import job  # PyTorch loads while the parent prepares the data
+
+    device.one_thread()
+    while True:
+        order = json.loads(orders.get())
+        _serve(job, order, answers)
+
+
+def _listen(orders: queue.Queue[str]) -> None:
+    for line in sys.stdin:
+        orders.put(line)
+    os._exit(0)
+
+
+def _serve(job: Any, order: dict[str, Any], answers: Any) -> None:
+    def say(**answer: Any) -> None:
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+    last = 0.0
+
+    def tell(fraction: float, text: str) -> None:
+        nonlocal last
+        if time.monotonic() - last > 0.2:
+            last = time.monotonic()
+            say(progress=fraction, text=text)
+
+    try:
+        job.run(Path(order["folder"]), Deadline(**order["deadline"]), tell)
+    except RetemperError as error:
+        say(error={"code": error.code, "message": error.message, "where": error.where, "hint": error.hint})
+    except BaseException:
+        say(crash=traceback.format_exc())
+    else:
+        say(done=True)
+
+
+if __name__ == "__main__":
+    main()
