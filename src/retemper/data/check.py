@@ -1,0 +1,132 @@
+"""What is wrong with a table before anything is trained: findings with the numbers they rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from retemper.core.records import Finding, NotApplicable
+from retemper.data import check_columns, check_rows, dates, leakage
+from retemper.data.cells import as_numbers, as_words
+from retemper.data.read import Table
+from retemper.data.schema import Column, Schema
+
+TOP_LEVELS = 12
+HISTOGRAM_BINS = 20
+
+Check = Callable[[pl.DataFrame, Schema], Finding | None]
+CHECKS: dict[str, Check] = {
+    "few_rows": check_rows.few_rows,
+    "missing_values": check_columns.missing_values,
+    "duplicate_rows": check_rows.duplicate_rows,
+    "conflicting_labels": check_rows.conflicting_labels,
+    "constant_column": check_columns.constant_column,
+    "identifier_column": check_columns.identifier_column,
+    "duplicate_columns": check_columns.duplicate_columns,
+    "mixed_types": check_columns.mixed_types,
+    "high_cardinality": check_columns.high_cardinality,
+    "outliers": check_columns.outliers,
+    "class_imbalance": check_rows.class_imbalance,
+    "leakage": leakage.leakage,
+}
+SEVERITIES = ("error", "warning", "advice")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Findings (worst first), checks that can't be made here with the reason, and the table at a glance."""
+
+    findings: list[Finding]
+    not_applicable: list[tuple[str, str]]
+    evidence: dict[str, Any]
+
+
+def check(table: Table, schema: Schema, rows: NDArray[np.int64] | None = None) -> Checked:
+    """Run every data check on a table.
+
+    Args:
+        table: the table.
+        schema: of the table.
+        rows: row numbers from 0 to look at (training and validation, so that the test stays sealed); None: all.
+
+    Returns:
+        Findings with values beside thresholds; ``evidence`` holds ``rows``, ``columns`` (kind, missing cells, and a
+        histogram or the 12 most frequent levels each), ``duplicates``, and ``classes`` or the ``target``'s
+        histogram.
+
+    >>> from retemper.core.recipe import DataOptions
+    >>> from retemper.data.read import read
+    >>> from retemper.data.schema import infer
+    >>> table = read({"size": [1.5 * i for i in range(30)], "same": [7] * 30})
+    >>> checked = check(table, infer(table, DataOptions()))
+    >>> [finding.code for finding in checked.findings]
+    ['few_rows', 'constant_column']
+    >>> checked.not_applicable[-1]
+    ('leakage', 'there is no target')
+    """
+    frame = table.frame if rows is None else table.frame[rows]
+    findings, not_applicable = [], []
+    for code, run in CHECKS.items():
+        try:
+            finding = run(frame, schema)
+        except NotApplicable as error:
+            not_applicable.append((code, str(error)))
+            continue
+        if finding is not None:
+            findings.append(finding)
+    findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), -finding.confidence))
+    return Checked(findings, not_applicable, _evidence(frame, schema))
+
+
+def _evidence(frame: pl.DataFrame, schema: Schema) -> dict[str, Any]:
+    columns = [
+        {
+            "name": column.name,
+            "kind": column.kind,
+            "missing": int(frame[column.name].null_count()),
+            "distinct": column.distinct,
+            "why": column.why,
+            **_shape(frame[column.name], column),
+        }
+        for column in schema.columns
+    ]
+    evidence = {
+        "rows": frame.height,
+        "columns": columns,
+        "duplicates": check_rows.count_duplicates(frame),
+    }
+    if schema.target is None:
+        return evidence
+    target = frame[schema.target.name]
+    if schema.task == "classification":
+        counts = dict(as_words(target).value_counts().iter_rows())
+        own = dict(zip(schema.classes, as_words(pl.Series(schema.classes)), strict=True))
+        return evidence | {"classes": {label: int(counts.get(word, 0)) for label, word in own.items()}}
+    return evidence | {"target": _histogram(as_numbers(target))}
+
+
+def _shape(cells: pl.Series, column: Column) -> dict[str, Any]:
+    if column.kind == "number":
+        return {"histogram": _histogram(as_numbers(cells))}
+    if column.kind == "datetime":
+        stamps = dates.demanded(cells, None, "the data").dt.timestamp("us").cast(pl.Float64) / 1e6
+        return {"histogram": {**_histogram(stamps), "unit": "seconds since 1970"}}
+    if column.kind == "text":
+        return {"histogram": {**_histogram(as_words(cells).str.len_chars()), "unit": "characters"}}
+    if column.kind == "identifier":
+        return {}
+    top = as_words(cells).drop_nulls().value_counts(sort=True, name="rows").head(TOP_LEVELS)
+    return {"levels": top[column.name].to_list(), "counts": top["rows"].to_list()}
+
+
+def _histogram(numbers: pl.Series) -> dict[str, Any]:
+    values = numbers.drop_nulls().cast(pl.Float64).to_numpy()
+    if not len(values):
+        return {"edges": [], "counts": []}
+    counts, edges = np.histogram(values, bins=HISTOGRAM_BINS)
+    return {"edges": edges.tolist(), "counts": counts.tolist()}
