@@ -1,0 +1,78 @@
+"""All symptoms over all members of a run: one finding a code where most members show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from retemper.core import catalogue
+from retemper.core.history import History
+from retemper.core.options import Options
+from retemper.core.records import Finding, NotApplicable
+
+_RANK = {"error": 0, "warning": 1, "advice": 2}
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was found, most likely cause first, and which checks could not be made, with the reason."""
+
+    findings: list[Finding]
+    not_applicable: list[tuple[str, str]]
+
+
+def examine(histories: Sequence[History], options: Mapping[str, Options] | None = None) -> Examined:
+    """Check every symptom on every member's history.
+
+    A code is reported when more than half of the members that could be judged show it. Its message and evidence
+    are those of the member in the middle by confidence; its confidence is that member's times the share of
+    members. Errors come before warnings before advice, the surer first.
+
+    Args:
+        histories: the members of one recipe.
+        options: thresholds by code, where they are not the defaults.
+
+    >>> import numpy as np
+    >>> e = np.arange(1.0, 31)
+    >>> members = [History(m, {"epoch": e, "train_loss": 1 / e, "val_loss": 1 / e + e / 50}, 1.0) for m in (0, 1)]
+    >>> [f.code for f in examine(members).findings]
+    ['overfitting', 'overtrained']
+    """
+    findings: list[Finding] = []
+    not_applicable: list[tuple[str, str]] = []
+    for code in catalogue.names("symptom"):
+        module = catalogue.entry("symptom", code)
+        thresholds = (options or {}).get(code) or module.Options()
+        judged, reasons = _judge(module, histories, thresholds)
+        shown = sorted((f for f in judged if f is not None), key=lambda f: f.confidence)
+        if not judged:
+            not_applicable.append((code, reasons[0] if reasons else "there is no history"))
+        elif 2 * len(shown) > len(judged):
+            findings.append(_summary(shown[len(shown) // 2], len(shown), len(judged)))
+    findings.sort(key=lambda f: (_RANK[f.severity], -f.confidence, f.code))
+    return Examined(findings, not_applicable)
+
+
+def _judge(
+    symptom: Any, histories: Sequence[History], options: Options
+) -> tuple[list[Finding | None], list[str]]:
+    judged: list[Finding | None] = []
+    reasons: list[str] = []
+    for history in histories:
+        try:
+            judged.append(symptom.check(history, options))
+        except NotApplicable as why:
+            reasons.append(str(why))
+    return judged, reasons
+
+
+def _summary(finding: Finding, shown: int, judged: int) -> Finding:
+    message = finding.message if judged == 1 else f"{finding.message} ({shown} of {judged} networks show it.)"
+    evidence = {**finding.evidence, "members_shown": shown, "members_judged": judged}
+    return replace(
+        finding,
+        confidence=round(finding.confidence * shown / judged, 3),
+        message=message,
+        evidence=evidence,
+    )

@@ -1,0 +1,113 @@
+"""Whether a change of recipe pays: the gain over seeds, beyond what the seeds alone explain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from retemper.core.records import Outcome
+
+FEWEST_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The verdict on a change.
+
+    Args:
+        kept: whether the change stays.
+        message: the verdict in one sentence.
+        gain: mean loss before − after, positive when better; None when it can't be computed.
+        low: lower end of the gain's 95 % interval, None when it can't be computed.
+        high: upper end.
+        before: mean of the finite losses before.
+        after: mean of the finite losses after.
+    """
+
+    kept: bool
+    message: str
+    gain: float | None = None
+    low: float | None = None
+    high: float | None = None
+    before: float | None = None
+    after: float | None = None
+
+    def outcome(self, remedy: str) -> Outcome:
+        """The record for result.json."""
+        verdict: Literal["kept", "reverted"] = "kept" if self.kept else "reverted"
+        return Outcome(remedy, verdict, self.before, self.after, self.low, self.high)
+
+
+def prove(before: Sequence[float], after: Sequence[float]) -> Proof:
+    """Judge a change by validation losses of several seeds before and after.
+
+    With as many losses after as before, the i-th of both is taken to be the same seed (same start, same order
+    of rows), and the differences d_i = before_i − after_i are judged: the change is kept when
+
+        mean(d) − t(.975, n − 1) · std(d) / √n  >  0
+
+    Pairing takes out what a seed does to both sides, which is most of the noise. With unequal counts the two
+    means are compared with Welch's interval instead. Under three seeds the spread can't be estimated, so the
+    change goes: a recipe stays as it is until something better is shown. A run that failed (loss not finite)
+    is worse than any loss: a change is never kept when a run fails after it, and is kept at once when at least
+    half of the runs failed before and none after.
+
+    Args:
+        before: validation losses with the old recipe, one a seed.
+        after: validation losses with the new recipe, one a seed, in the same order of seeds.
+
+    >>> prove([0.50, 0.52, 0.51], [0.45, 0.46, 0.46]).kept
+    True
+    >>> prove([0.50, 0.52, 0.51], [0.49, 0.53, 0.50]).kept
+    False
+    """
+    old, new = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
+    means = {"before": _mean(old), "after": _mean(new)}
+    failed_before, failed_after = int((~np.isfinite(old)).sum()), int((~np.isfinite(new)).sum())
+    if failed_after:
+        return Proof(
+            False, f"Reverted: {failed_after} of {len(new)} trainings failed after the change.", **means
+        )
+    if failed_before and 2 * failed_before >= len(old) and len(new) >= len(old):
+        message = f"Kept: {failed_before} of {len(old)} trainings failed before the change, none after."
+        return Proof(True, message, **means)
+    paired = len(old) == len(new)
+    known = np.isfinite(old)
+    old, new = old[known], new[known] if paired else new
+    if min(len(old), len(new)) < FEWEST_SEEDS:
+        message = f"Reverted: {min(len(old), len(new))} seeds can't tell a gain from noise; it takes {FEWEST_SEEDS}."
+        return Proof(False, message, **means)
+    gain, half_width = _paired(old - new) if paired else _welch(old, new)
+    low, high = gain - half_width, gain + half_width
+    kept = low > 0
+    verdict = "Kept: the gain is beyond seed noise" if kept else "Reverted: the gain is within seed noise"
+    message = f"{verdict} ({gain:.4g}, 95 % interval {low:.4g} to {high:.4g}, {len(new)} seeds)."
+    return Proof(kept, message, gain, low, high, **means)
+
+
+def _mean(losses: NDArray[np.float64]) -> float | None:
+    finite = losses[np.isfinite(losses)]
+    return float(finite.mean()) if len(finite) else None
+
+
+def _paired(difference: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and half width of its 95 % interval."""
+    n = len(difference)
+    t = float(stats.t.ppf(0.975, n - 1))
+    return float(difference.mean()), t * float(difference.std(ddof=1)) / sqrt(n)
+
+
+def _welch(old: NDArray[np.float64], new: NDArray[np.float64]) -> tuple[float, float]:
+    """Difference of means and half width of Welch's 95 % interval (unequal variances)."""
+    a, b = float(old.var(ddof=1)) / len(old), float(new.var(ddof=1)) / len(new)
+    gain = float(old.mean() - new.mean())
+    if a + b == 0:
+        return gain, 0.0
+    freedom = (a + b) ** 2 / (a**2 / (len(old) - 1) + b**2 / (len(new) - 1))
+    return gain, float(stats.t.ppf(0.975, freedom)) * sqrt(a + b)

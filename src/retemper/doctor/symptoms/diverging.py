@@ -1,0 +1,64 @@
+"""Diverging: the training loss climbs far above what had been reached."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from retemper.core.history import History
+from retemper.core.options import Options as Base
+from retemper.core.records import Finding
+from retemper.doctor.curves import TINY, confidence, curve, gradient_evidence, smooth
+
+REMEDIES = ("lower_learning_rate", "clip_gradients", "warm_up_longer")
+
+
+class Options(Base):
+    """Thresholds; a loss of twice its minimum is TheDeepChecker's rule."""
+
+    times: float = Field(2.0, gt=1, description="last / least smoothed training loss, or last / trivial loss")
+    rise_of_trivial: float = Field(0.05, ge=0, description="the rise as a share of the trivial loss")
+    fewest_epochs: int = Field(3, ge=2, description="epochs with a training loss")
+
+
+def check(history: History, options: Options) -> Finding | None:
+    """Judge one member's training curve.
+
+    It fires when the loss ends at ``times`` its minimum, or at ``times`` the trivial loss (it may have blown up
+    in the first epoch).
+
+    Raises:
+        NotApplicable: the training loss is missing or the curve is too short.
+
+    >>> e = np.arange(1.0, 11)
+    >>> check(History(0, {"epoch": e, "train_loss": np.exp(e / 3)}, 1.0), Options()).severity
+    'error'
+    """
+    train = curve(history, "train_loss", options.fewest_epochs)
+    course = smooth(train.values)
+    best, last = int(np.argmin(course)), float(course[-1])
+    times = last / max(abs(float(course[best])), TINY)
+    trivial = history.trivial_loss if np.isfinite(history.trivial_loss) else None
+    risen = last - float(course[best])
+    climbed = times >= options.times and (trivial is None or risen >= options.rise_of_trivial * trivial)
+    above = trivial is not None and trivial > 0 and last >= options.times * trivial
+    if not (climbed or above):
+        return None
+    reached = (
+        f"{times:.3g} times its minimum" if climbed else f"{last / (trivial or 1):.3g} times the trivial loss"
+    )
+    message = (
+        f"The training loss ended at {last:.4g}, {reached} ({course[best]:.4g} in epoch "
+        f"{train.epochs[best]:.0f}): the steps are too large."
+    )
+    evidence = {
+        "times": times,
+        "times_threshold": options.times,
+        "best_epoch": int(train.epochs[best]),
+        "best_train_loss": float(course[best]),
+        "last_train_loss": last,
+        "trivial_loss": trivial,
+        **gradient_evidence(history),
+    }
+    sure = confidence(times, options.times, 5 * options.times) if climbed else 0.8
+    return Finding("diverging", "error", sure, message, evidence, REMEDIES)

@@ -1,0 +1,61 @@
+"""Not finite: the loss became infinite or not a number, and nothing was learnt from then on."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from retemper.core.history import History
+from retemper.core.options import Options as Base
+from retemper.core.records import Finding, NotApplicable
+from retemper.doctor.curves import epochs_of, gradient_evidence
+
+REMEDIES = ("lower_learning_rate", "clip_gradients", "warm_up_longer")
+
+
+class Options(Base):
+    """Thresholds."""
+
+    fewest_epochs: int = Field(1, ge=1, description="epochs at the end without a finite loss")
+
+
+def check(history: History, options: Options) -> Finding | None:
+    """Judge one member's losses.
+
+    A gap in a curve may mean "not measured", so it fires on an infinite value, or when neither loss is a number
+    from some epoch to the end.
+
+    Raises:
+        NotApplicable: the training loss was not recorded.
+
+    >>> h = History(0, {"epoch": np.arange(1.0, 4), "train_loss": np.array([0.7, np.nan, np.nan])}, 0.7)
+    >>> check(h, Options()).evidence["first_epoch"]
+    2
+    """
+    train = history.series.get("train_loss")
+    if train is None or not len(train):
+        raise NotApplicable("train_loss was not recorded")
+    val = history.series.get("val_loss", np.full(len(train), np.nan))
+    infinite = np.isinf(train) | np.isinf(val)
+    alive = np.flatnonzero(np.isfinite(train) | np.isfinite(val))
+    lost = int(alive[-1]) + 1 if len(alive) else 0
+    dead = len(train) - lost >= options.fewest_epochs
+    if not dead and not infinite.any():
+        return None
+    first = min([lost] * dead + np.flatnonzero(infinite)[:1].tolist())
+    epochs = epochs_of(history)
+    before = train[:first][np.isfinite(train[:first])]
+    message = (
+        f"The loss was infinite or not a number from epoch {epochs[first]:.0f} on"
+        + (f" (before: {before[-1]:.4g})" if len(before) else "")
+        + ": the steps are too large, or the inputs are."
+    )
+    evidence = {
+        "first_epoch": int(epochs[first]),
+        "epochs": int(epochs[-1]),
+        "epochs_lost": len(train) - lost,
+        "epochs_lost_threshold": options.fewest_epochs,
+        "last_finite_train_loss": float(before[-1]) if len(before) else None,
+        **gradient_evidence(history),
+    }
+    return Finding("non_finite", "error", 0.99, message, evidence, REMEDIES)
