@@ -1,0 +1,35 @@
+"""Less capacity: narrower layers can learn less by heart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from retemper.core.options import Options as Base
+from retemper.core.recipe import Recipe
+from retemper.core.records import Finding
+from retemper.doctor.changes import widths_scaled
+
+
+class Options(Base):
+    """How far to go."""
+
+    factor: float = Field(2.0, gt=1, description="the width is divided by it")
+    least_units: int = Field(8, ge=1, description="never fewer units a layer")
+
+
+DEFAULT = Options()
+
+
+def apply(recipe: Recipe, finding: Finding, options: Options = DEFAULT) -> dict[str, Any]:
+    """Divide ``model.width`` (or each of ``model.widths``).
+
+    Raises:
+        NotApplicable: the model has no width, or the bound is reached.
+
+    >>> recipe = Recipe().with_changes({"model.width": 64})
+    >>> apply(recipe, Finding("overfitting", "warning", 0.9, "The validation loss rose."))
+    {'model.width': 32}
+    """
+    return widths_scaled(recipe, 1 / options.factor, options.least_units, 1_000_000)

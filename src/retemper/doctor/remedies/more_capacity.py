@@ -1,0 +1,35 @@
+"""More capacity: wider layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from retemper.core.options import Options as Base
+from retemper.core.recipe import Recipe
+from retemper.core.records import Finding
+from retemper.doctor.changes import widths_scaled
+
+
+class Options(Base):
+    """How far to go."""
+
+    factor: float = Field(2.0, gt=1, description="the width is multiplied by it")
+    most_units: int = Field(2048, ge=1, description="never more units a layer")
+
+
+DEFAULT = Options()
+
+
+def apply(recipe: Recipe, finding: Finding, options: Options = DEFAULT) -> dict[str, Any]:
+    """Multiply ``model.width`` (or each of ``model.widths``).
+
+    Raises:
+        NotApplicable: the model has no width, or the bound is reached.
+
+    >>> recipe = Recipe().with_changes({"model.width": 64})
+    >>> apply(recipe, Finding("underfitting", "advice", 0.6, "The loss stays high."))
+    {'model.width': 128}
+    """
+    return widths_scaled(recipe, options.factor, 1, options.most_units)
