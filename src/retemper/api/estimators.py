@@ -24,21 +24,7 @@ PATIENCE_EPOCHS = 10
 
 
 class _Net(BaseEstimator):  # type: ignore[misc]
-    """The options and the input checks that both estimators share.
-
-    Args:
-        hidden_units: units of the hidden layer, or a tuple with one number a layer.
-        learning_rate: base rate of the optimizer, above 0; the schedule multiplies it.
-        batch_size: rows a step.
-        epochs: upper bound of passes over the training rows.
-        optimizer: sgd, momentum, nesterov, rmsprop, adam or adamw.
-        weight_decay: λ of the decoupled decay w ← (1 − rate·λ)·w, 0 or more.
-        dropout: share of hidden units dropped in training, in [0, 1).
-        schedule: constant, step, exponential, linear, cosine, inverse_square_root, one_cycle, cyclic or
-            on_plateau.
-        early_stopping: hold 15 % of the rows out, stop after 10 epochs without gain there, keep the best.
-        random_state: seed of every random choice; None: another one at each fit.
-    """
+    """The options and the input checks that both estimators share."""
 
     def __init__(
         self,
@@ -53,6 +39,21 @@ class _Net(BaseEstimator):  # type: ignore[misc]
         early_stopping: bool = True,
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
+        """The options of one network; they are checked by ``fit``.
+
+        Args:
+            hidden_units: units of the hidden layer, or a tuple with one number a layer.
+            learning_rate: base rate of the optimizer, above 0; the schedule multiplies it.
+            batch_size: rows a step.
+            epochs: upper bound of passes over the training rows.
+            optimizer: sgd, momentum, nesterov, rmsprop, adam or adamw.
+            weight_decay: λ of the decoupled decay w ← (1 − rate·λ)·w, 0 or more.
+            dropout: share of hidden units dropped in training, in [0, 1).
+            schedule: constant, step, exponential, linear, cosine, inverse_square_root, one_cycle, cyclic or
+                on_plateau.
+            early_stopping: hold rows out, stop after 10 epochs without gain there, keep the best weights.
+            random_state: seed of every random choice; None: another one at each fit.
+        """
         # scikit-learn's clone and set_params need each argument as an attribute of its name, unchanged.
         self.hidden_units = hidden_units
         self.learning_rate = learning_rate
@@ -122,8 +123,7 @@ _WEIGHT = "__weight__"
 
 
 class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]
-    __doc__ = f"""A neural network that tells classes apart.
-{(_Net.__doc__ or "").split("share.", 1)[-1].rstrip()}
+    """A neural network that tells classes apart; its options are those of ``__init__``.
 
     Attributes: ``classes_`` (the labels, sorted), ``n_features_in_``, ``feature_names_in_`` (for frames),
     ``model_`` (the bundle's model).
@@ -154,7 +154,8 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable label of each row."""
-        labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[best]
         return labels
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -166,8 +167,7 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]
 
 
 class NetRegressor(RegressorMixin, _Net):  # type: ignore[misc]
-    __doc__ = f"""A neural network that predicts a number.
-{(_Net.__doc__ or "").split("share.", 1)[-1].rstrip()}
+    """A neural network that predicts a number; its options are those of ``__init__``.
 
     Attributes: ``n_features_in_``, ``feature_names_in_`` (for frames), ``model_`` (the bundle's model).
 

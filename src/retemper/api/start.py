@@ -114,7 +114,7 @@ def reopen_start(folder: RunFolder, began: float) -> tuple[Start, Recipe, Tables
     tables = read_tables(data, own, recipe.data.target)
     rows = replace(tables.data, table=replace(tables.data.table, name=start.name))
     # A killed session told nobody how long it ran: its last write did.
-    used = clock.seconds_used + max(0.0, _last_write(folder.path) - clock.began)
+    used = clock.seconds_used + max(0.0, _last_write(folder) - clock.began)
     now = replace(start, clock=replace(clock, began=began, seconds_used=used))
     folder.write_json(START, {"schema": 1, **asdict(now)})
     return now, recipe, replace(tables, data=rows)
@@ -173,5 +173,6 @@ def _same(path: Path, mark: dict[str, Any]) -> bool:
     return bool(stat.st_mtime_ns == mark["mtime_ns"] or _mark(path)["sha256"] == mark["sha256"])
 
 
-def _last_write(path: Path) -> float:
-    return max(p.stat().st_mtime for p in path.rglob("*"))
+def _last_write(folder: RunFolder) -> float:
+    written = [*folder.checkpoints.rglob("*"), *folder.history.rglob("*"), folder.log_path]
+    return max((path.stat().st_mtime for path in written if path.is_file()), default=0.0)

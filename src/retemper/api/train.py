@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
@@ -106,6 +106,7 @@ def resume(run: str | Path, reporter: Reporter | None = None, started: float | N
 def _carry_out(folder: RunFolder, recipe: Recipe, tables: Tables, start: Start, reporter: Reporter) -> Run:
     budget = _budget(folder, start.clock)
     table, own_test_rows = tables.joined()
+    folder.log({"event": "resumed" if start.clock.seconds_used else "started", **asdict(start.clock)})
     try:
         with Watch(folder.path):
             result = sequence.run(table, recipe, folder, budget, reporter, own_test_rows)

@@ -136,3 +136,7 @@ def _own_fault(error: Exception) -> RetemperError:
         notes or None,
         f"{hint}." if notes else f"{hint} (set RETEMPER_DEBUG=1 to see it).",
     )
+
+
+if __name__ == "__main__":
+    main()

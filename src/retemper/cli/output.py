@@ -41,8 +41,11 @@ def print_error(error: RetemperError, as_json: bool) -> int:
     return error.exit_code
 
 
+_NUMBER = (*"-0123456789", "")
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table; the first column to the left, the others to the right."""
+    """A table: columns of numbers stand to the right, columns of text to the left."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -51,13 +54,14 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     if not console.is_terminal:
         console.width = 120  # a file has no width of its own, and 80 cuts the intervals
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for i, column in enumerate(columns):
-        table.add_column(Text(column), justify="left" if i == 0 else "right", overflow="fold")
+    for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
+        numbers = all(cell[:1] in _NUMBER for cell in cells)
+        table.add_column(Text(column), justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     with console.capture() as captured:
         console.print(table)
-    write(captured.get())
+    write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def score_text(score: Mapping[str, Any]) -> str:

@@ -1,0 +1,180 @@
+"""What each verb prints and writes when all is well."""
+
+import csv
+import gzip
+import io
+import json
+import signal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from retemper.core import interrupt
+from retemper.core.run_folder import RunFolder
+
+TINY = ["--set", "search.trials=4", "--set", "training.epochs=3", "--set", "procedure.members=2"]
+STEPS = [
+    "data_check", "baselines", "initial_loss", "overfit_sample", "input_blind", "learning_rate_range",
+    "search_coarse", "search_refine", "train_long", "read_curves", "ensemble", "calibrate", "test_once",
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_check_shows_the_kinds_and_the_findings(retemper, table):
+    answer = retemper("check", table, "--target", "label")
+    assert answer.code == 0
+    assert "colour" in answer.out and "category" in answer.out
+    assert "missing_values" in answer.out
+    document = retemper("check", table, "--target", "label", "--json").document("findings")
+    assert "missing_values" in [finding["code"] for finding in document["findings"]]
+
+
+def test_check_without_a_target(retemper, table):
+    document = retemper("check", table, "--json").document("findings")
+    assert document["not_applicable"], "what needs a target can't be judged, and says so"
+
+
+def test_check_fails_on_request_only(retemper, table):
+    assert retemper("check", table).code == 0
+    assert retemper("check", table, "--fail-on", "advice").code == 3
+    assert retemper("check", table, "--fail-on", "error", "--quiet").code == 0
+    answer = retemper("check", table, "--fail-on", "advice", "--json")
+    assert answer.code == 3
+    answer.document("findings")
+
+
+def test_train_leaves_a_whole_run(trained):
+    names = {path.name for path in trained.iterdir()}
+    assert {
+        "recipe.yaml",
+        "result.json",
+        "history",
+        "checkpoints",
+        "model",
+        "report.html",
+        "log.jsonl",
+    } <= names
+    assert not [path for path in trained.rglob("*") if path.suffix in (".pkl", ".pickle", ".pt", ".joblib")]
+
+
+def test_train_shows_each_step_and_ends_with_the_test_metrics(retemper, table):
+    answer = retemper("train", table, "--target", "label", "--out", "run", "--preset", "quick", *TINY)
+    assert answer.code == 0
+    places = [answer.out.index(f" {step} ") for step in STEPS]
+    assert places == sorted(places)
+    assert "log_loss" in answer.out.split("test_once")[-1]
+    assert "gradient boosting" in answer.out
+    assert str(Path("run") / "report.html") in answer.out
+
+
+def test_train_prints_result_json_and_nothing_else(retemper, table):
+    words = ("train", table, "--target", "label", "--out", "run", "--seed", 7, "--json", *TINY)
+    document = retemper(*words).document("result")
+    assert document == json.loads(Path("run/result.json").read_text())
+    assert [step["name"] for step in document["steps"]] == STEPS
+    assert document["seed"] == 7
+
+
+def test_set_beats_recipe_beats_preset(retemper, table):
+    Path("recipe.yaml").write_text("training: {epochs: 4, batch_size: 33}\nprocedure: {members: 3}\n")
+    words = (
+        "--preset",
+        "quick",
+        "--recipe",
+        "recipe.yaml",
+        "--set",
+        "training.epochs=2",
+        "--set",
+        "search.trials=3",
+    )
+    assert retemper("train", table, "--target", "label", "--out", "run", "--quiet", *words).code == 0
+    recipe = Path("run/recipe.yaml").read_text()
+    assert "epochs: 2\n" in recipe and "batch_size: 33\n" in recipe and "members: 3\n" in recipe
+    assert "patience_epochs: 5\n" in recipe, "the preset's own"
+
+
+def test_an_own_test_file_is_the_test(retemper, table):
+    pl.read_csv(table).head(50).write_csv("own.csv")
+    words = ("train", table, "--target", "label", "--out", "run", "--test", "own.csv", "--json", *TINY)
+    rows = retemper(*words).document("result")["rows"]
+    assert rows["test"] == 50
+    assert sum(rows.values()) == 290
+
+
+def test_predict_gives_one_row_for_each_row(retemper, trained, table):
+    answer = retemper("predict", trained, table)
+    rows = list(csv.DictReader(io.StringIO(answer.out)))
+    assert len(rows) == 240
+    assert set(rows[0]) == {"prediction", "probability_no", "probability_yes"}
+    assert {row["prediction"] for row in rows} <= {"no", "yes"}
+    assert retemper("predict", trained / "model", table).out == answer.out, "a bundle is a model too"
+
+
+def test_predict_writes_files(retemper, trained, table):
+    plain = retemper("predict", trained, table).out
+    for name in ("p.csv", "p.csv.gz", "p.parquet"):
+        assert retemper("predict", trained, table, "--out", name).code == 0
+    assert Path("p.csv").read_text() == plain
+    assert gzip.decompress(Path("p.csv.gz").read_bytes()).decode() == plain
+    assert pl.read_parquet("p.parquet").height == 240
+
+
+def test_predict_as_json(retemper, trained, table):
+    document = json.loads(retemper("predict", trained, table, "--json").out)
+    assert document["rows"] == len(document["predictions"]) == 240
+    document = json.loads(retemper("predict", trained, table, "--json", "--out", "p.csv").out)
+    assert document == {"rows": 240, "out": "p.csv"}
+
+
+def test_evaluate_scores_with_intervals(retemper, trained, table):
+    document = retemper("evaluate", trained, table, "--json").document("evaluate")
+    assert document["rows"] == {"test": 240}
+    score = document["metrics"]["test"]["accuracy"]
+    assert score["low"] <= score["value"] <= score["high"]
+    assert "accuracy" in retemper("evaluate", trained, table).out
+
+
+def test_the_seed_of_evaluate_moves_the_interval_only(retemper, trained, table):
+    first, second = (
+        retemper("evaluate", trained, table, "--json", "--seed", s).document("evaluate") for s in (1, 2)
+    )
+    first, second = first["metrics"]["test"]["log_loss"], second["metrics"]["test"]["log_loss"]
+    assert first["value"] == second["value"] and first["low"] != second["low"]
+
+
+def test_report_is_written_anew(retemper, trained):
+    page = trained / "report.html"
+    page.unlink()
+    assert json.loads(retemper("report", trained, "--json").out) == {"report": str(page)}
+    assert page.stat().st_size > 0
+
+
+def test_a_run_in_use_is_refused(retemper, table):
+    with RunFolder.create("run", "x"):
+        answer = retemper("train", table, "--target", "label", "--out", "run", "--json")
+    assert (answer.code, answer.document("error")["error"]["code"]) == (2, "run_in_use")
+
+
+def test_a_stop_is_saved_and_says_how_to_go_on(retemper, table, monkeypatch):
+    """The signal comes in the middle of the run; the run stops at its next safe place."""
+    asked = []
+    check = interrupt.check
+
+    def counted():
+        asked.append(1)
+        if len(asked) == 3:
+            signal.raise_signal(signal.SIGTERM)
+        check()
+
+    monkeypatch.setattr(interrupt, "check", counted)
+    answer = retemper("train", table, "--target", "label", "--out", "run", "--json", "--quiet", *TINY)
+    error = answer.document("error")["error"]
+    assert (answer.code, error["code"]) == (130, "interrupted")
+    assert error["try"].endswith("retemper train --resume run")
+    monkeypatch.setattr(interrupt, "check", check)
+    assert retemper("train", "--resume", "run", "--json").document("result")["rows"]["test"] > 0
