@@ -69,4 +69,5 @@ def _weights(model: Model, table: Table) -> NDArray[np.float64] | None:
     if name is None or name not in table.frame.columns:
         return None
     check_weight(table.frame[name], table.source)
-    return table.frame[name].cast(pl.Float64).to_numpy()
+    weight: NDArray[np.float64] = table.frame[name].cast(pl.Float64).to_numpy()
+    return weight
