@@ -12,9 +12,6 @@ from retemper.core.records import Task
 from retemper.evaluation.weighted import Classification, Floats, Regression, Weighted, log_losses
 
 MAIN = {"classification": "log_loss", "regression": "rmse"}
-HIGHER_IS_BETTER = frozenset(
-    {"accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "roc_auc", "r2"}
-)
 
 
 def main_metric(task: Task) -> str:

@@ -153,6 +153,7 @@ def training_curves(facts: dict[str, Any]) -> Figure | None:
         joined(best, "val_loss", NETWORK, 2.5, "validation, best"),
     ]
     traces[0]["line"]["dash"] = traces[2]["line"]["dash"] = "dot"
+    traces[0]["showlegend"] = traces[1]["showlegend"] = False
     made = loss_figure([t for t in traces if t["x"]], "Loss")
     losses = [
         (v, e) for v, e in zip(best[0].get("val_loss", []), best[0]["epoch"], strict=False) if v is not None
@@ -166,6 +167,7 @@ def training_curves(facts: dict[str, Any]) -> Figure | None:
                 "x": [epoch],
                 "y": [value],
                 "name": "lowest",
+                "showlegend": False,
                 "marker": {"color": NETWORK, "size": 10, "line": {"color": "--card", "width": 2}},
                 "hovertemplate": "lowest: epoch %{x}, %{y:.4f}<extra></extra>",
             }
@@ -194,7 +196,7 @@ def training_signals(facts: dict[str, Any]) -> Figure | None:
         made["data"].append(trace)
         values = [v for v in members[0][name] if v]
         top = 1 - i * share
-        layout[place] = axis(names[name], spread(values) > 20)
+        layout[place] = axis(names[name], values if spread(values) > 20 else None)
         layout[place] |= {"domain": [top - share + (0.06 if i < len(shown) - 1 else 0), top], "nticks": 4}
     layout["xaxis"]["anchor"] = "y" if len(shown) == 1 else f"y{len(shown)}"
     return made

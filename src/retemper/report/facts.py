@@ -37,7 +37,7 @@ def facts(run_folder: Path) -> dict[str, Any]:
     """
     result = _result(run_folder / "result.json")
     steps = [_step(step) for step in result.get("steps") or []]
-    evidence = {step["name"]: step.get("evidence") or {} for step in result.get("steps") or []}
+    evidence = {step["name"]: _known(step.get("evidence") or {}) for step in result.get("steps") or []}
     curves, notes = _histories(run_folder / "history")
     log, left_out = _log(run_folder / "log.jsonl")
     recipe = run_folder / "recipe.yaml"
@@ -56,7 +56,7 @@ def facts(run_folder: Path) -> dict[str, Any]:
         "trials": _trials(evidence),
         "confusion": _confusion((evidence.get("test_once") or {}).get("confusion")),
         "residuals": _residuals((evidence.get("test_once") or {}).get("residuals")),
-        "findings": [{**f, "evidence": flat(f.get("evidence") or {})} for f in result.get("findings") or []],
+        "findings": [_finding(finding) for finding in result.get("findings") or []],
         "recipe": recipe.read_text(encoding="utf-8") if recipe.is_file() else None,
         "log": log,
         "log_left_out": left_out,
@@ -105,6 +105,25 @@ def _step(step: dict[str, Any]) -> dict[str, Any]:
         "question": question,
         "lines": flat(step.get("evidence") or {}),
     }
+
+
+def _finding(finding: dict[str, Any]) -> dict[str, Any]:
+    outcome = finding.get("outcome")
+    numbers = dict.fromkeys(("before", "after", "low", "high"))
+    return {
+        **finding,
+        "evidence": flat(finding.get("evidence") or {}),
+        "outcome": {**numbers, **outcome} if outcome else None,
+    }
+
+
+def _known(value: Any) -> Any:
+    """Evidence without its nulls, so that "null" and "not there" are one case for whoever shows it."""
+    if isinstance(value, dict):
+        return {key: _known(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [_known(inner) for inner in value]
+    return value
 
 
 def _scores(result: dict[str, Any]) -> dict[str, Any]:

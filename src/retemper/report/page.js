@@ -24,7 +24,7 @@
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: style.getPropertyValue("--sans").trim(), size: narrow ? 11 : 12.5, color: style.getPropertyValue("--muted").trim() },
     margin: { l: narrow ? 48 : 60, r: 12, t: 8, b: 44 },
-    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: narrow ? 11 : 12.5 } },
+    legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", font: { size: narrow ? 11 : 12.5 } },
     hoverlabel: { bgcolor: style.getPropertyValue("--card").trim(), bordercolor: style.getPropertyValue("--line").trim(), font: { color: style.getPropertyValue("--ink").trim() } },
     hovermode: "closest",
     // On a touch screen a finger on a chart scrolls the page.
@@ -40,9 +40,8 @@
       const layout = { ...common(style, narrow), ...themed(figure.layout, "", style) };
       for (const [name, axis] of Object.entries(layout)) {
         if (!/^[xy]axis\d*$/.test(name)) continue;
-        const powers = axis.type === "log" ? { minor: { showgrid: false }, exponentformat: "power" } : {};
-        layout[name] = { automargin: true, linecolor: style.getPropertyValue("--line").trim(), ...powers, ...axis };
-        layout[name].title = { standoff: 8, ...axis.title };
+        layout[name] = { automargin: true, linecolor: style.getPropertyValue("--line").trim(), ...axis };
+        layout[name].title = { standoff: 8, font: { size: narrow ? 11.5 : 13 }, ...axis.title };
       }
       Plotly.react(place, themed(figure.data, "", style), layout, config);
     }

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from retemper.report.words import number
+
 Figure = dict[str, Any]
 
 MUTED, NETWORK, SECOND, THIRD, GRID = "--muted", "--accent", "--second", "--third", "--grid"
@@ -60,17 +62,40 @@ def figure(
     traces: list[dict[str, Any]], x: str, y: str, log_x: bool = False, log_y: bool = False, height: int = 340
 ) -> Figure:
     legend = sum(bool(t.get("showlegend", True)) for t in traces) > 1
-    layout = {"height": height, "xaxis": axis(x, log_x), "yaxis": axis(y, log_y), "showlegend": legend}
-    return {"data": traces, "layout": layout}
-
-
-def axis(title: str, log: bool) -> dict[str, Any]:
-    return {
-        "title": {"text": title},
-        "type": "log" if log else "linear",
-        "gridcolor": GRID,
-        "zerolinecolor": GRID,
+    axes = {
+        "xaxis": axis(x, [v for t in traces for v in t["x"]] if log_x else None),
+        "yaxis": axis(y, [v for t in traces for v in t["y"]] if log_y else None),
     }
+    return {"data": traces, "layout": {"height": height, **axes, "showlegend": legend}}
+
+
+def axis(title: str, log_values: Iterable[Any] | None = None) -> dict[str, Any]:
+    """An axis; logarithmic over ``log_values`` where they are given."""
+    made = {"title": {"text": title}, "type": "linear", "gridcolor": GRID, "zerolinecolor": GRID}
+    if log_values is None:
+        return made
+    ticks = log_ticks([v for v in log_values if v is not None and v > 0])
+    return {
+        **made,
+        "type": "log",
+        "tickmode": "array",
+        "tickvals": ticks,
+        "ticktext": [number(v) for v in ticks],
+    }
+
+
+def log_ticks(values: list[float]) -> list[float]:
+    """Powers of ten over several decades, else 1, 2 and 5 times them.
+
+    >>> log_ticks([0.25, 3.0]), log_ticks([2e-5, 0.3])
+    ([0.2, 0.5, 1.0, 2.0, 5.0], [1e-05, 0.0001, 0.001, 0.01, 0.1, 1.0])
+    """
+    if not values:
+        return []
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    steps = [1] if high - low > 2 else [1, 2, 5]
+    every = [float(f"{step}e{power}") for power in range(low, high + 1) for step in steps]
+    return [v for v in every if min(values) / 2 <= v <= max(values) * 2 or len(steps) == 1]
 
 
 def band(low: float, high: float) -> dict[str, Any]:

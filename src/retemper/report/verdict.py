@@ -75,7 +75,8 @@ def _scored(score: dict[str, Any]) -> str:
     value = score["value"]
     if score.get("low") is None or score.get("high") is None:
         return fixed(value)
-    return f"{fixed(value)} (95 % interval {fixed(score['low'], value)} to {fixed(score['high'], value)})"
+    ends = f"{fixed(score['low'], value)} to {fixed(score['high'], value)}"
+    return f"{fixed(value)} (95\N{NO-BREAK SPACE}% interval {ends})"
 
 
 def _marks(known: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

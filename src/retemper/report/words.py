@@ -80,7 +80,7 @@ def number(value: Any, digits: int = 4) -> str:
     """A number with so many significant digits, thousands apart; a dash for nothing.
 
     >>> number(0.28263), number(48842), number(1234.56), number(2.5e-5), number(None), number(-0.5)
-    ('0.2826', '48,842', '1,235', '2.5e-05', '–', '−0.5')
+    ('0.2826', '48,842', '1,235', '2.5e-5', '–', '−0.5')
     """
     if value is None or isinstance(value, str):
         return value or NOTHING
@@ -94,7 +94,7 @@ def number(value: Any, digits: int = 4) -> str:
     if size >= 10 ** (digits - 1):
         return _signed(f"{value:,.0f}")
     if size < 1e-3:
-        return _signed(f"{value:.{max(0, digits - 2)}g}")
+        return _signed(f"{value:.{max(2, digits - 1)}g}".replace("e-0", "e-"))
     return _signed(f"{value:.{digits}g}")
 
 
@@ -112,16 +112,16 @@ def fixed(value: Any, like: Any = None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share in percent.
+    r"""A share in percent.
 
     >>> percent(0.2387), percent(0.0004), percent(0)
-    ('23.9 %', '0.04 %', '0 %')
+    ('23.9\xa0%', '0.04\xa0%', '0\xa0%')
     """
     if share is None:
         return NOTHING
     value = 100 * share
     shown = f"{value:.1f}" if value >= 0.1 else f"{value:.2g}"
-    return f"{shown.removesuffix('.0')} %"
+    return f"{shown.removesuffix('.0')}\N{NO-BREAK SPACE}%"
 
 
 def duration(seconds: float | None) -> str:
