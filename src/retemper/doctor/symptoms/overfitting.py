@@ -18,7 +18,7 @@ class Options(Base):
 
     rise: float = Field(0.05, gt=0, description="(last − least) / least of the smoothed validation loss")
     rise_of_trivial: float = Field(0.005, ge=0, description="the same rise as a share of the trivial loss")
-    noise_multiple: float = Field(2.0, ge=0, description="the rise in standard deviations of the jitter")
+    noise_multiple: float = Field(2.5, ge=0, description="the rise in standard deviations of the jitter")
     fewest_epochs: int = Field(8, ge=3, description="epochs with a validation loss")
 
 
@@ -42,7 +42,8 @@ def check(history: History, options: Options) -> Finding | None:
     best = int(np.argmin(course))
     risen = float(course[-1] - course[best])
     rise = risen / max(abs(float(course[best])), TINY)
-    noise = float(np.std(val.values - course))
+    # By the median: the bend of the first epochs is no noise.
+    noise = 1.4826 * float(np.median(np.abs(val.values - course)))
     trained = smooth(train.values)
     then = float(np.interp(val.epochs[best], train.epochs, trained))
     learns_on = float(trained[-1]) < then

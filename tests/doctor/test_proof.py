@@ -1,0 +1,59 @@
+"""The proof keeps what is beyond seed noise, and hardly anything else."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from retemper.doctor.proof import prove
+
+NAN = float("nan")
+
+
+def test_paired_interval_is_the_textbooks() -> None:
+    before, after = [0.50, 0.55, 0.48, 0.61], [0.47, 0.53, 0.46, 0.56]
+    proof = prove(before, after)
+    reference = stats.ttest_rel(before, after).confidence_interval(0.95)
+    assert (proof.low, proof.high) == pytest.approx((reference.low, reference.high))
+    assert proof.kept and proof.gain == pytest.approx(0.03)
+
+
+def test_unequal_counts_use_welch() -> None:
+    before, after = [0.50, 0.55, 0.48, 0.61], [0.40, 0.41, 0.43]
+    proof = prove(before, after)
+    reference = stats.ttest_ind(before, after, equal_var=False).confidence_interval(0.95)
+    assert (proof.low, proof.high) == pytest.approx((reference.low, reference.high))
+
+
+def test_pure_noise_is_rarely_kept_and_a_real_gain_mostly() -> None:
+    random = np.random.default_rng(0)
+    seeds = 0.02 * random.standard_normal((2000, 4))
+    noise = 0.005 * random.standard_normal((2000, 4))
+    false_alarms = np.mean([prove(0.5 + s, 0.5 + s + n).kept for s, n in zip(seeds, noise, strict=True)])
+    hits = np.mean([prove(0.5 + s, 0.48 + s + n).kept for s, n in zip(seeds, noise, strict=True)])
+    assert 0.015 < false_alarms < 0.035
+    assert hits > 0.95
+
+
+def test_too_few_seeds_cannot_tell() -> None:
+    for before, after in [([0.5], [0.1]), ([0.5, 0.5], [0.1, 0.1]), ([], []), ([0.5] * 4, [0.1] * 2)]:
+        proof = prove(before, after)
+        assert not proof.kept and "can't tell" in proof.message
+
+
+def test_failed_runs_are_worse_than_any_loss() -> None:
+    assert not prove([0.5, 0.5, 0.5], [0.1, 0.1, NAN]).kept
+    rescued = prove([NAN, float("inf"), 0.5], [0.6, 0.6, 0.6])
+    assert rescued.kept and rescued.gain is None and rescued.before == 0.5
+    mostly_fine = prove([NAN, 0.50, 0.51, 0.52], [0.1, 0.50, 0.51, 0.52])
+    assert not mostly_fine.kept
+
+
+def test_the_same_losses_are_no_gain() -> None:
+    assert not prove([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]).kept
+    assert not prove([0.5, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5]).kept
+
+
+def test_outcome() -> None:
+    outcome = prove([0.50, 0.52, 0.51], [0.45, 0.46, 0.46]).outcome("train_longer")
+    assert (outcome.remedy, outcome.verdict) == ("train_longer", "kept")
+    assert outcome.before == pytest.approx(0.51) and outcome.low is not None and outcome.low > 0
