@@ -43,7 +43,7 @@ def histories(draw: st.DrawFn) -> History:
 
 
 @pytest.mark.parametrize("code", CODES)
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(history=histories())
 def test_finding_or_none_or_not_applicable(code: str, history: History) -> None:
     module = catalogue.entry("symptom", code)
