@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 MARKS = {"pass": ("✓", "+", "green"), "warn": ("!", "!", "yellow"), "fail": ("✗", "x", "red")}
+NAME_WIDTH = 19
 SKIPPED = ("\N{EN DASH}", "-", "bright_black")
 
 
@@ -61,7 +62,7 @@ class ConsoleReporter:
     >>> reporter = ConsoleReporter(sys.stdout)
     >>> reporter.step_started("initial_loss", 3, 13)
     >>> reporter.step_finished(Step("initial_loss", "pass", "It starts at 0.693, as it should.", {}, 0.2))
-     3/13 ✓ initial_loss (0.2 s): It starts at 0.693, as it should.
+     3/13 ✓ initial_loss        It starts at 0.693, as it should. (0.2 s)
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -92,17 +93,24 @@ class ConsoleReporter:
             self._print(f"{self._place}… {self._name} {percent}{text}")
 
     def step_finished(self, step: Step) -> None:
+        from rich.table import Table
         from rich.text import Text
 
         if self._live:
             self._live.stop()
         mark, plain, colour = MARKS.get(step.verdict, SKIPPED)
-        line = Text(self._place)
-        line.append(mark if self._can_show(mark) else plain, style=f"bold {colour}")
-        line.append(f" {step.name}", style="bold")
-        line.append(f" ({step.seconds:.1f} s)", style="dim")
-        line.append(f": {step.message}")
-        self._print(line)
+        head = Text(self._place)
+        head.append(mark if self._can_show(mark) else plain, style=f"bold {colour}")
+        head.append(f" {step.name:<{NAME_WIDTH}} ", style="bold")
+        message = Text.assemble(step.message, (f" ({step.seconds:.1f} s)", "dim"))
+        if not self._live:
+            self._print(head + message)
+            return
+        row = Table.grid()
+        row.add_column(no_wrap=True)
+        row.add_column()
+        row.add_row(head, message)
+        self._console.print(row)
 
     def note(self, text: str) -> None:
         self._print(f"      {text}")
