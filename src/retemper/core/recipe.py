@@ -104,11 +104,11 @@ class TrainingOptions(Options):
     output_bias: Literal["prior", "zero"] = Field(
         "prior", description="prior: class frequencies, target's mean"
     )
-    batch_size: int = Field(256, ge=1, description="rows a step (smaller when there are few rows)")
+    batch_size: int = Field(0, ge=0, description="rows a step; 0: by the rows, 32 to 256")
     accumulate_steps: int = Field(
         1, ge=1, description="micro-batches a step; the gradient is that of the whole"
     )
-    epochs: int = Field(60, ge=1, description="upper bound of passes over the training rows")
+    epochs: int = Field(200, ge=1, description="upper bound of passes over the training rows")
     patience_epochs: int = Field(12, ge=0, description="stop after so many epochs without gain; 0: never")
     l1: float = Field(0.0, ge=0, description="λ of λ·Σ|w| added to the loss")
     l2: float = Field(0.0, ge=0, description="λ of λ/2·Σw² added to the loss (coupled decay)")

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from retemper.data.cells import as_words
+from retemper.data.cells import as_words, level_counts
 from retemper.data.kinds import truth
 
 MISSING, UNKNOWN, FIRST_LEVEL = 0, 1, 2
@@ -36,10 +36,10 @@ class Levels:
         >>> Levels.fit(pl.Series("a", ["u", "u", "v", None]), False, 2, 64).words
         ('u',)
         """
-        counts = _words(column, boolean).drop_nulls().value_counts()
+        counts = level_counts(_words(column, boolean))
         if not boolean:
-            counts = counts.filter(pl.col("count") >= min_rows)
-        words = tuple(counts[column.name].sort())
+            counts = counts.filter(pl.col("rows") >= min_rows)
+        words = tuple(counts["level"].sort())
         levels = cls(column.name, boolean, words, (), len(words) > one_hot_levels)
         seen = tuple(int(code) for code in np.unique(levels.codes(column)))
         return cls(column.name, boolean, words, seen, levels.embedded)

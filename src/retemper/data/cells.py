@@ -155,3 +155,13 @@ def as_words(column: pl.Series) -> pl.Series:
     if column.dtype.is_integer():
         return text
     return text.str.strip_chars().str.replace(r"^([+-]?\d+)\.0+$", "$1")
+
+
+def level_counts(words: pl.Series) -> pl.DataFrame:
+    """How often each word comes: the columns ``level`` and ``rows``, most frequent first, ties by the alphabet.
+
+    >>> level_counts(pl.Series(["v", "u", None, "v"])).rows()
+    [('v', 2), ('u', 1)]
+    """
+    counts = words.alias("level").drop_nulls().value_counts(name="rows")
+    return counts.sort("rows", "level", descending=[True, False])

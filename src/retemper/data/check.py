@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from retemper.core.records import Finding, NotApplicable
 from retemper.data import check_columns, check_rows, dates, leakage
-from retemper.data.cells import as_numbers, as_words
+from retemper.data.cells import as_numbers, as_words, level_counts
 from retemper.data.read import Table
 from retemper.data.schema import Column, Schema
 
@@ -104,7 +104,7 @@ def _evidence(frame: pl.DataFrame, schema: Schema) -> dict[str, Any]:
         return evidence
     target = frame[schema.target.name]
     if schema.task == "classification":
-        counts = dict(as_words(target).value_counts().iter_rows())
+        counts = dict(level_counts(as_words(target)).iter_rows())
         own = dict(zip(schema.classes, as_words(pl.Series(schema.classes)), strict=True))
         return evidence | {"classes": {label: int(counts.get(word, 0)) for label, word in own.items()}}
     return evidence | {"target": _histogram(as_numbers(target))}
@@ -120,8 +120,8 @@ def _shape(cells: pl.Series, column: Column) -> dict[str, Any]:
         return {"histogram": {**_histogram(as_words(cells).str.len_chars()), "unit": "characters"}}
     if column.kind == "identifier":
         return {}
-    top = as_words(cells).drop_nulls().value_counts(sort=True, name="rows").head(TOP_LEVELS)
-    return {"levels": top[column.name].to_list(), "counts": top["rows"].to_list()}
+    top = level_counts(as_words(cells)).head(TOP_LEVELS)
+    return {"levels": top["level"].to_list(), "counts": top["rows"].to_list()}
 
 
 def _histogram(numbers: pl.Series) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from retemper.core.records import Finding, NotApplicable
-from retemper.data.cells import as_words
+from retemper.data.cells import as_words, level_counts
 from retemper.data.schema import Schema
 
 FEW_ROWS = 200
@@ -75,7 +75,7 @@ def conflicting_labels(frame: pl.DataFrame, schema: Schema) -> Finding | None:
 
 def class_imbalance(frame: pl.DataFrame, schema: Schema) -> Finding | None:
     """The largest class has at least 4 times (advice) or 10 times (warning) the rows of the smallest."""
-    counts = as_words(frame[_target(schema, "classification")]).value_counts(sort=True, name="rows")
+    counts = level_counts(as_words(frame[_target(schema, "classification")]))
     largest, smallest = counts.row(0), counts.row(-1)
     ratio = largest[1] / smallest[1]
     if ratio < UNEVEN:

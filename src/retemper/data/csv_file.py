@@ -51,7 +51,7 @@ def read_cells(path: Path) -> tuple[pl.DataFrame, str]:
 def _bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix == ".gz" else data
+        return gzip.decompress(data) if path.suffix.lower() == ".gz" else data
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(
             "unreadable_file",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def from_pair(x: Any, y: Any, source: str = "(x, y)") -> pl.DataFrame:
     >>> from_pair(np.zeros((2, 1)), np.array([0, 1])).columns
     ['x0', 'y']
     """
-    frame = to_frame(x)[0] if not isinstance(x, (list, tuple)) else _from_array(np.asarray(x), source)
+    frame = to_frame(_matrix(x, source) if isinstance(x, (list, tuple)) else x)[0]
     cells = to_series(TARGET, np.ravel(y) if isinstance(y, np.ndarray) else y)
     if TARGET in frame.columns:
         raise InputError(
@@ -76,7 +76,26 @@ def to_series(name: str, cells: Any) -> pl.Series:
         return _pandas_column(name, cells)
     if isinstance(cells, np.ndarray) and cells.dtype.kind not in "OSUV":
         return pl.Series(name, cells)
+    if isinstance(cells, str) or not isinstance(cells, Iterable):
+        raise InputError(
+            "unsupported_source",
+            f"Column {name!r} is a single {type(cells).__name__}, not a list of cells.",
+            {"column": name},
+            "Give every column as a list, an array or a series.",
+        )
     return _from_objects(name, [_plain(cell) for cell in cells])
+
+
+def _matrix(x: Any, source: str) -> np.ndarray[Any, Any]:
+    try:
+        return np.asarray(x)
+    except ValueError:
+        raise InputError(
+            "bad_shape",
+            "x must be sample × feature, but its rows differ in length.",
+            {"file": source},
+            "Give every sample the same number of features.",
+        ) from None
 
 
 def _from_array(x: np.ndarray[Any, Any], source: str = "array") -> pl.DataFrame:

@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,7 @@ def _read_path(path: Path) -> Table:
     if path.is_dir():
         return Table(_read_folder(path), path.resolve().name, str(path))
     ending = ending_of(path)
-    name = path.name.removesuffix(ending)
+    name = path.name[: -len(ending)]
     if ending == ".npz":
         return _read_npz(path, name)
     if ending in CSV:
@@ -219,15 +220,27 @@ def _stacked(frames: list[pl.DataFrame], parts: list[Path]) -> pl.DataFrame:
     columns = frames[0].columns
     for frame, part in zip(frames, parts, strict=True):
         _same_columns(columns, frame.columns, str(part))
-    try:
-        return pl.concat([frame.select(columns) for frame in frames], how="vertical_relaxed")
-    except pl.exceptions.PolarsError as error:
-        raise InputError(
-            "different_types",
-            f"The parts' columns have types that don't go together: {str(error).splitlines()[0]}.",
-            {"file": str(parts[0].parent)},
-            "Write all parts with the same types.",
-        ) from None
+    kinds = {name: _common_type([frame[name] for frame in frames], parts) for name in columns}
+    return pl.concat([frame.select(pl.col(name).cast(kinds[name]) for name in columns) for frame in frames])
+
+
+def _common_type(cells: list[pl.Series], parts: list[Path]) -> pl.DataType:
+    """The one type of a column's parts; whole numbers give way to fractions, and empty parts to all."""
+    types = {
+        part: column.dtype for part, column in zip(parts, cells, strict=True) if column.is_not_null().any()
+    }
+    found = set(types.values())
+    if len(found) <= 1:
+        return next(iter(found), cells[0].dtype)
+    if all(dtype.is_numeric() for dtype in found):
+        return pl.Float64()
+    one, other = next((a, b) for a, b in pairwise(types) if types[a] != types[b])
+    raise InputError(
+        "different_types",
+        f"Column {cells[0].name!r} is {types[one]} in {one.name} and {types[other]} in {other.name}.",
+        {"file": str(other), "column": cells[0].name},
+        "Write all parts with the same types.",
+    )
 
 
 def _read_parquet(path: Path) -> pl.DataFrame:
@@ -248,7 +261,7 @@ def _unreadable(path: Path, error: Exception) -> InputError:
 
 def _read_npz(path: Path, name: str) -> Table:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files if key in ("x", "y")}
             found = archive.files
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError) as error:

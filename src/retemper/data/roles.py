@@ -7,7 +7,7 @@ import polars as pl
 
 from retemper.core.errors import InputError
 from retemper.core.records import Task
-from retemper.data.cells import as_words, first_row
+from retemper.data.cells import as_words, first_row, level_counts
 from retemper.data.kinds import demanded_numbers, not_numbers
 
 FEW_DISTINCT = 20
@@ -86,7 +86,7 @@ def _check_classes(column: pl.Series, source: str) -> None:
     where = {"file": source, "column": column.name}
     bad = not_numbers(column)
     words = as_words(column)
-    counts = words.value_counts(sort=True)
+    counts = level_counts(words)
     if column.dtype == pl.Float64 and column.is_infinite().any():
         demanded_numbers(column, source)
     if bad is not None and bad[0] and counts.height > FEW_DISTINCT:
@@ -104,8 +104,8 @@ def _check_classes(column: pl.Series, source: str) -> None:
             where,
             "Give rows of at least two classes.",
         )
-    if counts["count"][-1] == 1:
-        single = counts.filter(pl.col("count") == 1)[column.name]
+    if counts["rows"][-1] == 1:
+        single = counts.filter(pl.col("rows") == 1)["level"]
         row = first_row(words == single[0])
         names = ", ".join(map(repr, single.sort()[:5]))
         raise InputError(

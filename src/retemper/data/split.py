@@ -105,17 +105,25 @@ def split(table: Table, schema: Schema, options: SplitOptions, seed: int, own_te
     main = table.frame.head(table.frame.height - own_test_rows)
     parts = 2 if own_test_rows else 3
     if main.height < parts:
-        raise InputError(
-            "too_few_rows", f"{main.height} rows can't be split in {parts} parts.", {"file": table.source},
-            "Give more rows.",
-        )  # fmt: skip
+        raise _too_few(main.height, parts, table.source)
     part = _assign(main, schema, method, (shares[:parts], seed), table.source)
     if method == "random" and schema.task == "classification":
         part = _return_classes(main, schema, part)
     _check_classes(main, schema, part, table.source)
+    if (np.bincount(part, minlength=parts) == 0).any():
+        raise _too_few(main.height, parts, table.source)
     own = np.arange(main.height, table.frame.height)
     test = own if own_test_rows else np.flatnonzero(part == 2)
     return Splits.seal(np.flatnonzero(part == 0), np.flatnonzero(part == 1), test, method)
+
+
+def _too_few(rows: int, parts: int, source: str) -> InputError:
+    return InputError(
+        "too_few_rows",
+        f"{rows} rows can't be split in {parts} parts with a row each.",
+        {"file": source},
+        "Give more rows, or larger shares for validation and test.",
+    )
 
 
 def _method(schema: Schema, options: SplitOptions, source: str) -> str:

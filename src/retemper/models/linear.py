@@ -13,7 +13,9 @@ from retemper.models.layers.network import Network
 class Options(Base):
     """Options of the linear model."""
 
-    periodic_frequencies: int = Field(0, ge=0, le=64, description="sin/cos pairs a number, frequencies learned")
+    periodic_frequencies: int = Field(
+        0, ge=0, le=64, description="sin/cos pairs a number, frequencies learned"
+    )
     periodic_sigma: float = Field(0.1, gt=0, description="spread of the frequencies at the start")
 
 

@@ -21,7 +21,9 @@ class Options(Base):
     widths: tuple[int, ...] = Field((), description="units of each hidden layer, instead of width × depth")
     activation: Name = Field("silu", description="relu, leaky_relu, silu, gelu or tanh")
     dropout: float = Field(0.1, ge=0, lt=1, description="share of hidden units dropped in training")
-    periodic_frequencies: int = Field(0, ge=0, le=64, description="sin/cos pairs a number, frequencies learned")
+    periodic_frequencies: int = Field(
+        0, ge=0, le=64, description="sin/cos pairs a number, frequencies learned"
+    )
     periodic_sigma: float = Field(0.1, gt=0, description="spread of the frequencies at the start")
 
 

@@ -26,7 +26,9 @@ class Options(Base):
     expansion: float = Field(2.0, gt=0, le=8, description="units inside a block, as a multiple of width")
     activation: Name = Field("silu", description="relu, leaky_relu, silu, gelu or tanh")
     dropout: float = Field(0.1, ge=0, lt=1, description="share of units dropped inside a block, in training")
-    periodic_frequencies: int = Field(0, ge=0, le=64, description="sin/cos pairs a number, frequencies learned")
+    periodic_frequencies: int = Field(
+        0, ge=0, le=64, description="sin/cos pairs a number, frequencies learned"
+    )
     periodic_sigma: float = Field(0.1, gt=0, description="spread of the frequencies at the start")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -33,6 +34,27 @@ def render(facts: dict[str, Any]) -> str:
     >>> from retemper.report.facts import facts
     >>> page = render(facts(Path("RUN")))  # doctest: +SKIP
     """
+    charts = figures(facts)
+    scripts = {"plotly": _asset("plotly-basic.min.js"), "page": _asset("page.js")}
+    policy = " ".join(f"'sha256-{_hash(text)}'" for text in scripts.values())
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            facts,
+            charts=charts,
+            show=_sections(facts, charts),
+            charts_json=_embedded(charts),
+            style=Markup(_asset("page.css")),
+            scripts={name: Markup(text) for name, text in scripts.items()},
+            policy=policy,
+            licence=_asset("plotly-basic.LICENSE.txt"),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("retemper", "report"),
         autoescape=True,
@@ -49,19 +71,7 @@ def render(facts: dict[str, Any]) -> str:
         "metric": words.metric,
         "model": words.model,
     }
-    charts = figures(facts)
-    scripts = {"plotly": _asset("plotly-basic.min.js"), "page": _asset("page.js")}
-    policy = " ".join(f"'sha256-{_hash(text)}'" for text in scripts.values())
-    return environment.get_template("page.html.j2").render(
-        facts,
-        charts=charts,
-        show=_sections(facts, charts),
-        charts_json=_embedded(charts),
-        style=Markup(_asset("page.css")),
-        scripts={name: Markup(text) for name, text in scripts.items()},
-        policy=policy,
-        licence=_asset("plotly-basic.LICENSE.txt"),
-    )
+    return environment
 
 
 def _sections(facts: dict[str, Any], charts: dict[str, Any]) -> dict[str, bool]:

@@ -107,6 +107,21 @@ class Record(Silent):
             append_rows(self._path, new)
 
 
+class StepLosses(Silent):
+    """Keeps the loss of every batch, [steps, M], for the learning-rate range; no member may be dropped."""
+
+    def __init__(self) -> None:
+        self._epochs: list[Tensor] = []
+
+    def on_epoch_end(self, training: Training) -> None:
+        self._epochs.append(training.losses.double().cpu())
+
+    @property
+    def values(self) -> Tensor:
+        """All steps so far."""
+        return torch.cat(self._epochs)
+
+
 class Best(Silent):
     """Keeps each member's parameters of the epoch with the lowest validation loss."""
 

@@ -31,10 +31,10 @@ from retemper.core.run_folder import disk_faults, write_whole
 from retemper.models.layers.network import Network
 from retemper.training import arrays, losses
 from retemper.training.arrays import TaskArrays
-from retemper.training.callbacks import Best, Patience, Plateau, Progress, Record, Signals
+from retemper.training.callbacks import Best, Patience, Plateau, Progress, Record, Signals, StepLosses
 from retemper.training.checkpoint import Checkpoint
+from retemper.training.class_losses import ClassLoss
 from retemper.training.loop import Callback, Training
-from retemper.training.losses import ClassLoss
 from retemper.training.plan import Fit, Plan, predict
 from retemper.training.schedules import OnPlateau
 from retemper.training.stack import Member
@@ -107,7 +107,7 @@ class JobResult:
         outputs: [M, Nv, C] probabilities or [M, Nv] values for the validation rows, at the best parameters.
         seconds, steps: for planning the next job.
         stopped: the step at which the deadline ended it; None when it ran to its end.
-        losses: [steps, M] of the last epoch's batches.
+        losses: [steps, M] of every batch, where the job gives its own rates; else empty.
     """
 
     job: Job
@@ -126,7 +126,7 @@ def plan_of(job: Job, data: TaskArrays) -> Plan:
     loss = losses.resolve(options.loss, task, data.n_classes)
     network = build_network(job.model, data, loss.n_outputs(data.n_classes))
     place = device.choose(job.device)
-    train = _train_rows(job, data)
+    train = train_rows(job, data)
     weight = None
     if isinstance(loss, ClassLoss) and data.class_weight is not None:
         weight = np.asarray(data.class_weight)
@@ -164,7 +164,8 @@ def output_bias(data: TaskArrays, outputs: int, options: TrainingOptions) -> NDA
     return logs - logs.mean() if outputs > 1 else np.array([logs[1] - logs[0]])
 
 
-def _train_rows(job: Job, data: TaskArrays) -> arrays.SplitArrays:
+def train_rows(job: Job, data: TaskArrays) -> arrays.SplitArrays:
+    """The training rows a job sees: all or a draw, with the controls that it asks for."""
     part = data.train
     if job.rows is not None and job.rows < len(part.y):
         drawn = np.sort(seeds.generator(job.seed, "sample of rows").permutation(len(part.y))[: job.rows])
@@ -205,17 +206,23 @@ def run(folder: Path, deadline: Deadline, tell: Tell) -> JobResult:
     finished = read(folder, job)
     if finished:
         return finished
-    began = time.perf_counter()
     data = _load(job.data)
     plan = plan_of(job, data)
     run_folder = folder.parents[2]
     history = run_folder / "history" / f"{job.history or job.name}.jsonl"
-    callbacks = callbacks_of(plan, tell, history, folder / "state.safetensors")
+    # A run over given rates is short and keeps every step's loss: it begins anew after a kill.
+    state = None if job.rates else folder / "state.safetensors"
+    steps = StepLosses()
+    callbacks = (
+        [steps, *callbacks_of(plan, tell, history, state)]
+        if job.rates
+        else callbacks_of(plan, tell, history, state)
+    )
     training = Training(plan, callbacks, deadline)
     for callback in callbacks:
         if isinstance(callback, Checkpoint):
             callback.restore(training)
-    first = training.step
+    began, first = time.perf_counter(), training.step
     with disk_faults(folder):
         fits = training.run()
         outputs = _outputs(plan, fits)
@@ -227,7 +234,7 @@ def run(folder: Path, deadline: Deadline, tell: Tell) -> JobResult:
             time.perf_counter() - began,
             training.step - first,
             stopped,
-            training.losses.double().cpu().numpy(),
+            steps.values.numpy() if job.rates else np.zeros((0, 0)),
         )
         _write(folder, result)
     return result
@@ -241,7 +248,7 @@ def _load(folder: str) -> TaskArrays:
 def _outputs(plan: Plan, fits: list[Fit]) -> NDArray[np.float32]:
     assert plan.validation is not None
     rows = torch.stack([fit.row for fit in fits])
-    return predict(plan.network, rows, plan.validation, plan.loss).float().cpu().numpy()
+    return np.ascontiguousarray(predict(plan.network, rows, plan.validation, plan.loss).float().cpu().numpy())
 
 
 def _write(folder: Path, result: JobResult) -> None:

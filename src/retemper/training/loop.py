@@ -169,8 +169,8 @@ class Training:
                 return loss
             share = self._share(target, weight, part)
             sums.append((loss * share, stack.buffers["gradients"] * share.unsqueeze(1)))
-        stack.buffers["gradients"].copy_(sum(gradient for _, gradient in sums))
-        return sum((loss for loss, _ in sums), torch.zeros(()))
+        stack.buffers["gradients"].copy_(torch.stack([gradient for _, gradient in sums]).sum(0))
+        return torch.stack([loss for loss, _ in sums]).sum(0)
 
     def _share(self, target: Tensor, weight: Tensor, part: slice) -> Tensor:
         """The part's share of the batch's weights [M]: makes accumulated gradients those of the whole batch."""

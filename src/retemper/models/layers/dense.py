@@ -56,7 +56,9 @@ class Head:
     def parameters(self) -> tuple[Parameter, ...]:
         columns = padded(self.inputs)
         return (
-            Parameter(f"{self.name}.weight", (self.outputs, self.inputs), (self.outputs, columns), "head_weight"),
+            Parameter(
+                f"{self.name}.weight", (self.outputs, self.inputs), (self.outputs, columns), "head_weight"
+            ),
             Parameter(f"{self.name}.bias", (self.outputs, 1), (self.outputs, 1), "head_bias"),
         )
 

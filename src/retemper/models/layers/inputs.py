@@ -45,7 +45,7 @@ class Inputs:
 
     def embedding_width(self, levels: int) -> int:
         """Columns of a level's embedding: min(32, round(1.6 · levels^.56)), fastai's rule, kept small."""
-        return min(32, max(2, round(1.6 * levels**0.56)))
+        return min(32, max(2, round(1.6 * math.pow(levels, 0.56))))
 
     @property
     def widths(self) -> list[int]:

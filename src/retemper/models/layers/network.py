@@ -31,11 +31,13 @@ class Network:
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """All parameters from input to output; those that decay come first, as one block."""
-        layers = (self.inputs, *self.body, self.head)
-        every = [parameter for layer in layers for parameter in layer.parameters]
+        body = [parameter for layer in self.body for parameter in layer.parameters]
+        every = [*self.inputs.parameters, *body, *self.head.parameters]
         return tuple(sorted(every, key=lambda parameter: not parameter.decays))
 
-    def forward(self, p: Views, x: Tensor, codes: Tensor, draws: Draws | None = None) -> tuple[Tensor, Backward]:
+    def forward(
+        self, p: Views, x: Tensor, codes: Tensor, draws: Draws | None = None
+    ) -> tuple[Tensor, Backward]:
         """Outputs [M, B, outputs] for x [M, B, dense] and codes [M, B, K], with the gradient written out."""
         front, front_backward = self.inputs.forward(p, x, codes)
         y, backwards = run((*self.body, self.head), p, front, draws)

@@ -1,0 +1,86 @@
+"""A model from its folder, checked before it is used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+
+from retemper.bundle.model import Model, Part, network_of
+from retemper.bundle.save import SCHEMA
+from retemper.core.errors import InputError
+from retemper.core.recipe import Recipe
+from retemper.data.prepare import Preparer
+from retemper.data.schema import Schema
+from retemper.data.target import Target
+from retemper.models.layers.inputs import InputShape
+from retemper.training import losses
+from retemper.training.stack import Layout
+
+__all__ = ["Model", "load"]
+
+
+def load(path: Path | str) -> Model:
+    """The model of a bundle folder, or of a run folder (its ``model/``).
+
+    Raises:
+        InputError: there is no bundle, or its files are damaged or of another version.
+    """
+    folder = Path(path)
+    if not (folder / "bundle.json").is_file() and (folder / "model" / "bundle.json").is_file():
+        folder = folder / "model"
+    try:
+        facts = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise InputError(
+            "no_model",
+            "There is no model here: bundle.json can't be read.",
+            {"folder": str(path)},
+            "Name a RUN folder of a finished `retemper train`, or its model/ folder.",
+        ) from None
+    except json.JSONDecodeError:
+        raise _damaged(folder, "bundle.json") from None
+    if facts.get("schema") != SCHEMA:
+        raise InputError(
+            "other_version",
+            f"The bundle has format {facts.get('schema')!r}; this retemper reads format {SCHEMA}.",
+            {"file": str(folder / "bundle.json")},
+            "Install the retemper that wrote it, or train again.",
+        )
+    try:
+        return _model(folder, facts)
+    except (KeyError, TypeError, ValueError, OSError, SafetensorError):
+        raise _damaged(folder, "the bundle") from None
+
+
+def _model(folder: Path, facts: dict[str, Any]) -> Model:
+    content = (folder / facts["weights"]["file"]).read_bytes()
+    if hashlib.sha256(content).hexdigest() != facts["weights"]["sha256"]:
+        raise _damaged(folder, facts["weights"]["file"])
+    preparer, target = Preparer.from_json(facts["preparer"]), Target.from_json(facts["target"])
+    recipe = Recipe.model_validate(facts["recipe"])
+    shape = InputShape(preparer.width, preparer.n_numbers, preparer.cardinalities)
+    loss = losses.resolve(recipe.training.loss, target.task, len(target.classes))
+    tensors = load_tensors(content)
+    parts = []
+    for k, network in enumerate(facts["networks"]):
+        layout = Layout(network_of(network["model"], shape, loss.n_outputs(len(target.classes))))
+        own = {p.name: tensors[f"network_{k}.{p.name}"] for p in layout.parameters}
+        parts.append(Part(network["model"], layout.row(own, torch.float32), network["weight"]))
+    return Model(
+        Schema.from_json(facts["columns"]), preparer, target, recipe, tuple(parts), facts["temperature"]
+    )
+
+
+def _damaged(folder: Path, what: str) -> InputError:
+    return InputError(
+        "damaged_bundle",
+        f"The model is damaged: {what} is not what was written.",
+        {"folder": str(folder)},
+        "Restore the folder from a copy, or train again.",
+    )

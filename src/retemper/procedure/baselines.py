@@ -1,0 +1,62 @@
+"""Step 2: the honest marks that a network must beat."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from retemper.core.records import Step
+from retemper.evaluation.baselines import BaselineRows, fit_baselines
+from retemper.evaluation.metrics import main_metric, metrics
+from retemper.procedure.book import Book, State
+from retemper.procedure.data_check import weights
+
+SHARE_OF_LIMIT = 0.1
+"""Baselines may use a tenth of the time limit."""
+
+
+def rows_of(state: State, frame: pl.DataFrame) -> BaselineRows:
+    """Rows as the baselines read them."""
+    preparer, target, _ = state.ready
+    numbers, levels = preparer.plain(frame)
+    bins = preparer.width - len([n for n in preparer.feature_names if ":bin" not in n])
+    dense = preparer.transform(frame).dense
+    plain = (
+        [k for k, name in enumerate(preparer.feature_names) if ":bin" not in name] if bins else slice(None)
+    )
+    weight = weights(state, frame).astype(float) if state.schema.weight else None
+    return BaselineRows(numbers, levels, dense[:, plain], target.encode(frame[target.name]), weight)
+
+
+def run(book: Book, state: State) -> tuple[State, Step]:
+    """A constant, a linear model, gradient boosting; scored on validation here, on the test in test_once."""
+    _, target, _ = state.ready
+    frame, splits = state.table.frame, state.splits
+    train, validation = rows_of(state, frame[splits.train]), rows_of(state, frame[splits.validation])
+    limit = book.budget.limit_s
+    stop_at = book.budget.elapsed_s() + SHARE_OF_LIMIT * limit if limit else None
+
+    def allowed(name: str, share: float) -> bool:
+        book.reporter.progress(None, f"{name.replace('_', ' ')}, {share:.0%}")
+        place = f"baselines.{name}.{share:.4f}"
+        refuse = book.budget.decide(
+            place, lambda left: stop_at is not None and book.budget.elapsed_s() > stop_at
+        )
+        return not refuse
+
+    fitted = fit_baselines(state.task, train, validation, len(target.classes), allowed, state.recipe.seed)
+    metric = main_metric(state.task)
+    scores = {
+        name: metrics(state.task, validation.y, baseline.predict(validation), validation.weight)
+        for name, baseline in fitted.items()
+    }
+    marks = {name: own[metric] for name, own in scores.items()}
+    best = min(marks, key=lambda name: marks[name])
+    named = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in marks.items())
+    evidence = {
+        "metric": metric,
+        "validation": scores,
+        "best": best,
+        "fitted": {name: baseline.message for name, baseline in fitted.items()},
+    }
+    message = f"Marks to beat on the validation rows ({metric}): {named}."
+    return state.with_(baselines=fitted, baseline_losses=marks), Step("baselines", "pass", message, evidence)

@@ -1,0 +1,63 @@
+"""Step 5: a network that can't see its inputs, or learns shuffled labels, must be worse than one that can."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retemper.core.records import Finding, Step
+from retemper.evaluation.intervals import paired_gain
+from retemper.procedure.book import Book, State, main_loss, validation_rows
+from retemper.procedure.jobs import job_of, members_of
+from retemper.training.job import JobResult
+
+ROWS = 4000
+EPOCHS = 4
+LEAST_STEPS = 120
+CONTROLS = {"real": {}, "zeros": {"zero_inputs": True}, "shuffled_labels": {"shuffle_labels": True}}
+
+
+def run(book: Book, state: State) -> tuple[State, Step]:
+    """The same short training thrice: as it is, with zeros as inputs, with shuffled labels."""
+    rows = min(ROWS, len(state.splits.train))
+    steps = -(-rows // state.recipe.training.batch_size)
+    epochs = max(EPOCHS, -(-LEAST_STEPS // steps))
+    members = members_of(state.recipe, range(2))
+    jobs = [
+        job_of(state, book, f"input_blind.{name}", members, epochs, rows=rows, **controls)
+        for name, controls in CONTROLS.items()
+    ]
+    results = book.train(jobs, seconds=0.04 * book.budget.left_s() if book.budget.limited else 0.0)
+    outputs = {name: _mean(result) for name, result in zip(CONTROLS, results, strict=True)}
+    losses = {name: main_loss(state, own) for name, own in outputs.items()}
+    real = validation_rows(state, outputs["real"])
+    resamples, seed = state.recipe.procedure.bootstrap, state.recipe.seed
+    weight = state.ready[2].validation.weight
+    gains = {
+        name: paired_gain(validation_rows(state, outputs[name]), real, resamples, seed, weight)
+        for name in ("zeros", "shuffled_labels")
+    }
+    metric = "log_loss" if state.task == "classification" else "rmse"
+    evidence = {"metric": metric, **losses, "gains": gains, "rows": rows, "epochs": epochs}
+    blind = [name for name, (_, low, _) in gains.items() if low <= 0]
+    shown = f"{metric} {losses['real']:.4f} with its inputs, {losses['zeros']:.4f} without, "
+    shown += f"{losses['shuffled_labels']:.4f} with shuffled labels"
+    if not blind:
+        return state, Step("input_blind", "pass", f"The network uses what it sees: {shown}.", evidence)
+    finding = Finding(
+        "input_ignored",
+        "warning",
+        0.6,
+        f"After a short training the network is no better than one that sees nothing: {shown}. The columns may "
+        "not tell the target, or labels may not belong to their rows.",
+        evidence,
+    )
+    return state.with_(findings=(*state.findings, finding)), Step(
+        "input_blind", "warn", finding.message, evidence
+    )
+
+
+def _mean(result: JobResult) -> NDArray[Any]:
+    return np.asarray(result.outputs.mean(0))

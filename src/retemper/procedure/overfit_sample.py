@@ -1,0 +1,94 @@
+"""Step 4: a small sample must be learnt by heart; what can't overfit is broken."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from retemper.core.records import Finding, Step
+from retemper.procedure.book import Book, State
+from retemper.procedure.jobs import job_of, member_of, without_regularisation
+from retemper.training.job import JobResult, train_rows
+
+EPOCHS = 300
+RATES = (1e-3, 3e-3, 1e-2)
+NEEDED = {"classification": 1.0, "regression": 0.99}
+
+
+def run(book: Book, state: State) -> tuple[State, Step]:
+    """Train on a few rows without regularisation until accuracy is 1 or R² is .99; one stack over some rates."""
+    rows = min(state.recipe.procedure.overfit_rows, len(state.splits.train))
+    members = tuple(
+        member_of(state.recipe, k, learning_rate=rate, weight_decay=0.0, dropout=0.0, label_smoothing=0.0)
+        for k, rate in enumerate(RATES)
+    )
+    training = {
+        **without_regularisation(state),
+        "optimizer": {"name": "adam"},
+        "schedule": {"name": "constant"},
+        "batch_size": 32,
+        "accumulate_steps": 1,
+    }
+    job = job_of(state, book, "overfit_sample", members, EPOCHS, rows=rows, on_train=True, training=training)
+    (result,) = book.train([job], seconds=0.05 * book.budget.left_s() if book.budget.limited else 0.0)
+    return _judge(state, result, rows)
+
+
+def _judge(state: State, result: JobResult, rows: int) -> tuple[State, Step]:
+    metric = "accuracy" if state.task == "classification" else "r2"
+    reached, ceiling = _reached(state, result)
+    needed = min(NEEDED[state.task], ceiling)
+    best = int(np.argmin([fit.val_loss for fit in result.fits]))
+    history = result.fits[best].history
+    evidence = {
+        "rows": rows,
+        "metric": metric,
+        "reached": reached,
+        "needed": needed,
+        "steps": result.steps,
+        "curve": [[row["step"], row["val_loss"]] for row in history[:: max(1, len(history) // 60)]],
+        "learning_rate": result.fits[best].member.learning_rate,
+        "rows_alike_with_other_targets": ceiling < 1,
+    }
+    if reached >= needed - 1e-9:
+        message = f"{rows} rows are learnt by heart ({metric} {reached:.3f}): data, loss and gradients work together."
+        return state, Step("overfit_sample", "pass", message, evidence)
+    if result.stopped is not None:
+        message = (
+            f"{rows} rows reached {metric} {reached:.3f} before the time for this check ran out; can't tell."
+        )
+        return state, Step("overfit_sample", "warn", message, evidence)
+    finding = Finding(
+        "cannot_overfit_sample",
+        "warning",
+        0.8,
+        f"{rows} rows can't be learnt by heart ({metric} {reached:.3f}, needed {needed:.3f}): look at labels "
+        "that don't belong to their rows, at inputs that are all alike, and at the network's width.",
+        evidence,
+    )
+    return state.with_(findings=(*state.findings, finding)), Step(
+        "overfit_sample", "warn", finding.message, evidence
+    )
+
+
+def _reached(state: State, result: JobResult) -> tuple[float, float]:
+    """The best member's accuracy or R² on the sample, and the most that any network could reach there.
+
+    Rows that look alike but have different targets can't all be right; they lower the ceiling.
+    """
+    _, _, arrays = state.ready
+    sample = train_rows(result.job, arrays)
+    y = np.asarray(sample.y)
+    keys = np.ascontiguousarray(np.hstack([sample.dense, sample.codes.astype(np.float32)]))
+    _, group = np.unique(
+        keys.view(np.dtype((np.void, keys.dtype.itemsize * keys.shape[1]))), return_inverse=True
+    )
+    group = group.ravel()
+    if state.task == "classification":
+        counts = np.zeros((group.max() + 1, int(y.max()) + 1))
+        np.add.at(counts, (group, y), 1)
+        ceiling = counts.max(1).sum() / len(y)
+        return max(float((own.argmax(1) == y).mean()) for own in result.outputs), float(ceiling)
+    means = np.bincount(group, y) / np.bincount(group)
+    total = float(((y - y.mean()) ** 2).sum()) or 1.0
+    ceiling = 1 - float(((y - means[group]) ** 2).sum()) / total
+    return max(1 - float(((own - y) ** 2).sum()) / total for own in result.outputs), ceiling

@@ -1,0 +1,178 @@
+"""Step 10: read the curves, name the fault, change one thing, and keep it only when a rerun proves it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from retemper.core import catalogue
+from retemper.core.history import History, from_rows
+from retemper.core.recipe import Recipe
+from retemper.core.records import Finding, NotApplicable, Outcome, Step
+from retemper.doctor.examine import Examined, examine
+from retemper.doctor.proof import prove
+from retemper.procedure.book import Book, Candidate, State, candidates_of, main_loss
+from retemper.procedure.jobs import contender_of, jobs_for, recipe_for
+from retemper.procedure.search_coarse import rank
+from retemper.procedure.train_long import adopt
+from retemper.training import losses
+from retemper.training.job import Job
+
+SHARE_OF_TIME = 0.8
+FEWEST_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Change:
+    """One remedy for one finding, on every member's own recipe."""
+
+    finding: Finding
+    remedy: str
+    recipes: tuple[Recipe, ...]
+    shown: dict[str, list[Any]]
+
+
+def run(book: Book, state: State) -> tuple[State, Step]:
+    """Rounds of finding, remedy, rerun, verdict; as long as the budget lasts and something is left to try."""
+    if not state.long:
+        message = "There are no curves to read: train_long left no network."
+        return state, Step("read_curves", "skipped", message)
+    rounds: list[dict[str, Any]] = []
+    tried: set[str] = set()
+    outcomes: dict[str, Outcome] = {}
+    first = examined = examine(histories_of(state))
+    for number in range(state.recipe.procedure.remedy_rounds):
+        change = _next_change(state, examined, tried)
+        if change is None or not _affordable(book, state, change, number):
+            break
+        tried.add(change.remedy)
+        state, done = _try(book, state, change, number)
+        rounds.append(done)
+        outcomes[change.finding.code] = Outcome(
+            change.remedy, done["verdict"], done["before"], done["after"], done["low"], done["high"]
+        )
+        examined = examine(histories_of(state))
+    found = {finding.code: finding for finding in (*examined.findings, *first.findings)}
+    findings = [_with_outcome(finding, outcomes) for finding in found.values()]
+    evidence = {
+        "rounds": rounds,
+        "findings": [finding.code for finding in findings],
+        "not_applicable": examined.not_applicable,
+    }
+    state = state.with_(findings=(*state.findings, *findings))
+    return state, Step(
+        "read_curves", "warn" if examined.findings else "pass", _message(findings, rounds), evidence
+    )
+
+
+def histories_of(state: State) -> list[History]:
+    """The curves of the networks of the last full training."""
+    loss = losses.resolve(state.recipe.training.loss, state.task, len(state.schema.classes))
+    arrays = state.ready[2]
+    trivial = loss.expected_initial(arrays.prior, arrays.class_weight)
+    return [from_rows(c.id, c.fit.history, trivial) for c in state.long if c.fit.history]
+
+
+def _next_change(state: State, examined: Examined, tried: set[str]) -> Change | None:
+    """The first remedy, of the likeliest finding, that applies and was not tried."""
+    for finding in examined.findings:
+        for remedy in finding.remedies:
+            change = None if remedy in tried else _apply(state, finding, remedy)
+            if change:
+                return change
+    return None
+
+
+def _apply(state: State, finding: Finding, remedy: str) -> Change | None:
+    module = catalogue.entry("remedy", remedy)
+    own = [recipe_for(state, c.contender(c.id), state.epochs) for c in state.long]
+    try:
+        changes = [module.apply(recipe, finding) for recipe in own]
+    except NotApplicable:
+        return None
+    shown = {path: [own[0].get(path), value] for path, value in changes[0].items()}
+    recipes = tuple(recipe.with_changes(change) for recipe, change in zip(own, changes, strict=True))
+    return Change(finding, remedy, recipes, shown)
+
+
+def _jobs(book: Book, state: State, change: Change, number: int, members: int) -> list[Job]:
+    pairs = list(zip(state.long, change.recipes, strict=True))[:members]
+    contenders = [contender_of(recipe, candidate.id) for candidate, recipe in pairs]
+    new = pairs[0][1]
+    return jobs_for(
+        state.with_(recipe=new),
+        book,
+        f"read_curves.{number}",
+        contenders,
+        new.training.epochs,
+    )
+
+
+def _affordable(book: Book, state: State, change: Change, number: int) -> bool:
+    return _members(book, state, change, number) >= FEWEST_SEEDS
+
+
+def _members(book: Book, state: State, change: Change, number: int) -> int:
+    """How many seeds the time allows for the proof; 0 when fewer than a proof needs."""
+
+    def fit_into(left: float) -> int:
+        members = len(state.long)
+        while members >= FEWEST_SEEDS and not math.isinf(left):
+            jobs = _jobs(book, state, change, number, members)
+            if sum(book.pace.seconds(job, book.workers) for job in jobs) <= SHARE_OF_TIME * left:
+                break
+            members -= 1
+        return members if members >= FEWEST_SEEDS else 0
+
+    decided: int = book.budget.decide(f"read_curves.{number}.members", fit_into)
+    return decided
+
+
+def _try(book: Book, state: State, change: Change, number: int) -> tuple[State, dict[str, Any]]:
+    members = _members(book, state, change, number)
+    jobs = _jobs(book, state, change, number, members)
+    results = book.train(jobs, seconds=0.9 * book.budget.left_s() if book.budget.limited else 0.0)
+    after = {c.id: c for result in results for c in candidates_of(result)}
+    cut_short = any(result.stopped is not None for result in results)
+    before: Sequence[Candidate] = state.long[:members]
+    proof = prove(
+        [main_loss(state, c.outputs) for c in before], [main_loss(state, after[c.id].outputs) for c in before]
+    )
+    kept = proof.kept
+    message = proof.message + (" The time limit ended the rerun early." if cut_short else "")
+    done = {
+        "finding": change.finding.code,
+        "remedy": change.remedy,
+        "change": change.shown,
+        "before": proof.before,
+        "after": proof.after,
+        "low": proof.low,
+        "high": proof.high,
+        "seeds": members,
+        "verdict": "kept" if kept else "reverted",
+        "message": message,
+    }
+    # Kept or not, what is trained may join the ensemble, which is chosen by validation.
+    fresh = sorted((replace(c, id=c.id + 1000 * (number + 1)) for c in after.values()), key=rank)
+    if not kept:
+        return state.with_(candidates=(*state.candidates, *fresh)), done
+    first = change.recipes[0]
+    base = state.recipe.with_changes({"training": first.training.model_dump(mode="json")})
+    return adopt(state.with_(recipe=base), fresh, first.training.epochs), done
+
+
+def _with_outcome(finding: Finding, outcomes: dict[str, Outcome]) -> Finding:
+    first = finding.remedies[0] if finding.remedies else None
+    return replace(finding, outcome=outcomes.get(finding.code, Outcome(first, "not_tried")))
+
+
+def _message(findings: list[Finding], rounds: list[dict[str, Any]]) -> str:
+    if not findings:
+        return "The curves are healthy: no fault to name, nothing changed."
+    named = ", ".join(finding.code for finding in findings)
+    if not rounds:
+        return f"The curves show {named}; no remedy was tried (none applies, or no time is left)."
+    tried = "; ".join(f"{done['remedy']} for {done['finding']}: {done['verdict']}" for done in rounds)
+    return f"The curves show {named}. {tried}."

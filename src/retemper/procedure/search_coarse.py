@@ -1,0 +1,184 @@
+"""Step 7: many recipes for a short time: learning rate × weight decay × width × dropout."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+from retemper.core.records import Step
+from retemper.procedure.book import Book, Candidate, State, candidates_of, main_loss
+from retemper.procedure.jobs import job_of, member_of
+from retemper.search.space import Interval, Space, Words, quasi_random
+from retemper.search.storage import write_study
+from retemper.training.job import Job
+
+FIRST_ID = 1000
+SHARE_OF_TIME = 0.14
+LEAST_ROWS, LEAST_TRIALS = 4000, 8
+
+
+def space_of(state: State) -> Space:
+    """The ranges: the rate's from the learning-rate range where that gave one."""
+    rates = Interval(3e-4, 1e-2, log=True)
+    if state.rate_range:
+        high = min(max(state.rate_range[1], 1e-3), 0.3)
+        rates = Interval(high / 30, high, log=True)
+    space: dict[str, Interval | Words] = {
+        "learning_rate": rates,
+        "weight_decay": Interval(1e-3, 0.3, log=True),
+    }
+    options = state.recipe.model.options
+    if hasattr(options, "width") and not getattr(options, "widths", ()):
+        space["width"] = Words(tuple(sorted(set(state.recipe.search.widths))))
+    if hasattr(options, "dropout"):
+        space["dropout"] = Interval(0.0, 0.4)
+    return space
+
+
+def run(book: Book, state: State) -> tuple[State, Step]:
+    """Every trial of one width trains in one stack; the validation loss ranks them."""
+    search, space = state.recipe.search, space_of(state)
+    amount = _amount(book, state, space)
+    points = quasi_random(space, amount["trials"], state.recipe.seed)
+    jobs = _jobs(book, state, points, amount)
+    left = book.budget.left_s()
+    results = book.train(jobs, seconds=0.3 * left if book.budget.limited else 0.0)
+    trials = sorted(
+        (candidate for result in results for candidate in candidates_of(result)),
+        key=lambda candidate: rank(candidate),
+    )
+    kept = max(2, math.ceil(search.keep * len(trials)))
+    evidence = evidence_of(state, trials, kept, "search_coarse")
+    evidence |= {
+        "space": {name: vars(axis) for name, axis in space.items()},
+        "edges": _edges(space, trials[0]),
+    }
+    _store(book, state, space, trials)
+    best = trials[0]
+    message = f"{len(trials)} recipes for {amount['epochs']} epochs on {amount['rows']:,} rows; best so far: "
+    message += f"{describe(best)}, validation loss {best.fit.val_loss:.4f}."
+    if evidence["edges"]:
+        message += f" The best lies at the edge of {', '.join(evidence['edges'])}: a wider range may gain."
+    verdict: Any = "warn" if evidence["edges"] else "pass"
+    return state.with_(trials=tuple(trials), survivors=tuple(trials[:kept])), Step(
+        "search_coarse", verdict, message, evidence
+    )
+
+
+def rank(candidate: Candidate) -> tuple[bool, float, int]:
+    """Sorting key: finite losses first, lower first, then by id."""
+    loss = candidate.fit.val_loss
+    return (not math.isfinite(loss), loss if math.isfinite(loss) else 0.0, candidate.id)
+
+
+def describe(candidate: Candidate) -> str:
+    """A recipe in a few words."""
+    member, width = candidate.member, candidate.model.get("width")
+    text = f"rate {member.learning_rate:.1e}, decay {member.weight_decay:.1e}"
+    text += f", width {width}" if width else ""
+    return text + (f", dropout {member.dropout:.2f}" if member.dropout else "")
+
+
+def evidence_of(state: State, trials: list[Candidate], kept: int, history: str) -> dict[str, Any]:
+    """The trials as a table, best first."""
+    rows = [
+        {
+            "id": trial.id,
+            "learning_rate": trial.member.learning_rate,
+            "weight_decay": trial.member.weight_decay,
+            "width": trial.model.get("width"),
+            "dropout": trial.member.dropout,
+            "epochs": trial.fit.epochs,
+            "val_loss": trial.fit.val_loss,
+            "kept": position < kept,
+        }
+        for position, trial in enumerate(trials)
+    ]
+    return {"trials": rows, "best": rows[0], "history": history}
+
+
+def _amount(book: Book, state: State, space: Space) -> dict[str, int]:
+    """Trials, epochs and rows: the recipe's, cut to what the time allows."""
+    search = state.recipe.search
+    amount = {
+        "trials": search.trials,
+        "epochs": search.coarse_epochs,
+        "rows": min(search.max_rows, len(state.splits.train)),
+    }
+    least_steps = 60
+    steps = -(-amount["rows"] // state.recipe.training.batch_size)
+    amount["epochs"] = max(amount["epochs"], -(-least_steps // steps))
+
+    def fit_into(left: float) -> dict[str, int]:
+        if math.isinf(left):
+            return amount
+        cut = dict(amount)
+        while _seconds(book, state, space, cut) > SHARE_OF_TIME * left:
+            if cut["rows"] > LEAST_ROWS:
+                cut["rows"] = max(LEAST_ROWS, cut["rows"] * 2 // 3)
+            elif cut["trials"] > LEAST_TRIALS:
+                cut["trials"] = max(LEAST_TRIALS, cut["trials"] * 2 // 3)
+            elif cut["epochs"] > 1:
+                cut["epochs"] -= 1
+            else:
+                break
+        return cut
+
+    decided: dict[str, int] = book.budget.decide("search_coarse.amount", fit_into)
+    return decided
+
+
+def _seconds(book: Book, state: State, space: Space, amount: dict[str, int]) -> float:
+    points = quasi_random(space, amount["trials"], state.recipe.seed)
+    return sum(book.pace.seconds(job, book.workers) for job in _jobs(book, state, points, amount))
+
+
+def _jobs(book: Book, state: State, points: list[dict[str, Any]], amount: dict[str, int]) -> list[Job]:
+    numbered = [
+        (point, member_of(state.recipe, FIRST_ID + k, **{n: v for n, v in point.items() if n != "width"}))
+        for k, point in enumerate(points)
+    ]
+    numbered.sort(key=lambda pair: -pair[0].get("width", 0))
+    jobs = []
+    for width, group in groupby(numbered, key=lambda pair: pair[0].get("width")):
+        job = job_of(
+            state,
+            book,
+            f"search_coarse.{width or 'all'}",
+            tuple(member for _, member in group),
+            amount["epochs"],
+            rows=amount["rows"],
+            model={"width": width} if width else {},
+            training={"signals": False},
+            history="search_coarse",
+        )
+        jobs += [replace(part, history="search_coarse") for part in job.parts(book.workers)]
+    return jobs
+
+
+def _edges(space: Space, best: Candidate) -> list[str]:
+    found = []
+    for name in ("learning_rate", "weight_decay"):
+        axis = space[name]
+        assert isinstance(axis, Interval)
+        side = axis.near_edge(getattr(best.member, name), 0.05)
+        found += [f"{name} ({side})"] if side else []
+    return found
+
+
+def _store(book: Book, state: State, space: Space, trials: list[Candidate]) -> None:
+    rows = []
+    for trial in trials:
+        values = {
+            name: trial.model["width"] if name == "width" else getattr(trial.member, name) for name in space
+        }
+        if math.isfinite(trial.fit.val_loss):
+            attributes = {
+                "id": trial.id,
+                "epochs": trial.fit.epochs,
+                "main_metric": main_loss(state, trial.outputs),
+            }
+            rows.append((values, trial.fit.val_loss, attributes))
+    write_study(book.folder.path / "trials.db", "search_coarse", space, rows)

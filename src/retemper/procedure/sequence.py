@@ -1,0 +1,182 @@
+"""The whole story, from a raw table to a proven model. Start reading here.
+
+Each step is one file of this package; it gives a verdict with its evidence and hands the state on. A run can be
+killed at any moment: done again, it makes the same decisions (they are in the log) and finds its trainings on
+the disk.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from retemper.core import device
+from retemper.core.budget import Budget
+from retemper.core.errors import InputError, nearest
+from retemper.core.progress import Reporter
+from retemper.core.recipe import Recipe
+from retemper.core.records import Step, to_json
+from retemper.core.run_folder import RunFolder
+from retemper.data.read import Table
+from retemper.data.schema import infer
+from retemper.data.split import split
+from retemper.procedure import (
+    baselines,
+    calibrate,
+    data_check,
+    ensemble,
+    initial_loss,
+    input_blind,
+    learning_rate_range,
+    overfit_sample,
+    read_curves,
+    search_coarse,
+    search_refine,
+    test_once,
+    train_long,
+)
+from retemper.procedure.book import Book, State
+from retemper.procedure.pace import Pace
+from retemper.report.write import write as write_report
+from retemper.training.pool import Pool
+
+STEPS = {
+    "data_check": data_check.run,  # what is in the table; fit the preparation on training rows
+    "baselines": baselines.run,  # the marks to beat
+    "initial_loss": initial_loss.run,  # is the start right?
+    "overfit_sample": overfit_sample.run,  # can it learn at all?
+    "input_blind": input_blind.run,  # does it use its inputs?
+    "learning_rate_range": learning_rate_range.run,  # which rates learn?
+    "search_coarse": search_coarse.run,  # many recipes, a short time
+    "search_refine": search_refine.run,  # the better ones, longer
+    "train_long": train_long.run,  # the best ones, in full
+    "read_curves": read_curves.run,  # name the fault, one remedy, prove it
+    "ensemble": ensemble.run,  # average what is trained, where it pays
+    "calibrate": calibrate.run,  # make probabilities honest
+    "test_once": test_once.run,  # break the seal
+}
+ALWAYS = ("data_check", "train_long", "ensemble", "test_once")
+"""Steps that can't be left out: without them there is no model, or nobody knows how good it is."""
+
+
+def run(
+    table: Table,
+    recipe: Recipe,
+    folder: RunFolder,
+    budget: Budget,
+    reporter: Reporter,
+    own_test_rows: int = 0,
+) -> dict[str, Any]:
+    """Carry out the procedure.
+
+    Args:
+        table: all rows; the user's own test rows last.
+        recipe: with ``data.target`` set.
+        folder: where everything is written, report included.
+        budget: the time limit, or none.
+        reporter: told of every step.
+        own_test_rows: how many rows at the table's end are the user's own test.
+
+    Returns:
+        The content of result.json.
+
+    Raises:
+        InputError: the data or an option is at fault.
+        Interrupted: stopped on request; the run can be resumed.
+    """
+    _check_skips(recipe)
+    began = time.perf_counter()
+    workers = budget.decide("workers", lambda left: recipe.workers or device.cores())
+    with Pool(folder.checkpoints / "jobs", workers) as pool:
+        device.one_thread()
+        schema = infer(table, recipe.data)
+        splits = split(table, schema, recipe.split, recipe.seed, own_test_rows)
+        recipe = _sized(recipe, len(splits.train))
+        pace = Pace(len(splits.train), len(splits.validation), 1, max(1, len(schema.classes)))
+        book = Book(folder, budget, reporter, pool, workers, pace)
+        state = State(recipe, table, schema, splits, own_test_rows)
+        steps = []
+        for number, name in enumerate(STEPS, start=1):
+            state, step = _step(book, state, name, number)
+            steps.append(step)
+    if state.chosen:
+        test_once.model_of(state).save(folder.model)
+    seconds = budget.elapsed_s() if budget.limit_s else time.perf_counter() - began
+    result = _result(state, steps, seconds)
+    folder.write_json("result.json", result)
+    write_report(folder.path)
+    return result
+
+
+def _step(book: Book, state: State, name: str, number: int) -> tuple[State, Step]:
+    book.reporter.step_started(name, number, len(STEPS))
+    began = time.perf_counter()
+    if name in state.recipe.procedure.skip:
+        step = Step(name, "skipped", "Left out, as the recipe says (procedure.skip).")
+    else:
+        state, step = STEPS[name](book, state)
+        if name == "data_check":
+            book.pace.inputs = state.ready[0].width
+    step = Step(step.name, step.verdict, step.message, step.evidence, time.perf_counter() - began)
+    book.folder.log({"event": "step", "name": name, "verdict": step.verdict, "message": step.message})
+    book.reporter.step_finished(step)
+    return state, step
+
+
+def _check_skips(recipe: Recipe) -> None:
+    for name in recipe.procedure.skip:
+        known = [step for step in STEPS if step not in ALWAYS]
+        if name not in known:
+            raise InputError(
+                "bad_recipe",
+                f"procedure.skip names {name!r}, which is no step that can be left out.",
+                {"option": "procedure.skip"},
+                nearest(name, known).capitalize(),
+            )
+
+
+def _sized(recipe: Recipe, rows: int) -> Recipe:
+    """The batch size by the number of rows, where the recipe leaves it open: rows / 40, between 32 and 256."""
+    if recipe.training.batch_size:
+        return recipe
+    power = max(5, min(8, (max(1, rows // 40)).bit_length() - 1))
+    return recipe.with_changes({"training.batch_size": 2**power})
+
+
+def _result(state: State, steps: list[Step], seconds: float) -> dict[str, Any]:
+    trials = state.trials
+    best = trials[0] if trials else None
+    result = {
+        "schema": 1,
+        "task": state.task,
+        "target": state.recipe.data.target,
+        "seed": state.recipe.seed,
+        "seconds": seconds,
+        "versions": {
+            "retemper": version("retemper"),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "rows": {
+            "train": len(state.splits.train),
+            "validation": len(state.splits.validation),
+            "test": state.splits.n_test,
+        },
+        "metrics": state.test.get("metrics", {}),
+        "baselines": state.test.get("baselines", {}),
+        "steps": steps,
+        "findings": state.findings,
+        "search": {
+            "trials": len(trials),
+            "sampler": "quasi-random (Sobol), successive halving",
+            "best": {} if best is None else {**best.member.to_json(), "model": best.model},
+        },
+        "recipe": state.recipe.model_dump(mode="json"),
+        "model": "model",
+    }
+    plain: dict[str, Any] = to_json(result)
+    return plain

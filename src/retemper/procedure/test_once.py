@@ -1,0 +1,119 @@
+"""Step 13: break the seal, read the test rows once, and report what they say with intervals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from retemper.bundle.model import Model, Part
+from retemper.core.records import Score, Step
+from retemper.evaluation.calibration import reliability
+from retemper.evaluation.intervals import paired_gain, scores
+from retemper.evaluation.metrics import main_metric, row_losses
+from retemper.procedure.baselines import rows_of
+from retemper.procedure.book import Book, State
+from retemper.procedure.data_check import weights
+
+MOST_POINTS = 500
+
+
+def model_of(state: State) -> Model:
+    """The model that the run arrived at."""
+    preparer, target, _ = state.ready
+    parts = tuple(Part(c.model, c.fit.row, weight) for c, weight in state.chosen)
+    return Model(state.schema, preparer, target, state.recipe, parts, state.temperature)
+
+
+def run(book: Book, state: State) -> tuple[State, Step]:
+    """Every metric on the test rows, for the model and for the baselines."""
+    if not state.chosen:
+        return state, Step("test_once", "fail", "There is no model to test; the test rows stay sealed.")
+    model = model_of(state)
+    frame = state.table.frame
+    rows = state.splits.open_test()
+    book.folder.log({"event": "test_read", "rows": len(rows)})
+    test, validation = frame[rows], frame[state.splits.validation]
+    outputs = {"test": model.outputs(test), "validation": model.outputs(validation)}
+    measured = {
+        name: _scores(state, part, outputs[name])
+        for name, part in (("test", test), ("validation", validation))
+    }
+    against = rows_of(state, test)
+    predicted = {name: baseline.predict(against) for name, baseline in state.baselines.items()}
+    baselines = {name: _scores(state, test, own) for name, own in predicted.items()}
+    y = state.ready[1].encode(test[model.target])
+    gains = _gains(state, y, outputs["test"], predicted, weights(state, test))
+    evidence: dict[str, Any] = {"read": state.splits.tests_read, "rows": len(rows), "gains": gains}
+    evidence |= _pictures(state, y, outputs["test"])
+    main = measured["test"][main_metric(state.task)]
+    beaten = [name for name, gain in gains.items() if gain["low"] > 0]
+    missed = [name for name in gains if name not in beaten]
+    message = f"{main_metric(state.task)} {main.value:.4g}"
+    message += "" if main.low is None else f" (95 %: {main.low:.4g} to {main.high:.4g})"
+    message += f" on {len(rows):,} test rows, read once; "
+    message += _verdict(gains, beaten, missed)
+    state = state.with_(test={"metrics": measured, "baselines": baselines})
+    return state, Step("test_once", "warn" if missed else "pass", message, evidence)
+
+
+def _scores(state: State, frame: pl.DataFrame, outputs: NDArray[np.float64]) -> dict[str, Score]:
+    target = state.ready[1]
+    weight = weights(state, frame) if state.schema.weight else None
+    y = target.encode(frame[target.name])
+    return scores(state.task, y, outputs, state.recipe.procedure.bootstrap, state.recipe.seed, weight)
+
+
+def _gains(
+    state: State,
+    y: NDArray[Any],
+    outputs: NDArray[np.float64],
+    predicted: dict[str, NDArray[np.float64]],
+    weight: NDArray[np.float32],
+) -> dict[str, dict[str, float]]:
+    """How much better than each baseline in the main metric, with its interval, row by row."""
+    own = row_losses(state.task, y, outputs)
+    found = {}
+    for name, other in predicted.items():
+        gain, low, high = paired_gain(
+            row_losses(state.task, y, other),
+            own,
+            state.recipe.procedure.bootstrap,
+            state.recipe.seed,
+            weight,
+            root=state.task == "regression",
+        )
+        found[name] = {"gain": gain, "low": low, "high": high}
+    return found
+
+
+def _verdict(gains: dict[str, dict[str, float]], beaten: list[str], missed: list[str]) -> str:
+    if not missed:
+        return "better than every baseline beyond chance."
+    words = []
+    for name in missed:
+        worse = gains[name]["high"] < 0
+        words.append(f"{'worse than' if worse else 'no surer than'} {name.replace('_', ' ')}")
+    start = f"better than {', '.join(name.replace('_', ' ') for name in beaten)}, but " if beaten else ""
+    return start + " and ".join(words) + "."
+
+
+def _pictures(state: State, y: NDArray[Any], outputs: NDArray[np.float64]) -> dict[str, Any]:
+    if state.task == "classification":
+        classes = list(state.ready[1].classes)
+        counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
+        np.add.at(counts, (y, outputs.argmax(1)), 1)
+        return {"confusion": {"labels": classes, "counts": counts}, "reliability": reliability(outputs, y)}
+    residual = y - outputs
+    some = np.linspace(0, len(y) - 1, min(len(y), MOST_POINTS)).astype(int)
+    counts, edges = np.histogram(residual, bins=40)
+    return {
+        "residuals": {
+            "predicted": outputs[some],
+            "residual": residual[some],
+            "edges": edges,
+            "counts": counts,
+        }
+    }
