@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 
 from retemper.api.faults import machine_faults
 from retemper.api.predict import load
-from retemper.bundle.load import Model
+from retemper.bundle.model import Model
 from retemper.core.records import Score
 from retemper.data.read import Table, read
 from retemper.data.roles import check_weight
-from retemper.data.scaling import Scaler
-from retemper.data.target import Target
 from retemper.evaluation.intervals import scores
 
 
@@ -51,17 +49,10 @@ def evaluate(model: Model | str | Path, data: Any, resamples: int = 1000, seed: 
     loaded = load(model) if isinstance(model, (str, Path)) else model
     with machine_faults():
         table = read(data, loaded.target)
-        y, weight = _codes(loaded, table), _weights(loaded, table)
-        prediction = loaded.predict_proba(table.frame) if loaded.classes else loaded.predict(table.frame)
-        found = scores(loaded.task, y, prediction, resamples, seed, weight)
+        y = loaded.target_codec.encode(table.frame[loaded.target])
+        outputs = loaded.outputs(table.frame)
+        found = scores(loaded.task, y, outputs, resamples, seed, _weights(loaded, table))
     return {"rows": {"test": table.frame.height}, "metrics": {"test": found}}
-
-
-def _codes(model: Model, table: Table) -> NDArray[Any]:
-    """Class codes in the order of the model's outputs, or raw values."""
-    unscaled = Scaler.fit(np.empty((1, 0)), "none")
-    target = Target(model.target, model.task, tuple(model.classes), (), unscaled)
-    return target.encode(table.frame[model.target])
 
 
 def _weights(model: Model, table: Table) -> NDArray[np.float64] | None:

@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from retemper.api.faults import machine_faults
-from retemper.bundle.load import Model
 from retemper.bundle.load import load as load_bundle
+from retemper.bundle.model import Model
 from retemper.core.errors import InputError
 from retemper.core.run_folder import disk_faults, write_whole
 

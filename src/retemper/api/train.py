@@ -14,8 +14,8 @@ from typing import Any, Unpack
 from retemper.api.faults import machine_faults
 from retemper.api.options import TrainOptions, compose, refuse_unknown, seconds_of
 from retemper.api.start import Clock, Start, Tables, read_tables, reopen_start, save_start
-from retemper.bundle.load import Model
 from retemper.bundle.load import load as load_bundle
+from retemper.bundle.model import Model
 from retemper.core.budget import Budget, decisions
 from retemper.core.errors import InputError, RetemperError
 from retemper.core.interrupt import Watch

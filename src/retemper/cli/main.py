@@ -132,7 +132,7 @@ def _own_fault(error: Exception) -> RetemperError:
     hint = "This is a fault of retemper's: please report it with the traceback"
     return RetemperError(
         "internal_error",
-        f"retemper failed: {type(error).__name__}: {error}",
+        f"retemper failed: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}",
         notes or None,
         f"{hint}." if notes else f"{hint} (set RETEMPER_DEBUG=1 to see it).",
     )
