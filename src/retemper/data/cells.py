@@ -5,6 +5,8 @@ After :func:`tidy` a frame holds Int64, Float64, Boolean, Datetime and String co
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import polars as pl
 
 from retemper.core.errors import InputError
@@ -165,3 +167,12 @@ def level_counts(words: pl.Series) -> pl.DataFrame:
     """
     counts = words.alias("level").drop_nulls().value_counts(name="rows")
     return counts.sort("rows", "level", descending=[True, False])
+
+
+def chosen(frame: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
+    """Columns by their exact names; ``select`` would take ``*`` or ``^a.*$`` for patterns.
+
+    >>> chosen(pl.DataFrame({"*": [1], "b": [2]}), ["*"]).columns
+    ['*']
+    """
+    return pl.DataFrame([frame[name] for name in names])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from retemper.core.records import Finding, NotApplicable
-from retemper.data.cells import as_words, level_counts
+from retemper.data.cells import as_words, chosen, level_counts
 from retemper.data.schema import Schema
 
 FEW_ROWS = 200
@@ -57,7 +57,7 @@ def conflicting_labels(frame: pl.DataFrame, schema: Schema) -> Finding | None:
     """Rows with the same features and another class: no model can get all of them right."""
     target = _target(schema, "classification")
     features = [column.name for column in schema.features()]
-    hashed = pl.DataFrame({"row": frame.select(features).hash_rows(seed=0), "label": frame[target]})
+    hashed = pl.DataFrame({"row": chosen(frame, features).hash_rows(seed=0), "label": frame[target]})
     counts = hashed.group_by("row", "label").len().group_by("row").agg(pl.sum("len"), best=pl.max("len"))
     lost = int((counts["len"] - counts["best"]).sum())
     share = lost / frame.height

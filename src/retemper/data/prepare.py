@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from retemper.core.errors import InputError, nearest
 from retemper.core.recipe import PrepareOptions
 from retemper.data.categories import Levels
-from retemper.data.cells import as_words, tidy
+from retemper.data.cells import as_words, chosen, tidy
 from retemper.data.dates import DateParts
 from retemper.data.kinds import demanded_numbers
 from retemper.data.numbers import NumberCode
@@ -211,7 +211,7 @@ def _cells(frame: pl.DataFrame, columns: Any) -> pl.DataFrame:
                 {"file": "the data", "column": name},
                 "Give the columns that the network was trained on; further ones are ignored.",
             )
-    return tidy(frame.select(columns))
+    return tidy(chosen(frame, columns))
 
 
 def _floats(column: pl.Series) -> Floats:

@@ -221,7 +221,7 @@ def _stacked(frames: list[pl.DataFrame], parts: list[Path]) -> pl.DataFrame:
     for frame, part in zip(frames, parts, strict=True):
         _same_columns(columns, frame.columns, str(part))
     kinds = {name: _common_type([frame[name] for frame in frames], parts) for name in columns}
-    return pl.concat([frame.select(pl.col(name).cast(kinds[name]) for name in columns) for frame in frames])
+    return pl.concat([pl.DataFrame([frame[name].cast(kinds[name]) for name in columns]) for frame in frames])
 
 
 def _common_type(cells: list[pl.Series], parts: list[Path]) -> pl.DataType:

@@ -1,0 +1,308 @@
+"""Preparing: bounds, layout, JSON to the same bits, and every bad cell at prediction."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retemper.core.errors import InputError
+from retemper.core.recipe import DataOptions, PrepareOptions, SplitOptions
+from retemper.data.check import check
+from retemper.data.prepare import Inputs, Preparer
+from retemper.data.read import read
+from retemper.data.schema import Schema, infer
+from retemper.data.split import split
+
+N = 200
+RANDOM = np.random.default_rng(1)
+METHODS = ("robust", "zscore", "minmax", "quantile", "none")
+COLUMNS: dict[str, Any] = {
+    "age": RANDOM.integers(17, 90, N),
+    "gain": np.where(RANDOM.random(N) < 0.9, 0.0, RANDOM.exponential(1000, N)),
+    "hours": [None if i % 10 == 0 else float(i % 50) for i in range(N)],
+    "job": [None if i % 7 == 0 else f"job{i % 5}" for i in range(N)],
+    "city": [f"city{i % 80}" for i in range(N)],
+    "member": ["yes", "no"] * (N // 2),
+    "day": [datetime(2024, 1, 1) + timedelta(hours=7 * i) for i in range(N)],
+    "note": [f"this film number {i} was {'good' if i % 2 else 'bad'}" for i in range(N)],
+    "id": range(N),
+    "same": [1] * N,
+    "y": RANDOM.normal(size=N) + np.arange(N) % 2,
+}
+
+
+def _fit(columns: dict[str, Any] = COLUMNS, **options: Any) -> tuple[Preparer, pl.DataFrame, Schema]:
+    table = read(pl.DataFrame(columns, strict=False))
+    schema = infer(table, DataOptions(target="y" if "y" in columns else None))
+    options = {"min_level_rows": 2, **options}
+    return Preparer.fit(table.frame, schema, PrepareOptions(**options)), table.frame, schema
+
+
+def _number(values: Any, **options: Any) -> tuple[Preparer, pl.DataFrame]:
+    preparer, frame, _ = _fit({"x": values}, **options)
+    return preparer, frame
+
+
+def _back(preparer: Preparer) -> Preparer:
+    return Preparer.from_json(json.loads(json.dumps(preparer.to_json(), allow_nan=False)))
+
+
+def _same(a: Inputs, b: Inputs) -> bool:
+    return a.dense.tobytes() == b.dense.tobytes() and np.array_equal(a.categories, b.categories)
+
+
+@pytest.mark.parametrize("scaling", METHODS)
+def test_layout_and_round_trip(scaling: str) -> None:
+    preparer, frame, _ = _fit(scaling=scaling, one_hot_levels=10, bins=8)
+    inputs = preparer.transform(frame)
+    assert inputs.dense.dtype == np.float32 and inputs.categories.dtype == np.int64
+    assert inputs.dense.shape == (N, preparer.width) == (N, len(preparer.feature_names))
+    assert np.isfinite(inputs.dense).all()
+    assert preparer.cardinalities == (82,) and inputs.categories.shape == (N, 1)
+    assert set(preparer.columns) == {"age", "gain", "hours", "job", "city", "member", "day", "note"}
+    assert preparer.feature_names[:3] == ["age", "gain", "hours"]
+    assert _same(inputs, _back(preparer).transform(frame))
+    assert _back(preparer).feature_names == preparer.feature_names
+
+
+def test_blocks() -> None:
+    preparer, frame, _ = _fit(bins=8)
+    dense, names = preparer.transform(frame).dense, preparer.feature_names
+    codes = [i for i, name in enumerate(names) if ":bin" in name]
+    assert codes == list(range(preparer.n_numbers, preparer.n_numbers + len(codes)))
+    assert dense[:, codes].min() == 0.0 and dense[:, codes].max() == 1.0
+    hours = [i for i in codes if names[i].startswith("hours:")]
+    assert (dense[::10, hours] == 0).all() and (dense[::10, 2] == 0).all()
+    assert dense[:, names.index("hours=(missing)")].tolist() == [float(i % 10 == 0) for i in range(N)]
+    assert dense[:, names.index("job=(missing)")].tolist() == [float(i % 7 == 0) for i in range(N)]
+    one_hot = [i for i, name in enumerate(names) if name.startswith("job=")]
+    assert (dense[:, one_hot].sum(axis=1) == 1).all()
+    assert not any(name.startswith(("id", "same", "y")) for name in names)
+
+
+def test_piecewise_linear_code() -> None:
+    preparer, _ = _number(
+        [0.0] * 90 + [1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0], bins=4, scaling="none"
+    )
+    found = preparer.transform(pl.DataFrame({"x": [-5.0, 0.0, 0.5, 3.0, 6.0, 99.0, None]})).dense
+    assert found.tolist() == [
+        [-5.0, 0.0, 0.0, 0.0, 0.0],
+        [0.0, 0.0, 0.0, 0.0, 0.0],
+        [0.5, 0.5, 0.0, 0.0, 0.0],
+        [3.0, 1.0, 1.0, 0.5, 0.0],
+        [6.0, 1.0, 1.0, 1.0, 0.5],
+        [99.0, 1.0, 1.0, 1.0, 1.0],
+        [0.0, 0.0, 0.0, 0.0, 0.0],
+    ]
+
+
+def test_bins_are_bounded() -> None:
+    assert _number(np.arange(1000.0) ** 1.5, bins=48)[0].code.bins == [48]
+    assert _number([1.0, 2.0, 5.0] * 40, bins=48)[0].code.bins == [2]
+    assert _number(np.arange(100) * 0.5, number_embedding="none")[0].code.bins == [0]
+    wide = {f"x{i}": RANDOM.normal(size=50) for i in range(30)}
+    assert set(_fit(wide, embedding_inputs=120)[0].code.bins) == {4}
+    assert set(_fit(wide, embedding_inputs=16)[0].code.bins) == {2}
+
+
+def test_scaling_formulas() -> None:
+    values = np.array([1.0, 2.0, 3.0, 4.0, 10.0] * 4)
+    expected = {
+        "zscore": (values - 4) / values.std(),
+        "minmax": (values - 1) / 9,
+        "none": values,
+        "robust": (values - 3) / 2 / np.sqrt(1 + ((values - 3) / 6) ** 2),
+    }
+    for method, wanted in expected.items():
+        preparer, frame = _number(values, scaling=method, number_embedding="none")
+        np.testing.assert_allclose(preparer.transform(frame).dense[:, 0], wanted, rtol=1e-6)
+
+
+def test_quantile_scaling_makes_a_normal_distribution() -> None:
+    preparer, frame = _number(RANDOM.exponential(size=5000), scaling="quantile", number_embedding="none")
+    found = preparer.transform(frame).dense[:, 0]
+    assert abs(found.mean()) < 0.02 and abs(found.std() - 1) < 0.03
+    assert np.isfinite(preparer.transform(pl.DataFrame({"x": [-1e99, 1e99]})).dense).all()
+
+
+def test_robust_scaling_takes_the_range_where_quartiles_are_equal() -> None:
+    preparer, _ = _number([0.0] * 90 + [5.0] * 9 + [10.0], number_embedding="none")
+    found = preparer.transform(pl.DataFrame({"x": [10.0]})).dense.item()
+    assert found == pytest.approx(1 / np.sqrt(1 + 1 / 9), rel=1e-6)
+
+
+finite = st.floats(-1e99, 1e99, allow_nan=False)
+
+
+@given(
+    st.lists(st.one_of(st.none(), finite), min_size=12, max_size=60),
+    st.lists(st.one_of(st.none(), finite), min_size=1, max_size=10),
+    st.sampled_from(METHODS),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_numbers(train: list[float | None], new: list[float | None], scaling: str) -> None:
+    table = read(
+        pl.DataFrame(
+            {"x": pl.Series(train, dtype=pl.Float64), "c": ["u", "v"] * 6 + ["w"] * (len(train) - 12)}
+        )
+    )
+    schema = infer(table, DataOptions(kinds={"x": "number"}))
+    preparer = Preparer.fit(table.frame, schema, PrepareOptions(scaling=scaling))  # type: ignore[arg-type]
+    frame = pl.DataFrame({"x": pl.Series(new, dtype=pl.Float64), "c": ["w"] * len(new)})
+    inputs = preparer.transform(frame)
+    assert np.isfinite(inputs.dense).all()
+    bins = inputs.dense[:, 1 : 1 + preparer.code.bins[0]]
+    assert ((bins >= 0) & (bins <= 1)).all() and (np.diff(bins, axis=1) <= 0).all()
+    if scaling == "robust":
+        assert (np.abs(inputs.dense[:, 0]) <= 3).all()
+    assert _same(inputs, _back(preparer).transform(frame))
+
+
+words = st.one_of(st.none(), st.text(max_size=4), st.integers(0, 9).map(str))
+
+
+@given(
+    st.lists(words, min_size=12, max_size=60),
+    st.lists(words, min_size=1, max_size=10),
+    st.sampled_from([0, 64]),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_categories(train: list[str | None], new: list[str | None], one_hot: int) -> None:
+    table = read(pl.DataFrame({"c": pl.Series(train, dtype=pl.String), "x": np.arange(len(train)) * 0.5}))
+    schema = infer(table, DataOptions(kinds={"c": "category"}))
+    preparer = Preparer.fit(table.frame, schema, PrepareOptions(one_hot_levels=one_hot))
+    frame = pl.DataFrame({"c": pl.Series(new, dtype=pl.String), "x": [1.0] * len(new)})
+    inputs = preparer.transform(frame)
+    assert np.isfinite(inputs.dense).all() and _same(inputs, _back(preparer).transform(frame))
+    levels = preparer.plain(frame)[1]
+    assert (levels >= 0).all() and (levels < preparer.levels[0].cardinality).all()
+    if inputs.categories.size:
+        assert (inputs.categories < preparer.cardinalities[0]).all()
+
+
+def test_missing_unknown_and_rare_levels() -> None:
+    cells = ["u"] * 50 + ["v"] * 40 + ["rare"] * 2 + [None] * 8
+    preparer, _, _ = _fit({"c": cells, "x": np.arange(100) * 0.5}, min_level_rows=3)
+    assert preparer.feature_names[-4:] == ["c=(missing)", "c=(unknown)", "c=u", "c=v"]
+    frame = pl.DataFrame({"c": ["v", "rare", "new", None, "NA"], "x": [1.0] * 5})
+    assert preparer.plain(frame)[1][:, 0].tolist() == [3, 1, 1, 0, 0]
+    assert preparer.transform(frame).dense[:, -4:].argmax(axis=1).tolist() == [3, 1, 1, 0, 0]
+
+
+def test_levels_are_compared_as_text() -> None:
+    preparer, _, _ = _fit({"c": [1, 2, 3, 4] * 25, "x": np.arange(100) * 0.5})
+    as_category = Preparer.fit(
+        pl.DataFrame({"c": [1, 2, 3, 4] * 25}),
+        infer(read({"c": [1, 2, 3, 4] * 25}), DataOptions(kinds={"c": "category"})),
+        PrepareOptions(),
+    )
+    for cells in ([4, 1], [4.0, 1.0], ["4", "1"], ["4.0", " 1 "]):
+        assert as_category.plain(pl.DataFrame({"c": cells}))[1][:, 0].tolist() == [5, 2]
+        assert preparer.plain(pl.DataFrame({"c": cells, "x": [0, 0]}))[0][:, 0].tolist() == [4.0, 1.0]
+
+
+def test_booleans_in_any_spelling() -> None:
+    preparer, _, _ = _fit({"c": ["yes", "no"] * 50, "x": np.arange(100) * 0.5})
+    for cells in ([True, False], ["True", "FALSE"], [1, 0], ["Y", "n"], [1.0, 0.0]):
+        assert preparer.plain(pl.DataFrame({"c": cells, "x": [0, 0]}))[1][:, 0].tolist() == [3, 2]
+
+
+def test_dates_become_parts_that_vary() -> None:
+    preparer, frame, _ = _fit(
+        {"d": [f"2024-01-{i % 28 + 1:02}" for i in range(100)]}, number_embedding="none"
+    )
+    assert preparer.feature_names == [
+        "d:elapsed_days",
+        "d:day",
+        "d:weekday",
+        "d:weekday_sin",
+        "d:weekday_cos",
+    ]
+    assert preparer.plain(frame)[0][1, :3].tolist() == [1.0, 2.0, 2.0]
+    other = pl.DataFrame({"d": [datetime(2024, 1, 2), None]})
+    assert preparer.plain(other)[0][0, :3].tolist() == [1.0, 2.0, 2.0]
+    assert np.isnan(preparer.plain(other)[0][1]).all()
+    assert preparer.plain(pl.DataFrame({"d": ["02.01.2024"]}))[0][0, 1] == 2.0
+
+
+def test_text_keeps_the_words_that_tell() -> None:
+    preparer, frame, _ = _fit()
+    words = preparer.texts[0].words
+    assert {"good", "bad"} <= set(words)
+    weights = preparer.transform(frame).dense[:, -len(words) :]
+    lengths = np.sqrt(np.square(weights).sum(axis=1))
+    assert np.allclose(lengths[lengths > 0], 1, atol=1e-5)
+    assert preparer.plain(frame)[0].shape == (N, preparer.n_numbers + len(words))
+    empty = frame.with_columns(note=pl.lit(None, pl.String))
+    assert np.isfinite(preparer.transform(empty).dense).all()
+
+
+def test_text_without_words() -> None:
+    cells = [f"{i % 7} ! {i} ?" for i in range(100)]
+    table = read({"t": cells, "x": np.arange(100) * 0.5})
+    preparer = Preparer.fit(
+        table.frame, infer(table, DataOptions(kinds={"t": "text"})), PrepareOptions(min_level_rows=90)
+    )
+    assert preparer.texts[0].words == () and np.isfinite(preparer.transform(table.frame).dense).all()
+
+
+def test_further_columns_are_ignored_and_types_convert() -> None:
+    preparer, frame, _ = _fit()
+    wanted = preparer.transform(frame)
+    as_text = frame.with_columns(pl.col("age", "gain", "hours").cast(pl.String), extra=pl.lit([1]))
+    assert _same(preparer.transform(as_text.select(reversed(as_text.columns))), wanted)
+    assert preparer.transform(frame.head(1)).dense.tobytes() == wanted.dense[:1].tobytes()
+    assert preparer.transform(frame.clear()).dense.shape == (0, preparer.width)
+
+
+BAD: dict[str, tuple[pl.Expr, str, str, int]] = {
+    "text as number": (pl.Series("age", ["5", "old"] * 100), "not_a_number", "age", 2),  # type: ignore[dict-item]
+    "infinite": (pl.lit(float("inf")).alias("gain"), "infinite_value", "gain", 1),
+    "no date": (pl.lit("soon").alias("day"), "not_a_date", "day", 1),
+    "date as number": (pl.lit(datetime(2024, 1, 1)).alias("age"), "not_a_number", "age", 0),
+    "list": (pl.lit([1, 2]).alias("job"), "unsupported_type", "job", 0),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_cells_at_prediction(name: str) -> None:
+    preparer, frame, _ = _fit()
+    cells, code, column, row = BAD[name]
+    with pytest.raises(InputError) as caught:
+        preparer.transform(frame.with_columns(cells))
+    assert caught.value.code == code and isinstance(caught.value.where, dict)
+    assert caught.value.where["column"] == column and caught.value.where.get("row", 0) == row
+
+
+def test_absent_column_at_prediction() -> None:
+    preparer, frame, _ = _fit()
+    with pytest.raises(InputError, match="did you mean ages") as caught:
+        preparer.transform(frame.rename({"age": "ages"}))
+    assert caught.value.code == "missing_column" and caught.value.where["column"] == "age"  # type: ignore[index,call-overload]
+
+
+@pytest.mark.parametrize("name", ["*", "^.*$", "count", "rows", "level", "", "a b\n", "<script>", "y\0"])
+def test_any_column_name(tmp_path: Path, name: str) -> None:
+    columns = {name: ["u", "v"] * 50, "x": np.arange(100) * 0.5, "y": ["a", "b"] * 50}
+    table = read(pl.DataFrame(columns))
+    schema = infer(table, DataOptions(target="y", kinds={name: "category"}))
+    check(table, schema)
+    split(table, schema, SplitOptions(), 0)
+    preparer = Preparer.fit(table.frame, schema, PrepareOptions())
+    assert preparer.transform(table.frame).dense.shape == (100, preparer.width)
+    table.frame.write_parquet(tmp_path / "0.parquet")
+    assert read(tmp_path).frame.equals(table.frame)
+
+
+def test_only_what_was_fitted_counts() -> None:
+    preparer, frame, schema = _fit()
+    again = Preparer.fit(frame, schema, PrepareOptions(min_level_rows=2))
+    changed = frame.with_columns(pl.col("age") * 1000, job=pl.lit("new"))
+    preparer.transform(changed)
+    assert json.dumps(preparer.to_json()) == json.dumps(again.to_json())
