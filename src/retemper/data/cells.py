@@ -39,7 +39,7 @@ def tidy(frame: pl.DataFrame, source: str = "") -> pl.DataFrame:
     >>> tidy(pl.DataFrame({"a": [" x", "NA"], "b": [1.5, float("nan")]})).to_dict(as_series=False)
     {'a': ['x', None], 'b': [1.5, None]}
     """
-    return frame.select(_tidy_column(column, source) for column in frame.iter_columns())
+    return pl.DataFrame({column.name: _tidy_column(column, source) for column in frame.iter_columns()})
 
 
 def _tidy_column(column: pl.Series, source: str) -> pl.Series:
@@ -107,7 +107,7 @@ def typed(frame: pl.DataFrame, decimal_comma: bool = False) -> pl.DataFrame:
     >>> [str(t) for t in typed(frame).dtypes]
     ['Int64', 'Float64', 'String', 'String']
     """
-    return frame.select(_typed_column(column, decimal_comma) for column in frame.iter_columns())
+    return pl.DataFrame({c.name: _typed_column(c, decimal_comma) for c in frame.iter_columns()})
 
 
 def _typed_column(column: pl.Series, decimal_comma: bool) -> pl.Series:
@@ -175,4 +175,4 @@ def chosen(frame: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
     >>> chosen(pl.DataFrame({"*": [1], "b": [2]}), ["*"]).columns
     ['*']
     """
-    return pl.DataFrame([frame[name] for name in names])
+    return pl.DataFrame({name: frame[name] for name in names})

@@ -114,7 +114,7 @@ def _from_columns(columns: Mapping[str, Any]) -> pl.DataFrame:
     lengths = {one.name: len(one) for one in series}
     if len(set(lengths.values())) > 1:
         raise _lengths("columns", lengths)
-    return pl.DataFrame(series)
+    return pl.DataFrame(dict(zip(columns, series, strict=True)))
 
 
 def _lengths(source: str, lengths: Mapping[str, int]) -> InputError:
@@ -134,7 +134,7 @@ def _is_pandas(value: Any, kind: str) -> bool:
 def _from_pandas(frame: Any) -> pl.DataFrame:
     names = [str(name) for name in frame.columns]
     check_names(names, "pandas frame")
-    return pl.DataFrame([_pandas_column(name, frame.iloc[:, i]) for i, name in enumerate(names)])
+    return pl.DataFrame({name: _pandas_column(name, frame.iloc[:, i]) for i, name in enumerate(names)})
 
 
 def _pandas_column(name: str, column: Any) -> pl.Series:

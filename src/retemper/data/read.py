@@ -103,9 +103,8 @@ def append(table: Table, other: Table) -> Table:
     [1.0, 2.5]
     """
     _same_columns(table.frame.columns, other.frame.columns, other.source)
-    fitted = [
-        _fit_type(other.frame[name], table.frame[name].dtype, other.source) for name in table.frame.columns
-    ]
+    main, source = table.frame, other.source
+    fitted = {name: _fit_type(other.frame[name], main[name].dtype, source) for name in main.columns}
     frame = pl.concat([table.frame, pl.DataFrame(fitted)], how="vertical_relaxed")
     return Table(frame, table.name, table.source, table.target)
 
@@ -221,7 +220,9 @@ def _stacked(frames: list[pl.DataFrame], parts: list[Path]) -> pl.DataFrame:
     for frame, part in zip(frames, parts, strict=True):
         _same_columns(columns, frame.columns, str(part))
     kinds = {name: _common_type([frame[name] for frame in frames], parts) for name in columns}
-    return pl.concat([pl.DataFrame([frame[name].cast(kinds[name]) for name in columns]) for frame in frames])
+    return pl.concat(
+        [pl.DataFrame({name: frame[name].cast(kinds[name]) for name in columns}) for frame in frames]
+    )
 
 
 def _common_type(cells: list[pl.Series], parts: list[Path]) -> pl.DataType:
