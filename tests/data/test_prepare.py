@@ -44,11 +44,6 @@ def _fit(columns: dict[str, Any] = COLUMNS, **options: Any) -> tuple[Preparer, p
     return Preparer.fit(table.frame, schema, PrepareOptions(**options)), table.frame, schema
 
 
-def _number(values: Any, **options: Any) -> tuple[Preparer, pl.DataFrame]:
-    preparer, frame, _ = _fit({"x": values}, **options)
-    return preparer, frame
-
-
 def _back(preparer: Preparer) -> Preparer:
     return Preparer.from_json(json.loads(json.dumps(preparer.to_json(), allow_nan=False)))
 
@@ -84,57 +79,6 @@ def test_blocks() -> None:
     one_hot = [i for i, name in enumerate(names) if name.startswith("job=")]
     assert (dense[:, one_hot].sum(axis=1) == 1).all()
     assert not any(name.startswith(("id", "same", "y")) for name in names)
-
-
-def test_piecewise_linear_code() -> None:
-    preparer, _ = _number(
-        [0.0] * 90 + [1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0], bins=4, scaling="none"
-    )
-    found = preparer.transform(pl.DataFrame({"x": [-5.0, 0.0, 0.5, 3.0, 6.0, 99.0, None]})).dense
-    assert found.tolist() == [
-        [-5.0, 0.0, 0.0, 0.0, 0.0],
-        [0.0, 0.0, 0.0, 0.0, 0.0],
-        [0.5, 0.5, 0.0, 0.0, 0.0],
-        [3.0, 1.0, 1.0, 0.5, 0.0],
-        [6.0, 1.0, 1.0, 1.0, 0.5],
-        [99.0, 1.0, 1.0, 1.0, 1.0],
-        [0.0, 0.0, 0.0, 0.0, 0.0],
-    ]
-
-
-def test_bins_are_bounded() -> None:
-    assert _number(np.arange(1000.0) ** 1.5, bins=48)[0].code.bins == [48]
-    assert _number([1.0, 2.0, 5.0] * 40, bins=48)[0].code.bins == [2]
-    assert _number(np.arange(100) * 0.5, number_embedding="none")[0].code.bins == [0]
-    wide = {f"x{i}": RANDOM.normal(size=50) for i in range(30)}
-    assert set(_fit(wide, embedding_inputs=120)[0].code.bins) == {4}
-    assert set(_fit(wide, embedding_inputs=16)[0].code.bins) == {2}
-
-
-def test_scaling_formulas() -> None:
-    values = np.array([1.0, 2.0, 3.0, 4.0, 10.0] * 4)
-    expected = {
-        "zscore": (values - 4) / values.std(),
-        "minmax": (values - 1) / 9,
-        "none": values,
-        "robust": (values - 3) / 2 / np.sqrt(1 + ((values - 3) / 6) ** 2),
-    }
-    for method, wanted in expected.items():
-        preparer, frame = _number(values, scaling=method, number_embedding="none")
-        np.testing.assert_allclose(preparer.transform(frame).dense[:, 0], wanted, rtol=1e-6)
-
-
-def test_quantile_scaling_makes_a_normal_distribution() -> None:
-    preparer, frame = _number(RANDOM.exponential(size=5000), scaling="quantile", number_embedding="none")
-    found = preparer.transform(frame).dense[:, 0]
-    assert abs(found.mean()) < 0.02 and abs(found.std() - 1) < 0.03
-    assert np.isfinite(preparer.transform(pl.DataFrame({"x": [-1e99, 1e99]})).dense).all()
-
-
-def test_robust_scaling_takes_the_range_where_quartiles_are_equal() -> None:
-    preparer, _ = _number([0.0] * 90 + [5.0] * 9 + [10.0], number_embedding="none")
-    found = preparer.transform(pl.DataFrame({"x": [10.0]})).dense.item()
-    assert found == pytest.approx(1 / np.sqrt(1 + 1 / 9), rel=1e-6)
 
 
 finite = st.floats(-1e99, 1e99, allow_nan=False)

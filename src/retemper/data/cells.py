@@ -64,7 +64,7 @@ def _tidy_column(column: pl.Series, source: str) -> pl.Series:
     raise InputError(
         "unsupported_type",
         f"Column {column.name!r} holds {dtype}, which is not a number, text, boolean or date.",
-        {"file": source, "column": column.name},
+        place(source, column.name),
         "Turn it into plain columns or leave it out.",
     )
 
@@ -176,3 +176,13 @@ def chosen(frame: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
     ['*']
     """
     return pl.DataFrame({name: frame[name] for name in names})
+
+
+def place(source: str, column: str, row: int | None = None) -> dict[str, str | int]:
+    """Where a cell stands, for an error; rows count from 1, and a source without a name is left out.
+
+    >>> place("a.csv", "age", 3), place("", "age")
+    ({'file': 'a.csv', 'column': 'age', 'row': 3}, {'column': 'age'})
+    """
+    parts = {"file": source or None, "column": column, "row": row}
+    return {key: value for key, value in parts.items() if value is not None}

@@ -114,7 +114,7 @@ def _shape(cells: pl.Series, column: Column) -> dict[str, Any]:
     if column.kind == "number":
         return {"histogram": _histogram(as_numbers(cells))}
     if column.kind == "datetime":
-        stamps = dates.demanded(cells, None, "the data").dt.timestamp("us").cast(pl.Float64) / 1e6
+        stamps = dates.demanded(cells).dt.timestamp("us").cast(pl.Float64) / 1e6
         return {"histogram": {**_histogram(stamps), "unit": "seconds since 1970"}}
     if column.kind == "text":
         return {"histogram": {**_histogram(as_words(cells).str.len_chars()), "unit": "characters"}}

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from retemper.core.errors import InputError
-from retemper.data.cells import first_row
+from retemper.data.cells import first_row, place
 
 FORMATS = (
     "%Y-%m-%d", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%+",
@@ -61,7 +61,7 @@ def _read(column: pl.Series, form: str) -> pl.Series:
     return read
 
 
-def demanded(column: pl.Series, form: str | None, source: str) -> pl.Series:
+def demanded(column: pl.Series, form: str | None = None, source: str = "") -> pl.Series:
     """A column as Datetime, or an error at the first cell that is none.
 
     The format of the training rows is tried first, then all others, so that ``2024-01-31`` is understood
@@ -82,7 +82,7 @@ def demanded(column: pl.Series, form: str | None, source: str) -> pl.Series:
     raise InputError(
         "not_a_date",
         f"Column {column.name!r} holds dates and times, but row {row} is {column[row - 1]!r}.",
-        {"file": source, "column": column.name, "row": row},
+        place(source, column.name, row),
         "Write dates as 2024-01-31 or 2024-01-31 12:30:00.",
     )
 

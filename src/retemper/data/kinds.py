@@ -9,7 +9,7 @@ import polars as pl
 from retemper.core.errors import InputError
 from retemper.core.recipe import ColumnKind
 from retemper.data import dates
-from retemper.data.cells import as_numbers, as_words, first_row
+from retemper.data.cells import as_numbers, as_words, first_row, place
 
 TRUE_WORDS = ("true", "yes", "t", "y", "1")
 FALSE_WORDS = ("false", "no", "f", "n", "0")
@@ -161,18 +161,18 @@ def check_kind(column: pl.Series, kind: ColumnKind, source: str) -> None:
             raise InputError(
                 "not_a_boolean",
                 f"Column {column.name!r} is to be boolean, but row {row} is {column[row - 1]!r}.",
-                {"file": source, "column": column.name, "row": row},
+                place(source, column.name, row),
                 "Write true and false, yes and no, or 1 and 0; or call it a category.",
             )
 
 
-def demanded_numbers(column: pl.Series, source: str) -> pl.Series:
+def demanded_numbers(column: pl.Series, source: str = "") -> pl.Series:
     """A column as Float64, or an error at the first cell that is no number or not finite.
 
     Raises:
         InputError: ``not_a_number`` or ``infinite_value``, with column and row.
     """
-    where = {"file": source, "column": column.name}
+    where = place(source, column.name)
     if column.dtype == pl.Datetime:
         raise InputError(
             "not_a_number",
@@ -187,7 +187,7 @@ def demanded_numbers(column: pl.Series, source: str) -> pl.Series:
         raise InputError(
             "not_a_number",
             f"Column {column.name!r} must hold numbers, but row {row} is {column[row - 1]!r}.",
-            {**where, "row": row},
+            place(source, column.name, row),
             "Mend the cell, or leave it empty if the number is not known.",
         )
     infinite = numbers.abs() > LARGEST
@@ -196,7 +196,7 @@ def demanded_numbers(column: pl.Series, source: str) -> pl.Series:
         raise InputError(
             "infinite_value",
             f"Column {column.name!r} is infinite or beyond ±{LARGEST:g} in row {row}: {numbers[row - 1]}.",
-            {**where, "row": row},
+            place(source, column.name, row),
             "Replace it by a number, or leave the cell empty.",
         )
     return numbers

@@ -98,7 +98,7 @@ def _score(cells: pl.Series, column: Column, y: NDArray[Any]) -> float:
 
 def _numbers(cells: pl.Series, column: Column) -> Floats:
     if column.kind == "datetime":
-        cells = dates.demanded(cells, None, "the data").dt.timestamp("us")
+        cells = dates.demanded(cells).dt.timestamp("us")
     return as_numbers(cells).fill_null(float("nan")).to_numpy()
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from retemper.core.errors import InputError, nearest
 from retemper.core.recipe import PrepareOptions
 from retemper.data.categories import Levels
-from retemper.data.cells import as_words, chosen, tidy
+from retemper.data.cells import as_words, chosen, place, tidy
 from retemper.data.dates import DateParts
 from retemper.data.kinds import demanded_numbers
 from retemper.data.numbers import NumberCode
@@ -208,14 +208,14 @@ def _cells(frame: pl.DataFrame, columns: Any) -> pl.DataFrame:
             raise InputError(
                 "missing_column",
                 f"The column {name!r} is absent, but the network needs it; {nearest(name, frame.columns)}",
-                {"file": "the data", "column": name},
+                place("", name),
                 "Give the columns that the network was trained on; further ones are ignored.",
             )
     return tidy(chosen(frame, columns))
 
 
 def _floats(column: pl.Series) -> Floats:
-    return demanded_numbers(column, "the data").fill_null(float("nan")).to_numpy()
+    return demanded_numbers(column).fill_null(float("nan")).to_numpy()
 
 
 def _stacked(codes: list[NDArray[np.int64]], rows: int) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from retemper.core.errors import InputError, nearest
-from retemper.data.cells import as_numbers, as_words, first_row, tidy, typed
+from retemper.data.cells import as_numbers, as_words, first_row, place, tidy, typed
 from retemper.data.csv_file import read_cells
 from retemper.data.in_memory import TARGET, from_pair, to_frame
 
@@ -125,7 +125,7 @@ def _fit_type(column: pl.Series, dtype: pl.DataType, source: str) -> pl.Series:
     raise InputError(
         "different_types",
         f"Column {column.name!r} is {dtype} in the main table, but row {row} here is {column[row - 1]!r}.",
-        {"file": source, "column": column.name, "row": row},
+        place(source, column.name, row),
         "Give both tables the same kind of cells.",
     )
 

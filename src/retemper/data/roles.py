@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import polars as pl
 
 from retemper.core.errors import InputError
 from retemper.core.records import Task
-from retemper.data.cells import as_words, first_row, level_counts
+from retemper.data.cells import as_words, first_row, level_counts, place
 from retemper.data.kinds import demanded_numbers, not_numbers
 
 FEW_DISTINCT = 20
@@ -41,13 +40,13 @@ def check_target(column: pl.Series, task: Task, source: str) -> None:
         InputError: ``target_gaps``, ``target_not_number``, ``infinite_value``, ``one_class``,
             ``constant_target``, ``single_row_class``, ``target_is_date``.
     """
-    where = {"file": source, "column": column.name}
+    where = place(source, column.name)
     if column.null_count():
         row = first_row(column.is_null())
         raise InputError(
             "target_gaps",
             f"The target {column.name!r} is missing in {column.null_count()} of {len(column)} rows, first in {row}.",
-            {**where, "row": row},
+            place(source, column.name, row),
             "Fill the cells or take the rows out; NA, ? and none count as missing.",
         )
     if column.dtype == pl.Datetime:
@@ -64,12 +63,12 @@ def check_target(column: pl.Series, task: Task, source: str) -> None:
 
 
 def _check_regression(column: pl.Series, source: str) -> None:
-    where = {"file": source, "column": column.name}
+    where = place(source, column.name)
     if column.dtype == pl.String and not_numbers(column) is None:
         raise InputError(
             "target_not_number",
             f"The target {column.name!r} of a regression must hold numbers, but holds text such as {column[0]!r}.",
-            {**where, "row": 1},
+            place(source, column.name, 1),
             "Choose the task classification, or another target.",
         )
     numbers = demanded_numbers(column, source)
@@ -83,7 +82,7 @@ def _check_regression(column: pl.Series, source: str) -> None:
 
 
 def _check_classes(column: pl.Series, source: str) -> None:
-    where = {"file": source, "column": column.name}
+    where = place(source, column.name)
     bad = not_numbers(column)
     words = as_words(column)
     counts = level_counts(words)
@@ -94,7 +93,7 @@ def _check_classes(column: pl.Series, source: str) -> None:
         raise InputError(
             "target_not_number",
             f"The target {column.name!r} holds numbers but for {cells} cells; the first is {column[row - 1]!r}.",
-            {**where, "row": row},
+            place(source, column.name, row),
             "Mend or empty these cells and take their rows out.",
         )
     if counts.height == 1:
@@ -112,7 +111,7 @@ def _check_classes(column: pl.Series, source: str) -> None:
             "single_row_class",
             f"{len(single)} classes of {column.name!r} have a single row ({names}), but training and checking "
             "need a row each.",
-            {**where, "row": row},
+            place(source, column.name, row),
             "Give more rows of these classes, merge or remove them, or choose the task regression.",
         )
 
@@ -123,14 +122,14 @@ def check_weight(column: pl.Series, source: str) -> None:
     Raises:
         InputError: ``bad_weight`` with the row.
     """
-    where = {"file": source, "column": column.name}
+    where = place(source, column.name)
     hint = "Give every row a weight of 0 or more."
     numbers = demanded_numbers(column, source)
     bad = numbers.is_null() | (numbers < 0).fill_null(False)
     if bad.any():
         row = first_row(bad)
         message = f"Weights must be 0 or more, but {column.name!r} is {column[row - 1]!r} in row {row}."
-        raise InputError("bad_weight", message, {**where, "row": row}, hint)
+        raise InputError("bad_weight", message, place(source, column.name, row), hint)
     if not numbers.sum():
         raise InputError("bad_weight", f"The weights {column.name!r} are all zero.", where, hint)
 
@@ -142,12 +141,3 @@ def class_labels(column: pl.Series) -> list[bool | int | float | str]:
     ([2, 10], ['a', 'b'])
     """
     return list(column.unique().sort())
-
-
-def sample_weights(column: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """A checked weight column as float64 [rows].
-
-    >>> sample_weights(pl.Series([1, 2])).tolist()
-    [1.0, 2.0]
-    """
-    return column.cast(pl.Float64).to_numpy()

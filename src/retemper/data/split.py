@@ -12,7 +12,7 @@ from retemper.core.errors import InputError
 from retemper.core.recipe import SplitOptions
 from retemper.core.seeds import generator
 from retemper.data import dates
-from retemper.data.cells import as_words, first_row
+from retemper.data.cells import as_words, first_row, place
 from retemper.data.read import Table
 from retemper.data.schema import Schema
 
@@ -200,7 +200,7 @@ def _groups(column: pl.Series, source: str) -> Rows:
         raise InputError(
             "missing_group",
             f"The group {column.name!r} is missing in {column.null_count()} rows, first in row {row}.",
-            {"file": source, "column": column.name, "row": row},
+            place(source, column.name, row),
             "Give every row a group.",
         )
     return column.rank("dense").to_numpy().astype(np.int64) - 1
@@ -237,7 +237,7 @@ def _times(column: pl.Series, source: str) -> Rows:
         raise InputError(
             "missing_time",
             f"The time {column.name!r} is missing in {column.null_count()} rows, first in row {row}.",
-            {"file": source, "column": column.name, "row": row},
+            place(source, column.name, row),
             "Give every row a time.",
         )
     ordered = dates.demanded(column, None, source) if column.dtype == pl.String else column

@@ -154,4 +154,4 @@ def _tidy(series: pl.Series) -> pl.Series:
 
 
 def _numbers(cells: pl.Series) -> Floats:
-    return demanded_numbers(cells, "the data").to_numpy()
+    return demanded_numbers(cells).to_numpy()
