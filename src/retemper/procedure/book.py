@@ -158,6 +158,8 @@ def _joined(job: Job, parts: Sequence[JobResult]) -> JobResult:
         return replace(parts[0], job=job)
     order = {member.id: slot for slot, member in enumerate(job.members)}
     fits = [(order[fit.member.id], fit, part.outputs[k]) for part in parts for k, fit in enumerate(part.fits)]
+    places = np.argsort([place for place, _, _ in fits])
+    losses = np.concatenate([part.losses for part in parts], 1)[:, places] if parts[0].losses.size else parts[0].losses
     fits.sort(key=lambda entry: entry[0])
     stopped = [part.stopped for part in parts if part.stopped is not None]
     return JobResult(
@@ -167,7 +169,7 @@ def _joined(job: Job, parts: Sequence[JobResult]) -> JobResult:
         max(part.seconds for part in parts),
         max(part.steps for part in parts),
         min(stopped, default=None),
-        parts[0].losses,
+        losses,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from retemper.core.records import Step
 from retemper.ensembles.greedy import select
@@ -12,10 +13,11 @@ from retemper.evaluation.metrics import main_metric
 from retemper.procedure.book import Book, Candidate, State, main_loss, validation_rows
 
 MOST_CANDIDATES = 40
+LIKELY = 0.8
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:
-    """Greedy selection among all networks trained so far; kept if the gain's interval on validation is above 0."""
+    """Greedy selection among all networks trained so far, kept if its gain on validation is likely real."""
     pool = sorted(_finite(state), key=lambda c: main_loss(state, c.outputs))[:MOST_CANDIDATES]
     if not pool:
         return state, Step("ensemble", "fail", "There is no network with a finite validation loss to choose.")
@@ -31,7 +33,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         state.ready[2].validation.weight,
         root=state.task == "regression",
     )
-    kept = len(members) > 1 and low > 0
+    kept = len(members) > 1 and _likely(gain, low, high)
     evidence = {
         "candidates": len(pool),
         "chosen": [{"id": c.id, "weight": weight, "origin": c.origin} for c, weight in members],
@@ -50,6 +52,14 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     else:
         message = f"One network is enough: averaging does not gain beyond noise ({shown})."
     return state, Step("ensemble", "pass", message, evidence)
+
+
+def _likely(gain: float, low: float, high: float) -> bool:
+    """Whether the gain is above 0 with a probability of at least LIKELY, by the normal law of its 95 % interval.
+
+    An average can hardly hurt, so it needs less proof than a change of recipe.
+    """
+    return gain > 0 and gain >= norm.ppf(LIKELY) * (high - low) / (2 * norm.ppf(0.975))
 
 
 def mixed(members: tuple[tuple[Candidate, float], ...]) -> NDArray[np.float64]:

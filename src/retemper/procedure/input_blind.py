@@ -29,7 +29,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         job_of(state, book, f"input_blind.{name}", members, epochs, rows=rows, **controls)
         for name, controls in CONTROLS.items()
     ]
-    results = book.train(jobs, seconds=0.04 * book.budget.left_s() if book.budget.limited else 0.0)
+    results = book.train(jobs, seconds=0.15 * book.budget.left_s() if book.budget.limited else 0.0)
     outputs = {name: _mean(result) for name, result in zip(CONTROLS, results, strict=True)}
     losses = {name: main_loss(state, own) for name, own in outputs.items()}
     real = validation_rows(state, outputs["real"])

@@ -13,19 +13,23 @@ FIXED_ROW_COST = 30_000
 """What a row costs besides its products, in parameters: gathering, activations, masks."""
 
 
+RECENT = 4
+"""Jobs that the pace is taken from."""
+
+
 @dataclass
 class Pace:
     """Seconds for a row of a member, by the network's size.
 
-    A row costs about (parameters + a constant) multiply-adds; the factor is learnt from finished jobs and is
-    the median of the last few.
+    A row costs about (parameters + a constant) multiply-adds; the factor is that of the last few jobs together,
+    ``finished`` with their seconds and their work.
     """
 
     n_train: int
     n_validation: int
     inputs: int
     outputs: int
-    rates: list[float] = field(default_factory=list)
+    finished: list[tuple[float, float]] = field(default_factory=list)
 
     def parameters(self, model: dict[str, Any]) -> float:
         """About how many parameters a model of the recipe has."""
@@ -44,12 +48,12 @@ class Pace:
         """Take in a finished job."""
         epochs = sum(fit.epochs for fit in result.fits)
         per_epoch = self.work(result.job) / max(1, len(result.job.members) * result.job.epochs)
-        if result.seconds > 0.2 and epochs:
-            self.rates.append(result.seconds / (per_epoch * epochs))
+        if epochs and not result.job.on_train:
+            self.finished.append((result.seconds, per_epoch * epochs))
 
     def seconds(self, job: Job, workers: int) -> float:
         """How long a job will take on so many workers; 0 when nothing is known yet."""
-        if not self.rates:
+        if not self.finished:
             return 0.0
-        recent = sorted(self.rates[-6:])
-        return self.work(job) * recent[len(recent) // 2] / min(workers, len(job.members))
+        seconds, work = (sum(part) for part in zip(*self.finished[-RECENT:], strict=True))
+        return self.work(job) * seconds / work / min(workers, len(job.members))

@@ -11,7 +11,7 @@ from retemper.procedure.search_coarse import describe, evidence_of, rank
 from retemper.training.job import Job
 
 FIRST_ID = 2000
-SHARE_OF_TIME = 0.3
+SHARE_OF_TIME = 0.16
 LEAST_STEPS = 800
 """A rung's first training makes at least so many steps, so that a schedule has room."""
 MOST_FIRST = 9
@@ -44,7 +44,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     evidence = evidence_of(state, found, len(survivors), "search_refine")
     evidence["rungs"] = [{"epochs": e, "best_val_loss": loss} for e, loss in best_of_rung]
     longer = _longer_pays(best_of_rung)
-    epochs = best_of_rung[-1][0] * (2 if longer else 1) if longer is not False else best_of_rung[0][0]
+    epochs = best_of_rung[0][0] if longer is False else 2 * best_of_rung[-1][0]
     message = f"{len(table)} trainings of up to {best_of_rung[-1][0]} epochs; best: {describe(found[0])}, "
     message += f"validation loss {found[0].fit.val_loss:.4f}"
     message += {True: "; longer training still gains.", False: "; longer training does not gain.", None: "."}[
@@ -77,7 +77,7 @@ def _decide(
         while not math.isinf(left):
             jobs = _jobs(book, state, survivors[: plan["recipes"]], rung, plan["epochs"])
             seconds = sum(book.pace.seconds(job, book.workers) for job in jobs)
-            if seconds <= SHARE_OF_TIME / state.recipe.search.refine_rungs * left:
+            if seconds <= SHARE_OF_TIME * left:
                 break
             if plan["recipes"] > 3:
                 plan["recipes"] -= 1

@@ -12,7 +12,7 @@ from retemper.procedure.search_refine import first_epochs
 from retemper.training.job import Job
 
 FIRST_ID = 10_000
-SHARE_OF_TIME = 0.5
+SHARE_OF_TIME = 0.6
 MOST_RECIPES = 4
 LEAST_MEMBERS = 3
 

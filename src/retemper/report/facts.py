@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def flat(evidence: Any, path: str = "", most: int = 60) -> list[tuple[str, str]]
         elif isinstance(value, list):
             lines.append((name, ", ".join(number(v) for v in value) or "none"))
         else:
-            lines.append((name, number(value)))
+            lines.append((name, number(value[:300] if isinstance(value, str) else value)))
     return lines[:most]
 
 
@@ -155,12 +156,37 @@ def _data(check: dict[str, Any]) -> dict[str, Any]:
         "rows": check.get("rows"),
         "duplicates": check.get("duplicates"),
         "kinds": kinds,
-        "columns": columns[:MOST_COLUMNS],
+        "columns": [_column(column) for column in columns[:MOST_COLUMNS]],
         "columns_left_out": max(0, len(columns) - MOST_COLUMNS),
         "classes": classes[:MOST_LABELS],
         "classes_left_out": max(0, len(classes) - MOST_LABELS),
-        "target": check.get("target"),
+        "target": _shape(check.get("target")),
     }
+
+
+def _column(column: dict[str, Any]) -> dict[str, Any]:
+    """A column with its shape: a histogram, or its most frequent levels."""
+    levels = {"levels": column.get("levels"), "counts": column.get("counts")}
+    return {**column, "histogram": _shape(column.get("histogram") or levels)}
+
+
+def _shape(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A histogram with both ends as text in its unit, or levels; None when there is nothing to draw."""
+    if not found or not found.get("counts"):
+        return None
+    if found.get("levels"):
+        return {"levels": [str(level) for level in found["levels"]], "counts": found["counts"]}
+    edges, unit = found.get("edges") or [], found.get("unit")
+    if len(edges) < 2:
+        return None
+    ends = [_date(edge) if unit == "seconds since 1970" else number(edge) for edge in (edges[0], edges[-1])]
+    if unit == "characters":
+        ends[1] += " characters"
+    return {"edges": edges, "counts": found["counts"], "ends": ends}
+
+
+def _date(seconds: float) -> str:
+    return (datetime(1970, 1, 1) + timedelta(seconds=seconds)).strftime("%Y-%m-%d")
 
 
 def _histories(folder: Path) -> tuple[dict[str, Any], list[str]]:
@@ -186,7 +212,7 @@ def _lowest(history: History) -> float:
 
 def _thinned(history: History) -> dict[str, Any]:
     rows = np.unique(np.linspace(0, len(history) - 1, min(len(history), MOST_EPOCHS)).round().astype(int))
-    series = {name: rounded(values[rows]) for name, values in history.series.items()}
+    series = {name: rounded(values[rows]) for name, values in history.series.items() if values.ndim == 1}
     lowest = _lowest(history)
     return {"id": history.member, "lowest": lowest if np.isfinite(lowest) else None, **series}
 

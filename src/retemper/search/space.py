@@ -67,7 +67,7 @@ def quasi_random(space: Space, trials: int, seed: int) -> list[dict[str, Any]]:
     >>> sorted(p["width"] for p in points)
     [64, 64, 128, 128]
     """
-    sampler = qmc.Sobol(len(space), scramble=True, rng=seeds.generator(seed, "search"))
+    sampler = qmc.Sobol(len(space), scramble=True, rng=int(seeds.generator(seed, "search").integers(2**32)))
     shares = sampler.random_base2(math.ceil(math.log2(max(2, trials))))[:trials]
     return [
         {

@@ -150,7 +150,7 @@ class Plateau(Silent):
 
     def on_epoch_end(self, training: Training) -> None:
         for slot, member in enumerate(training.stack.members):
-            state = self.states.setdefault(member.id, self._options.start())
+            state = self.states.setdefault(member.id, OnPlateauState(self._options))
             training.factors[slot] = state.update(float(training.val_loss[slot]))
 
 

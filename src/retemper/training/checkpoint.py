@@ -55,7 +55,7 @@ class Checkpoint(Silent):
             "fits": {
                 fit.member.id: [fit.best_epoch, fit.epochs, fit.val_loss] for fit in training.fits.values()
             },
-            "plateau": {member: each.as_json() for member, each in plateau.items()},
+            "plateau": {member: each.to_json() for member, each in plateau.items()},
             "history": self.record.rows,
         }
         tensors = {
