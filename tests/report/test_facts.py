@@ -9,6 +9,7 @@ import pytest
 from retemper.core.history import append_rows
 from retemper.report.charts import figures
 from retemper.report.facts import MOST_COLUMNS, MOST_EPOCHS, MOST_MEMBERS, MOST_POINTS, facts
+from retemper.report.page import render
 from retemper.report.verdict import verdict
 
 
@@ -94,6 +95,27 @@ def test_large_parts_are_cut_and_said(make_run):
     assert len(found["residuals"]["predicted"]) == MOST_POINTS and found["residuals"]["of"] == 3000
     assert len(test["residuals"]["predicted"]) == 3000
     assert found["log_left_out"] == 25 + 401 - 300
+
+
+def test_a_column_has_a_histogram_with_units_or_levels(make_run):
+    folder = make_run()
+    result = json.loads((folder / "result.json").read_text())
+    result["steps"][0]["evidence"]["columns"] = [
+        {"name": "colour", "levels": ["red", 1], "counts": [3, 2]},
+        {
+            "name": "date",
+            "histogram": {"edges": [-86400, 0, 86400], "counts": [1, 2], "unit": "seconds since 1970"},
+        },
+        {"name": "text", "histogram": {"edges": [5, 900], "counts": [1], "unit": "characters"}},
+        {"name": "empty", "histogram": {"edges": [], "counts": []}},
+        {"name": "key"},
+    ]
+    (folder / "result.json").write_text(json.dumps(result))
+    colour, date, text, empty, key = (column["histogram"] for column in facts(folder)["data"]["columns"])
+    assert colour == {"levels": ["red", "1"], "counts": [3, 2]}
+    assert date["ends"] == ["1969-12-31", "1970-01-02"] and text["ends"] == ["5", "900 characters"]
+    assert empty is None and key is None
+    assert "1969-12-31" in render(facts(folder))
 
 
 def test_many_classes_become_a_list_of_confusions(make_run):

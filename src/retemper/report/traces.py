@@ -66,7 +66,14 @@ def figure(
         "xaxis": axis(x, [v for t in traces for v in t["x"]] if log_x else None),
         "yaxis": axis(y, [v for t in traces for v in t["y"]] if log_y else None),
     }
+    if x == "Epoch":
+        axes["xaxis"] |= whole_ticks([v for t in traces for v in t["x"] if v is not None])
     return {"data": traces, "layout": {"height": height, **axes, "showlegend": legend}}
+
+
+def whole_ticks(values: list[Any]) -> dict[str, Any]:
+    """Ticks of an axis that counts: no halves between few whole numbers."""
+    return {"dtick": 1} if values and max(values) - min(values) < 10 else {}
 
 
 def axis(title: str, log_values: Iterable[Any] | None = None) -> dict[str, Any]:
@@ -93,7 +100,7 @@ def log_ticks(values: list[float]) -> list[float]:
     if not values:
         return []
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-    steps = [1] if high - low > 2 else [1, 2, 5]
+    steps = [1] if max(values) / min(values) > 100 else [1, 2, 5]
     every = [float(f"{step}e{power}") for power in range(low, high + 1) for step in steps]
     return [v for v in every if min(values) / 2 <= v <= max(values) * 2 or len(steps) == 1]
 

@@ -101,14 +101,14 @@ def number(value: Any, digits: int = 4) -> str:
 def fixed(value: Any, like: Any = None) -> str:
     """A score with as many decimals as its size asks for, so that scores below each other line up.
 
-    >>> fixed(0.28), fixed(3982.71), fixed(12.3456), fixed(0.3, like=3982.0)
-    ('0.2800', '3,983', '12.35', '0')
+    >>> fixed(0.28), fixed(3982.71), fixed(12.3456), fixed(-1e-6), fixed(0.3, like=3982.0)
+    ('0.2800', '3,983', '12.35', '0.0000', '0')
     """
     if value is None:
         return NOTHING
     size = abs(value if like is None else like)
     decimals = 4 if size < 2 else 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
-    return _signed(f"{value:,.{decimals}f}")
+    return _signed(f"{value:z,.{decimals}f}")  # z: no minus before a zero
 
 
 def percent(share: float | None) -> str:
