@@ -95,7 +95,7 @@ def test_set_beats_recipe_beats_preset(retemper, table):
     assert retemper("train", table, "--target", "label", "--out", "run", "--quiet", *words).code == 0
     recipe = Path("run/recipe.yaml").read_text()
     assert "epochs: 2\n" in recipe and "batch_size: 33\n" in recipe and "members: 3\n" in recipe
-    assert "patience_epochs: 5\n" in recipe, "the preset's own"
+    assert "patience_epochs: 6\n" in recipe, "the preset's own"
 
 
 def test_an_own_test_file_is_the_test(retemper, table):
