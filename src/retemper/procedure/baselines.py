@@ -8,7 +8,7 @@ from retemper.core.records import Step
 from retemper.evaluation.baselines import BaselineRows, fit_baselines
 from retemper.evaluation.metrics import main_metric, metrics
 from retemper.procedure.book import Book, State
-from retemper.procedure.data_check import weights
+from retemper.procedure.prepare import weights
 
 SHARE_OF_LIMIT = 0.1
 """Baselines may use a tenth of the time limit."""
@@ -23,7 +23,7 @@ def rows_of(state: State, frame: pl.DataFrame) -> BaselineRows:
     plain = (
         [k for k, name in enumerate(preparer.feature_names) if ":bin" not in name] if bins else slice(None)
     )
-    weight = weights(state, frame).astype(float) if state.schema.weight else None
+    weight = weights(state.schema, frame).astype(float) if state.schema.weight else None
     return BaselineRows(numbers, levels, dense[:, plain], target.encode(frame[target.name]), weight)
 
 

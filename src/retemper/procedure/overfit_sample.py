@@ -29,7 +29,9 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         "accumulate_steps": 1,
     }
     job = job_of(state, book, "overfit_sample", members, EPOCHS, rows=rows, on_train=True, training=training)
-    (result,) = book.train([job], seconds=0.05 * book.budget.left_s() if book.budget.limited else 0.0)
+    (result,) = book.train(
+        [job], seconds=max(2.0, 0.08 * book.budget.left_s()) if book.budget.limited else 0.0
+    )
     return _judge(state, result, rows)
 
 

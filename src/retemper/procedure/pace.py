@@ -55,5 +55,6 @@ class Pace:
         """How long a job will take on so many workers; 0 when nothing is known yet."""
         if not self.finished:
             return 0.0
-        seconds, work = (sum(part) for part in zip(*self.finished[-RECENT:], strict=True))
-        return self.work(job) * seconds / work / min(workers, len(job.members))
+        recent = self.finished[-RECENT:]
+        rate = sum(seconds for seconds, _ in recent) / sum(work for _, work in recent)
+        return self.work(job) * rate / min(workers, len(job.members))

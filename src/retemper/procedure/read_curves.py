@@ -18,7 +18,7 @@ from retemper.procedure.jobs import contender_of, jobs_for, recipe_for
 from retemper.procedure.search_coarse import rank
 from retemper.procedure.train_long import adopt
 from retemper.training import losses
-from retemper.training.job import Job
+from retemper.training.job import Job, plain_loss
 
 SHARE_OF_TIME = 0.8
 FEWEST_SEEDS = 3
@@ -70,8 +70,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
 def histories_of(state: State) -> list[History]:
     """The curves of the networks of the last full training."""
     loss = losses.resolve(state.recipe.training.loss, state.task, len(state.schema.classes))
-    arrays = state.ready[2]
-    trivial = loss.expected_initial(arrays.prior, arrays.class_weight)
+    trivial = plain_loss(loss).expected_initial(state.ready[2].prior)
     return [from_rows(c.id, c.fit.history, trivial) for c in state.long if c.fit.history]
 
 

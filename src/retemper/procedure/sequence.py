@@ -41,6 +41,7 @@ from retemper.procedure import (
 )
 from retemper.procedure.book import Book, State
 from retemper.procedure.pace import Pace
+from retemper.procedure.single import batch_size_for
 from retemper.report.write import write as write_report
 from retemper.training.pool import Pool
 
@@ -143,8 +144,7 @@ def _sized(recipe: Recipe, rows: int) -> Recipe:
     """The batch size by the number of rows, where the recipe leaves it open: rows / 40, between 32 and 256."""
     if recipe.training.batch_size:
         return recipe
-    power = max(5, min(8, (max(1, rows // 40)).bit_length() - 1))
-    return recipe.with_changes({"training.batch_size": 2**power})
+    return recipe.with_changes({"training.batch_size": batch_size_for(rows)})
 
 
 def _result(state: State, steps: list[Step], seconds: float) -> dict[str, Any]:

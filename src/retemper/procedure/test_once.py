@@ -15,7 +15,7 @@ from retemper.evaluation.intervals import paired_gain, scores
 from retemper.evaluation.metrics import main_metric, row_losses
 from retemper.procedure.baselines import rows_of
 from retemper.procedure.book import Book, State
-from retemper.procedure.data_check import weights
+from retemper.procedure.prepare import weights
 
 MOST_POINTS = 500
 
@@ -45,7 +45,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     predicted = {name: baseline.predict(against) for name, baseline in state.baselines.items()}
     baselines = {name: _scores(state, test, own) for name, own in predicted.items()}
     y = state.ready[1].encode(test[model.target])
-    gains = _gains(state, y, outputs["test"], predicted, weights(state, test))
+    gains = _gains(state, y, outputs["test"], predicted, weights(state.schema, test))
     evidence: dict[str, Any] = {"read": state.splits.tests_read, "rows": len(rows), "gains": gains}
     evidence |= _pictures(state, y, outputs["test"])
     main = measured["test"][main_metric(state.task)]
@@ -61,7 +61,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
 
 def _scores(state: State, frame: pl.DataFrame, outputs: NDArray[np.float64]) -> dict[str, Score]:
     target = state.ready[1]
-    weight = weights(state, frame) if state.schema.weight else None
+    weight = weights(state.schema, frame) if state.schema.weight else None
     y = target.encode(frame[target.name])
     return scores(state.task, y, outputs, state.recipe.procedure.bootstrap, state.recipe.seed, weight)
 

@@ -35,6 +35,7 @@ from retemper.training.callbacks import Best, Patience, Plateau, Progress, Recor
 from retemper.training.checkpoint import Checkpoint
 from retemper.training.class_losses import ClassLoss
 from retemper.training.loop import Callback, Training
+from retemper.training.loss import Loss
 from retemper.training.plan import Fit, Plan, predict
 from retemper.training.schedules import OnPlateau
 from retemper.training.stack import Member
@@ -119,8 +120,8 @@ class JobResult:
     losses: NDArray[np.float64]
 
 
-def plan_of(job: Job, data: TaskArrays) -> Plan:
-    """The plan that a job means for its data."""
+def plan_of(job: Job, data: TaskArrays, validating: bool = True) -> Plan:
+    """The plan that a job means for its data; ``validating`` false: there are no validation rows."""
     options = TrainingOptions.model_validate(job.training)
     task = cast(Task, data.task)
     loss = losses.resolve(options.loss, task, data.n_classes)
@@ -130,7 +131,6 @@ def plan_of(job: Job, data: TaskArrays) -> Plan:
     weight = None
     if isinstance(loss, ClassLoss) and data.class_weight is not None:
         weight = np.asarray(data.class_weight)
-    trivial = loss.expected_initial(data.prior, data.class_weight)
     return Plan(
         network=network,
         loss=loss,
@@ -138,13 +138,18 @@ def plan_of(job: Job, data: TaskArrays) -> Plan:
         members=job.members,
         seed=job.seed,
         train=train.rows(device=place),
-        validation=(train if job.on_train else data.validation).rows(device=place),
+        validation=(train if job.on_train else data.validation).rows(device=place) if validating else None,
         epochs=job.epochs,
         output_bias=output_bias(data, loss.n_outputs(data.n_classes), options),
         class_weight=weight,
         rates=np.array(job.rates)[:, None].repeat(len(job.members), 1) if job.rates else None,
-        trivial_loss=trivial,
+        trivial_loss=plain_loss(loss).expected_initial(data.prior),
     )
+
+
+def plain_loss(loss: Loss) -> Loss:
+    """The loss as validation measures it: without smoothing or class weights."""
+    return loss.replaced(label_smoothing=0.0, class_weights="none") if isinstance(loss, ClassLoss) else loss
 
 
 def build_network(model: dict[str, Any], data: TaskArrays, outputs: int) -> Network:

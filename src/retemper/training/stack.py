@@ -22,6 +22,10 @@ from retemper.models.layers.parameter import ROW_LANE, Parameter, Views, padded
 from retemper.training.initialisers import Initialiser
 
 
+HEAD_SCALE = 0.1
+"""The head starts small, so that an untrained network predicts the prior and its loss is the expected one."""
+
+
 @dataclass(frozen=True)
 class Member:
     """One network of a stack.
@@ -157,7 +161,7 @@ class Stack:
     def keep(self, slots: Sequence[int]) -> None:
         """Drop all members but those in ``slots``; the stack shrinks."""
         self.members = [self.members[slot] for slot in slots]
-        index = torch.tensor(list(slots), device=self.device)
+        index = torch.tensor(list(slots), dtype=torch.int64, device=self.device)
         self.buffers = {name: buffer.index_select(0, index) for name, buffer in self.buffers.items()}
         self._view()
 
@@ -172,7 +176,8 @@ def _start(
     match parameter.role:
         case "weight" | "head_weight":
             assert isinstance(initialiser, Initialiser)
-            return np.ascontiguousarray(initialiser.draw((inputs, outputs), generator).T, dtype=np.float64)
+            drawn = np.ascontiguousarray(initialiser.draw((inputs, outputs), generator).T, dtype=np.float64)
+            return drawn * HEAD_SCALE if parameter.role == "head_weight" else drawn
         case "embedding" | "frequency":
             return generator.normal(0.0, parameter.scale, parameter.shape)
         case "gain":
