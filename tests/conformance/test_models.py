@@ -1,0 +1,170 @@
+"""What every model must keep on every front: right gradients, clean padding, bits that nobody else touches."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from retemper.core import catalogue
+from retemper.training.draws import EpochDraws
+from retemper.training.engines import ENGINES, batch_loss
+from retemper.training.plan import Fit, Plan, predict
+from retemper.training.stack import Layout, Member, Stack
+
+FRONTS: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
+    "numbers": ({}, ()),
+    "embeddings": ({}, (3, 20)),
+    "periodic": ({"periodic_frequencies": 3, "periodic_sigma": 0.5}, (4,)),
+}
+SMALL = {"linear": {}, "mlp": {"width": 50, "depth": 2}, "residual_mlp": {"width": 18, "expansion": 1.5}}
+MODELS = catalogue.names("model")
+MEMBERS = (
+    Member(11, 3e-3, weight_decay=0.1, dropout=0.2),
+    Member(4, 1e-2, dropout=0.5, label_smoothing=0.1),
+    Member(8, 1e-3),
+    Member(0, 3e-2, weight_decay=0.01, label_smoothing=0.05),
+    Member(23, 5e-3, weight_decay=1.0, dropout=0.05),
+)
+PLAIN = tuple(replace(member, label_smoothing=0.0) for member in MEMBERS)
+
+model_by_front = pytest.mark.parametrize("front", FRONTS)
+every_model = pytest.mark.parametrize("model", MODELS)
+
+
+def model_of(name: str, front: str) -> tuple[dict[str, Any], tuple[int, ...]]:
+    """A small model of the name with the front's options, and the levels of its embedded columns."""
+    options, cardinalities = FRONTS[front]
+    return {"name": name, **SMALL.get(name, {}), **options}, cardinalities
+
+
+def gradients(plan: Plan, engine: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Losses and gradients of one batch in which every parameter is away from its start."""
+    stack = Stack(plan.network, plan.members, dtype=torch.float64)
+    stack.initialise(plan.options.initialiser.options, plan.seed)
+    noise = torch.randn(stack.buffers["parameters"].shape, generator=torch.Generator().manual_seed(0))
+    stack.buffers["parameters"] += 0.1 * noise * stack.layout.true_places()
+    rows, members = plan.train, len(stack)
+    x, codes = rows.x[:64].expand(members, -1, -1), rows.codes[:64].expand(members, -1, -1)
+    smoothing = torch.tensor([[member.label_smoothing] for member in plan.members])
+    loss = batch_loss(
+        plan.loss,
+        rows.y[:64].expand(members, -1),
+        rows.weight[:64].expand(members, -1),
+        None,
+        smoothing if smoothing.any() else None,
+    )
+    draws = EpochDraws(stack, plan.seed, 0, torch.float64)
+    value = ENGINES[engine](stack, stack.parameters, x, codes, draws, loss)
+    return value, stack.buffers["gradients"]
+
+
+@every_model
+@model_by_front
+@pytest.mark.parametrize("classes", [0, 3])
+def test_gradients_written_out_are_autograds(problem: Any, model: str, front: str, classes: int) -> None:
+    options, cardinalities = model_of(model, front)
+    case = problem(classes=classes, cardinalities=cardinalities, dtype=torch.float64)
+    plan = case.plan(options, MEMBERS if classes else PLAIN)
+    value, dense = gradients(plan, "dense")
+    reference, by_autograd = gradients(plan, "autograd")
+    assert torch.equal(value, reference) and by_autograd.abs().sum(1).min() > 0.1
+    torch.testing.assert_close(dense, by_autograd, rtol=1e-10, atol=1e-10)
+    for name, own in Layout(plan.network).views(dense).items():
+        assert own.any(), f"{name} learns nothing"
+
+
+@every_model
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "silu", "gelu", "tanh"])
+def test_gradients_of_every_activation(problem: Any, model: str, activation: str) -> None:
+    if "activation" not in catalogue.options_class("model", model).model_fields:
+        pytest.skip("the model has no activation")
+    options = {"name": model, **SMALL[model], "activation": activation}
+    plan = problem(dtype=torch.float64).plan(options, MEMBERS)
+    torch.testing.assert_close(
+        gradients(plan, "dense")[1], gradients(plan, "autograd")[1], rtol=1e-10, atol=1e-10
+    )
+
+
+@every_model
+@model_by_front
+def test_padding_stays_zero(problem: Any, train: Any, model: str, front: str) -> None:
+    options, cardinalities = model_of(model, front)
+    case = problem(cardinalities=cardinalities)
+    training, _ = train(case.plan(options, MEMBERS, epochs=4, l1=1e-3, l2=1e-2, clip_norm=1.0))
+    assert training.step == 20
+    true = training.stack.layout.true_places()
+    for name, buffer in training.stack.buffers.items():
+        assert not buffer[:, ~true].any(), f"padding of {name}"
+        assert name == "gradients" or buffer[:, true].any()
+
+
+@every_model
+def test_rows_lose_and_gain_their_padding(problem: Any, train: Any, model: str) -> None:
+    options, cardinalities = model_of(model, "periodic")
+    plan = problem(cardinalities=cardinalities).plan(options, MEMBERS[:1], epochs=1)
+    row = train(plan)[1][0].row
+    layout = Layout(plan.network)
+    tensors = layout.unpadded(row)
+    assert {name: tuple(tensor.shape) for name, tensor in tensors.items()} == {
+        parameter.name: parameter.shape for parameter in plan.network.parameters
+    }
+    assert torch.equal(layout.row(tensors, torch.float32), row)
+
+
+def assert_same_bits(plan: Plan, fits: list[Fit], others: list[Fit]) -> None:
+    """Parameters, history and predictions of the same members, to the last bit."""
+    by_id = {fit.member.id: fit for fit in others}
+    outputs = predict(plan.network, torch.stack([fit.row for fit in fits]), plan.validation, plan.loss)
+    for fit, own in zip(fits, outputs, strict=True):
+        other = by_id[fit.member.id]
+        assert torch.equal(fit.row, other.row)
+        assert (fit.best_epoch, fit.epochs, fit.val_loss) == (other.best_epoch, other.epochs, other.val_loss)
+        assert fit.history == other.history
+        alone = predict(plan.network, other.row.unsqueeze(0), plan.validation, plan.loss)[0]
+        assert torch.equal(own, alone)
+
+
+SIZES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    # (of the problem, of the training)
+    "1 input, 2 classes, batch 7": ({"width": 1, "classes": 2, "rows": 60}, {"batch_size": 7}),
+    "3 inputs, 3 classes, batch 100": (
+        {"width": 3, "classes": 3, "rows": 230, "class_weight": (1.0, 2.5, 0.5)},
+        {"batch_size": 100, "clip_norm": 0.5, "accumulate_steps": 3},
+    ),
+    "13 inputs, 10 classes": (
+        {"width": 13, "classes": 10},
+        {"l1": 1e-4, "l2": 1e-3, "optimizer": "nesterov"},
+    ),
+    "regression": ({"width": 13, "classes": 0}, {"loss": "huber", "clip_norm": 1.0}),
+}
+
+
+@every_model
+@model_by_front
+@pytest.mark.parametrize("size", SIZES)
+def test_a_member_has_its_bits_in_any_company(
+    problem: Any, train: Any, model: str, front: str, size: str
+) -> None:
+    options, cardinalities = model_of(model, front)
+    of_problem, of_training = SIZES[size]
+    case = problem(cardinalities=cardinalities, **of_problem)
+    members = MEMBERS if case.classes else PLAIN
+    plan = case.plan(options, members, epochs=2, **of_training)
+    _, together = train(plan)
+    alone = [train(replace(plan, members=(member,)))[1][0] for member in members]
+    assert_same_bits(plan, together, alone)
+    _, backwards = train(replace(plan, members=members[::-1]))
+    assert_same_bits(plan, together, backwards)
+
+
+@every_model
+def test_a_member_keeps_its_bits_while_others_drop_out(problem: Any, train: Any, model: str) -> None:
+    options, cardinalities = model_of(model, "embeddings")
+    case = problem(cardinalities=cardinalities)
+    members = tuple(replace(member, learning_rate=member.learning_rate * 10) for member in MEMBERS)
+    plan = case.plan(options, members, epochs=30, patience_epochs=2, schedule="on_plateau")
+    _, together = train(plan)
+    assert len({fit.epochs for fit in together}) > 2, "the stack must shrink in several steps"
+    alone = [train(replace(plan, members=(member,)))[1][0] for member in members]
+    assert_same_bits(plan, together, alone)
