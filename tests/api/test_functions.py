@@ -10,7 +10,12 @@ import retemper
 from retemper.core.errors import InputError
 from retemper.core.records import Score
 
-TINY = {"search.trials": 4, "training.epochs": 3, "procedure.members": 2}
+TINY = {
+    "search.trials": 4,
+    "training.epochs": 3,
+    "procedure.members": 2,
+    "procedure.skip": ["overfit_sample"],
+}
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(200, 3))
 FRAME = pl.DataFrame({"a": X[:, 0], "b": X[:, 1], "c": np.where(X[:, 2] > 0, "up", "down")}).with_columns(
@@ -71,16 +76,12 @@ def test_evaluate_needs_the_target(run):
     assert caught.value.code == "missing_target"
 
 
-def test_arrays_and_pairs_can_be_trained_on(tmp_path):
-    pair = retemper.train((X, FRAME["y"].to_numpy()), out=tmp_path / "pair", preset="quick", set=TINY)
-    assert pair.result["target"] == "y"
-    assert pair.model.predict(X).shape == (200,)
-
-
-def test_regression(tmp_path):
-    run = retemper.train(FRAME, target="price", out=tmp_path / "run", preset="quick", set=TINY)
+def test_a_pair_of_arrays_and_a_regression(tmp_path):
+    run = retemper.train((X, FRAME["price"].to_numpy()), out=tmp_path / "run", preset="quick", set=TINY)
+    assert run.result["target"] == "y"
     assert set(run.metrics) == {"rmse", "mae", "r2"}
-    assert run.model.predict(FRAME).dtype.kind == "f"
+    assert run.model.predict(X).dtype.kind == "f"
+    assert retemper.predict(run.model, X).columns == ["prediction"]
 
 
 def test_the_seed_alone_fixes_the_result(run, tmp_path):

@@ -1,6 +1,7 @@
 """The command line, called in this process, and documents held against the contract's schemas."""
 
 import json
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,12 @@ import pytest
 from retemper.cli.main import run
 
 CONTRACT = Path(__file__).parents[1] / "contract"
-TINY = ["--set", "search.trials=4", "--set", "training.epochs=3", "--set", "procedure.members=2"]
+TINY = {
+    "search.trials": 4,
+    "training.epochs": 3,
+    "procedure.members": 2,
+    "procedure.skip": "[overfit_sample]",
+}
 
 
 @dataclass
@@ -61,20 +67,19 @@ def table(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    """The folder of a finished run on the small table."""
+def tiny():
+    """Options that make a training as short as it can be."""
+    return [word for path, value in TINY.items() for word in ("--set", f"{path}={value}")]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, tiny):
+    """The folder of a finished run on the small table; beside it, ``shown``, what the command printed."""
     place = tmp_path_factory.mktemp("trained")
     small_table().write_csv(place / "table.csv")
-    words = [
-        "train",
-        place / "table.csv",
-        "--target",
-        "label",
-        "--out",
-        place / "run",
-        "--preset",
-        "quick",
-        "--quiet",
-    ]
-    assert run([str(word) for word in [*words, *TINY]]) == 0
+    (place / "recipe.yaml").write_text("training: {epochs: 4, batch_size: 33}\nsearch: {trials: 5}\n")
+    words = ["train", place / "table.csv", "--target", "label", "--out", place / "run", "--preset", "quick"]
+    with (place / "shown").open("w") as shown, redirect_stdout(shown):
+        code = run([str(word) for word in [*words, "--recipe", place / "recipe.yaml", *tiny]])
+    assert code == 0
     return place / "run"

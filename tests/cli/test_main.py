@@ -53,7 +53,7 @@ def test_every_verb_has_help(retemper):
 
 def test_the_help_of_train_lists_the_recipe(retemper):
     out = retemper("train", "--help").out
-    assert "training.epochs=60" in out and "adamw" in out
+    assert "training.epochs=" in out and "adamw" in out
 
 
 def test_the_index_behind_the_help_is_in_step_with_the_classes():

@@ -13,7 +13,6 @@ import pytest
 from retemper.core import interrupt
 from retemper.core.run_folder import RunFolder
 
-TINY = ["--set", "search.trials=4", "--set", "training.epochs=3", "--set", "procedure.members=2"]
 STEPS = [
     "data_check", "baselines", "initial_loss", "overfit_sample", "input_blind", "learning_rate_range",
     "search_coarse", "search_refine", "train_long", "read_curves", "ensemble", "calibrate", "test_once",
@@ -62,48 +61,31 @@ def test_train_leaves_a_whole_run(trained):
     assert not [path for path in trained.rglob("*") if path.suffix in (".pkl", ".pickle", ".pt", ".joblib")]
 
 
-def test_train_shows_each_step_and_ends_with_the_test_metrics(retemper, table):
-    answer = retemper("train", table, "--target", "label", "--out", "run", "--preset", "quick", *TINY)
-    assert answer.code == 0
-    places = [answer.out.index(f" {step} ") for step in STEPS]
+def test_train_shows_each_step_and_ends_with_the_test_metrics(trained):
+    shown = (trained.parent / "shown").read_text()
+    places = [shown.index(f" {step} ") for step in STEPS]
     assert places == sorted(places)
-    assert "log_loss" in answer.out.split("test_once")[-1]
-    assert "gradient boosting" in answer.out
-    assert str(Path("run") / "report.html") in answer.out
+    last = shown.split("test_once")[-1]
+    assert "log_loss" in last and "gradient boosting" in last
+    assert shown.splitlines()[-1] == f"Report: {trained / 'report.html'}"
 
 
-def test_train_prints_result_json_and_nothing_else(retemper, table):
-    words = ("train", table, "--target", "label", "--out", "run", "--seed", 7, "--json", *TINY)
-    document = retemper(*words).document("result")
+def test_set_beats_recipe_beats_preset(trained):
+    recipe = (trained / "recipe.yaml").read_text()
+    assert "epochs: 3\n" in recipe, "--set"
+    assert "batch_size: 33\n" in recipe, "--recipe"
+    assert "patience_epochs: 6\n" in recipe, "--preset"
+
+
+def test_train_prints_result_json_of_an_own_test_file_and_nothing_else(retemper, table, tiny):
+    pl.read_csv(table).head(50).write_csv("own.csv")
+    words = ("train", table, "--target", "label", "--out", "run", "--test", "own.csv", "--seed", 7, "--json")
+    document = retemper(*words, *tiny).document("result")
     assert document == json.loads(Path("run/result.json").read_text())
     assert [step["name"] for step in document["steps"]] == STEPS
     assert document["seed"] == 7
-
-
-def test_set_beats_recipe_beats_preset(retemper, table):
-    Path("recipe.yaml").write_text("training: {epochs: 4, batch_size: 33}\nprocedure: {members: 3}\n")
-    words = (
-        "--preset",
-        "quick",
-        "--recipe",
-        "recipe.yaml",
-        "--set",
-        "training.epochs=2",
-        "--set",
-        "search.trials=3",
-    )
-    assert retemper("train", table, "--target", "label", "--out", "run", "--quiet", *words).code == 0
-    recipe = Path("run/recipe.yaml").read_text()
-    assert "epochs: 2\n" in recipe and "batch_size: 33\n" in recipe and "members: 3\n" in recipe
-    assert "patience_epochs: 6\n" in recipe, "the preset's own"
-
-
-def test_an_own_test_file_is_the_test(retemper, table):
-    pl.read_csv(table).head(50).write_csv("own.csv")
-    words = ("train", table, "--target", "label", "--out", "run", "--test", "own.csv", "--json", *TINY)
-    rows = retemper(*words).document("result")["rows"]
-    assert rows["test"] == 50
-    assert sum(rows.values()) == 290
+    assert document["rows"]["test"] == 50
+    assert sum(document["rows"].values()) == 290
 
 
 def test_predict_gives_one_row_for_each_row(retemper, trained, table):
@@ -160,7 +142,7 @@ def test_a_run_in_use_is_refused(retemper, table):
     assert (answer.code, answer.document("error")["error"]["code"]) == (2, "run_in_use")
 
 
-def test_a_stop_is_saved_and_says_how_to_go_on(retemper, table, monkeypatch):
+def test_a_stop_is_saved_and_says_how_to_go_on(retemper, table, tiny, monkeypatch):
     """The signal comes in the middle of the run; the run stops at its next safe place."""
     asked = []
     check = interrupt.check
@@ -172,7 +154,7 @@ def test_a_stop_is_saved_and_says_how_to_go_on(retemper, table, monkeypatch):
         check()
 
     monkeypatch.setattr(interrupt, "check", counted)
-    answer = retemper("train", table, "--target", "label", "--out", "run", "--json", "--quiet", *TINY)
+    answer = retemper("train", table, "--target", "label", "--out", "run", "--json", "--quiet", *tiny)
     error = answer.document("error")["error"]
     assert (answer.code, error["code"]) == (130, "interrupted")
     assert error["try"].endswith("retemper train --resume run")
