@@ -33,7 +33,7 @@ def shown(stream, verdict="pass", message="It went [bold]well[/bold]."):
 
 def test_a_file_gets_plain_lines_and_few_of_them():
     lines = shown(Stream()).splitlines()
-    assert len(lines) == 6
+    assert len(lines) == 5
     assert lines[-2] == " 7/13 ✓ search_coarse       It went [bold]well[/bold]. (1.2 s)"
     assert "\x1b" not in "".join(lines)
 

@@ -86,10 +86,8 @@ class ConsoleReporter:
         percent = "" if fraction is None else f"{100 * fraction:.0f} % "
         if self._live:
             self._live.update(self._running(percent + text))
-        elif (
-            fraction is not None and int(4 * fraction) > self._quarter
-        ):  # four lines a step are enough in a file
-            self._quarter = int(4 * fraction)
+        elif fraction is not None and self._quarter < int(4 * fraction) < 4:
+            self._quarter = int(4 * fraction)  # a file needs no more lines
             self._print(f"{self._place}… {self._name} {percent}{text}")
 
     def step_finished(self, step: Step) -> None:
