@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from torch.nn.functional import cross_entropy
 def mlp(widths: Sequence[int]) -> nn.Sequential:
     """Linear layers with ReLU between them; ``widths`` from the inputs to the outputs."""
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
+    for inputs, outputs in pairwise(widths):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -27,7 +28,7 @@ def train(
     model = mlp(widths)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01, fused=fused or None)
     for _ in range(epochs):
-        for rows in torch.randperm(len(x)).split(batch_size):
+        for rows in torch.randperm(len(x)).split(batch_size):  # type: ignore[no-untyped-call]  # PyTorch's own
             loss = cross_entropy(model(x[rows]), y[rows])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own

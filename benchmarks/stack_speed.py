@@ -20,7 +20,7 @@ from measuring import interleaved, met, print_table, ratio, spread
 from retemper.training.stack import Member
 
 BATCH = 32
-TARGETS = {(64, 64, 10): (6.0, 8.0), (20, 64, 2): (9.9, 14.0)}
+TARGETS: dict[tuple[int, ...], tuple[float, float]] = {(64, 64, 10): (6.0, 8.0), (20, 64, 2): (9.9, 14.0)}
 
 
 def compare(widths: tuple[int, ...], members: int, steps: int, rounds: int) -> list[tuple[str, ...]]:
@@ -41,7 +41,7 @@ def compare(widths: tuple[int, ...], members: int, steps: int, rounds: int) -> l
         },
         rounds,
     )
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, target in zip(("fused", "default"), TARGETS[widths], strict=True):
         value = ratio(seconds[name], seconds["stack"])
         rows.append(
