@@ -118,7 +118,7 @@ def _lookup(table: Tensor, codes: Tensor) -> Tensor:
 
 def _scatter(gradient: Tensor, codes: Tensor, gy: Tensor) -> None:
     index = codes.unsqueeze(2).expand(-1, -1, gy.shape[2])
-    gradient.zero_()[:, :, : gy.shape[2]].scatter_add_(1, index, gy)
+    gradient.zero_()[:, :, : gy.shape[2]].scatter_add_(1, index, gy.to(gradient.dtype))
 
 
 def _pad_columns(x: Tensor) -> Tensor:
