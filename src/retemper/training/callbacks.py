@@ -6,11 +6,11 @@ decides; the checkpoint comes after everything it must hold.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -52,7 +52,7 @@ class Signals(Silent):
 
     def on_step_end(self, training: Training) -> None:
         every = max(1, len(training.losses) // self.samples_per_epoch)
-        if training.step % every:
+        if self._gradients and training.step % every:  # the first step always: a deadline may end the epoch
             return
         stack = training.stack
         self._gradients.append(_norms(stack.layout.views(stack.buffers["gradients"])))
@@ -132,13 +132,17 @@ class Best(Silent):
         for slot, member in enumerate(training.stack.members):
             loss = float(training.val_loss[slot])
             old = training.fits.get(member.id)
-            better = old is None or np.isnan(loss) or np.isnan(old.val_loss) or loss < old.val_loss
-            if old is None or better:
+            if old is None or training.plan.validation is None or _better(loss, old.val_loss):
                 row, epoch = training.stack.buffers["parameters"][slot].clone(), training.epoch
             else:
                 row, epoch, loss = old.row, old.best_epoch, old.val_loss
             history = self._record.rows.get(member.id, [])
             training.fits[member.id] = Fit(member, row, epoch, training.epoch, loss, history)
+
+
+def _better(loss: float, old: float) -> bool:
+    """Any number is better than none: a network that is lost keeps the epoch before."""
+    return loss < old or (math.isnan(old) and not math.isnan(loss))
 
 
 class Plateau(Silent):
