@@ -176,7 +176,7 @@ class Training:
         """The part's share of the batch's weights [M]: makes accumulated gradients those of the whole batch."""
         if self._class_weight is not None:
             weight = weight * self._class_weight[target]
-        return weight[:, part].sum(1) / weight.sum(1)
+        return weight[:, part].sum(1) / weight.sum(1).clamp_min(torch.finfo(weight.dtype).tiny)
 
     def _move(self, rate: Tensor, keep: Tensor | None) -> None:
         """One step of the optimizer at the members' rates [M, 1]; ``keep`` is 1 − rate·decay."""
