@@ -1,0 +1,79 @@
+"""Dropout masks and the order of rows: right shares, and a member's own in any stack."""
+
+import numpy as np
+import pytest
+import torch
+
+from retemper.models.layers.dense import Head
+from retemper.models.layers.inputs import Inputs, InputShape
+from retemper.models.layers.network import Network
+from retemper.training.draws import EpochDraws, batch_orders
+from retemper.training.stack import Member, Stack
+
+NETWORK = Network(Inputs(InputShape(3, 3)), (), Head("head", 3, 2))
+
+
+def masks(shares: list[float], ids: list[int] | None = None, epoch: int = 0) -> EpochDraws:
+    members = [Member(id_, 1e-3, dropout=p) for id_, p in zip(ids or range(len(shares)), shares, strict=True)]
+    return EpochDraws(Stack(NETWORK, members), 9, epoch, torch.float32)
+
+
+def test_shares_and_scale() -> None:
+    shares = [0.0, 0.001, 0.1, 0.25, 0.5, 0.9, 0.999]
+    mask = masks(shares).keep_mask(256, 1024)
+    assert mask is not None and mask.shape == (len(shares), 1024, 256)
+    dropped = (mask == 0).double().mean((1, 2)).numpy()
+    held = np.minimum(255, np.round(256 * np.array(shares))) / 256
+    assert np.abs(held - shares)[:-1].max() <= 1 / 512
+    np.testing.assert_allclose(dropped, held, atol=5 * 0.5 / np.sqrt(1024 * 256))
+    for own, p in zip(mask, held, strict=True):
+        assert own.unique().tolist() == pytest.approx(sorted({*([0.0] if p else []), 1 / (1 - p)}))
+    assert mask[0].eq(1).all()
+
+
+def test_nobody_drops() -> None:
+    assert masks([0.0, 0.0]).keep_mask(16, 32) is None
+
+
+def test_a_member_draws_the_same_in_any_stack_and_new_numbers_each_time() -> None:
+    stack, alone = masks([0.2, 0.5, 0.3], [4, 1, 9]), masks([0.5], [1])
+    first, second = (stack.keep_mask(16, 32) for _ in range(2))
+    assert torch.equal(first[1], alone.keep_mask(16, 32)[0])
+    assert torch.equal(second[1], alone.keep_mask(16, 32)[0])
+    assert not torch.equal(first[1], second[1])
+    assert not torch.equal(first[1], masks([0.5], [1], epoch=1).keep_mask(16, 32)[0])
+    assert not torch.equal(first[1], masks([0.5], [2]).keep_mask(16, 32)[0])
+
+
+MEMBERS = [Member(2, 1e-3), Member(0, 1e-3)]
+
+
+@pytest.mark.parametrize(("count", "batch"), [(1, 7), (7, 7), (8, 7), (100, 32), (100, 100), (65, 64)])
+def test_an_epoch_meets_every_row_once_in_equal_batches(count: int, batch: int) -> None:
+    order, inside = batch_orders(MEMBERS, [np.arange(count)] * 2, batch, 0, 0)
+    steps = -(-count // batch)
+    assert order.shape[:2] == (steps, 2) and order.shape[2] % 32 == 0
+    sizes = inside.sum(1)
+    assert int(sizes.max()) <= batch and int(sizes.max() - sizes.min()) <= 1
+    for slot in range(2):
+        met = order[:, slot][inside]
+        assert met.sort().values.tolist() == list(range(count))
+    if count > 1:
+        assert not torch.equal(order[:, 0], order[:, 1])
+        assert not torch.equal(order, batch_orders(MEMBERS, [np.arange(count)] * 2, batch, 0, 1)[0])
+
+
+def test_the_order_is_the_members_own() -> None:
+    rows = np.arange(50)
+    together, _ = batch_orders(MEMBERS, [rows] * 2, 20, 3, 4)
+    alone, _ = batch_orders(MEMBERS[1:], [rows], 20, 3, 4)
+    assert torch.equal(together[:, 1:], alone)
+
+
+def test_of_unequal_lists_each_member_meets_as_many_rows_as_the_shortest_has() -> None:
+    rows = [np.arange(10, 40), np.arange(0, 22)]
+    order, inside = batch_orders(MEMBERS, rows, 8, 0, 0)
+    assert int(inside.sum()) == 22
+    for slot, own in enumerate(rows):
+        met = order[:, slot][inside].tolist()
+        assert len(set(met)) == 22 and set(met) <= set(own.tolist())
