@@ -149,12 +149,12 @@ class Plateau(Silent):
     """Lowers a member's rate when its validation loss stalls (the schedule ``on_plateau``)."""
 
     def __init__(self, options: OnPlateau) -> None:
-        self._options = options
+        self.options = options
         self.states: dict[int, OnPlateauState] = {}
 
     def on_epoch_end(self, training: Training) -> None:
         for slot, member in enumerate(training.stack.members):
-            state = self.states.setdefault(member.id, OnPlateauState(self._options))
+            state = self.states.setdefault(member.id, OnPlateauState(self.options))
             training.factors[slot] = state.update(float(training.val_loss[slot]))
 
 

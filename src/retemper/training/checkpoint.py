@@ -38,7 +38,8 @@ class Checkpoint(Silent):
         self._last = time.monotonic()
 
     def on_epoch_end(self, training: Training) -> None:
-        if time.monotonic() - self._last < self.every_s:
+        # An epoch that the deadline cut short is no place to go on from.
+        if training.over or time.monotonic() - self._last < self.every_s:
             return
         self.save(training)
         self._last = time.monotonic()
@@ -70,12 +71,15 @@ class Checkpoint(Silent):
             with safe_open(self.path, framework="pt") as file:
                 state = json.loads(file.metadata()["state"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError, KeyError, json.JSONDecodeError):
+        except (OSError, SafetensorError, KeyError, TypeError, json.JSONDecodeError):
             return False
         _restore(training, state, tensors)
         self.record.rows = {int(member): rows for member, rows in state["history"].items()}
         if self.plateau is not None:
-            self.plateau.states = {int(m): OnPlateauState(**each) for m, each in state["plateau"].items()}
+            options = self.plateau.options
+            self.plateau.states = {
+                int(m): OnPlateauState(options, **each) for m, each in state["plateau"].items()
+            }
         return True
 
 
