@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -54,8 +55,12 @@ class Pool:
             for _ in range(workers)
         ]
         self._answers: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
-        for number, process in enumerate(self._processes):
-            threading.Thread(target=self._listen, args=(number, process), daemon=True).start()
+        self._listeners = [
+            threading.Thread(target=self._listen, args=(number, process), daemon=True)
+            for number, process in enumerate(self._processes)
+        ]
+        for listener in self._listeners:
+            listener.start()
 
     def run(self, jobs: Sequence[Job], deadlines: Sequence[Deadline], tell: Tell) -> list[JobResult]:
         """Do the jobs; their results in the same order.
@@ -88,8 +93,10 @@ class Pool:
             if answer is None:
                 continue
             worker, said = answer
+            if said is None:  # also when it had nothing to do
+                raise _lost()
             number = busy[worker]
-            if said is not None and "progress" in said:
+            if "progress" in said:
                 fractions[number] = said["progress"]
                 tell(sum(fractions) / len(jobs), said["text"])
                 continue
@@ -104,8 +111,11 @@ class Pool:
     def _send(self, worker: int, folder: Path, deadline: Deadline) -> None:
         pipe = self._processes[worker].stdin
         assert pipe is not None
-        pipe.write(json.dumps({"folder": str(folder.resolve()), "deadline": asdict(deadline)}) + "\n")
-        pipe.flush()
+        try:
+            pipe.write(json.dumps({"folder": str(folder.resolve()), "deadline": asdict(deadline)}) + "\n")
+            pipe.flush()
+        except BrokenPipeError:
+            raise _lost() from None
 
     def _next(self) -> tuple[int, dict[str, Any] | None] | None:
         interrupt.check()
@@ -117,18 +127,12 @@ class Pool:
     def _listen(self, number: int, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
         for line in process.stdout:
-            self._answers.put((number, json.loads(line)))
+            if line.endswith("\n"):  # who is killed may leave half an answer
+                self._answers.put((number, json.loads(line)))
         self._answers.put((number, None))
 
     @staticmethod
-    def _raise(said: dict[str, Any] | None) -> None:
-        if said is None:
-            raise InputError(
-                "worker_lost",
-                "A training process was ended from outside, perhaps because memory ran out.",
-                None,
-                "Resume the run; with little memory, set training.batch_size lower or workers=1.",
-            )
+    def _raise(said: dict[str, Any]) -> None:
         if "error" in said:
             raise InputError(**said["error"])
         if "crash" in said:
@@ -136,11 +140,13 @@ class Pool:
 
     def close(self) -> None:
         """End the processes."""
-        for process in self._processes:
+        for process, listener in zip(self._processes, self._listeners, strict=True):
             process.kill()
             process.wait()
+            listener.join()
             for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
+                assert pipe is not None
+                with suppress(BrokenPipeError):  # an order that nobody took
                     pipe.close()
 
     def __enter__(self) -> Self:
@@ -150,3 +156,12 @@ class Pool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _lost() -> InputError:
+    return InputError(
+        "worker_lost",
+        "A training process was ended from outside, perhaps because memory ran out.",
+        None,
+        "Resume the run; with little memory, set training.batch_size lower or workers=1.",
+    )
