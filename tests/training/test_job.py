@@ -1,0 +1,142 @@
+"""A job's folder: what it holds, done once, gone on with after a kill."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from retemper.core.budget import Deadline
+from retemper.core.history import read_histories
+from retemper.training import job as jobs
+from retemper.training.checkpoint import Checkpoint
+from retemper.training.job import Job, JobResult
+from retemper.training.stack import Member
+
+
+def quiet(share: float, text: str) -> None:
+    return None
+
+
+def do(run_folder: Path, job: Job, deadline: Deadline | None = None) -> JobResult:
+    """The job, in this process."""
+    folder = run_folder / "checkpoints" / "jobs" / job.name
+    jobs.write_job(folder, job)
+    return jobs.run(folder, deadline or Deadline(), quiet)
+
+
+def assert_same(one: JobResult, other: JobResult) -> None:
+    assert one.job == other.job and one.stopped == other.stopped
+    assert np.array_equal(one.outputs, other.outputs) and np.array_equal(one.losses, other.losses)
+    for ours, theirs in zip(one.fits, other.fits, strict=True):
+        assert torch.equal(ours.row, theirs.row)
+        assert replace(ours, row=theirs.row) == theirs
+
+
+def test_a_job_is_plain_data(job_for: Any) -> None:
+    job = job_for("data", rows=20, rates=(0.1, 0.2), name="plain")
+    assert Job.from_json(job.to_json()) == job
+
+
+def test_parts_deal_the_members_out(job_for: Any) -> None:
+    job = job_for("data", members=tuple(Member(k, 1e-3) for k in range(5)))
+    parts = job.parts(2)
+    assert [[member.id for member in part.members] for part in parts] == [[0, 2, 4], [1, 3]]
+    assert [part.name for part in parts] == ["test.0", "test.1"] and {p.history for p in parts} == {"test"}
+    assert job.parts(1) == [job] and len(job.parts(9)) == 5
+
+
+def test_a_finished_job_is_not_done_again(
+    run_folder: Path, job_for: Any, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_for(data_folder, training={"patience_epochs": 2}, epochs=20)
+    first = do(run_folder, job)
+    assert first.steps == 5 * max(fit.epochs for fit in first.fits) and first.outputs.shape == (3, 60, 3)
+    np.testing.assert_allclose(first.outputs.sum(2), 1, atol=1e-6)
+    histories = read_histories(run_folder / "history" / "test.jsonl")
+    assert [len(h) for h in histories] == [f.epochs for f in sorted(first.fits, key=lambda f: f.member.id)]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "plan_of", lambda job, data: pytest.fail("trained again"))
+        assert_same(do(run_folder, job), first)
+    folder = run_folder / "checkpoints" / "jobs" / "test"
+    assert sorted(path.name for path in folder.iterdir()) == ["done.safetensors", "job.json"]
+    (folder / "done.safetensors").write_bytes(b"damaged")
+    assert_same(do(run_folder, job), first)
+    other = do(run_folder, replace(job, epochs=2))
+    assert [fit.epochs for fit in other.fits] == [2, 2, 2], "another job by that name is another job"
+
+
+def test_a_killed_job_goes_on_to_the_same_bits(
+    run_folder: Path, job_for: Any, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_for(data_folder, epochs=6)
+    whole = do(run_folder, replace(job, name="whole"))
+    monkeypatch.setattr(Checkpoint, "on_epoch_end", Checkpoint.save)
+
+    def kill(share: float, text: str) -> None:
+        if share >= 0.5:
+            raise KeyboardInterrupt
+
+    folder = run_folder / "checkpoints" / "jobs" / "test"
+    jobs.write_job(folder, job)
+    with pytest.raises(KeyboardInterrupt):
+        jobs.run(folder, Deadline(), kill)
+    assert (folder / "state.safetensors").exists()
+    after = do(run_folder, job)
+    assert after.steps == 15, "three epochs were left"
+    assert_same(replace(after, job=whole.job), whole)
+    curves = [read_histories(run_folder / "history" / f"{name}.jsonl") for name in ("test", "whole")]
+    for ours, theirs in zip(*curves, strict=True):
+        assert np.array_equal(ours["val_loss"], theirs["val_loss"])
+
+
+def test_a_deadline_of_units_stops_at_that_step(run_folder: Path, job_for: Any, data_folder: Path) -> None:
+    stopped = do(run_folder, job_for(data_folder), Deadline("test.stopped", None, 8))
+    assert (stopped.stopped, stopped.steps) == (8, 8)
+    assert_same(do(run_folder, job_for(data_folder)), stopped)
+    assert do(run_folder, job_for(data_folder, name="free")).stopped is None
+    late = Deadline("late.stopped", 0.0)
+    assert do(run_folder, job_for(data_folder, name="late"), late).stopped == 1
+
+
+def test_given_rates_leave_the_loss_of_every_step(run_folder: Path, job_for: Any, data_folder: Path) -> None:
+    rates = tuple(np.geomspace(1e-5, 1.0, 10).tolist())
+    result = do(run_folder, job_for(data_folder, rates=rates, epochs=2))
+    assert result.losses.shape == (10, 3) and (result.losses > 0).all()
+    assert_same(do(run_folder, job_for(data_folder, rates=rates, epochs=2)), result)
+
+
+def test_the_rows_a_job_sees(job_for: Any, task_arrays: Any) -> None:
+    data = task_arrays()
+    some = jobs.train_rows(job_for(rows=40), data)
+    assert some.dense.shape == (40, 6) and len(some.weight) == 40
+    assert {row.tobytes() for row in some.dense} < {row.tobytes() for row in data.train.dense}
+    assert np.array_equal(some.y, jobs.train_rows(job_for(rows=40), data).y)
+    assert jobs.train_rows(job_for(rows=1000), data) is data.train
+
+    shuffled = jobs.train_rows(job_for(shuffle_labels=True), data)
+    assert np.array_equal(np.sort(shuffled.y), np.sort(data.train.y))
+    assert not np.array_equal(shuffled.y, data.train.y) and shuffled.dense is data.train.dense
+    blind = jobs.train_rows(job_for(zero_inputs=True), data)
+    assert not blind.dense.any() and not blind.codes.any() and blind.y is data.train.y
+
+    judged = jobs.plan_of(job_for(rows=40, on_train=True), data)
+    assert judged.validation.count == 40 and torch.equal(judged.validation.x, judged.train.x)
+
+
+def test_the_head_starts_at_the_prior(job_for: Any, task_arrays: Any) -> None:
+    data = replace(task_arrays(), prior=(0.7, 0.2, 0.1))
+    plan = jobs.plan_of(job_for(), data)
+    np.testing.assert_allclose(np.exp(plan.output_bias) / np.exp(plan.output_bias).sum(), data.prior)
+    assert plan.trivial_loss == pytest.approx(-np.sum(np.array(data.prior) * np.log(data.prior)))
+    assert jobs.plan_of(job_for(training={"output_bias": "zero"}), data).output_bias is None
+
+    two = replace(task_arrays(2), prior=(0.8, 0.2))
+    one_output = jobs.plan_of(job_for(training={"loss": "binary_cross_entropy"}), two)
+    np.testing.assert_allclose(1 / (1 + np.exp(-one_output.output_bias)), [0.2])
+    value = jobs.plan_of(job_for(), replace(task_arrays(0), prior=(0.4, 2.0)))
+    assert value.output_bias.tolist() == [0.4] and value.trivial_loss == pytest.approx(4.0)
+    assert jobs.plan_of(job_for(), task_arrays(3, (1.0, 2.0, 3.0))).class_weight.tolist() == [1, 2, 3]

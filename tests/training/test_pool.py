@@ -1,0 +1,135 @@
+"""Worker processes: the same bits as in this process, and what becomes of errors, kills and orphans."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from retemper.core.budget import Deadline
+from retemper.core.errors import InputError
+from retemper.core.history import read_histories
+from retemper.training import job as jobs
+from retemper.training.pool import Pool
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+
+
+def quiet(share: float, text: str) -> None:
+    return None
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Pool]:
+    """Two workers; a test gives them its own folder."""
+    with Pool(Path(), 2) as pool:
+        yield pool
+
+
+@pytest.fixture
+def pool(shared: Pool, run_folder: Path) -> Pool:
+    shared.folder = run_folder / "checkpoints" / "jobs"
+    return shared
+
+
+def test_two_workers_leave_the_bits_of_one_process(
+    pool: Pool, run_folder: Path, job_for: Any, data_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    alone = tmp_path_factory.mktemp("alone")
+    (alone / "history").mkdir()
+    wanted = [
+        *job_for(data_folder, training={"patience_epochs": 3}, epochs=15).parts(2),
+        job_for(data_folder, model={"name": "linear"}, name="linear"),
+    ]
+    shares: list[float] = []
+    results = pool.run(wanted, [Deadline()] * 3, lambda share, text: shares.append(share))
+    assert [result.job for result in results] == wanted
+    assert shares == sorted(shares)
+    for result in results:
+        folder = alone / "checkpoints" / "jobs" / result.job.name
+        jobs.write_job(folder, result.job)
+        own = jobs.run(folder, Deadline(), quiet)
+        assert np.array_equal(own.outputs, result.outputs)
+        for ours, theirs in zip(own.fits, result.fits, strict=True):
+            assert torch.equal(ours.row, theirs.row) and replace(ours, row=theirs.row) == theirs
+    for name in ("test", "linear"):
+        both = [read_histories(place / "history" / f"{name}.jsonl") for place in (alone, run_folder)]
+        for ours, theirs in zip(*both, strict=True):
+            assert ours.member == theirs.member and np.array_equal(ours["val_loss"], theirs["val_loss"])
+
+    done = [pool.folder / job.name / "done.safetensors" for job in wanted]
+    before = [path.stat().st_mtime_ns for path in done]
+    again = pool.run(wanted, [Deadline()] * 3, quiet)
+    assert [path.stat().st_mtime_ns for path in done] == before
+    assert all(np.array_equal(a.outputs, r.outputs) for a, r in zip(again, results, strict=True))
+
+
+def test_a_deadline_of_units(pool: Pool, job_for: Any, data_folder: Path) -> None:
+    result = pool.run([job_for(data_folder)], [Deadline("test.stopped", None, 7)], quiet)[0]
+    assert (result.stopped, result.steps) == (7, 7)
+
+
+def test_an_error_inside_a_worker_is_the_persons(pool: Pool, job_for: Any, data_folder: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        pool.run([job_for(data_folder, training={"loss": "mse"})], [Deadline()], quiet)
+    assert caught.value.code == "loss_mismatch" and caught.value.where == {"option": "training.loss"}
+    assert caught.value.hint
+
+
+def test_a_crash_inside_a_worker_is_ours(pool: Pool, job_for: Any, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"(?s)Traceback.*meta\.json"):
+        pool.run([job_for(tmp_path / "nowhere")], [Deadline()], quiet)
+
+
+def test_a_worker_killed_at_work(run_folder: Path, job_for: Any, data_folder: Path) -> None:
+    with Pool(run_folder / "checkpoints" / "jobs", 1) as own, pytest.raises(InputError) as caught:
+        own.run(
+            [job_for(data_folder, epochs=10**6)], [Deadline()], lambda share, text: own._processes[0].kill()
+        )
+    assert caught.value.code == "worker_lost" and caught.value.exit_code == 2
+
+
+def test_a_worker_killed_at_rest(run_folder: Path, job_for: Any, data_folder: Path) -> None:
+    with Pool(run_folder / "checkpoints" / "jobs", 2) as own:
+        own._processes[1].kill()
+        own._processes[1].wait()
+        with pytest.raises(InputError) as caught:
+            own.run([job_for(data_folder, epochs=10**6)], [Deadline()], quiet)
+    assert caught.value.code == "worker_lost"
+
+
+ORPHAN = """
+import os, signal, sys
+from pathlib import Path
+from retemper.core.budget import Deadline
+from retemper.training.job import Job
+from retemper.training.pool import Pool
+import json
+folder, job = Path(sys.argv[1]), Job.from_json(json.loads(sys.argv[2]))
+Pool(folder, 1).run([job], [Deadline()], lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+def test_a_worker_does_not_outlive_its_parent(run_folder: Path, job_for: Any, data_folder: Path) -> None:
+    import json
+
+    job = job_for(data_folder, epochs=10**6)
+    command = [
+        sys.executable,
+        "-c",
+        ORPHAN,
+        str(run_folder / "checkpoints" / "jobs"),
+        json.dumps(job.to_json()),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as parent:
+        # The worker holds the same pipe: it is read to its end only when both are gone.
+        _, err = parent.communicate(timeout=60)
+    assert (parent.returncode, err) == (-signal.SIGKILL, b"")
+    assert not (run_folder / "checkpoints" / "jobs" / "test" / "done.safetensors").exists()
