@@ -36,15 +36,17 @@ def load(path: Path | str) -> Model:
         folder = folder / "model"
     try:
         facts = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
+    except OSError:
         raise InputError(
             "no_model",
             "There is no model here: bundle.json can't be read.",
             {"folder": str(path)},
             "Name a RUN folder of a finished `retemper train`, or its model/ folder.",
         ) from None
-    except json.JSONDecodeError:
+    except ValueError:  # neither UTF-8 nor JSON
         raise _damaged(folder, "bundle.json") from None
+    if not isinstance(facts, dict):
+        raise _damaged(folder, "bundle.json")
     if facts.get("schema") != SCHEMA:
         raise InputError(
             "other_version",
@@ -54,7 +56,7 @@ def load(path: Path | str) -> Model:
         )
     try:
         return _model(folder, facts)
-    except (KeyError, TypeError, ValueError, OSError, SafetensorError):
+    except (KeyError, TypeError, ValueError, AttributeError, OSError, SafetensorError):
         raise _damaged(folder, "the bundle") from None
 
 
@@ -71,7 +73,11 @@ def _model(folder: Path, facts: dict[str, Any]) -> Model:
     for k, network in enumerate(facts["networks"]):
         layout = Layout(network_of(network["model"], shape, loss.n_outputs(len(target.classes))))
         own = {p.name: tensors[f"network_{k}.{p.name}"] for p in layout.parameters}
+        if any(own[p.name].shape != p.shape for p in layout.parameters):
+            raise _damaged(folder, "bundle.json")
         parts.append(Part(network["model"], layout.row(own, torch.float32), network["weight"]))
+    if not parts:
+        raise _damaged(folder, "bundle.json")
     return Model(
         Schema.from_json(facts["columns"]), preparer, target, recipe, tuple(parts), facts["temperature"]
     )
