@@ -37,7 +37,11 @@ class RetemperError(Exception):
         return type(self), (self.code, self.message, self.where, self.hint)
 
     def __str__(self) -> str:
-        return f"{self.message} ({self.where_text()}) {self.hint}" if self.where else f"{self.message} {self.hint}"
+        return (
+            f"{self.message} ({self.where_text()}) {self.hint}"
+            if self.where
+            else f"{self.message} {self.hint}"
+        )
 
     def where_text(self) -> str:
         """The place in one line: ``file a.csv, column age, row 3``."""
@@ -47,9 +51,7 @@ class RetemperError(Exception):
 
     def as_json(self) -> dict[str, Any]:
         """The document that ``--json`` prints."""
-        return {
-            "error": {"code": self.code, "message": self.message, "where": self.where, "try": self.hint}
-        }
+        return {"error": {"code": self.code, "message": self.message, "where": self.where, "try": self.hint}}
 
 
 class InputError(RetemperError):
@@ -67,7 +69,7 @@ class Interrupted(RetemperError):
 def nearest(word: str, known: list[str]) -> str:
     """A clause with the nearest right spelling, or the known words.
 
-    >>> nearest("adamv", ["adam", "adamw", "sgd"])
+    >>> nearest("adamwx", ["adamw", "sgd"])
     'did you mean adamw?'
     >>> nearest("zzz", ["adam", "sgd"])
     'known: adam, sgd'

@@ -159,11 +159,10 @@ def _joined(job: Job, parts: Sequence[JobResult]) -> JobResult:
     order = {member.id: slot for slot, member in enumerate(job.members)}
     fits = [(order[fit.member.id], fit, part.outputs[k]) for part in parts for k, fit in enumerate(part.fits)]
     places = np.argsort([place for place, _, _ in fits])
-    losses = (
-        np.concatenate([part.losses for part in parts], 1)[:, places]
-        if parts[0].losses.size
-        else parts[0].losses
-    )
+    # Parts that a deadline stopped may have made different numbers of steps.
+    steps = min(len(part.losses) for part in parts)
+    losses = np.concatenate([part.losses[:steps] for part in parts], 1)
+    losses = losses[:, places] if losses.size else losses
     fits.sort(key=lambda entry: entry[0])
     stopped = [part.stopped for part in parts if part.stopped is not None]
     return JobResult(

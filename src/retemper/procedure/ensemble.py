@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from retemper.core.records import Step
-from retemper.ensembles.greedy import select
+from retemper.ensembles.greedy import Loss, Votes, select
 from retemper.evaluation.intervals import paired_gain
 from retemper.evaluation.metrics import main_metric
 from retemper.procedure.book import Book, Candidate, State, main_loss, validation_rows
@@ -17,12 +17,12 @@ LIKELY = 0.8
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:
-    """Greedy selection among all networks trained so far, kept if its gain on validation is likely real."""
+    """Bagged greedy selection among all networks trained so far, kept if its gain on validation is likely real."""
     pool = sorted(_finite(state), key=lambda c: main_loss(state, c.outputs))[:MOST_CANDIDATES]
     if not pool:
         return state, Step("ensemble", "fail", "There is no network with a finite validation loss to choose.")
     best = pool[0]
-    chosen = select([c.outputs for c in pool], lambda outputs: main_loss(state, outputs))
+    chosen = select(*_votes(state, pool), state.recipe.seed)
     members = tuple((pool[number], weight) for number, weight in chosen)
     single, together = main_loss(state, best.outputs), main_loss(state, mixed(members))
     gain, low, high = paired_gain(
@@ -52,6 +52,26 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     else:
         message = f"One network is enough: averaging does not gain beyond noise ({shown})."
     return state, Step("ensemble", "pass", message, evidence)
+
+
+def _votes(state: State, pool: list[Candidate]) -> tuple[Votes, Loss]:
+    """What each network says of each validation row, and the loss of a mean of that."""
+    _, target, arrays = state.ready
+    y, weight = arrays.validation.y, arrays.validation.weight.astype(np.float64)
+    if state.task == "classification":
+        votes = np.stack([c.outputs[np.arange(len(y)), y] for c in pool]).astype(np.float64)
+
+        def log_loss(mean: Votes, rows: NDArray[np.int64]) -> float:
+            return -float(np.average(np.log(np.maximum(mean, 1e-12)), weights=weight[rows]))
+
+        return votes, log_loss
+    true = target.unscale(y.astype(np.float64))
+
+    def squared(mean: Votes, rows: NDArray[np.int64]) -> float:
+        values = target.unscale(mean.astype(np.float64))
+        return float(np.average((values - true[rows]) ** 2, weights=weight[rows]))
+
+    return np.stack([c.outputs for c in pool]).astype(np.float64), squared
 
 
 def _likely(gain: float, low: float, high: float) -> bool:

@@ -76,4 +76,4 @@ def weights(schema: Schema, frame: pl.DataFrame) -> NDArray[np.float32]:
     """Sample weights; 1 for every row where the recipe names no column."""
     if schema.weight is None:
         return np.ones(frame.height, dtype=np.float32)
-    return frame[schema.weight].cast(pl.Float32).to_numpy()
+    return frame[schema.weight].cast(pl.Float32).to_numpy(writable=True)

@@ -21,7 +21,6 @@ from retemper.models.layers.network import Network
 from retemper.models.layers.parameter import ROW_LANE, Parameter, Views, padded
 from retemper.training.initialisers import Initialiser
 
-
 HEAD_SCALE = 0.1
 """The head starts small, so that an untrained network predicts the prior and its loss is the expected one."""
 
