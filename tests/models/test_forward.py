@@ -1,0 +1,132 @@
+"""Every architecture's forward pass against the same network made of PyTorch's own modules."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+from torch.nn import functional
+
+from retemper.core import catalogue
+from retemper.models.layers.activation import Activation
+from retemper.models.layers.inputs import Inputs, InputShape
+from retemper.models.layers.network import Network
+from retemper.training.initialisers import He
+from retemper.training.plan import Rows
+from retemper.training.stack import Member, Stack
+
+SHAPE = InputShape(5, 3, (4, 30))
+ROWS = 37
+OUTPUTS = 3
+
+
+def build(name: str, outputs: int = OUTPUTS, shape: InputShape = SHAPE, **options: Any) -> Network:
+    module = catalogue.entry("model", name)
+    network: Network = module.build(module.Options(**options), shape, outputs)
+    return network
+
+
+@pytest.fixture
+def rows() -> Rows:
+    draw = np.random.default_rng(0)
+    codes = np.stack([draw.integers(levels, size=ROWS) for levels in SHAPE.cardinalities], 1)
+    return Rows.of(draw.normal(size=(ROWS, 5)), codes, np.zeros(ROWS), dtype=torch.float64)
+
+
+def forward(network: Network, rows: Rows) -> tuple[Tensor, dict[str, Tensor]]:
+    """The outputs [rows, outputs] of a random member and its parameters in their true shapes."""
+    stack = Stack(network, [Member(0, 1e-3), Member(1, 1e-3)], dtype=torch.float64)
+    stack.initialise(He(), seed=1)
+    noise = torch.randn(stack.buffers["parameters"].shape, generator=torch.Generator().manual_seed(0))
+    stack.buffers["parameters"] += 0.2 * noise * stack.layout.true_places()
+    x, codes = rows.x.expand(2, -1, -1), rows.codes.expand(2, -1, -1)
+    outputs, _ = network.forward(stack.parameters, x, codes)
+    return outputs[1, : rows.count], stack.layout.unpadded(stack.buffers["parameters"][1])
+
+
+def front(p: dict[str, Tensor], rows: Rows, frequencies: int) -> Tensor:
+    """Dense part, embeddings and periodic features side by side."""
+    x, codes = rows.x[: rows.count, :5], rows.codes[: rows.count]
+    parts = [x, *(functional.embedding(codes[:, k], p[f"embedding_{k}.table"]) for k in range(2))]
+    if frequencies:
+        c = p["periodic.frequency"].reshape(SHAPE.n_numbers, frequencies)
+        angle = 2 * math.pi * x[:, : SHAPE.n_numbers, None] * c
+        parts += [torch.sin(angle).flatten(1), torch.cos(angle).flatten(1)]
+    return torch.cat(parts, 1)
+
+
+def linear(p: dict[str, Tensor], name: str, x: Tensor) -> Tensor:
+    return functional.linear(x, p[f"{name}.weight"], p[f"{name}.bias"].flatten())
+
+
+def norm(p: dict[str, Tensor], name: str, x: Tensor) -> Tensor:
+    return functional.layer_norm(x, x.shape[-1:], p[f"{name}.gain"][0], p[f"{name}.bias"][0])
+
+
+@pytest.mark.parametrize("frequencies", [0, 4])
+def test_linear(rows: Rows, frequencies: int) -> None:
+    outputs, p = forward(build("linear", periodic_frequencies=frequencies), rows)
+    torch.testing.assert_close(outputs, linear(p, "head", front(p, rows, frequencies)))
+
+
+@pytest.mark.parametrize("frequencies", [0, 4])
+@pytest.mark.parametrize("widths", [(20,), (33, 7, 50)])
+def test_mlp(rows: Rows, frequencies: int, widths: tuple[int, ...]) -> None:
+    network = build("mlp", widths=widths, periodic_frequencies=frequencies)
+    outputs, p = forward(network, rows)
+    x = front(p, rows, frequencies)
+    for k in range(len(widths)):
+        x = functional.silu(linear(p, f"hidden_{k + 1}", x))
+        assert x.shape[1] == widths[k]
+    torch.testing.assert_close(outputs, linear(p, "head", x))
+
+
+@pytest.mark.parametrize("frequencies", [0, 4])
+def test_residual_mlp(rows: Rows, frequencies: int) -> None:
+    options = {"width": 18, "depth": 2, "expansion": 1.5, "activation": "gelu"}
+    outputs, p = forward(build("residual_mlp", periodic_frequencies=frequencies, **options), rows)
+    x = linear(p, "entry", front(p, rows, frequencies))
+    for name in ("block_1", "block_2"):
+        inside = functional.gelu(linear(p, f"{name}.expand", norm(p, f"{name}.norm", x)))
+        x = x + linear(p, f"{name}.contract", inside)
+    torch.testing.assert_close(outputs, linear(p, "head", functional.gelu(norm(p, "exit", x))))
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("relu", nn.ReLU()),
+        ("leaky_relu", nn.LeakyReLU()),
+        ("silu", nn.SiLU()),
+        ("gelu", nn.GELU()),
+        ("tanh", nn.Tanh()),
+    ],
+)
+def test_activations_are_pytorchs_and_keep_zero(name: Any, module: nn.Module) -> None:
+    x = torch.linspace(-4, 4, 33).view(1, 1, -1)
+    assert torch.equal(Activation(name).forward({}, x, None)[0], module(x))
+    assert not Activation(name).forward({}, torch.zeros(1, 1, 16), None)[0].any()
+
+
+@pytest.mark.parametrize("name", catalogue.names("model"))
+def test_options_and_parameters(name: str) -> None:
+    options = catalogue.options_class("model", name)
+    assert all(field.description for field in options.model_fields.values())
+    for wrong in ({"periodic_sigma": 0.0}, {"periodic_frequencies": -1}, {"wdith": 3}):
+        with pytest.raises(ValidationError):
+            options.model_validate(wrong)
+    network = build(name, periodic_frequencies=2)
+    names = [parameter.name for parameter in network.parameters]
+    assert len(set(names)) == len(names) and network.head.outputs == OUTPUTS
+    decays = [parameter.decays for parameter in network.parameters]
+    assert decays == sorted(decays, reverse=True), "what decays is one block at the front"
+    assert build(name, shape=InputShape(1, 0), outputs=1).inputs.width == 1
+
+
+def test_widths_of_embeddings_grow_with_the_levels_and_stay_small() -> None:
+    inputs = Inputs(InputShape(0, 0))
+    widths = [inputs.embedding_width(levels) for levels in (1, 2, 5, 30, 1000, 10**6)]
+    assert widths == sorted(widths) and widths[0] == 2 and widths[-1] == 32

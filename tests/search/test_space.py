@@ -1,0 +1,50 @@
+"""Ranges and points: edges, even spread, repeatable."""
+
+import math
+
+import numpy as np
+import pytest
+
+from retemper.search.space import Interval, Words, quasi_random
+
+RATE, SHARE, WIDTH = Interval(1e-4, 1e-1, log=True), Interval(0.0, 0.5), Words((64, 128, 256))
+SPACE = {"rate": RATE, "dropout": SHARE, "width": WIDTH}
+
+
+def test_intervals() -> None:
+    assert (SHARE.at(0), SHARE.at(0.5), SHARE.at(1)) == (0.0, 0.25, 0.5)
+    assert [RATE.at(share) for share in (0, 1 / 3, 1)] == pytest.approx([1e-4, 1e-3, 1e-1])
+
+
+@pytest.mark.parametrize("axis", [RATE, SHARE])
+def test_edges(axis: Interval) -> None:
+    places = {0.0: "low", 0.09: "low", 0.11: None, 0.5: None, 0.89: None, 0.91: "high", 1.0: "high"}
+    assert {share: axis.near_edge(axis.at(share)) for share in places} == places
+    assert axis.near_edge(axis.at(0.3), share=0.4) == "low"
+
+
+def test_words_divide_the_range_evenly() -> None:
+    assert [WIDTH.at(share) for share in (0, 0.33, 0.34, 0.66, 0.67, 0.999, 1)] == [
+        64, 64, 128, 128, 256, 256, 256
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("trials", [16, 64])
+def test_points_are_even_in_every_projection(trials: int) -> None:
+    points = quasi_random(SPACE, trials, seed=3)
+    rates = [math.log(point["rate"] / 1e-4) / math.log(1e3) for point in points]
+    dropouts = [point["dropout"] / 0.5 for point in points]
+    for shares in (rates, dropouts):
+        cells = np.floor(np.array(shares) * trials).astype(int)
+        assert sorted(cells) == list(range(trials)), "one point in each slice"
+    quarters = np.histogram2d(rates, dropouts, bins=4, range=[[0, 1], [0, 1]])[0]
+    assert quarters.min() == quarters.max() == trials / 16
+    counts = [[point["width"] for point in points].count(width) for width in WIDTH.values]
+    assert max(counts) - min(counts) <= 2
+
+
+def test_points_follow_the_seed_alone() -> None:
+    assert quasi_random(SPACE, 10, seed=1) == quasi_random(SPACE, 10, seed=1)
+    assert quasi_random(SPACE, 10, seed=1) != quasi_random(SPACE, 10, seed=2)
+    assert quasi_random(SPACE, 16, seed=1)[:10] == quasi_random(SPACE, 10, seed=1)
+    assert len(quasi_random(SPACE, 1, seed=0)) == 1

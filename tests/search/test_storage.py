@@ -1,0 +1,44 @@
+"""trials.db is a study that Optuna opens."""
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from retemper.search.space import Interval, Words, quasi_random
+from retemper.search.storage import Finished, write_study
+
+SPACE = {"rate": Interval(1e-4, 1e-1, log=True), "dropout": Interval(0.0, 0.5), "width": Words((64, 128))}
+
+
+def trials(count: int) -> list[Finished]:
+    points = quasi_random(SPACE, count, seed=0)
+    return [(point, 1.0 / (k + 1), {"epochs": 3, "origin": "coarse"}) for k, point in enumerate(points)]
+
+
+def load(path: Path, name: str) -> Any:
+    return optuna.load_study(study_name=name, storage=f"sqlite:///{path}")
+
+
+def test_optuna_reads_the_trials(tmp_path: Path) -> None:
+    path, own = tmp_path / "trials.db", trials(6)
+    write_study(path, "search_coarse", SPACE, own)
+    study = load(path, "search_coarse")
+    assert [(trial.params, trial.value, trial.user_attrs) for trial in study.trials] == [*own]
+    assert all(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.trials)
+    assert study.best_params == own[-1][0]
+    assert study.trials[0].distributions == {
+        "rate": optuna.distributions.FloatDistribution(1e-4, 1e-1, log=True),
+        "dropout": optuna.distributions.FloatDistribution(0.0, 0.5),
+        "width": optuna.distributions.CategoricalDistribution((64, 128)),
+    }
+
+
+def test_a_study_is_replaced_and_others_stay(tmp_path: Path) -> None:
+    path = tmp_path / "trials.db"
+    write_study(path, "one", SPACE, trials(3))
+    write_study(path, "two", SPACE, trials(2))
+    write_study(path, "one", SPACE, trials(4))
+    assert (len(load(path, "one").trials), len(load(path, "two").trials)) == (4, 2)
+    write_study(path, "none", SPACE, [])
+    assert load(path, "none").trials == []
