@@ -1,0 +1,37 @@
+"""Prepared arrays on disk come back as they were."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from retemper.training import arrays
+from retemper.training.plan import Rows
+
+
+@pytest.mark.parametrize(("classes", "class_weight"), [(3, (1.0, 2.0, 0.5)), (0, None)])
+def test_arrays_come_back(task_arrays: Any, tmp_path: Path, classes: int, class_weight: Any) -> None:
+    data = task_arrays(classes, class_weight)
+    arrays.save(data, tmp_path / "new")
+    again = arrays.load(tmp_path / "new")
+    for name in ("task", "n_classes", "shape", "prior", "class_weight"):
+        assert getattr(again, name) == getattr(data, name)
+    for split in ("train", "validation"):
+        for part, own in vars(getattr(data, split)).items():
+            loaded = getattr(getattr(again, split), part)
+            assert np.array_equal(loaded, own) and loaded.dtype == own.dtype
+    assert {path.suffix for path in (tmp_path / "new").iterdir()} == {".npy", ".json"}
+
+
+@pytest.mark.parametrize("count", [1, 32, 33])
+def test_rows_are_padded_to_whole_lanes_with_zeros_of_no_weight(count: int) -> None:
+    dense, codes = np.ones((count, 5)), np.ones((count, 2), dtype=np.int64)
+    rows = Rows.of(dense, codes, np.ones(count, dtype=np.int64))
+    assert rows.count == count and rows.x.dtype == torch.float32
+    assert rows.x.shape == (64 if count > 32 else 32, 16)
+    for tensor in (rows.x, rows.codes, rows.y, rows.weight):
+        assert tensor[:count].any() and not tensor[count:].any()
+    assert not rows.x[:, 5:].any() and rows.weight.sum() == count
+    assert Rows.of(dense, codes, np.ones(count), dtype=torch.float64).y.dtype == torch.float64
