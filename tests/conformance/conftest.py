@@ -10,6 +10,7 @@ import torch
 
 from retemper.core import catalogue, device, seeds
 from retemper.core.recipe import TrainingOptions
+from retemper.core.records import Task
 from retemper.models.layers.inputs import InputShape
 from retemper.models.layers.network import Network
 from retemper.training import losses
@@ -34,12 +35,12 @@ class Problem:
     class_weight: tuple[float, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
 
-    def network(self, model: dict[str, Any]) -> Network:
+    def network(self, model: dict[str, Any], outputs: int) -> Network:
         """The network of a recipe's ``model`` for these rows."""
         module = catalogue.entry("model", model["name"])
         options = module.Options(**{key: value for key, value in model.items() if key != "name"})
         shape = InputShape(self.width, min(2, self.width), self.cardinalities)
-        network: Network = module.build(options, shape, self.classes or 1)
+        network: Network = module.build(options, shape, outputs)
         return network
 
     def split(self, name: str, count: int) -> Rows:
@@ -59,11 +60,11 @@ class Problem:
     ) -> Plan:
         """A plan with ``training`` over the problem's own options."""
         options = TrainingOptions.model_validate({**STEADY, **self.training, **training})
+        task: Task = "classification" if self.classes else "regression"
+        loss = losses.resolve(options.loss, task, self.classes)
         return Plan(
-            network=self.network(model),
-            loss=losses.resolve(
-                options.loss, "classification" if self.classes else "regression", self.classes
-            ),
+            network=self.network(model, loss.n_outputs(self.classes)),
+            loss=loss,
             options=options,
             members=tuple(members),
             seed=7,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -136,6 +137,7 @@ SIZES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"width": 13, "classes": 10},
         {"l1": 1e-4, "l2": 1e-3, "optimizer": "nesterov"},
     ),
+    "1 output for 2 classes": ({"classes": 2}, {"loss": "binary_cross_entropy", "optimizer": "rmsprop"}),
     "regression": ({"width": 13, "classes": 0}, {"loss": "huber", "clip_norm": 1.0}),
 }
 
@@ -156,6 +158,22 @@ def test_a_member_has_its_bits_in_any_company(
     assert_same_bits(plan, together, alone)
     _, backwards = train(replace(plan, members=members[::-1]))
     assert_same_bits(plan, together, backwards)
+
+
+@every_model
+def test_a_member_meets_its_own_rows_only(problem: Any, train: Any, model: str) -> None:
+    options, _ = model_of(model, "numbers")
+    plan = problem().plan(options, MEMBERS[:3], epochs=2)
+    halves = (np.arange(75), np.arange(75, 150), np.arange(0, 150, 2))
+    _, together = train(replace(plan, subsets=halves))
+    assert len({row["step"] for fit in together for row in fit.history}) == 2
+    for slot, half in enumerate(halves):
+        rows = plan.train
+        weight = torch.zeros_like(rows.weight)
+        weight[half] = rows.weight[half]
+        masked = replace(rows, weight=weight)  # a row of others would now change the mean
+        _, alone = train(replace(plan, members=MEMBERS[slot : slot + 1], subsets=(half,), train=masked))
+        assert_same_bits(plan, together[slot : slot + 1], alone)
 
 
 @every_model

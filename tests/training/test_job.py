@@ -1,5 +1,6 @@
 """A job's folder: what it holds, done once, gone on with after a kill."""
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 import torch
 
 from retemper.core.budget import Deadline
+from retemper.core.errors import InputError
 from retemper.core.history import read_histories
+from retemper.training import callbacks
 from retemper.training import job as jobs
 from retemper.training.checkpoint import Checkpoint
 from retemper.training.job import Job, JobResult
@@ -140,3 +143,22 @@ def test_the_head_starts_at_the_prior(job_for: Any, task_arrays: Any) -> None:
     value = jobs.plan_of(job_for(), replace(task_arrays(0), prior=(0.4, 2.0)))
     assert value.output_bias.tolist() == [0.4] and value.trivial_loss == pytest.approx(4.0)
     assert jobs.plan_of(job_for(), task_arrays(3, (1.0, 2.0, 3.0))).class_weight.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("place", ["write_whole", "append_rows"])
+def test_a_full_disk_is_told(
+    run_folder: Path, job_for: Any, data_folder: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    job = job_for(data_folder, epochs=2)
+    jobs.write_job(run_folder / "checkpoints" / "jobs" / "test", job)
+
+    def full(path: Path, content: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(jobs if place == "write_whole" else callbacks, place, full)
+    with pytest.raises(InputError) as caught:
+        do(run_folder, job)
+    assert caught.value.code == "disk_full" and caught.value.exit_code == 2
+    assert str(run_folder) in caught.value.where_text()
+    monkeypatch.undo()
+    assert do(run_folder, job).stopped is None
