@@ -9,7 +9,7 @@
         stop here if the deadline has passed
     val_loss ← validation rows, in evaluation mode           (on_epoch_end)
 
-Callbacks run in one order, the order of :data:`retemper.training.callbacks.ORDER`; whatever else a training
+Callbacks run in one order, the order of :func:`retemper.training.job.callbacks_of`; whatever else a training
 can do is one of them.
 """
 
