@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+ENDING_S, ENDING_SHARE = 2.5, 0.05
+"""What is kept for the ending: seconds, and a share of the limit."""
+
 Log = Callable[[dict[str, Any]], None]
 
 
@@ -48,8 +51,10 @@ class Budget:
         return self.used_s + time.time() - self.started
 
     def left_s(self) -> float:
-        """Seconds left; infinite without a limit."""
-        return math.inf if self.limit_s is None or self.strict else self.limit_s - self.elapsed_s()
+        """Seconds left until the ending (ensemble, test, report) must begin; infinite without a limit."""
+        if self.limit_s is None or self.strict:
+            return math.inf
+        return self.limit_s - ENDING_S - ENDING_SHARE * self.limit_s - self.elapsed_s()
 
     def decide(self, name: str, choose: Callable[[float], Any]) -> Any:
         """A decision that may depend on time.

@@ -85,7 +85,7 @@ class PrepareOptions(Options):
     )
     bins: int = Field(48, ge=2, le=256, description="bins a number, cut over the distinct values")
     embedding_inputs: int = Field(
-        1024, ge=16, description="upper bound of numbers × bins; bins shrink to fit"
+        512, ge=16, description="upper bound of numbers × bins; bins shrink to fit"
     )
     one_hot_levels: int = Field(64, ge=0, description="more levels than this get a learned embedding")
     min_level_rows: int = Field(3, ge=1, description="rarer levels count as unknown")

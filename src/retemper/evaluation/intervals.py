@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
 
 from retemper.core.errors import InputError
 from retemper.core.records import Score, Task
@@ -120,6 +121,18 @@ def paired_gain(
     drawn = [gain(counts * base[:, None]) for counts in _counts(len(base), resamples, seed)]
     low, high = _percentiles(np.concatenate(drawn))
     return float(gain(base[:, None])[0]), low, high
+
+
+def likely(gain: float, low: float, high: float, probability: float = 0.8) -> bool:
+    """Whether a gain is above 0 with at least this probability, by the normal law of its 95 % interval.
+
+    For changes that can hardly hurt (an average, a temperature), which need less proof than a change of recipe.
+
+    >>> likely(1.0, -0.5, 2.5), likely(0.1, -0.5, 0.7)
+    (True, False)
+    """
+    deviation = (high - low) / (2 * norm.ppf(0.975))
+    return gain > 0 and bool(gain >= norm.ppf(probability) * deviation)
 
 
 def _counts(rows: int, resamples: int, seed: int) -> Iterator[Floats]:

@@ -6,14 +6,14 @@ import numpy as np
 
 from retemper.core.records import Step
 from retemper.evaluation.calibration import apply_temperature, fit_temperature, reliability
-from retemper.evaluation.intervals import paired_gain
+from retemper.evaluation.intervals import likely, paired_gain
 from retemper.evaluation.metrics import metrics
 from retemper.procedure.book import Book, State, validation_rows
 from retemper.procedure.ensemble import mixed
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:
-    """Fit on half of the validation rows, judge on the other half; kept if log loss gains there."""
+    """Fit on half of the validation rows, judge on the other half; kept if log loss likely gains there."""
     if state.task != "classification":
         message = "Temperature scaling is for classes; a regression has no probabilities to calibrate."
         return state, Step("calibrate", "skipped", message)
@@ -27,14 +27,14 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     fit = np.arange(len(y)) % 2 == 0
     half = fit_temperature(logs[fit], y[fit], weight[fit])
     before, judged = np.exp(logs), apply_temperature(logs, half)
-    _, low, _ = paired_gain(
+    gain, low, high = paired_gain(
         validation_rows(state, before)[~fit],
         validation_rows(state, judged)[~fit],
         state.recipe.procedure.bootstrap,
         state.recipe.seed,
         weight[~fit],
     )
-    kept = low > 0
+    kept = likely(gain, low, high)
     temperature = fit_temperature(logs, y, weight) if kept else 1.0
     after = apply_temperature(logs, temperature)
     scores = {

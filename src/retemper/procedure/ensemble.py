@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from retemper.core.records import Step
 from retemper.ensembles.greedy import Loss, Votes, select
-from retemper.evaluation.intervals import paired_gain
+from retemper.evaluation.intervals import likely, paired_gain
 from retemper.evaluation.metrics import main_metric
 from retemper.procedure.book import Book, Candidate, State, main_loss, validation_rows
 
 MOST_CANDIDATES = 40
-LIKELY = 0.8
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:
@@ -33,7 +31,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         state.ready[2].validation.weight,
         root=state.task == "regression",
     )
-    kept = len(members) > 1 and _likely(gain, low, high)
+    kept = len(members) > 1 and likely(gain, low, high)
     evidence = {
         "candidates": len(pool),
         "chosen": [{"id": c.id, "weight": weight, "origin": c.origin} for c, weight in members],
@@ -72,14 +70,6 @@ def _votes(state: State, pool: list[Candidate]) -> tuple[Votes, Loss]:
         return float(np.average((values - true[rows]) ** 2, weights=weight[rows]))
 
     return np.stack([c.outputs for c in pool]).astype(np.float64), squared
-
-
-def _likely(gain: float, low: float, high: float) -> bool:
-    """Whether the gain is above 0 with a probability of at least LIKELY, by the normal law of its 95 % interval.
-
-    An average can hardly hurt, so it needs less proof than a change of recipe.
-    """
-    return gain > 0 and gain >= norm.ppf(LIKELY) * (high - low) / (2 * norm.ppf(0.975))
 
 
 def mixed(members: tuple[tuple[Candidate, float], ...]) -> NDArray[np.float64]:
