@@ -49,7 +49,7 @@ ENGINES = {"dense": dense, "autograd": autograd}
 
 
 def batch_loss(
-    loss: Loss, target: Tensor, weight: Tensor, class_weight: Tensor | None, smoothing: Tensor | None
+    loss: Loss, target: Tensor, weight: Tensor, class_weight: Tensor | None, smoothing: Tensor | float
 ) -> LossGradient:
     """The loss of one batch as a function of the outputs alone.
 
@@ -58,7 +58,7 @@ def batch_loss(
         target: [M, B] class codes or scaled values.
         weight: [M, B] row weights, 0 for rows that only fill the batch up.
         class_weight: [C], or None.
-        smoothing: [M, 1], or None where nobody smooths.
+        smoothing: [M, 1], or 0 where nobody smooths: the members' own, never the loss's option.
     """
 
     def value_and_gradient(outputs: Tensor) -> tuple[Tensor, Tensor]:

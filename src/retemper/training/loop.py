@@ -149,7 +149,7 @@ class Training:
         order: Tensor,
         target: Tensor,
         weight: Tensor,
-        smoothing: Tensor | None,
+        smoothing: Tensor | float,
         draws: EpochDraws,
         parts: Sequence[slice],
     ) -> Tensor:
@@ -219,10 +219,10 @@ class Training:
     def _table(self, values: NDArray[np.float64]) -> Tensor:
         return torch.from_numpy(values).to(self.stack.device, self.stack.dtype).unsqueeze(2)
 
-    def _smoothing(self) -> Tensor | None:
+    def _smoothing(self) -> Tensor | float:
         values = [member.label_smoothing for member in self.stack.members]
         if not any(values):
-            return None
+            return 0.0
         return torch.tensor(values, device=self.stack.device, dtype=self.stack.dtype).unsqueeze(1)
 
     def _compute_parameters(self) -> Any:
