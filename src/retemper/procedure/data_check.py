@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 
 from retemper.core.records import Step
 from retemper.data.check import Checked, check
+from retemper.data.kinds import infer_kind
+from retemper.data.schema import Column, Schema
 from retemper.procedure.book import Book, State
 from retemper.procedure.prepare import prepare
 from retemper.training import arrays
@@ -14,7 +19,8 @@ from retemper.training import arrays
 def run(book: Book, state: State) -> tuple[State, Step]:
     """Findings about training and validation rows (the test stays sealed), and the prepared arrays."""
     seen = np.sort(np.concatenate([state.splits.train, state.splits.validation]))
-    checked = check(state.table, state.schema, seen)
+    frame = state.table.frame[seen]
+    checked = check(replace(state.table, frame=frame), _told_by(frame, state.schema))
     prepared = prepare(
         state.table.frame, state.schema, state.recipe, state.splits.train, state.splits.validation
     )
@@ -24,6 +30,22 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         preparer=prepared.preparer, target=prepared.target, arrays=prepared.arrays, data_folder=place
     )
     return state.with_(findings=(*state.findings, *checked.findings)), _step(state, checked)
+
+
+def _told_by(frame: pl.DataFrame, schema: Schema) -> Schema:
+    """The schema with its columns' facts counted in these rows alone: the sealed rows' are nobody's business."""
+    return replace(schema, columns=tuple(_column_told_by(frame[c.name], c) for c in schema.columns))
+
+
+def _column_told_by(cells: pl.Series, column: Column) -> Column:
+    missing = cells.null_count()
+    distinct = cells.n_unique() - (missing > 0)
+    kind, why = infer_kind(cells, distinct, identifiers=column.kind == "identifier")
+    if column.why == "set by hand":
+        why = column.why
+    elif kind != column.kind:
+        why = "by all rows; the ones to train and validate look otherwise"
+    return replace(column, missing=missing, distinct=distinct, why=why)
 
 
 def _step(state: State, checked: Checked) -> Step:
