@@ -15,9 +15,9 @@ from retemper.models.layers.inputs import InputShape
 from retemper.models.layers.network import Network
 from retemper.training import losses
 from retemper.training.engines import Name
-from retemper.training.job import callbacks_of
 from retemper.training.loop import Training
 from retemper.training.plan import Fit, Plan, Rows
+from retemper.training.planning import callbacks_of
 from retemper.training.stack import Member
 
 STEADY = {"batch_size": 32, "patience_epochs": 0, "mixed_precision": "off"}

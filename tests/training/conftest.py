@@ -14,9 +14,10 @@ from retemper.core.recipe import TrainingOptions
 from retemper.models.layers.inputs import InputShape
 from retemper.training import arrays
 from retemper.training.arrays import SplitArrays, TaskArrays
-from retemper.training.job import Job, callbacks_of, plan_of
+from retemper.training.job import Job
 from retemper.training.loop import Training
 from retemper.training.plan import Fit, Plan
+from retemper.training.planning import callbacks_of, plan_of
 from retemper.training.stack import Member
 
 MODEL = {"name": "mlp"}

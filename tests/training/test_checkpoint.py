@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from retemper.core.budget import Deadline
 from retemper.training.callbacks import Silent
 from retemper.training.checkpoint import Checkpoint
-from retemper.training.job import callbacks_of
 from retemper.training.loop import Training
 from retemper.training.plan import Fit, Plan
+from retemper.training.planning import callbacks_of
 
 
 class Kill(Silent):

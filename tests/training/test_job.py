@@ -12,7 +12,7 @@ import torch
 from retemper.core.budget import Deadline
 from retemper.core.errors import InputError
 from retemper.core.history import read_histories
-from retemper.training import callbacks
+from retemper.training import callbacks, carry_out, planning
 from retemper.training import job as jobs
 from retemper.training.checkpoint import Checkpoint
 from retemper.training.job import Job, JobResult
@@ -27,7 +27,7 @@ def do(run_folder: Path, job: Job, deadline: Deadline | None = None) -> JobResul
     """The job, in this process."""
     folder = run_folder / "checkpoints" / "jobs" / job.name
     jobs.write_job(folder, job)
-    return jobs.run(folder, deadline or Deadline(), quiet)
+    return carry_out.run(folder, deadline or Deadline(), quiet)
 
 
 def assert_same(one: JobResult, other: JobResult) -> None:
@@ -62,7 +62,7 @@ def test_a_finished_job_is_not_done_again(
     assert [len(h) for h in histories] == [f.epochs for f in sorted(first.fits, key=lambda f: f.member.id)]
 
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "plan_of", lambda job, data: pytest.fail("trained again"))
+        patch.setattr(carry_out, "plan_of", lambda job, data: pytest.fail("trained again"))
         assert_same(do(run_folder, job), first)
     folder = run_folder / "checkpoints" / "jobs" / "test"
     assert sorted(path.name for path in folder.iterdir()) == ["done.safetensors", "job.json"]
@@ -86,7 +86,7 @@ def test_a_killed_job_goes_on_to_the_same_bits(
     folder = run_folder / "checkpoints" / "jobs" / "test"
     jobs.write_job(folder, job)
     with pytest.raises(KeyboardInterrupt):
-        jobs.run(folder, Deadline(), kill)
+        carry_out.run(folder, Deadline(), kill)
     assert (folder / "state.safetensors").exists()
     after = do(run_folder, job)
     assert after.steps == 15, "three epochs were left"
@@ -114,35 +114,35 @@ def test_given_rates_leave_the_loss_of_every_step(run_folder: Path, job_for: Any
 
 def test_the_rows_a_job_sees(job_for: Any, task_arrays: Any) -> None:
     data = task_arrays()
-    some = jobs.train_rows(job_for(rows=40), data)
+    some = planning.train_rows(job_for(rows=40), data)
     assert some.dense.shape == (40, 6) and len(some.weight) == 40
     assert {row.tobytes() for row in some.dense} < {row.tobytes() for row in data.train.dense}
-    assert np.array_equal(some.y, jobs.train_rows(job_for(rows=40), data).y)
-    assert jobs.train_rows(job_for(rows=1000), data) is data.train
+    assert np.array_equal(some.y, planning.train_rows(job_for(rows=40), data).y)
+    assert planning.train_rows(job_for(rows=1000), data) is data.train
 
-    shuffled = jobs.train_rows(job_for(shuffle_labels=True), data)
+    shuffled = planning.train_rows(job_for(shuffle_labels=True), data)
     assert np.array_equal(np.sort(shuffled.y), np.sort(data.train.y))
     assert not np.array_equal(shuffled.y, data.train.y) and shuffled.dense is data.train.dense
-    blind = jobs.train_rows(job_for(zero_inputs=True), data)
+    blind = planning.train_rows(job_for(zero_inputs=True), data)
     assert not blind.dense.any() and not blind.codes.any() and blind.y is data.train.y
 
-    judged = jobs.plan_of(job_for(rows=40, on_train=True), data)
+    judged = planning.plan_of(job_for(rows=40, on_train=True), data)
     assert judged.validation.count == 40 and torch.equal(judged.validation.x, judged.train.x)
 
 
 def test_the_head_starts_at_the_prior(job_for: Any, task_arrays: Any) -> None:
     data = replace(task_arrays(), prior=(0.7, 0.2, 0.1))
-    plan = jobs.plan_of(job_for(), data)
+    plan = planning.plan_of(job_for(), data)
     np.testing.assert_allclose(np.exp(plan.output_bias) / np.exp(plan.output_bias).sum(), data.prior)
     assert plan.trivial_loss == pytest.approx(-np.sum(np.array(data.prior) * np.log(data.prior)))
-    assert jobs.plan_of(job_for(training={"output_bias": "zero"}), data).output_bias is None
+    assert planning.plan_of(job_for(training={"output_bias": "zero"}), data).output_bias is None
 
     two = replace(task_arrays(2), prior=(0.8, 0.2))
-    one_output = jobs.plan_of(job_for(training={"loss": "binary_cross_entropy"}), two)
+    one_output = planning.plan_of(job_for(training={"loss": "binary_cross_entropy"}), two)
     np.testing.assert_allclose(1 / (1 + np.exp(-one_output.output_bias)), [0.2])
-    value = jobs.plan_of(job_for(), replace(task_arrays(0), prior=(0.4, 2.0)))
+    value = planning.plan_of(job_for(), replace(task_arrays(0), prior=(0.4, 2.0)))
     assert value.output_bias.tolist() == [0.4] and value.trivial_loss == pytest.approx(4.0)
-    assert jobs.plan_of(job_for(), task_arrays(3, (1.0, 2.0, 3.0))).class_weight.tolist() == [1, 2, 3]
+    assert planning.plan_of(job_for(), task_arrays(3, (1.0, 2.0, 3.0))).class_weight.tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize("place", ["write_whole", "append_rows"])

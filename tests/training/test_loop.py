@@ -10,9 +10,9 @@ import torch
 from retemper.core.budget import Deadline
 from retemper.core.errors import InputError
 from retemper.training.callbacks import Record, Silent
-from retemper.training.job import callbacks_of
 from retemper.training.loop import Training
 from retemper.training.plan import Rows
+from retemper.training.planning import callbacks_of
 from retemper.training.plateau import OnPlateauState
 from retemper.training.precision import compute_dtype
 from retemper.training.schedules import ENTRIES as SCHEDULES

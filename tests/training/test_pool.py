@@ -16,6 +16,7 @@ import torch
 from retemper.core.budget import Deadline
 from retemper.core.errors import InputError
 from retemper.core.history import read_histories
+from retemper.training import carry_out
 from retemper.training import job as jobs
 from retemper.training.pool import Pool
 
@@ -55,7 +56,7 @@ def test_two_workers_leave_the_bits_of_one_process(
     for result in results:
         folder = alone / "checkpoints" / "jobs" / result.job.name
         jobs.write_job(folder, result.job)
-        own = jobs.run(folder, Deadline(), quiet)
+        own = carry_out.run(folder, Deadline(), quiet)
         assert np.array_equal(own.outputs, result.outputs)
         for ours, theirs in zip(own.fits, result.fits, strict=True):
             assert torch.equal(ours.row, theirs.row) and replace(ours, row=theirs.row) == theirs

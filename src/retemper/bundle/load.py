@@ -11,13 +11,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
-from retemper.bundle.model import Model, Part, network_of
+from retemper.bundle.model import Model, Part
 from retemper.bundle.save import SCHEMA
 from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
 from retemper.data.prepare import Preparer
 from retemper.data.schema import Schema
 from retemper.data.target import Target
+from retemper.models.layers.build import network_of
 from retemper.models.layers.inputs import InputShape
 from retemper.training import losses
 from retemper.training.stack import Layout

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from retemper.core import catalogue
 from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
 from retemper.core.records import Task
@@ -22,6 +21,7 @@ from retemper.data.prepare import Preparer
 from retemper.data.read import read
 from retemper.data.schema import Schema
 from retemper.data.target import Target
+from retemper.models.layers.build import network_of
 from retemper.models.layers.inputs import InputShape
 from retemper.models.layers.network import Network
 from retemper.training import losses
@@ -168,14 +168,6 @@ class Model:
     @staticmethod
     def _frame(data: Any) -> pl.DataFrame:
         return data if isinstance(data, pl.DataFrame) else read(data).frame
-
-
-def network_of(model: dict[str, Any], shape: InputShape, outputs: int) -> Network:
-    """The network of a recipe's ``model``."""
-    choice = dict(model)
-    module = catalogue.entry("model", choice.pop("name"))
-    network: Network = module.build(module.Options.model_validate(choice), shape, outputs)
-    return network
 
 
 def tensors_of(parts: Sequence[Part], shape: InputShape, outputs: int) -> dict[str, Tensor]:

@@ -8,8 +8,8 @@ import torch
 from retemper.core.records import Finding, Step
 from retemper.procedure.book import Book, State
 from retemper.procedure.jobs import job_of, members_of
-from retemper.training.job import plan_of
 from retemper.training.loop import Training
+from retemper.training.planning import plan_of
 
 TOLERANCE = 0.25
 """Relative distance from the expected loss that is let pass."""

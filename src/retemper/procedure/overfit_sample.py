@@ -7,7 +7,8 @@ import numpy as np
 from retemper.core.records import Finding, Step
 from retemper.procedure.book import Book, State
 from retemper.procedure.jobs import job_of, member_of, without_regularisation
-from retemper.training.job import JobResult, train_rows
+from retemper.training.job import JobResult
+from retemper.training.planning import train_rows
 
 EPOCHS = 300
 RATES = (1e-3, 3e-3, 1e-2)

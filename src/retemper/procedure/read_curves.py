@@ -18,7 +18,8 @@ from retemper.procedure.jobs import contender_of, jobs_for, recipe_for
 from retemper.procedure.search_coarse import rank
 from retemper.procedure.train_long import adopt
 from retemper.training import losses
-from retemper.training.job import Job, plain_loss
+from retemper.training.job import Job
+from retemper.training.planning import plain_loss
 
 SHARE_OF_TIME = 0.8
 FEWEST_SEEDS = 3

@@ -12,8 +12,9 @@ from retemper.data.schema import infer
 from retemper.data.split import split
 from retemper.procedure.jobs import member_of
 from retemper.procedure.prepare import Prepared, prepare
-from retemper.training.job import Job, callbacks_of, plan_of
+from retemper.training.job import Job
 from retemper.training.loop import Training
+from retemper.training.planning import callbacks_of, plan_of
 
 
 def fit_single(frame: pl.DataFrame, recipe: Recipe) -> Model:

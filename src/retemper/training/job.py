@@ -8,10 +8,8 @@ trained again.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,21 +21,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from retemper.core import catalogue, device, seeds
-from retemper.core.budget import Deadline
-from retemper.core.recipe import TrainingOptions
-from retemper.core.records import Task, to_json
-from retemper.core.run_folder import disk_faults, write_whole
-from retemper.models.layers.network import Network
-from retemper.training import arrays, losses
-from retemper.training.arrays import TaskArrays
-from retemper.training.callbacks import Best, Patience, Plateau, Progress, Record, Signals, StepLosses
-from retemper.training.checkpoint import Checkpoint
-from retemper.training.class_losses import ClassLoss
-from retemper.training.loop import Callback, Training
-from retemper.training.loss import Loss
-from retemper.training.plan import Fit, Plan, predict
-from retemper.training.schedules import OnPlateau
+from retemper.core.records import to_json
+from retemper.core.run_folder import write_whole
+from retemper.training.plan import Fit
 from retemper.training.stack import Member
 
 Tell = Callable[[float, str], None]
@@ -120,143 +106,8 @@ class JobResult:
     losses: NDArray[np.float64]
 
 
-def plan_of(job: Job, data: TaskArrays, validating: bool = True) -> Plan:
-    """The plan that a job means for its data; ``validating`` false: there are no validation rows."""
-    options = TrainingOptions.model_validate(job.training)
-    task = cast(Task, data.task)
-    loss = losses.resolve(options.loss, task, data.n_classes)
-    network = build_network(job.model, data, loss.n_outputs(data.n_classes))
-    place = device.choose(job.device)
-    train = train_rows(job, data)
-    weight = None
-    if isinstance(loss, ClassLoss) and data.class_weight is not None:
-        weight = np.asarray(data.class_weight)
-    return Plan(
-        network=network,
-        loss=loss,
-        options=options,
-        members=job.members,
-        seed=job.seed,
-        train=train.rows(device=place),
-        validation=(train if job.on_train else data.validation).rows(device=place) if validating else None,
-        epochs=job.epochs,
-        output_bias=output_bias(data, loss.n_outputs(data.n_classes), options),
-        class_weight=weight,
-        rates=np.array(job.rates)[:, None].repeat(len(job.members), 1) if job.rates else None,
-        trivial_loss=plain_loss(loss).expected_initial(data.prior),
-    )
-
-
-def plain_loss(loss: Loss) -> Loss:
-    """The loss as validation measures it: without smoothing or class weights."""
-    return loss.replaced(label_smoothing=0.0, class_weights="none") if isinstance(loss, ClassLoss) else loss
-
-
-def build_network(model: dict[str, Any], data: TaskArrays, outputs: int) -> Network:
-    """The network of a recipe's ``model`` for the data."""
-    choice = dict(model)
-    module = catalogue.entry("model", choice.pop("name"))
-    return cast(Network, module.build(module.Options.model_validate(choice), data.shape, outputs))
-
-
-def output_bias(data: TaskArrays, outputs: int, options: TrainingOptions) -> NDArray[np.float64] | None:
-    """Start of the head's bias: log class frequencies, the log odds for one output, the target's mean."""
-    if options.output_bias == "zero":
-        return None
-    if data.task == "regression":
-        return np.full(outputs, data.prior[0])
-    logs = np.log(np.asarray(data.prior))
-    return logs - logs.mean() if outputs > 1 else np.array([logs[1] - logs[0]])
-
-
-def train_rows(job: Job, data: TaskArrays) -> arrays.SplitArrays:
-    """The training rows a job sees: all or a draw, with the controls that it asks for."""
-    part = data.train
-    if job.rows is not None and job.rows < len(part.y):
-        drawn = np.sort(seeds.generator(job.seed, "sample of rows").permutation(len(part.y))[: job.rows])
-        part = arrays.SplitArrays(part.dense[drawn], part.codes[drawn], part.y[drawn], part.weight[drawn])
-    if job.shuffle_labels:
-        part = replace(part, y=seeds.generator(job.seed, "shuffled labels").permutation(part.y))
-    if job.zero_inputs:
-        part = replace(part, dense=np.zeros_like(part.dense), codes=np.zeros_like(part.codes))
-    return part
-
-
-def callbacks_of(plan: Plan, tell: Tell, history: Path | None, state: Path | None) -> list[Callback]:
-    """The callbacks a plan asks for, in the fixed order."""
-    options = plan.options
-    signals = Signals() if options.signals else None
-    record = Record(signals, history)
-    schedule = options.schedule.options
-    plateau = Plateau(schedule) if isinstance(schedule, OnPlateau) else None
-    wanted: list[Callback | None] = [
-        signals,
-        record,
-        Best(record),
-        plateau,
-        Patience(options.patience_epochs) if options.patience_epochs and plan.validation else None,
-        Checkpoint(state, record, plateau) if state else None,
-        Progress(tell),
-    ]
-    return [callback for callback in wanted if callback]
-
-
-def run(folder: Path, deadline: Deadline, tell: Tell) -> JobResult:
-    """Do the job of a folder, or go on with it, or read what it left when it is done.
-
-    Raises:
-        InputError: the disk is full or can't be written.
-    """
-    job = Job.from_json(json.loads((folder / "job.json").read_text()))
-    finished = read(folder, job)
-    if finished:
-        return finished
-    data = _load(job.data)
-    plan = plan_of(job, data)
-    run_folder = folder.parents[2]
-    history = run_folder / "history" / f"{job.history or job.name}.jsonl"
-    # A run over given rates is short and keeps every step's loss: it begins anew after a kill.
-    state = None if job.rates else folder / "state.safetensors"
-    steps = StepLosses()
-    callbacks = (
-        [steps, *callbacks_of(plan, tell, history, state)]
-        if job.rates
-        else callbacks_of(plan, tell, history, state)
-    )
-    training = Training(plan, callbacks, deadline)
-    for callback in callbacks:
-        if isinstance(callback, Checkpoint):
-            callback.restore(training)
-    began, first = time.perf_counter(), training.step
-    with disk_faults(folder):
-        fits = training.run()
-        outputs = _outputs(plan, fits)
-        stopped = training.step if training.over else None
-        result = JobResult(
-            job,
-            fits,
-            outputs,
-            time.perf_counter() - began,
-            training.step - first,
-            stopped,
-            steps.values.numpy() if job.rates else np.zeros((0, 0)),
-        )
-        _write(folder, result)
-    return result
-
-
-@lru_cache(maxsize=2)
-def _load(folder: str) -> TaskArrays:
-    return arrays.load(Path(folder))
-
-
-def _outputs(plan: Plan, fits: list[Fit]) -> NDArray[np.float32]:
-    assert plan.validation is not None
-    rows = torch.stack([fit.row for fit in fits])
-    return np.ascontiguousarray(predict(plan.network, rows, plan.validation, plan.loss).float().cpu().numpy())
-
-
-def _write(folder: Path, result: JobResult) -> None:
+def write_result(folder: Path, result: JobResult) -> None:
+    """Write what a job left; its checkpoint goes."""
     facts = {
         "seconds": result.seconds,
         "steps": result.steps,

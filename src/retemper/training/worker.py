@@ -29,12 +29,12 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a stray print must not be taken for an answer
     orders: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
-    from retemper.training import job  # PyTorch loads while the parent prepares the data
+    from retemper.training import carry_out  # PyTorch loads while the parent prepares the data
 
     device.one_thread()
     while True:
         order = json.loads(orders.get())
-        _serve(job, order, answers)
+        _serve(carry_out, order, answers)
 
 
 def _listen(orders: queue.Queue[str]) -> None:
@@ -43,7 +43,7 @@ def _listen(orders: queue.Queue[str]) -> None:
     os._exit(0)
 
 
-def _serve(job: Any, order: dict[str, Any], answers: Any) -> None:
+def _serve(carry_out: Any, order: dict[str, Any], answers: Any) -> None:
     def say(**answer: Any) -> None:
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
@@ -57,7 +57,7 @@ def _serve(job: Any, order: dict[str, Any], answers: Any) -> None:
             say(progress=fraction, text=text)
 
     try:
-        job.run(Path(order["folder"]), Deadline(**order["deadline"]), tell)
+        carry_out.run(Path(order["folder"]), Deadline(**order["deadline"]), tell)
     except RetemperError as error:
         say(error={"code": error.code, "message": error.message, "where": error.where, "hint": error.hint})
     except BaseException:

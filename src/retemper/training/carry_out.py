@@ -1,0 +1,78 @@
+"""Doing a job: train what its folder says, go on with what was begun, never do what is done."""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from retemper.core.budget import Deadline
+from retemper.core.run_folder import disk_faults
+from retemper.training import arrays
+from retemper.training.arrays import TaskArrays
+from retemper.training.callbacks import StepLosses
+from retemper.training.checkpoint import Checkpoint
+from retemper.training.job import Job, JobResult, Tell, read, write_result
+from retemper.training.loop import Training
+from retemper.training.plan import Fit, Plan, predict
+from retemper.training.planning import callbacks_of, plan_of
+
+
+def run(folder: Path, deadline: Deadline, tell: Tell) -> JobResult:
+    """Do the job of a folder, or go on with it, or read what it left when it is done.
+
+    Raises:
+        InputError: the disk is full or can't be written.
+    """
+    job = Job.from_json(json.loads((folder / "job.json").read_text()))
+    finished = read(folder, job)
+    if finished:
+        return finished
+    data = _load(job.data)
+    plan = plan_of(job, data)
+    run_folder = folder.parents[2]
+    history = run_folder / "history" / f"{job.history or job.name}.jsonl"
+    # A run over given rates is short and keeps every step's loss: it begins anew after a kill.
+    state = None if job.rates else folder / "state.safetensors"
+    steps = StepLosses()
+    callbacks = (
+        [steps, *callbacks_of(plan, tell, history, state)]
+        if job.rates
+        else callbacks_of(plan, tell, history, state)
+    )
+    training = Training(plan, callbacks, deadline)
+    for callback in callbacks:
+        if isinstance(callback, Checkpoint):
+            callback.restore(training)
+    began, first = time.perf_counter(), training.step
+    with disk_faults(folder):
+        fits = training.run()
+        outputs = _outputs(plan, fits)
+        stopped = training.step if training.over else None
+        result = JobResult(
+            job,
+            fits,
+            outputs,
+            time.perf_counter() - began,
+            training.step - first,
+            stopped,
+            steps.values.numpy() if job.rates else np.zeros((0, 0)),
+        )
+        write_result(folder, result)
+    return result
+
+
+@lru_cache(maxsize=2)
+def _load(folder: str) -> TaskArrays:
+    return arrays.load(Path(folder))
+
+
+def _outputs(plan: Plan, fits: list[Fit]) -> NDArray[np.float32]:
+    assert plan.validation is not None
+    rows = torch.stack([fit.row for fit in fits])
+    return np.ascontiguousarray(predict(plan.network, rows, plan.validation, plan.loss).float().cpu().numpy())

@@ -1,0 +1,99 @@
+"""From a job and its data to a plan: what exactly is trained, and what joins in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retemper.core import device, seeds
+from retemper.core.recipe import TrainingOptions
+from retemper.core.records import Task
+from retemper.models.layers.build import network_of
+from retemper.training import losses
+from retemper.training.arrays import SplitArrays, TaskArrays
+from retemper.training.callbacks import Best, Patience, Plateau, Progress, Record, Signals
+from retemper.training.checkpoint import Checkpoint
+from retemper.training.class_losses import ClassLoss
+from retemper.training.job import Job, Tell
+from retemper.training.loop import Callback
+from retemper.training.loss import Loss
+from retemper.training.plan import Plan
+from retemper.training.schedules import OnPlateau
+
+
+def plan_of(job: Job, data: TaskArrays, validating: bool = True) -> Plan:
+    """The plan that a job means for its data; ``validating`` false: there are no validation rows."""
+    options = TrainingOptions.model_validate(job.training)
+    task = cast(Task, data.task)
+    loss = losses.resolve(options.loss, task, data.n_classes)
+    network = network_of(job.model, data.shape, loss.n_outputs(data.n_classes))
+    place = device.choose(job.device)
+    train = train_rows(job, data)
+    weight = None
+    if isinstance(loss, ClassLoss) and data.class_weight is not None:
+        weight = np.asarray(data.class_weight)
+    return Plan(
+        network=network,
+        loss=loss,
+        options=options,
+        members=job.members,
+        seed=job.seed,
+        train=train.rows(device=place),
+        validation=(train if job.on_train else data.validation).rows(device=place) if validating else None,
+        epochs=job.epochs,
+        output_bias=output_bias(data, loss.n_outputs(data.n_classes), options),
+        class_weight=weight,
+        rates=np.array(job.rates)[:, None].repeat(len(job.members), 1) if job.rates else None,
+        trivial_loss=plain_loss(loss).expected_initial(data.prior),
+    )
+
+
+def plain_loss(loss: Loss) -> Loss:
+    """The loss as validation measures it: without smoothing or class weights."""
+    return loss.replaced(label_smoothing=0.0, class_weights="none") if isinstance(loss, ClassLoss) else loss
+
+
+def output_bias(data: TaskArrays, outputs: int, options: TrainingOptions) -> NDArray[np.float64] | None:
+    """Start of the head's bias: log class frequencies, the log odds for one output, the target's mean."""
+    if options.output_bias == "zero":
+        return None
+    if data.task == "regression":
+        return np.full(outputs, data.prior[0])
+    logs = np.log(np.asarray(data.prior))
+    return logs - logs.mean() if outputs > 1 else np.array([logs[1] - logs[0]])
+
+
+def train_rows(job: Job, data: TaskArrays) -> SplitArrays:
+    """The training rows a job sees: all or a draw, with the controls that it asks for."""
+    part = data.train
+    if job.rows is not None and job.rows < len(part.y):
+        drawn = np.sort(seeds.generator(job.seed, "sample of rows").permutation(len(part.y))[: job.rows])
+        part = SplitArrays(part.dense[drawn], part.codes[drawn], part.y[drawn], part.weight[drawn])
+    if job.shuffle_labels:
+        part = replace(part, y=seeds.generator(job.seed, "shuffled labels").permutation(part.y))
+    if job.zero_inputs:
+        part = replace(part, dense=np.zeros_like(part.dense), codes=np.zeros_like(part.codes))
+    return part
+
+
+def callbacks_of(plan: Plan, tell: Tell, history: Path | None, state: Path | None) -> list[Callback]:
+    """The callbacks a plan asks for, in the fixed order."""
+    options = plan.options
+    signals = Signals() if options.signals else None
+    record = Record(signals, history)
+    schedule = options.schedule.options
+    plateau = Plateau(schedule) if isinstance(schedule, OnPlateau) else None
+    wanted: list[Callback | None] = [
+        signals,
+        record,
+        Best(record),
+        plateau,
+        Patience(options.patience_epochs) if options.patience_epochs and plan.validation else None,
+        Checkpoint(state, record, plateau) if state else None,
+        Progress(tell),
+    ]
+    return [callback for callback in wanted if callback]
