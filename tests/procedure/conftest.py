@@ -196,6 +196,10 @@ class Bench:
         budget = Budget(seconds, time.time() - used, log=self.book.folder.log)
         return Bench(replace(self.book, budget=budget))
 
+    def replaying(self, made: Mapping[str, Any]) -> Bench:
+        """The same bench with a log's decisions instead of a clock."""
+        return Bench(replace(self.book, budget=Budget(None, 0.0, made=made, strict=True)))
+
 
 @pytest.fixture
 def bench(tmp_path: Path, warm_pool: Pool) -> Callable[..., tuple[Bench, State]]:
