@@ -31,14 +31,18 @@ class Chosen(Options):
         return {"name": self.name, **self.options.model_dump(mode="json")}
 
 
-def _tagged(family: str, default: str) -> BeforeValidator:
+DEFAULTS = {"model": "mlp", "loss": "auto", "optimizer": "adamw", "schedule": "cosine", "initialiser": "he"}
+"""Family → the entry that a recipe without a name means."""
+
+
+def _tagged(family: str) -> BeforeValidator:
     """Parses a field that names an entry of ``family``, by name alone or with options."""
 
     def parse(value: Any) -> Chosen:
         if isinstance(value, Chosen):
             return value
         given = {"name": value} if isinstance(value, str) else dict(value)
-        name = given.pop("name", default)
+        name = given.pop("name", DEFAULTS[family])
         options = catalogue.options_class(family, name).model_validate(given)
         return Chosen.model_construct(family=family, name=name, options=options)
 
@@ -46,11 +50,11 @@ def _tagged(family: str, default: str) -> BeforeValidator:
 
 
 _PLAIN = PlainSerializer(Chosen.as_plain)
-ModelChoice = Annotated[Chosen, _tagged("model", "mlp"), _PLAIN]
-LossChoice = Annotated[Chosen, _tagged("loss", "auto"), _PLAIN]
-OptimizerChoice = Annotated[Chosen, _tagged("optimizer", "adamw"), _PLAIN]
-ScheduleChoice = Annotated[Chosen, _tagged("schedule", "cosine"), _PLAIN]
-InitialiserChoice = Annotated[Chosen, _tagged("initialiser", "he"), _PLAIN]
+ModelChoice = Annotated[Chosen, _tagged("model"), _PLAIN]
+LossChoice = Annotated[Chosen, _tagged("loss"), _PLAIN]
+OptimizerChoice = Annotated[Chosen, _tagged("optimizer"), _PLAIN]
+ScheduleChoice = Annotated[Chosen, _tagged("schedule"), _PLAIN]
+InitialiserChoice = Annotated[Chosen, _tagged("initialiser"), _PLAIN]
 
 
 class DataOptions(Options):
@@ -84,9 +88,7 @@ class PrepareOptions(Options):
         "piecewise_linear", description="thermometer code over bins, beside the scaled number"
     )
     bins: int = Field(48, ge=2, le=256, description="bins a number, cut over the distinct values")
-    embedding_inputs: int = Field(
-        512, ge=16, description="upper bound of numbers × bins; bins shrink to fit"
-    )
+    embedding_inputs: int = Field(512, ge=16, description="upper bound of numbers × bins; bins shrink to fit")
     one_hot_levels: int = Field(64, ge=0, description="more levels than this get a learned embedding")
     min_level_rows: int = Field(3, ge=1, description="rarer levels count as unknown")
     target_scaling: Literal["zscore", "minmax", "robust", "quantile", "none"] = Field(
@@ -195,7 +197,7 @@ def build(*layers: Mapping[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate(tree)
     except ValidationError as error:
-        raise _as_input_error(error) from None
+        raise _as_input_error(error, tree) from None
 
 
 def load(text: str, file: str) -> dict[str, Any]:
@@ -269,8 +271,8 @@ CHOICES = {
 }
 
 
-def _as_input_error(error: ValidationError) -> InputError:
-    lines = [_sentence(".".join(map(str, e["loc"])), e) for e in error.errors(include_url=False)]
+def _as_input_error(error: ValidationError, tree: Mapping[str, Any]) -> InputError:
+    lines = [_sentence(".".join(map(str, e["loc"])), e, tree) for e in error.errors(include_url=False)]
     where = ", ".join(".".join(map(str, e["loc"])) or "recipe" for e in error.errors(include_url=False))
     return InputError(
         "bad_recipe",
@@ -280,18 +282,22 @@ def _as_input_error(error: ValidationError) -> InputError:
     )
 
 
-def _sentence(path: str, error: Any) -> str:
+def _sentence(path: str, error: Any, tree: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         parent, _, word = path.rpartition(".")
-        return f"{path}: no such option, {nearest(word, _fields_at(parent))}"
+        return f"{path}: no such option, {nearest(word, _fields_at(parent, tree))}"
     got = "" if isinstance(error.get("input"), (dict, BaseModel)) else f", but got {error.get('input')!r}"
     return f"{path}: {error['msg'].removeprefix('Value error, ')}{got}"
 
 
-def _fields_at(path: str) -> list[str]:
-    """The names of the options below a dotted path of the tree."""
-    if path in CHOICES or any(path.startswith(c + ".") for c in CHOICES):
-        return []
+def _fields_at(path: str, tree: Mapping[str, Any]) -> list[str]:
+    """The names of the options below a dotted path; below a choice, those of the entry that ``tree`` names."""
+    if path in CHOICES:
+        given: Any = tree
+        for key in path.split("."):
+            given = given[key]
+        family = CHOICES[path]
+        return list(catalogue.options_class(family, given.get("name", DEFAULTS[family])).model_fields)
     part: type[BaseModel] = Recipe
     for key in filter(None, path.split(".")):
         annotation = part.model_fields[key].annotation

@@ -1,0 +1,76 @@
+"""The recipe: layers, dotted paths, every mistake at once with the nearest right spelling."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from retemper.core.errors import InputError
+from retemper.core.recipe import Recipe, build, load, parse_setting
+
+
+def test_yaml_has_every_default_and_comes_back() -> None:
+    recipe = Recipe()
+    plain = yaml.safe_load(recipe.to_yaml())
+    assert plain["training"]["optimizer"]["name"] == "adamw"
+    assert plain["training"]["optimizer"]["beta2"] == 0.99
+    assert build(plain) == recipe
+
+
+def test_later_layers_beat_earlier_ones() -> None:
+    preset = {"training": {"epochs": 20, "batch_size": 64}}
+    file = {"training": {"epochs": 30, "optimizer": {"name": "sgd", "learning_rate": 0.1}}}
+    setting = dict(
+        [parse_setting("training.epochs=40"), parse_setting("training.optimizer.learning_rate=3e-2")]
+    )
+    recipe = build(preset, file, setting)
+    assert (recipe.training.epochs, recipe.training.batch_size) == (40, 64)
+    assert recipe.training.optimizer.name == "sgd"
+    assert recipe.get("training.optimizer.learning_rate") == 0.03
+
+
+def test_another_entry_drops_the_options_of_the_one_before() -> None:
+    recipe = build(
+        {"training": {"optimizer": {"name": "adamw", "beta2": 0.95}}}, {"training.optimizer": "sgd"}
+    )
+    assert recipe.training.optimizer.name == "sgd"
+    assert recipe.training.optimizer.as_plain()["learning_rate"] == 0.05
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("training.optimizer.lerning_rate=1", "did you mean learning_rate?"),
+        ("trainin.epochs=3", "did you mean training?"),
+        ("model.widht=3", "did you mean width"),
+        ("training.optimizer=adamv", "did you mean adam"),
+        ("training.optimizer.learning_rate=-1", "greater than 0"),
+        ("training.epochs=many", "got 'many'"),
+        ("split.method=randm", "'random'"),
+    ],
+)
+def test_a_mistake_is_named_with_what_is_right(setting: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        build(dict([parse_setting(setting)]))
+    assert said in caught.value.message
+
+
+def test_all_mistakes_are_reported_at_once() -> None:
+    with pytest.raises(InputError) as caught:
+        build({"training": {"epochs": 0, "optimizer": {"beta": 1}}, "modl": "mlp", "seed": -1})
+    assert "4 mistakes" in caught.value.message
+    for path in ("training.epochs", "training.optimizer.beta", "modl", "seed"):
+        assert path in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2", "just words"])
+def test_a_recipe_file_that_is_none(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load(text, "r.yaml")
+    assert caught.value.code == "bad_recipe"
+
+
+def test_a_setting_without_a_value() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_setting("training.epochs")
+    assert caught.value.code == "bad_setting"
