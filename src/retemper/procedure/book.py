@@ -194,6 +194,8 @@ def validation_rows(state: State, outputs: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def main_loss(state: State, outputs: NDArray[Any]) -> float:
-    """The main metric on the validation rows: log loss, or RMSE in the target's units."""
+    """The main metric on the validation rows: log loss, or RMSE in the target's units; NaN of a lost network."""
+    if not np.isfinite(outputs).all():
+        return float("nan")
     mean = float(np.average(validation_rows(state, outputs), weights=state.ready[2].validation.weight))
     return mean if state.task == "classification" else float(np.sqrt(mean))

@@ -46,10 +46,11 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     first = examined = examine(histories_of(state))
     for number in range(state.recipe.procedure.remedy_rounds):
         change = _next_change(state, examined, tried)
-        if change is None or not _affordable(book, state, change, number):
+        members = _members(book, state, change, number) if change else 0
+        if change is None or not members:
             break
         tried.add(change.remedy)
-        state, done = _try(book, state, change, number)
+        state, done = _try(book, state, change, number, members)
         rounds.append(done)
         outcomes[change.finding.code] = Outcome(
             change.remedy, done["verdict"], done["before"], done["after"], done["low"], done["high"]
@@ -87,7 +88,7 @@ def _next_change(state: State, examined: Examined, tried: set[str]) -> Change | 
 
 def _apply(state: State, finding: Finding, remedy: str) -> Change | None:
     module = catalogue.entry("remedy", remedy)
-    own = [recipe_for(state, c.contender(c.id), state.epochs) for c in state.long]
+    own = [recipe_for(state, c.contender(c.member.id), state.epochs) for c in state.long]
     try:
         changes = [module.apply(recipe, finding) for recipe in own]
     except NotApplicable:
@@ -99,7 +100,8 @@ def _apply(state: State, finding: Finding, remedy: str) -> Change | None:
 
 def _jobs(book: Book, state: State, change: Change, number: int, members: int) -> list[Job]:
     pairs = list(zip(state.long, change.recipes, strict=True))[:members]
-    contenders = [contender_of(recipe, candidate.id) for candidate, recipe in pairs]
+    # With the randomness that each had before, so that the proof compares like with like.
+    contenders = [contender_of(recipe, candidate.member.id) for candidate, recipe in pairs]
     new = pairs[0][1]
     return jobs_for(
         state.with_(recipe=new),
@@ -108,10 +110,6 @@ def _jobs(book: Book, state: State, change: Change, number: int, members: int) -
         contenders,
         new.training.epochs,
     )
-
-
-def _affordable(book: Book, state: State, change: Change, number: int) -> bool:
-    return _members(book, state, change, number) >= FEWEST_SEEDS
 
 
 def _members(book: Book, state: State, change: Change, number: int) -> int:
@@ -130,15 +128,17 @@ def _members(book: Book, state: State, change: Change, number: int) -> int:
     return decided
 
 
-def _try(book: Book, state: State, change: Change, number: int) -> tuple[State, dict[str, Any]]:
-    members = _members(book, state, change, number)
+def _try(
+    book: Book, state: State, change: Change, number: int, members: int
+) -> tuple[State, dict[str, Any]]:
     jobs = _jobs(book, state, change, number, members)
     results = book.train(jobs, seconds=0.9 * book.budget.left_s() if book.budget.limited else 0.0)
     after = {c.id: c for result in results for c in candidates_of(result)}
     cut_short = any(result.stopped is not None for result in results)
     before: Sequence[Candidate] = state.long[:members]
     proof = prove(
-        [main_loss(state, c.outputs) for c in before], [main_loss(state, after[c.id].outputs) for c in before]
+        [main_loss(state, c.outputs) for c in before],
+        [main_loss(state, after[c.member.id].outputs) for c in before],
     )
     kept = proof.kept
     message = proof.message + (" The time limit ended the rerun early." if cut_short else "")
