@@ -44,7 +44,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         "kept": kept,
     }
     state = state.with_(chosen=members if kept else ((best, 1.0),))
-    shown = f"{main_metric(state.task)} {single:.4f} → {together:.4f} on validation"
+    shown = f"{main_metric(state.task)} {single:.4g} → {together:.4g} on validation"
     if kept:
         message = f"{len(members)} of {len(pool)} trained networks are averaged: {shown}."
     else:

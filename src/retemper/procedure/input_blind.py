@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from retemper.core.records import Finding, Step
 from retemper.evaluation.intervals import paired_gain
+from retemper.evaluation.metrics import main_metric
 from retemper.procedure.book import Book, State, main_loss, validation_rows
 from retemper.procedure.jobs import job_of, members_of
 from retemper.training.job import JobResult
@@ -32,6 +33,13 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     results = book.train(jobs, seconds=0.15 * book.budget.left_s() if book.budget.limited else 0.0)
     outputs = {name: _mean(result) for name, result in zip(CONTROLS, results, strict=True)}
     losses = {name: main_loss(state, own) for name, own in outputs.items()}
+    metric = main_metric(state.task)
+    if not np.isfinite(list(losses.values())).all():
+        message = (
+            "The short training did not stay finite, so it can't tell whether the inputs are used: try a "
+        )
+        message += "lower training.optimizer.learning_rate."
+        return state, Step("input_blind", "warn", message, {"metric": metric, **losses})
     real = validation_rows(state, outputs["real"])
     resamples, seed = state.recipe.procedure.bootstrap, state.recipe.seed
     weight = state.ready[2].validation.weight
@@ -39,11 +47,10 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         name: paired_gain(validation_rows(state, outputs[name]), real, resamples, seed, weight)
         for name in ("zeros", "shuffled_labels")
     }
-    metric = "log_loss" if state.task == "classification" else "rmse"
     evidence = {"metric": metric, **losses, "gains": gains, "rows": rows, "epochs": epochs}
     blind = [name for name, (_, low, _) in gains.items() if low <= 0]
-    shown = f"{metric} {losses['real']:.4f} with its inputs, {losses['zeros']:.4f} without, "
-    shown += f"{losses['shuffled_labels']:.4f} with shuffled labels"
+    shown = f"{metric} {losses['real']:.4g} with its inputs, {losses['zeros']:.4g} without, "
+    shown += f"{losses['shuffled_labels']:.4g} with shuffled labels"
     if not blind:
         return state, Step("input_blind", "pass", f"The network uses what it sees: {shown}.", evidence)
     finding = Finding(

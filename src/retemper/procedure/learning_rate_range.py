@@ -118,5 +118,5 @@ def _judge(
     high = float(10 ** np.median(highs))
     suggested = math.sqrt(low * high) if low < high else low
     evidence |= {"low": low, "high": high, "suggested": suggested, "abstained": False}
-    message = f"Rates from {low:.1e} to {high:.1e} learn (over {len(curves)} seeds); a good start is {suggested:.1e}."
+    message = f"Rates from {low:.2g} to {high:.2g} learn (over {len(curves)} seeds); a good start is {suggested:.2g}."
     return state.with_(rate_range=(low, high)), Step("learning_rate_range", "pass", message, evidence)

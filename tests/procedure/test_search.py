@@ -1,0 +1,179 @@
+"""The search: what is tried, how it is ranked and stored, and what the time allows of it."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import optuna
+import pytest
+
+from retemper.core.budget import Budget
+from retemper.procedure import search_coarse, search_refine, train_long
+from retemper.procedure.search_coarse import describe, rank, space_of
+from retemper.procedure.train_long import adopt
+
+
+def line(x, draw):
+    return 3 * x[:, 0] - x[:, 1] + 0.1 * draw.normal(size=len(x))
+
+
+@pytest.fixture
+def searched(bench, tables):
+    """A bench, the state after a coarse search over two widths, and its step."""
+    changes = {"search.widths": [8, 16], "search.trials": 6, "search.refine_rungs": 2, "training.epochs": 8}
+    desk, state = bench(tables.numbers_only(200, 0, line), changes=changes)
+    state, step = desk.do(search_coarse, state)
+    return desk, state, step
+
+
+def test_trials_are_ranked_and_the_better_go_on(searched):
+    _, state, step = searched
+    losses = [trial.fit.val_loss for trial in state.trials]
+    assert losses == sorted(losses) and len(losses) == 6
+    assert state.survivors == state.trials[:2]
+    assert [row["kept"] for row in step.evidence["trials"]] == [True] * 2 + [False] * 4
+    assert {trial.model["width"] for trial in state.trials} == {8, 16}
+    assert step.evidence["best"]["val_loss"] == losses[0]
+
+
+def test_a_coarse_trial_gets_enough_steps_to_tell(searched):
+    _, state, _ = searched
+    steps = math.ceil(len(state.splits.train) / state.recipe.training.batch_size)
+    assert all(trial.fit.epochs * steps >= 60 for trial in state.trials)
+
+
+def test_the_study_is_readable_by_optuna(searched):
+    desk, state, _ = searched
+    study = optuna.load_study(
+        study_name="search_coarse", storage=f"sqlite:///{desk.book.folder.path / 'trials.db'}"
+    )
+    assert len(study.trials) == 6
+    assert study.best_value == pytest.approx(state.trials[0].fit.val_loss)
+    assert study.best_params["learning_rate"] == pytest.approx(state.trials[0].member.learning_rate)
+    assert set(study.best_params) == {"learning_rate", "weight_decay", "width", "dropout"}
+    assert study.best_trial.user_attrs["main_metric"] > 0
+
+
+def test_lost_networks_rank_last(candidate, searched):
+    _, state, _ = searched
+    first = state.trials[0]
+    lost = replace(first, fit=replace(first.fit, val_loss=math.nan), id=1)
+    assert sorted([lost, *state.trials], key=rank)[-1] is lost
+
+
+def test_the_rates_follow_the_range_where_there_is_one(searched):
+    _, state, _ = searched
+    assert (space_of(state)["learning_rate"].low, space_of(state)["learning_rate"].high) == (3e-4, 1e-2)
+    found = space_of(state.with_(rate_range=(1e-4, 0.06)))["learning_rate"]
+    assert found.high == pytest.approx(0.06) and found.low == pytest.approx(0.002)
+    wild = space_of(state.with_(rate_range=(1e-4, 1.0)))["learning_rate"]
+    assert wild.high == 0.3
+
+
+def test_a_linear_model_has_no_width_to_search(bench, tables):
+    desk, state = bench(tables.numbers_only(200, 0, line), changes={"model": "linear"})
+    assert set(space_of(state)) == {"learning_rate", "weight_decay"}
+    state, step = desk.do(search_coarse, state)
+    assert len(state.trials) == 4 and "width" not in step.message
+
+
+def test_the_edge_of_the_space_is_told(searched):
+    _, state, step = searched
+    space = space_of(state)
+    best = state.trials[0]
+    at = replace(
+        best, fit=replace(best.fit, member=replace(best.member, learning_rate=0.0099, weight_decay=0.02))
+    )
+    assert search_coarse._edges(space, at) == ["learning_rate (high)"]
+    middle = replace(
+        best, fit=replace(best.fit, member=replace(best.member, learning_rate=2e-3, weight_decay=0.02))
+    )
+    assert search_coarse._edges(space, middle) == []
+    assert (step.verdict == "warn") == bool(step.evidence["edges"])
+
+
+def test_little_time_means_fewer_rows_then_fewer_trials_then_fewer_epochs(bench, tables):
+    desk, state = bench(tables.numbers_only(200, 0, line), changes={"search.trials": 24})
+    desk.book.pace.finished.append((1.0, 1e6))
+    amounts = []
+    for seconds in (1e9, 3e3, 1e2, 1.0):
+        budget = Budget(seconds, __import__("time").time())
+        desk.book = replace(desk.book, budget=budget)
+        amounts.append(search_coarse._amount(desk.book, state, space_of(state)))
+    trials = [amount["trials"] for amount in amounts]
+    epochs = [amount["epochs"] for amount in amounts]
+    assert trials[0] == 24 and trials[-1] == search_coarse.LEAST_TRIALS and trials == sorted(trials)[::-1]
+    assert epochs[-1] == 1 and epochs == sorted(epochs)[::-1]
+
+
+def test_refining_trains_the_survivors_longer(searched):
+    desk, state, _ = searched
+    state, step = desk.do(search_refine, state)
+    rungs = step.evidence["rungs"]
+    assert step.verdict == "pass" and rungs[0]["epochs"] == 8
+    assert len(state.candidates) == len(step.evidence["trials"]) >= 2
+    assert all(candidate.epochs >= 8 for candidate in state.candidates)
+    assert "8 epochs" in step.message
+
+
+def test_refining_is_skipped_when_the_time_does_not_allow_it(searched):
+    desk, state, _ = searched
+    desk.book.pace.finished.append((1e4, 1.0))
+    after, step = desk.limited(10).do(search_refine, state)
+    assert step.verdict == "skipped" and "time" in step.message
+    assert after.candidates == () and after.survivors == state.survivors
+    assert after.epochs == search_refine.first_epochs(state)
+
+
+def test_refining_without_a_search_before_is_skipped(bench, tables):
+    desk, state = bench(tables.numbers_only(200, 0, line))
+    after, step = desk.do(search_refine, state)
+    assert step.verdict == "skipped" and "search_coarse" in step.message
+    assert after.survivors == ()
+
+
+@pytest.mark.parametrize(
+    ("rungs", "pays"),
+    [([(5, 0.5)], None), ([(5, 0.5), (10, 0.4)], True), ([(5, 0.5), (10, 0.4999)], False)],
+)
+def test_longer_training_pays_when_the_next_rung_is_better(rungs, pays):
+    assert search_refine._longer_pays(rungs) is pays
+
+
+def test_the_full_training_takes_the_best_recipes_in_turn(searched):
+    desk, state, _ = searched
+    state, step = desk.do(train_long, state)
+    assert step.verdict == "pass" and len(state.long) == 3
+    assert {c.member.learning_rate for c in state.long} == {s.member.learning_rate for s in state.survivors}
+    best = min(state.long, key=rank)
+    assert state.long[0] is best and describe(best) in step.message
+    assert state.recipe.training.optimizer.options.learning_rate == best.member.learning_rate
+    assert state.recipe.training.optimizer.options.weight_decay == best.member.weight_decay
+    assert state.recipe.model.options.dropout == best.member.dropout
+    assert state.recipe.model.options.width == best.model["width"]
+    assert state.recipe.training.epochs == step.evidence["epochs"]
+
+
+def test_without_a_search_the_recipe_itself_is_trained(bench, tables):
+    changes = {"training.optimizer.learning_rate": 0.005, "model.dropout": 0.25}
+    desk, state = bench(tables.numbers_only(200, 0, line), changes=changes)
+    state, _ = desk.do(train_long, state)
+    assert {c.member.learning_rate for c in state.long} == {0.005}
+    assert {c.member.dropout for c in state.long} == {0.25}
+    assert len({c.fit.val_loss for c in state.long}) == 3, "the members differ by their seeds"
+
+
+def test_a_full_training_that_is_lost_fails(bench, tables):
+    changes = {"training.optimizer": {"name": "sgd", "learning_rate": 1e30}}
+    desk, state = bench(tables.numbers_only(200, 0, line), changes=changes)
+    state, step = desk.do(train_long, state)
+    assert step.verdict == "fail" and state.long == ()
+
+
+def test_adopting_keeps_the_networks_before(searched, candidate):
+    _, state, _ = searched
+    rows = len(state.splits.validation)
+    old, new = candidate(state, 1, np.zeros(rows)), candidate(state, 2, np.zeros(rows))
+    state = adopt(state.with_(candidates=(old,)), [new], 7)
+    assert state.candidates == (old, new) and state.long == (new,)
+    assert state.epochs == state.recipe.training.epochs == 7
