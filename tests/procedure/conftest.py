@@ -53,7 +53,7 @@ SLOW = ["overfit_sample", "input_blind", "learning_rate_range"]
 """Steps that a test about something else leaves out."""
 
 
-def two_classes(rows: int = 240, seed: int = 0) -> pl.DataFrame:
+def two_classes(rows: int = 300, seed: int = 0) -> pl.DataFrame:
     """Numbers with gaps, 20 cities, sample weights; ``y`` is yes or no."""
     draw = np.random.default_rng(seed)
     size, age = draw.normal(size=(2, rows))
@@ -70,7 +70,7 @@ def two_classes(rows: int = 240, seed: int = 0) -> pl.DataFrame:
     )
 
 
-def three_classes(rows: int = 240, seed: int = 0) -> pl.DataFrame:
+def three_classes(rows: int = 300, seed: int = 0) -> pl.DataFrame:
     """Three bands of x + z, in rows of 12 households."""
     draw = np.random.default_rng(seed)
     x, z = draw.normal(size=(2, rows))
@@ -79,7 +79,7 @@ def three_classes(rows: int = 240, seed: int = 0) -> pl.DataFrame:
     return pl.DataFrame({"x": x, "z": z, "home": home, "y": [f"band {k}" for k in y]})
 
 
-def prices(rows: int = 240, seed: int = 0) -> pl.DataFrame:
+def prices(rows: int = 300, seed: int = 0) -> pl.DataFrame:
     """A price in the hundreds that depends on x, kind and slowly on the day."""
     draw = np.random.default_rng(seed)
     x, kind = draw.normal(size=rows), draw.choice(["a", "b", "c"], rows)

@@ -69,6 +69,16 @@ def test_initial_loss_is_that_of_the_prior(bench, tables, target):
     assert step.evidence["ratio"] == pytest.approx(1, abs=0.25)
 
 
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
+def test_initial_loss_is_no_false_alarm_on_few_rows_of_a_skewed_target(bench, tables, loss):
+    """Ten validation rows of a log-normal: their variance is far from that of the training rows."""
+    frame = tables.numbers_only(70, 5, lambda x, draw: np.exp(1.5 * draw.normal(size=len(x))))
+    desk, state = bench(frame, changes={"training.loss": loss})
+    _, step = desk.do(initial_loss, state)
+    assert step.verdict == "pass", step.message
+    assert abs(step.evidence["observed"] / step.evidence["expected_in_training"] - 1) > 0.25
+
+
 def test_initial_loss_is_off_when_the_bias_knows_nothing_of_the_prior(bench, tables):
     desk, state = bench(tables.numbers_only(200, 0, rare), changes={"training.output_bias": "zero"})
     state, step = desk.do(initial_loss, state)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import optuna
@@ -134,10 +135,22 @@ def test_refining_without_a_search_before_is_skipped(bench, tables):
 
 @pytest.mark.parametrize(
     ("rungs", "pays"),
-    [([(5, 0.5)], None), ([(5, 0.5), (10, 0.4)], True), ([(5, 0.5), (10, 0.4999)], False)],
+    [
+        ([{1: 0.5, 2: 0.6}], None),
+        ([{1: 0.5, 2: 0.6}, {1: 0.4}], True),
+        ([{1: 0.5, 2: 0.6}, {1: 0.4999}], False),
+        ([{1: 0.5, 2: 0.6}, {2: 0.55}], True),  # better than its own short training, if not than the best one
+    ],
 )
-def test_longer_training_pays_when_the_next_rung_is_better(rungs, pays):
-    assert search_refine._longer_pays(rungs) is pays
+def test_longer_training_pays_when_the_same_recipes_gain_by_it(rungs, pays):
+    trained = [
+        [
+            SimpleNamespace(id=1000 * k + number, fit=SimpleNamespace(val_loss=loss))
+            for number, loss in rung.items()
+        ]
+        for k, rung in enumerate(rungs)
+    ]
+    assert search_refine._longer_pays(trained) is pays
 
 
 def test_the_full_training_takes_the_best_recipes_in_turn(searched):

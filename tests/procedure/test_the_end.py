@@ -103,6 +103,14 @@ def test_honest_probabilities_stay(classes_state, candidate):
     assert step.evidence["before"] == pytest.approx(step.evidence["after"])
 
 
+def test_few_rows_are_no_ground_for_a_temperature(bench, tables, candidate):
+    desk, state = bench(tables.numbers_only(120, 0, coin))
+    chosen = ((candidate(state, 0, probabilities(state, 5)), 1.0),)
+    after, step = desk.do(calibrate, state.with_(chosen=chosen))
+    assert step.verdict == "skipped" and step.message.startswith("18 validation rows")
+    assert after.temperature == 1.0
+
+
 def test_a_regression_has_nothing_to_calibrate(values_state, candidate):
     desk, state = values_state
     after, step = desk.do(calibrate, state)
@@ -117,12 +125,16 @@ def gains(**low_high):
     ("found", "words"),
     [
         (gains(mean=(0.1, 0.2), linear=(0.1, 0.2)), "better than every baseline beyond chance."),
-        (gains(mean=(0.1, 0.2), linear=(-0.1, 0.2)), "better than mean, but no surer than linear."),
+        (gains(mean=(0.1, 0.2), linear=(-0.1, 0.2)), "better than mean, but not clearly better than linear."),
         (
             gains(mean=(0.1, 0.2), linear=(-0.1, 0.2), gradient_boosting=(-0.3, -0.1)),
-            "better than mean, but no surer than linear and worse than gradient boosting.",
+            "better than mean, but not clearly better than linear and worse than gradient boosting.",
         ),
         (gains(linear=(-0.2, -0.1)), "worse than linear."),
+        (
+            gains(mean=(-1, 1), linear=(-1, 1), gradient_boosting=(-1, 1)),
+            "not clearly better than mean, linear and gradient boosting.",
+        ),
     ],
 )
 def test_the_verdict_says_which_baselines_are_beaten(found, words):

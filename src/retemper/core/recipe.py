@@ -124,7 +124,7 @@ class TrainingOptions(Options):
 class SearchOptions(Options):
     """Coarse, then fine."""
 
-    trials: int = Field(24, ge=1, description="recipes tried in search_coarse")
+    trials: int = Field(24, ge=1, le=900, description="recipes tried in search_coarse")
     coarse_epochs: int = Field(3, ge=1)
     refine_rungs: int = Field(2, ge=1, description="halvings in search_refine, each with longer training")
     keep: float = Field(1 / 3, gt=0, lt=1, description="share of trials that goes on at a halving")

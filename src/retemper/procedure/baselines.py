@@ -68,5 +68,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     message = f"Marks to beat on the validation rows ({metric}): {named}."
     if cut:
         names = " and ".join(name.replace("_", " ") for name in dict.fromkeys(cut))
-        message += f" A tenth of the time limit was not enough for {names}: a weaker mark than with more time."
+        message += (
+            f" A tenth of the time limit was not enough for {names}: a weaker mark than with more time."
+        )
     return state.with_(baselines=fitted, baseline_losses=marks), Step("baselines", "pass", message, evidence)

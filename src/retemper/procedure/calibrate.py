@@ -11,6 +11,8 @@ from retemper.evaluation.metrics import metrics
 from retemper.procedure.book import Book, State, validation_rows
 from retemper.procedure.ensemble import mixed
 
+LEAST_ROWS = 40
+
 
 def run(book: Book, state: State) -> tuple[State, Step]:
     """Fit on half of the validation rows, judge on the other half; kept if log loss likely gains there."""
@@ -22,6 +24,9 @@ def run(book: Book, state: State) -> tuple[State, Step]:
             "calibrate", "skipped", "There is no network whose probabilities could be calibrated."
         )
     arrays = state.ready[2]
+    if len(arrays.validation.y) < LEAST_ROWS:
+        message = f"{len(arrays.validation.y)} validation rows can't both fit a temperature and judge it; "
+        return state, Step("calibrate", "skipped", f"{message}it takes {LEAST_ROWS}.")
     y, weight = arrays.validation.y, arrays.validation.weight
     logs = np.log(np.clip(mixed(state.chosen), 1e-30, None))
     fit = np.arange(len(y)) % 2 == 0

@@ -32,6 +32,10 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     return state.with_(findings=(*state.findings, *checked.findings)), _step(state, checked)
 
 
+def _columns(count: int) -> str:
+    return f"{count} column{'s'[: count != 1]} become{'s'[: count == 1]}"
+
+
 def _told_by(frame: pl.DataFrame, schema: Schema) -> Schema:
     """The schema with its columns' facts counted in these rows alone: the sealed rows' are nobody's business."""
     return replace(schema, columns=tuple(_column_told_by(frame[c.name], c) for c in schema.columns))
@@ -53,7 +57,7 @@ def _step(state: State, checked: Checked) -> Step:
     worst = [f for f in checked.findings if f.severity in ("error", "warning")]
     shown = f"{len(state.splits.train):,} rows to train, {len(state.splits.validation):,} to validate, "
     shown += f"{state.splits.n_test:,} sealed for the test ({state.splits.method}); "
-    shown += f"{len(preparer.columns)} columns become {preparer.width} inputs"
+    shown += f"{_columns(len(preparer.columns))} {preparer.width} inputs"
     shown += f", {len(target.classes)} classes" if target.classes else ""
     findings = (
         f"; {len(worst)} to look at: " + ", ".join(f.code for f in worst)

@@ -128,9 +128,7 @@ def _members(book: Book, state: State, change: Change, number: int) -> int:
     return decided
 
 
-def _try(
-    book: Book, state: State, change: Change, number: int, members: int
-) -> tuple[State, dict[str, Any]]:
+def _try(book: Book, state: State, change: Change, number: int, members: int) -> tuple[State, dict[str, Any]]:
     jobs = _jobs(book, state, change, number, members)
     results = book.train(jobs, seconds=0.9 * book.budget.left_s() if book.budget.limited else 0.0)
     after = {c.id: c for result in results for c in candidates_of(result)}

@@ -50,7 +50,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         key=lambda candidate: rank(candidate),
     )
     kept = max(2, math.ceil(search.keep * len(trials)))
-    evidence = evidence_of(state, trials, kept, "search_coarse")
+    evidence = evidence_of(trials, {t.id for t in trials[:kept]}, "search_coarse")
     evidence |= {
         "space": {name: vars(axis) for name, axis in space.items()},
         "edges": _edges(space, trials[0]),
@@ -81,7 +81,7 @@ def describe(candidate: Candidate) -> str:
     return text + (f", dropout {member.dropout:.2f}" if member.dropout else "")
 
 
-def evidence_of(state: State, trials: list[Candidate], kept: int, history: str) -> dict[str, Any]:
+def evidence_of(trials: list[Candidate], kept: set[int], history: str) -> dict[str, Any]:
     """The trials as a table, best first."""
     rows = [
         {
@@ -92,9 +92,9 @@ def evidence_of(state: State, trials: list[Candidate], kept: int, history: str) 
             "dropout": trial.member.dropout,
             "epochs": trial.fit.epochs,
             "val_loss": trial.fit.val_loss,
-            "kept": position < kept,
+            "kept": trial.id in kept,
         }
-        for position, trial in enumerate(trials)
+        for trial in trials
     ]
     return {"trials": rows, "best": rows[0], "history": history}
 

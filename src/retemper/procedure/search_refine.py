@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from retemper.core.records import Step
 from retemper.procedure.book import Book, Candidate, State, candidates_of
 from retemper.procedure.jobs import jobs_for
@@ -15,13 +17,19 @@ SHARE_OF_TIME = 0.16
 LEAST_STEPS = 800
 """A rung's first training makes at least so many steps, so that a schedule has room."""
 MOST_FIRST = 9
+LEAST_GAIN = 1e-3
+"""Mean relative gain from which longer training counts as paying."""
+FINALISTS = 4
+"""Recipes that go on to train_long."""
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:
     """Each rung keeps a share of the recipes and trains them afresh, twice as long."""
+    if not state.survivors:
+        message = "There is nothing to refine: search_coarse was left out."
+        return state, Step("search_refine", "skipped", message)
     survivors = list(state.survivors)[:MOST_FIRST]
-    best_of_rung: list[tuple[int, float]] = []
-    table: list[Candidate] = []
+    rungs: list[tuple[int, list[Candidate]]] = []
     epochs = first_epochs(state)
     for rung in range(state.recipe.search.refine_rungs):
         planned = _decide(book, state, survivors, epochs, rung)
@@ -33,25 +41,33 @@ def run(book: Book, state: State) -> tuple[State, Step]:
             seconds=0.4 * book.budget.left_s() if book.budget.limited else 0.0,
         )
         trained = sorted((c for result in results for c in candidates_of(result)), key=rank)
-        table += trained
-        best_of_rung.append((planned["epochs"], trained[0].fit.val_loss))
+        rungs.append((planned["epochs"], trained))
         survivors = trained[: max(2, math.ceil(state.recipe.search.keep * len(trained)))]
         epochs = planned["epochs"] * 2
-    if not table:
+    if not rungs:
         message = "The time allows no longer trainings of single recipes; the coarse ranking stands."
         return state.with_(epochs=first_epochs(state)), Step("search_refine", "skipped", message)
-    found = sorted(table, key=rank)
-    evidence = evidence_of(state, found, len(survivors), "search_refine")
-    evidence["rungs"] = [{"epochs": e, "best_val_loss": loss} for e, loss in best_of_rung]
-    longer = _longer_pays(best_of_rung)
-    epochs = best_of_rung[0][0] if longer is False else 2 * best_of_rung[-1][0]
-    message = f"{len(table)} trainings of up to {best_of_rung[-1][0]} epochs; best: {describe(found[0])}, "
+    found = sorted((candidate for _, trained in rungs for candidate in trained), key=rank)
+    finalists = _distinct(found)[:FINALISTS]
+    evidence = evidence_of(found, {candidate.id for candidate in finalists}, "search_refine")
+    evidence["rungs"] = [{"epochs": e, "best_val_loss": t[0].fit.val_loss} for e, t in rungs]
+    longer = _longer_pays([trained for _, trained in rungs])
+    epochs = rungs[-2][0] if longer is False else 2 * rungs[-1][0]
+    message = f"{len(found)} trainings of up to {rungs[-1][0]} epochs; best: {describe(found[0])}, "
     message += f"validation loss {found[0].fit.val_loss:.4f}"
     message += {True: "; longer training still gains.", False: "; longer training does not gain.", None: "."}[
         longer
     ]
-    state = state.with_(survivors=tuple(survivors), candidates=(*state.candidates, *found), epochs=epochs)
+    state = state.with_(survivors=tuple(finalists), candidates=(*state.candidates, *found), epochs=epochs)
     return state, Step("search_refine", "pass", message, evidence)
+
+
+def _distinct(found: list[Candidate]) -> list[Candidate]:
+    """The best training of each recipe, best first: different recipes make a better ensemble than one does."""
+    best: dict[int, Candidate] = {}
+    for candidate in found:
+        best.setdefault(candidate.id % 1000, candidate)
+    return list(best.values())
 
 
 def first_epochs(state: State) -> int:
@@ -91,8 +107,14 @@ def _decide(
     return decided
 
 
-def _longer_pays(rungs: list[tuple[int, float]]) -> bool | None:
-    """Whether the last rung's longer training beat the one before; None with one rung, when nobody knows."""
+def _longer_pays(rungs: list[list[Candidate]]) -> bool | None:
+    """Whether the recipes that both of the last two rungs trained gained by the longer training.
+
+    Pairs of one recipe are compared, since the best of many short trainings is the luckiest too. None with one
+    rung, when nobody knows.
+    """
     if len(rungs) < 2:
         return None
-    return rungs[-1][1] < rungs[-2][1] * (1 - 1e-3)
+    short = {candidate.id % 1000: candidate.fit.val_loss for candidate in rungs[-2]}
+    gains = [1 - candidate.fit.val_loss / short[candidate.id % 1000] for candidate in rungs[-1]]
+    return float(np.mean(gains)) > LEAST_GAIN

@@ -60,8 +60,8 @@ STEPS = {
     "calibrate": calibrate.run,  # make probabilities honest
     "test_once": test_once.run,  # break the seal
 }
-ALWAYS = ("data_check", "train_long", "ensemble", "test_once")
-"""Steps that can't be left out: without them there is no model, or nobody knows how good it is."""
+ALWAYS = ("data_check", "baselines", "train_long", "ensemble", "test_once")
+"""Steps that can't be left out: without them there is no model, or nobody can tell how good it is."""
 
 
 def run(

@@ -92,12 +92,21 @@ def _gains(
 def _verdict(gains: dict[str, dict[str, float]], beaten: list[str], missed: list[str]) -> str:
     if not missed:
         return "better than every baseline beyond chance."
-    words = []
-    for name in missed:
-        worse = gains[name]["high"] < 0
-        words.append(f"{'worse than' if worse else 'no surer than'} {name.replace('_', ' ')}")
-    start = f"better than {', '.join(name.replace('_', ' ') for name in beaten)}, but " if beaten else ""
-    return start + " and ".join(words) + "."
+    worse = [name for name in missed if gains[name]["high"] < 0]
+    unclear = [name for name in missed if name not in worse]
+    told = {"better than": beaten, "not clearly better than": unclear, "worse than": worse}
+    parts = [f"{words} {listed(names)}" for words, names in told.items() if names]
+    return ", but ".join([parts[0], " and ".join(parts[1:])] if parts[1:] else parts) + "."
+
+
+def listed(names: list[str]) -> str:
+    """Names in a sentence.
+
+    >>> listed(["linear", "gradient_boosting"])
+    'linear and gradient boosting'
+    """
+    words = [name.replace("_", " ") for name in names]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
 
 
 def _pictures(state: State, y: NDArray[Any], outputs: NDArray[np.float64]) -> dict[str, Any]:

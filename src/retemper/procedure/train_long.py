@@ -8,12 +8,11 @@ from retemper.core.records import Step
 from retemper.procedure.book import Book, Candidate, Contender, State, candidates_of
 from retemper.procedure.jobs import contender_of, jobs_for, recipe_for
 from retemper.procedure.search_coarse import describe, rank
-from retemper.procedure.search_refine import first_epochs
+from retemper.procedure.search_refine import FINALISTS, first_epochs
 from retemper.training.job import Job
 
 FIRST_ID = 10_000
 SHARE_OF_TIME = 0.6
-MOST_RECIPES = 4
 LEAST_MEMBERS = 3
 
 
@@ -65,7 +64,7 @@ def evidence_of(trained: list[Candidate], epochs: int) -> dict[str, object]:
 
 def _contenders(state: State, members: int) -> list[Contender]:
     """The best recipes so far in turn; the recipe's own where there was no search."""
-    recipes = state.survivors[:MOST_RECIPES]
+    recipes = state.survivors[:FINALISTS]
     if not recipes:
         return [contender_of(state.recipe, FIRST_ID + k) for k in range(members)]
     return [recipes[k % len(recipes)].contender(FIRST_ID + k) for k in range(members)]

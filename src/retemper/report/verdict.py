@@ -12,8 +12,9 @@ TRIVIAL = ("majority", "mean")
 def verdict(result: dict[str, Any]) -> dict[str, Any]:
     """The main metric against the best baseline.
 
-    The network *beats* a baseline when it is better and the baseline's score lies outside the network's 95 %
-    interval; inside, the two are within noise of each other.
+    Both were scored on the same rows, so the paired gain of ``test_once`` decides: the network *beats* a baseline
+    when its 95 % interval lies above 0, and is behind when it lies below. Without one (an older or a damaged
+    run), the baseline's score is held against the network's own interval.
 
     Args:
         result: the content of result.json.
@@ -30,7 +31,7 @@ def verdict(result: dict[str, Any]) -> dict[str, Any]:
     own = known.get("network")
     rivals = {who: score for who, score in known.items() if who != "network"}
     best = min(rivals, key=lambda who: rivals[who]["value"]) if rivals else None
-    outcome = _outcome(own, rivals[best]) if own and best else "none"
+    outcome = _outcome(own, rivals[best], _gain(result, best)) if own and best else "none"
     return {
         "metric": name,
         "score": own,
@@ -42,7 +43,22 @@ def verdict(result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _outcome(own: dict[str, Any], rival: dict[str, Any]) -> str:
+def _gain(result: dict[str, Any], best: str) -> dict[str, Any]:
+    """The paired gain over the best baseline that test_once measured; empty without."""
+    steps = result.get("steps")
+    for step in steps if isinstance(steps, list) else []:
+        evidence = step.get("evidence") if isinstance(step, dict) else None
+        if isinstance(evidence, dict) and step.get("name") == "test_once":
+            gains = evidence.get("gains")
+            found = gains.get(best) if isinstance(gains, dict) else None
+            return found if isinstance(found, dict) else {}
+    return {}
+
+
+def _outcome(own: dict[str, Any], rival: dict[str, Any], gain: dict[str, Any]) -> str:
+    ends = gain.get("low"), gain.get("high")
+    if isinstance(ends[0], (int, float)) and isinstance(ends[1], (int, float)):
+        return "ahead" if ends[0] > 0 else "behind" if ends[1] < 0 else "level"
     better = own["value"] < rival["value"]
     low, high = own.get("low"), own.get("high")
     if low is None or high is None:
