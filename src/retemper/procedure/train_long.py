@@ -12,7 +12,7 @@ from retemper.procedure.search_refine import FINALISTS, first_epochs
 from retemper.training.job import Job
 
 FIRST_ID = 10_000
-SHARE_OF_TIME = 0.6
+SHARE_OF_TIME = 0.7
 LEAST_MEMBERS = 3
 
 
