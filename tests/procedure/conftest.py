@@ -191,6 +191,11 @@ class Bench:
         json.dumps(to_json(done.evidence), allow_nan=False)
         return state, done
 
+    def copy(self) -> Bench:
+        """Another, whose pace learns for itself."""
+        pace = self.book.pace
+        return Bench(replace(self.book, pace=replace(pace, finished=[*pace.finished])))
+
     def limited(self, seconds: float, used: float = 0.0) -> Bench:
         """The same bench with a time limit that ``used`` seconds have been used of."""
         budget = Budget(seconds, time.time() - used, log=self.book.folder.log)
@@ -201,10 +206,14 @@ class Bench:
         return Bench(replace(self.book, budget=Budget(None, 0.0, made=made, strict=True)))
 
 
-@pytest.fixture
-def bench(tmp_path: Path, warm_pool: Pool) -> Callable[..., tuple[Bench, State]]:
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory, warm_pool: Pool) -> Callable[..., tuple[Bench, State]]:
     """``bench(frame, target, changes)`` → a bench and the state after ``data_check``."""
-    return lambda frame, target="y", changes=None: begin(tmp_path / "run", frame, target, changes, warm_pool)
+
+    def make(frame: pl.DataFrame, target: str = "y", changes: Any = None) -> tuple[Bench, State]:
+        return begin(tmp_path_factory.mktemp("bench") / "run", frame, target, changes, warm_pool)
+
+    return make
 
 
 def begin(

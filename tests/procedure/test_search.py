@@ -1,11 +1,13 @@
 """The search: what is tried, how it is ranked and stored, and what the time allows of it."""
 
 import math
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import optuna
+import polars as pl
 import pytest
 
 from retemper.core.budget import Budget
@@ -18,13 +20,19 @@ def line(x, draw):
     return 3 * x[:, 0] - x[:, 1] + 0.1 * draw.normal(size=len(x))
 
 
-@pytest.fixture
-def searched(bench, tables):
-    """A bench, the state after a coarse search over two widths, and its step."""
+@pytest.fixture(scope="module")
+def coarse(bench, tables):
     changes = {"search.widths": [8, 16], "search.trials": 6, "search.refine_rungs": 2, "training.epochs": 8}
     desk, state = bench(tables.numbers_only(200, 0, line), changes=changes)
     state, step = desk.do(search_coarse, state)
     return desk, state, step
+
+
+@pytest.fixture
+def searched(coarse):
+    """A bench, the state after a coarse search over two widths, and its step."""
+    desk, state, step = coarse
+    return desk.copy(), state, step
 
 
 def test_trials_are_ranked_and_the_better_go_on(searched):
@@ -98,7 +106,7 @@ def test_little_time_means_fewer_rows_then_fewer_trials_then_fewer_epochs(bench,
     desk.book.pace.finished.append((1.0, 1e6))
     amounts = []
     for seconds in (1e9, 3e3, 1e2, 1.0):
-        budget = Budget(seconds, __import__("time").time())
+        budget = Budget(seconds, time.time())
         desk.book = replace(desk.book, budget=budget)
         amounts.append(search_coarse._amount(desk.book, state, space_of(state)))
     trials = [amount["trials"] for amount in amounts]
@@ -190,3 +198,32 @@ def test_adopting_keeps_the_networks_before(searched, candidate):
     state = adopt(state.with_(candidates=(old,)), [new], 7)
     assert state.candidates == (old, new) and state.long == (new,)
     assert state.epochs == state.recipe.training.epochs == 7
+
+
+@pytest.fixture
+def lost(bench, tables):
+    """Inputs so large that no rate trains."""
+    frame = tables.numbers_only(200, 0, line).with_columns(huge=pl.col("a") * 1e30)
+    return bench(frame, changes={"prepare.scaling": "none", "prepare.number_embedding": "none"})
+
+
+def test_a_search_without_a_finite_loss_fails(lost):
+    desk, state = lost
+    state, step = desk.do(search_coarse, state)
+    assert step.verdict == "fail" and step.message.startswith("None of 4 recipes")
+    assert state.survivors == () and len(state.trials) == 4
+    _, step = desk.do(search_refine, state)
+    assert step.verdict == "skipped"
+
+
+def test_refining_to_no_finite_loss_fails(lost, searched):
+    (_, good, _), (desk, state) = searched, lost
+    state, step = desk.do(search_refine, state.with_(survivors=good.survivors))
+    assert step.verdict == "fail" and "finite" in step.message
+    assert len(state.candidates) == len(good.survivors)
+
+
+def test_a_loss_of_zero_can_not_be_lowered(searched):
+    _, state, _ = searched
+    none = [replace(t, fit=replace(t.fit, val_loss=0.0)) for t in state.trials]
+    assert search_refine._longer_pays([none, none]) is False

@@ -50,21 +50,24 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         key=lambda candidate: rank(candidate),
     )
     kept = max(2, math.ceil(search.keep * len(trials)))
-    evidence = evidence_of(trials, {t.id for t in trials[:kept]}, "search_coarse")
+    survivors = sound(trials)[:kept]
+    evidence = evidence_of(trials, {t.id for t in survivors}, "search_coarse")
     evidence |= {
         "space": {name: vars(axis) for name, axis in space.items()},
         "edges": _edges(space, trials[0]),
     }
     _store(book, state, space, trials)
     best = trials[0]
+    state = state.with_(trials=tuple(trials), survivors=tuple(survivors))
+    if not survivors:
+        message = f"None of {len(trials)} recipes trained to a finite loss: look at the scales (prepare.scaling)."
+        return state, Step("search_coarse", "fail", message, evidence)
     message = f"{len(trials)} recipes for {amount['epochs']} epochs on {amount['rows']:,} rows; best so far: "
-    message += f"{describe(best)}, validation loss {best.fit.val_loss:.4f}."
+    message += f"{describe(best)}, validation loss {best.fit.val_loss:.4g}."
     if evidence["edges"]:
         message += f" The best lies at the edge of {', '.join(evidence['edges'])}: a wider range may gain."
     verdict: Any = "warn" if evidence["edges"] else "pass"
-    return state.with_(trials=tuple(trials), survivors=tuple(trials[:kept])), Step(
-        "search_coarse", verdict, message, evidence
-    )
+    return state, Step("search_coarse", verdict, message, evidence)
 
 
 def rank(candidate: Candidate) -> tuple[bool, float, int]:
@@ -73,10 +76,15 @@ def rank(candidate: Candidate) -> tuple[bool, float, int]:
     return (not math.isfinite(loss), loss if math.isfinite(loss) else 0.0, candidate.id)
 
 
+def sound(trials: list[Candidate]) -> list[Candidate]:
+    """Those with a finite loss."""
+    return [trial for trial in trials if math.isfinite(trial.fit.val_loss)]
+
+
 def describe(candidate: Candidate) -> str:
     """A recipe in a few words."""
     member, width = candidate.member, candidate.model.get("width")
-    text = f"rate {member.learning_rate:.1e}, decay {member.weight_decay:.1e}"
+    text = f"rate {member.learning_rate:.2g}, decay {member.weight_decay:.2g}"
     text += f", width {width}" if width else ""
     return text + (f", dropout {member.dropout:.2f}" if member.dropout else "")
 

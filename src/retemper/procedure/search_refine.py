@@ -9,7 +9,7 @@ import numpy as np
 from retemper.core.records import Step
 from retemper.procedure.book import Book, Candidate, State, candidates_of
 from retemper.procedure.jobs import jobs_for
-from retemper.procedure.search_coarse import describe, evidence_of, rank
+from retemper.procedure.search_coarse import describe, evidence_of, rank, sound
 from retemper.training.job import Job
 
 FIRST_ID = 2000
@@ -26,13 +26,13 @@ FINALISTS = 4
 def run(book: Book, state: State) -> tuple[State, Step]:
     """Each rung keeps a share of the recipes and trains them afresh, twice as long."""
     if not state.survivors:
-        message = "There is nothing to refine: search_coarse was left out."
+        message = "There is nothing to refine: search_coarse left no recipe."
         return state, Step("search_refine", "skipped", message)
     survivors = list(state.survivors)[:MOST_FIRST]
     rungs: list[tuple[int, list[Candidate]]] = []
     epochs = first_epochs(state)
     for rung in range(state.recipe.search.refine_rungs):
-        planned = _decide(book, state, survivors, epochs, rung)
+        planned = _decide(book, state, survivors, epochs, rung) if survivors else None
         if planned is None:
             break
         survivors = survivors[: planned["recipes"]]
@@ -42,24 +42,27 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         )
         trained = sorted((c for result in results for c in candidates_of(result)), key=rank)
         rungs.append((planned["epochs"], trained))
-        survivors = trained[: max(2, math.ceil(state.recipe.search.keep * len(trained)))]
+        survivors = sound(trained)[: max(2, math.ceil(state.recipe.search.keep * len(trained)))]
         epochs = planned["epochs"] * 2
     if not rungs:
         message = "The time allows no longer trainings of single recipes; the coarse ranking stands."
         return state.with_(epochs=first_epochs(state)), Step("search_refine", "skipped", message)
     found = sorted((candidate for _, trained in rungs for candidate in trained), key=rank)
-    finalists = _distinct(found)[:FINALISTS]
+    finalists = _distinct(sound(found))[:FINALISTS]
     evidence = evidence_of(found, {candidate.id for candidate in finalists}, "search_refine")
     evidence["rungs"] = [{"epochs": e, "best_val_loss": t[0].fit.val_loss} for e, t in rungs]
     longer = _longer_pays([trained for _, trained in rungs])
     epochs = rungs[-2][0] if longer is False else 2 * rungs[-1][0]
+    state = state.with_(candidates=(*state.candidates, *found), epochs=epochs)
+    if not finalists:
+        message = f"None of {len(found)} trainings of up to {rungs[-1][0]} epochs ended with a finite loss."
+        return state, Step("search_refine", "fail", message, evidence)
     message = f"{len(found)} trainings of up to {rungs[-1][0]} epochs; best: {describe(found[0])}, "
-    message += f"validation loss {found[0].fit.val_loss:.4f}"
+    message += f"validation loss {found[0].fit.val_loss:.4g}"
     message += {True: "; longer training still gains.", False: "; longer training does not gain.", None: "."}[
         longer
     ]
-    state = state.with_(survivors=tuple(finalists), candidates=(*state.candidates, *found), epochs=epochs)
-    return state, Step("search_refine", "pass", message, evidence)
+    return state.with_(survivors=tuple(finalists)), Step("search_refine", "pass", message, evidence)
 
 
 def _distinct(found: list[Candidate]) -> list[Candidate]:
@@ -116,5 +119,6 @@ def _longer_pays(rungs: list[list[Candidate]]) -> bool | None:
     if len(rungs) < 2:
         return None
     short = {candidate.id % 1000: candidate.fit.val_loss for candidate in rungs[-2]}
-    gains = [1 - candidate.fit.val_loss / short[candidate.id % 1000] for candidate in rungs[-1]]
+    pairs = [(short[candidate.id % 1000], candidate.fit.val_loss) for candidate in rungs[-1]]
+    gains = [1 - after / before if before else 0.0 for before, after in pairs]
     return float(np.mean(gains)) > LEAST_GAIN

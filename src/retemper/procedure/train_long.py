@@ -30,7 +30,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     message = (
         f"{len(trained)} networks for up to {plan['epochs']} epochs; the best ({describe(best)}) reaches "
     )
-    message += f"validation loss {best.fit.val_loss:.4f} in epoch {best.fit.best_epoch}."
+    message += f"validation loss {best.fit.val_loss:.4g} in epoch {best.fit.best_epoch}."
     state = adopt(state, trained, plan["epochs"])
     return state, Step("train_long", "pass", message, evidence)
 
