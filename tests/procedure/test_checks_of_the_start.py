@@ -192,3 +192,14 @@ def test_the_range_leaves_the_recipe_alone(bench, tables):
     desk, state = bench(tables.numbers_only(100, 0, line))
     after, _ = desk.do(learning_rate_range, state)
     assert after.recipe == state.recipe and after.candidates == ()
+
+
+def test_lost_trainings_are_told_apart(bench, tables):
+    """Inputs so large that nothing stays finite: each check says that, and none claims more."""
+    frame = tables.numbers_only(200, 0, line).with_columns(huge=pl.col("a") * 1e30)
+    desk, state = bench(frame, changes={"prepare.scaling": "none", "prepare.number_embedding": "none"})
+    words = {initial_loss: "huge or non-finite", overfit: "not stay finite", input_blind: "not stay finite"}
+    for module, said in words.items():
+        state, step = desk.do(module, state)
+        assert step.verdict == "warn" and said in step.message, step.message
+    assert "input_ignored" not in codes(state)

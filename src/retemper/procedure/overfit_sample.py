@@ -60,27 +60,31 @@ def _judge(state: State, result: JobResult, rows: int) -> tuple[State, Step]:
             f"{rows} rows reached {metric} {reached:.3f} before the time for this check ran out; can't tell."
         )
         return state, Step("overfit_sample", "warn", message, evidence)
-    finding = Finding(
-        "cannot_overfit_sample",
-        "warning",
-        0.8,
-        f"{rows} rows can't be learnt by heart ({metric} {reached:.3f}, needed {needed:.3f}): look at labels "
-        "that don't belong to their rows, at inputs that are all alike, and at the network's width.",
-        evidence,
-    )
+    finding = Finding("cannot_overfit_sample", "warning", 0.8, _fault(rows, metric, reached, needed), evidence)
     return state.with_(findings=(*state.findings, finding)), Step(
         "overfit_sample", "warn", finding.message, evidence
+    )
+
+
+def _fault(rows: int, metric: str, reached: float, needed: float) -> str:
+    if not np.isfinite(reached):
+        return f"{rows} rows can't be learnt by heart: the loss does not stay finite; look at the inputs' scales."
+    return (
+        f"{rows} rows can't be learnt by heart ({metric} {reached:.3f}, needed {needed:.3f}): look at labels "
+        "that don't belong to their rows, at inputs that are all alike, and at the network's width."
     )
 
 
 def _reached(state: State, result: JobResult) -> tuple[float, float]:
     """The best member's accuracy or R² on the sample, and the most that any network could reach there.
 
-    Rows that look alike but have different targets can't all be right; they lower the ceiling.
+    Rows that look alike but have different targets can't all be right; they lower the ceiling. A network whose
+    outputs are lost reaches −∞.
     """
     _, _, arrays = state.ready
     sample = train_rows(result.job, arrays)
     y = np.asarray(sample.y)
+    outputs = [own for own in result.outputs if np.isfinite(own).all()]
     keys = np.ascontiguousarray(np.hstack([sample.dense, sample.codes.astype(np.float32)]))
     _, group = np.unique(
         keys.view(np.dtype((np.void, keys.dtype.itemsize * keys.shape[1]))), return_inverse=True
@@ -90,8 +94,8 @@ def _reached(state: State, result: JobResult) -> tuple[float, float]:
         counts = np.zeros((group.max() + 1, int(y.max()) + 1))
         np.add.at(counts, (group, y), 1)
         ceiling = counts.max(1).sum() / len(y)
-        return max(float((own.argmax(1) == y).mean()) for own in result.outputs), float(ceiling)
+        return max((float((own.argmax(1) == y).mean()) for own in outputs), default=-np.inf), float(ceiling)
     means = np.bincount(group, y) / np.bincount(group)
     total = float(((y - y.mean()) ** 2).sum()) or 1.0
     ceiling = 1 - float(((y - means[group]) ** 2).sum()) / total
-    return max(1 - float(((own - y) ** 2).sum()) / total for own in result.outputs), ceiling
+    return max((1 - float(((own - y) ** 2).sum()) / total for own in outputs), default=-np.inf), ceiling

@@ -1,0 +1,108 @@
+"""The time limit: decisions are written down, repeated by a replay, and kept to."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from retemper.core.budget import Budget, decisions
+from retemper.procedure.jobs import job_of, members_of
+from retemper.procedure.pace import RECENT, Pace
+from retemper.training.job import JobResult
+from retemper.training.plan import Fit
+
+MODEL = {"name": "mlp", "width": 16, "depth": 2}
+
+
+def line(x, draw):
+    return 3 * x[:, 0] - x[:, 1] + 0.1 * draw.normal(size=len(x))
+
+
+def fit_of(member, epochs):
+    return Fit(member, None, 1, epochs, 0.5)
+
+
+def test_the_pace_is_that_of_the_last_jobs(bench, tables):
+    desk, state = bench(tables.numbers_only(200, 0, line))
+    pace = Pace(1000, 300, 10, 1)
+    job = job_of(state, desk.book, "a", members_of(state.recipe, range(3)), 10)
+    assert pace.seconds(job, 1) == 0.0, "nothing is known yet"
+
+    def learn(seconds, epochs=10, **changes):
+        own = replace(job, **changes)
+        fits = [fit_of(member, epochs) for member in own.members]
+        pace.learn(JobResult(own, fits, np.zeros(0), seconds, 1, None, np.zeros(0)))
+
+    learn(4.0)
+    assert pace.seconds(job, 1) == pytest.approx(4.0)
+    assert pace.seconds(job, 2) == pytest.approx(2.0)
+    assert pace.seconds(replace(job, epochs=20), 1) == pytest.approx(8.0)
+    learn(100.0, on_train=True)
+    assert pace.seconds(job, 1) == pytest.approx(4.0), "the sample's steps are not like others"
+    for _ in range(RECENT):
+        learn(1.0, epochs=5)
+    assert pace.seconds(job, 1) == pytest.approx(2.0), "half of the epochs in a second"
+
+
+def test_wider_networks_are_expected_to_take_longer():
+    pace = Pace(1000, 300, 10, 1)
+    sizes = [pace.parameters({**MODEL, "width": width}) for width in (16, 64, 256)]
+    assert sizes == sorted(sizes) and sizes[0] == 10 * 16 + 16 * 16 + 16
+    assert pace.parameters({"name": "linear"}) == 11
+    residual = {"name": "residual_mlp", "width": 16, "depth": 2, "expansion": 2.0}
+    assert pace.parameters(residual) == 10 * 16 + 2 * (2 * 16 * 32) + 16
+
+
+LIMITED = {
+    "search.trials": 64,
+    "search.coarse_epochs": 50,
+    "training.epochs": 500,
+    "procedure.members": 8,
+    "procedure.remedy_rounds": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def hurried(tmp_path_factory, run_all, tables):
+    """A run that wants minutes and gets 3 seconds; with the seconds it took."""
+    place, started = tmp_path_factory.mktemp("time") / "run", time.time()
+    run = run_all(
+        place,
+        tables.two_classes(),
+        "y",
+        LIMITED,
+        budget=lambda folder: Budget(3.0, started, log=folder.log),
+    )
+    return run, time.time() - started
+
+
+def test_a_limit_that_is_far_too_short_still_ends_in_a_model(hurried, tables):
+    run, seconds = hurried
+    assert seconds < 3 + 5
+    assert run.result["seconds"] == pytest.approx(seconds, abs=1)
+    assert run.model.predict(tables.two_classes()).shape == (300,)
+    assert (run.path / "report.html").exists()
+    assert run.step("test_once")["verdict"] in ("pass", "warn")
+
+
+def test_what_was_cut_short_is_in_the_log(hurried):
+    run, _ = hurried
+    names = [event["name"] for event in run.log() if event["event"] == "decision"]
+    assert {"workers", "search_coarse.amount", "train_long.amount"} <= set(names)
+    assert any(name.endswith(".stopped") for name in names)
+
+
+def test_a_replay_repeats_it_without_a_clock(hurried, tmp_path, run_all, tables):
+    run, _ = hurried
+    made = decisions(run.path / "log.jsonl")
+    again = run_all(
+        tmp_path / "run",
+        tables.two_classes(),
+        "y",
+        LIMITED,
+        budget=lambda folder: Budget(None, 0.0, made=made, log=folder.log, strict=True),
+    )
+    assert again.weights == run.weights
+    assert again.result["metrics"] == run.result["metrics"]
+    assert again.result["baselines"] == run.result["baselines"]
