@@ -11,10 +11,7 @@ CLASSES = {
     "balanced": {
         "training.loss": {"name": "cross_entropy", "class_weights": "balanced", "label_smoothing": 0.1}
     },
-    "sgd": {
-        "training.optimizer": {"name": "sgd", "learning_rate": 0.05},
-        "procedure.skip": [*SKIPPED, "search_coarse"],
-    },
+    "sgd": {"training.optimizer": "sgd"},
     "on_plateau": {"training.schedule": {"name": "on_plateau", "patience_epochs": 1}},
     "accumulation": {"training.accumulate_steps": 2, "training.clip_norm": 1.0, "training.l1": 1e-5},
     "one network": {"procedure.members": 1, "search.trials": 1},

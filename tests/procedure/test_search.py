@@ -72,7 +72,10 @@ def test_lost_networks_rank_last(candidate, searched):
 
 def test_the_rates_follow_the_range_where_there_is_one(searched):
     _, state, _ = searched
-    assert (space_of(state)["learning_rate"].low, space_of(state)["learning_rate"].high) == (3e-4, 1e-2)
+    own = space_of(state)["learning_rate"]
+    assert (own.low, own.high) == pytest.approx((3e-4, 1e-2)), "around the recipe's own .001"
+    sgd = state.with_(recipe=state.recipe.with_changes({"training.optimizer": "sgd"}))
+    assert space_of(sgd)["learning_rate"].high == pytest.approx(0.5)
     found = space_of(state.with_(rate_range=(1e-4, 0.06)))["learning_rate"]
     assert found.high == pytest.approx(0.06) and found.low == pytest.approx(0.002)
     wild = space_of(state.with_(rate_range=(1e-4, 1.0)))["learning_rate"]

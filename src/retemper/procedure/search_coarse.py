@@ -20,8 +20,9 @@ LEAST_ROWS, LEAST_TRIALS = 4000, 8
 
 
 def space_of(state: State) -> Space:
-    """The ranges: the rate's from the learning-rate range where that gave one."""
-    rates = Interval(3e-4, 1e-2, log=True)
+    """The ranges: the rate's from the learning-rate range, or around the recipe's own where that gave none."""
+    optimizer: Any = state.recipe.training.optimizer.options
+    rates = Interval(0.3 * optimizer.learning_rate, 10 * optimizer.learning_rate, log=True)
     if state.rate_range:
         high = min(max(state.rate_range[1], 1e-3), 0.3)
         rates = Interval(high / 30, high, log=True)
@@ -60,7 +61,9 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     best = trials[0]
     state = state.with_(trials=tuple(trials), survivors=tuple(survivors))
     if not survivors:
-        message = f"None of {len(trials)} recipes trained to a finite loss: look at the scales (prepare.scaling)."
+        message = (
+            f"None of {len(trials)} recipes trained to a finite loss: look at the scales (prepare.scaling)."
+        )
         return state, Step("search_coarse", "fail", message, evidence)
     message = f"{len(trials)} recipes for {amount['epochs']} epochs on {amount['rows']:,} rows; best so far: "
     message += f"{describe(best)}, validation loss {best.fit.val_loss:.4g}."
