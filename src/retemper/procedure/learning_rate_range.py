@@ -18,6 +18,8 @@ SMOOTHING = 0.9
 DISAGREEMENT = 1.0
 """Abstain when the seeds' upper ends span more than so many powers of ten."""
 
+INSTEAD = "no range is given, and the search looks around the recipe's own rate"
+
 
 @dataclass(frozen=True)
 class Range:
@@ -102,13 +104,13 @@ def _judge(
         "abstained": True,
     }
     if len(found) < (len(curves) + 1) / 2:
-        message = "The loss hardly falls at any rate in so few steps: no range is given, and the search looks around the recipe's own rate."
+        message = f"The loss hardly falls at any rate in so few steps: {INSTEAD}."
         return state, Step("learning_rate_range", "warn", message, evidence)
     highs = np.log10([own.high for own in found])
     spread = float(highs.max() - highs.min())
     evidence["spread_powers_of_ten"] = spread
     if spread > DISAGREEMENT:
-        message = f"The seeds disagree by {spread:.1f} powers of ten: no range is given, and the search looks around the recipe's own rate."
+        message = f"The seeds disagree by {spread:.1f} powers of ten: {INSTEAD}."
         return state, Step("learning_rate_range", "warn", message, evidence)
     low = float(np.median([own.low for own in found]))
     high = float(10 ** np.median(highs))

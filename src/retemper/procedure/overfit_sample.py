@@ -53,14 +53,18 @@ def _judge(state: State, result: JobResult, rows: int) -> tuple[State, Step]:
         "rows_alike_with_other_targets": ceiling < 1,
     }
     if reached >= needed - 1e-9:
-        message = f"{rows} rows are learnt by heart ({metric} {reached:.3f}): data, loss and gradients work together."
+        alike = ", the most that rows alike with other targets allow" if ceiling < NEEDED[state.task] else ""
+        message = f"{rows} rows are learnt by heart ({metric} {reached:.3f}{alike}): "
+        message += "data, loss and gradients work together."
         return state, Step("overfit_sample", "pass", message, evidence)
     if result.stopped is not None:
         message = (
             f"{rows} rows reached {metric} {reached:.3f} before the time for this check ran out; can't tell."
         )
         return state, Step("overfit_sample", "warn", message, evidence)
-    finding = Finding("cannot_overfit_sample", "warning", 0.8, _fault(rows, metric, reached, needed), evidence)
+    finding = Finding(
+        "cannot_overfit_sample", "warning", 0.8, _fault(rows, metric, reached, needed), evidence
+    )
     return state.with_(findings=(*state.findings, finding)), Step(
         "overfit_sample", "warn", finding.message, evidence
     )
