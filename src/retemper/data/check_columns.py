@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 import polars as pl
 
@@ -12,6 +10,7 @@ from retemper.data.cells import as_numbers
 from retemper.data.kinds import identifier_reason, not_numbers
 from retemper.data.schema import Schema
 
+FIRST_ROWS = 100
 MUCH_MISSING_SHARE = 0.3
 FAR_IQR = 20.0
 MANY_LEVELS = 100
@@ -84,25 +83,27 @@ def identifier_column(frame: pl.DataFrame, schema: Schema) -> Finding | None:
 
 
 def duplicate_columns(frame: pl.DataFrame, schema: Schema) -> Finding | None:
-    """Pairs of features that are the same in every row."""
-    alike: dict[tuple[object, ...], list[str]] = {}
+    """Features that are the same as an earlier one in every row.
+
+    Columns are looked up by the hash of their first rows, which tell most apart; only the rest are compared.
+    """
+    seen: dict[tuple[object, ...], list[str]] = {}
+    pairs = []
     for column in schema.features():
         cells = frame[column.name]
-        alike.setdefault((cells.dtype, column.distinct, cells.null_count()), []).append(column.name)
-    pairs = [
-        [a, b] for names in alike.values() for a, b in combinations(names, 2) if _same(frame[a], frame[b])
-    ]
+        key = (str(cells.dtype), *cells.head(FIRST_ROWS).hash().to_list())
+        earlier = seen.setdefault(key, [])
+        twin = next((name for name in earlier if cells.equals(frame[name])), None)
+        if twin is None:
+            earlier.append(column.name)
+        else:
+            pairs.append([twin, column.name])
     if not pairs:
         return None
     message = (
         f"Columns that are the same in every row: {listed([f'{a} = {b}' for a, b in pairs])}; one would do."
     )
     return Finding("duplicate_columns", "advice", 1.0, message, {"pairs": pairs})
-
-
-def _same(a: pl.Series, b: pl.Series) -> bool:
-    # The first rows tell most pairs apart.
-    return a.head(100).equals(b.head(100)) and a.equals(b)
 
 
 def mixed_types(frame: pl.DataFrame, schema: Schema) -> Finding | None:

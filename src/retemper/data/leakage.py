@@ -24,6 +24,7 @@ MIN_ROWS = 50
 FOLDS = 3
 NEARLY_PERFECT = 0.99
 LEAVES = 32
+LEAST_EXPLAINED = 0.5
 CELL_KINDS = ("number", "datetime", "category", "boolean")
 
 Floats = NDArray[np.float64]
@@ -33,7 +34,8 @@ def leakage(frame: pl.DataFrame, schema: Schema) -> Finding | None:
     """A single column predicts the target with ROC AUC or R² of .99 or more, in 3-fold cross-validation.
 
     Each column is tried by itself on at most 5,000 rows: a tree with 32 leaves for numbers and dates, the mean of
-    the target in each level for categories. Text is not tried.
+    the target in each level for categories. Text is not tried, nor are numbers whose 32 quantile bins say next
+    to nothing of the target even on the rows that they were cut on.
 
     Raises:
         NotApplicable: no target, fewer than 50 rows, or no class with enough rows.
@@ -79,11 +81,13 @@ def _sample(frame: pl.DataFrame, schema: Schema) -> tuple[pl.DataFrame, NDArray[
 
 def _score(cells: pl.Series, column: Column, y: NDArray[Any]) -> float:
     classes = int(y.max()) + 1 if y.dtype.kind == "i" else 0
+    by_level = column.kind in ("category", "boolean")
+    x = _levels(cells, column) if by_level else _numbers(cells, column)
+    if not by_level and _explained(x, y) < LEAST_EXPLAINED:
+        return 0.0
     splitter = StratifiedKFold(FOLDS) if classes else KFold(FOLDS)
     order = generator(0, "leakage", member=1).permutation(len(y))
-    y = y[order]
-    by_level = column.kind in ("category", "boolean")
-    x = (_levels(cells, column) if by_level else _numbers(cells, column))[order]
+    y, x = y[order], x[order]
     predicted = np.zeros((len(y), max(1, classes)))
     for train, held in splitter.split(y, y):
         fit = _level_means if by_level else _tree
@@ -94,6 +98,25 @@ def _score(cells: pl.Series, column: Column, y: NDArray[Any]) -> float:
         return float(roc_auc_score(y, predicted[:, 1]))
     shares = predicted / predicted.sum(axis=1, keepdims=True)
     return float(roc_auc_score(y, shares, multi_class="ovr", average="macro"))
+
+
+def _explained(x: NDArray[Any], y: NDArray[Any]) -> float:
+    """The most that x's quantile bins explain of y on these very rows.
+
+    The R² of the bins' means, of y and of its ranks (a long tail would hide in the last bin); for classes the R²
+    of the class that is explained best.
+    """
+    rank = np.argsort(np.argsort(x, kind="stable"), kind="stable")
+    bins = rank * LEAVES // len(x)
+    sizes = np.bincount(bins, minlength=LEAVES).clip(1)
+    ranks = np.argsort(np.argsort(y, kind="stable"), kind="stable")
+    goals = [y == c for c in range(int(y.max()) + 1)] if y.dtype.kind == "i" else [y, ranks]
+    best = 0.0
+    for goal in goals:
+        centred = goal - np.mean(goal)
+        between = np.bincount(bins, centred, LEAVES) ** 2 / sizes
+        best = max(best, float(between.sum() / max(float((centred**2).sum()), 1e-300)))
+    return best
 
 
 def _numbers(cells: pl.Series, column: Column) -> Floats:

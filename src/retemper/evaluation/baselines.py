@@ -198,7 +198,9 @@ def _gradient_boosting(problem: _Problem, allowed: Allowed) -> Baseline:
     columns, valid = _tree_columns(train, numbers), _tree_columns(validation, numbers)
     model = _boosting_model(problem, int(numbers.sum()))
     losses: list[float] = []
-    chunk = max(2, TREE_CHUNK * 5 // max(5, problem.n_classes)) if classes else TREE_CHUNK
+    # Trees cost by classes and columns; the first chunk is always fitted, so it must be small enough.
+    cost = max(1.0, problem.n_classes / 5 if classes else 1.0, columns.shape[1] / 400)
+    chunk = max(2, int(TREE_CHUNK / cost))
     while len(losses) < TREES:
         if losses and not allowed("gradient_boosting", len(losses) / TREES):
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from retemper.bundle.model import Model, Part
+from retemper.core.recipe import Recipe
 from retemper.core.records import Score, Step
 from retemper.evaluation.calibration import reliability
 from retemper.evaluation.intervals import paired_gain, scores
@@ -18,6 +20,8 @@ from retemper.procedure.book import Book, State
 from retemper.procedure.prepare import weights
 
 MOST_POINTS = 500
+SECONDS_A_CELL = 8e-9
+"""Seconds of a bootstrap for a row, a class and a resample, measured on one slow core."""
 
 
 def model_of(state: State) -> Model:
@@ -34,6 +38,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     model = model_of(state)
     frame = state.table.frame
     rows = state.splits.open_test()
+    state = state.with_(recipe=_affordable(book, state, len(rows)))
     book.folder.log({"event": "test_read", "rows": len(rows)})
     test, validation = frame[rows], frame[state.splits.validation]
     outputs = {"test": model.outputs(test), "validation": model.outputs(validation)}
@@ -57,6 +62,20 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     message += _verdict(gains, beaten, missed)
     state = state.with_(test={"metrics": measured, "baselines": baselines})
     return state, Step("test_once", "warn" if missed else "pass", message, evidence)
+
+
+def _affordable(book: Book, state: State, rows: int) -> Recipe:
+    """The recipe with as many bootstrap resamples as the time allows; scores cost rows × classes × resamples."""
+    wanted = state.recipe.procedure.bootstrap
+    cells = (rows + len(state.splits.validation)) * max(2, len(state.schema.classes))
+    second = (1 + len(state.baselines)) * cells * SECONDS_A_CELL
+
+    def fit_into(left: float) -> int:
+        # What is kept for the ending counts as spent in ``left``; half of it may go into the intervals.
+        return wanted if math.isinf(left) else max(100, min(wanted, int(max(2.0, left) / second)))
+
+    resamples = book.budget.decide("test_once.resamples", fit_into)
+    return state.recipe.with_changes({"procedure.bootstrap": resamples})
 
 
 def _scores(state: State, frame: pl.DataFrame, outputs: NDArray[np.float64]) -> dict[str, Score]:
