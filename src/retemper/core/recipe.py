@@ -126,7 +126,9 @@ class SearchOptions(Options):
 
     trials: int = Field(24, ge=1, le=900, description="recipes tried in search_coarse")
     coarse_epochs: int = Field(3, ge=1)
-    refine_rungs: int = Field(2, ge=1, description="halvings in search_refine, each with longer training")
+    refine_rungs: int = Field(
+        2, ge=1, le=4, description="halvings in search_refine, each with longer training"
+    )
     keep: float = Field(1 / 3, gt=0, lt=1, description="share of trials that goes on at a halving")
     max_rows: int = Field(20_000, ge=100, description="training rows a coarse trial sees")
     widths: list[int] = Field(default_factory=lambda: [64, 128, 256], min_length=1)
@@ -136,7 +138,8 @@ class ProcedureOptions(Options):
     """The book's steps: what is done and how much of it."""
 
     skip: list[str] = Field(
-        default_factory=list, description="steps to leave out (data_check and test_once stay)"
+        default_factory=list,
+        description="steps to leave out; data_check, baselines, train_long, ensemble and test_once stay",
     )
     members: int = Field(8, ge=1, description="networks of train_long, trained as one stack")
     range_seeds: int = Field(4, ge=2, description="seeds of learning_rate_range")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from retemper.core.records import Step
@@ -15,12 +19,12 @@ SHARE_OF_LIMIT = 0.1
 """Baselines may use a tenth of the time limit."""
 
 
-def rows_of(state: State, frame: pl.DataFrame) -> BaselineRows:
-    """Rows as the baselines read them."""
+def rows_of(state: State, frame: pl.DataFrame, dense: NDArray[np.float32] | None = None) -> BaselineRows:
+    """Rows as the baselines read them; ``dense`` are the same rows prepared, where that is done already."""
     preparer, target, _ = state.ready
     numbers, levels = preparer.plain(frame)
     bins = preparer.width - len([n for n in preparer.feature_names if ":bin" not in n])
-    dense = preparer.transform(frame).dense
+    dense = preparer.transform(frame).dense if dense is None else dense
     plain = (
         [k for k, name in enumerate(preparer.feature_names) if ":bin" not in name] if bins else slice(None)
     )
@@ -30,19 +34,18 @@ def rows_of(state: State, frame: pl.DataFrame) -> BaselineRows:
 
 def run(book: Book, state: State) -> tuple[State, Step]:
     """A constant, a linear model, gradient boosting; scored on validation here, on the test in test_once."""
-    _, target, _ = state.ready
+    _, target, arrays = state.ready
     frame, splits = state.table.frame, state.splits
-    train, validation = rows_of(state, frame[splits.train]), rows_of(state, frame[splits.validation])
-    limit = book.budget.limit_s
-    stop_at = book.budget.elapsed_s() + SHARE_OF_LIMIT * limit if limit else None
-
+    train = rows_of(state, frame[splits.train], arrays.train.dense)
+    validation = rows_of(state, frame[splits.validation], arrays.validation.dense)
+    stop_at = book.budget.elapsed_s() + SHARE_OF_LIMIT * (book.budget.limit_s or math.inf)
     cut: list[str] = []
 
     def allowed(name: str, share: float) -> bool:
         book.reporter.progress(None, f"{name.replace('_', ' ')}, {share:.0%}")
         place = f"baselines.{name}.{share:.4f}"
         refuse = book.budget.decide(
-            place, lambda left: stop_at is not None and book.budget.elapsed_s() > stop_at
+            place, lambda left: not math.isinf(left) and book.budget.elapsed_s() > stop_at
         )
         cut.extend([name] if refuse else [])
         return not refuse

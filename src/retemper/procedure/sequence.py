@@ -86,7 +86,7 @@ def run(
         The content of result.json.
 
     Raises:
-        InputError: the data or an option is at fault.
+        InputError: the data or an option is at fault, or no network trained to a finite loss.
         Interrupted: stopped on request; the run can be resumed.
     """
     _check_skips(recipe)
@@ -106,6 +106,13 @@ def run(
             steps.append(step)
     if state.chosen:
         test_once.model_of(state).save(folder.model)
+    else:
+        raise InputError(
+            "no_model",
+            "No network trained to a finite loss, so there is no model; the steps above say where it went wrong.",
+            {"folder": str(folder.path)},
+            "Look at the data check's findings (huge values, targets), or lower training.optimizer.learning_rate.",
+        )
     seconds = budget.elapsed_s() if budget.limit_s else time.perf_counter() - began
     result = _result(state, steps, seconds)
     folder.write_json("result.json", result)
