@@ -59,11 +59,13 @@ def _step(state: State, checked: Checked) -> Step:
     shown += f"{state.splits.n_test:,} sealed for the test ({state.splits.method}); "
     shown += f"{_columns(len(preparer.columns))} {preparer.width} inputs"
     shown += f", {len(target.classes)} classes" if target.classes else ""
+    advice = [f.code for f in checked.findings if f.severity == "advice"]
     findings = (
         f"; {len(worst)} to look at: " + ", ".join(f.code for f in worst)
         if worst
         else "; nothing wrong found"
     )
+    findings += f" (advice: {', '.join(advice)})" if advice else ""
     evidence = {
         **checked.evidence,
         "findings": [finding.code for finding in checked.findings],
