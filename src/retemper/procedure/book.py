@@ -136,7 +136,7 @@ class Book:
             seconds: each training stops where it is after so long (only with a time limit).
             tell: show the progress.
         """
-        parts = [job.parts(max(1, self.workers // len(jobs))) for job in jobs]
+        parts = [job.parts(self.workers) for job in jobs]
         flat = [part for own in parts for part in own]
         deadlines = [self.budget.deadline(f"{part.name}.stopped", seconds) for part in flat]
         results = self.pool.run(flat, deadlines, self.reporter.progress if tell else _silent)

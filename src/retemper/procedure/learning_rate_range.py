@@ -53,8 +53,12 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         rates=tuple(padded.tolist()),
         training={"patience_epochs": 0, "signals": False},
     )
-    (result,) = book.train([job], seconds=0.1 * book.budget.left_s() if book.budget.limited else 0.0)
+    (result,) = book.train([job], seconds=0.3 * book.budget.left_s() if book.budget.limited else 0.0)
     losses = result.losses[:steps]
+    if result.stopped is not None and len(losses) < steps:
+        message = "The time for this step ran out before the rates were through: no range is given."
+        evidence = {"rates": rates[: len(losses)], "losses": losses.T, "abstained": True}
+        return state, Step("learning_rate_range", "warn", message, evidence)
     curves = [smoothed(own) for own in losses.T]
     found = [own for own in (find_range(rates[: len(c)], c) for c in curves) if own]
     return _judge(state, rates[: len(losses)], curves, found)

@@ -11,6 +11,8 @@ from retemper.training.job import JobResult
 from retemper.training.planning import train_rows
 
 EPOCHS = 300
+LEARNT = 1e-3
+"""Loss at which the sample counts as learnt by heart and the training ends."""
 RATES = (1e-3, 3e-3, 1e-2)
 NEEDED = {"classification": 1.0, "regression": 0.99}
 
@@ -29,7 +31,17 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         "batch_size": 32,
         "accumulate_steps": 1,
     }
-    job = job_of(state, book, "overfit_sample", members, EPOCHS, rows=rows, on_train=True, training=training)
+    job = job_of(
+        state,
+        book,
+        "overfit_sample",
+        members,
+        EPOCHS,
+        rows=rows,
+        on_train=True,
+        enough=LEARNT,
+        training=training,
+    )
     (result,) = book.train(
         [job], seconds=max(2.0, 0.08 * book.budget.left_s()) if book.budget.limited else 0.0
     )

@@ -13,7 +13,9 @@ FIXED_ROW_COST = 30_000
 """What a row costs besides its products, in parameters: gathering, activations, masks."""
 
 
-RECENT = 4
+SAFETY = 1.25
+"""What a training takes beside its steps: loading rows, histories, checkpoints, an uneven split."""
+RECENT = 6
 """Jobs that the pace is taken from."""
 
 
@@ -21,7 +23,7 @@ RECENT = 4
 class Pace:
     """Seconds for a row of a member, by the network's size.
 
-    A row costs about (parameters + a constant) multiply-adds; the factor is that of the last few jobs together,
+    A row costs about (parameters + a constant) multiply-adds; the factor is that of the largest of the last few jobs,
     ``finished`` with their seconds and their work.
     """
 
@@ -42,19 +44,23 @@ class Pace:
     def work(self, job: Job) -> float:
         """A job's multiply-adds, all members."""
         rows = min(job.rows or self.n_train, self.n_train) + VALIDATION_SHARE * self.n_validation
-        return len(job.members) * job.epochs * rows * (self.parameters(job.model) + FIXED_ROW_COST)
+        return len(job.members) * job.epochs * rows * self._row(job)
+
+    def _row(self, job: Job) -> float:
+        return self.parameters(job.model) + FIXED_ROW_COST
 
     def learn(self, result: JobResult) -> None:
-        """Take in a finished job."""
+        """Take in a finished job (one that the deadline cut short says little)."""
         epochs = sum(fit.epochs for fit in result.fits)
-        per_epoch = self.work(result.job) / max(1, len(result.job.members) * result.job.epochs)
-        if epochs and not result.job.on_train:
-            self.finished.append((result.seconds, per_epoch * epochs))
+        rows = min(result.job.rows or self.n_train, self.n_train)
+        if result.seconds and not result.job.on_train and result.stopped is None:
+            self.finished.append((result.seconds, epochs * rows * self._row(result.job)))
 
     def seconds(self, job: Job, workers: int) -> float:
         """How long a job will take on so many workers; 0 when nothing is known yet."""
         if not self.finished:
             return 0.0
-        recent = self.finished[-RECENT:]
-        rate = sum(seconds for seconds, _ in recent) / sum(work for _, work in recent)
-        return self.work(job) * rate / min(workers, len(job.members))
+        # The largest of the last few: what small jobs take is mostly their start.
+        took, work = max(self.finished[-RECENT:], key=lambda entry: entry[1])
+        rate = took / work
+        return SAFETY * self.work(job) * rate / min(workers, len(job.members))

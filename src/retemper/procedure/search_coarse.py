@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -165,7 +164,7 @@ def _jobs(book: Book, state: State, points: list[dict[str, Any]], amount: dict[s
             training={"signals": False},
             history="search_coarse",
         )
-        jobs += [replace(part, history="search_coarse") for part in job.parts(book.workers)]
+        jobs.append(job)
     return jobs
 
 

@@ -13,7 +13,7 @@ from retemper.procedure.search_coarse import describe, evidence_of, rank, sound
 from retemper.training.job import Job
 
 FIRST_ID = 2000
-SHARE_OF_TIME = 0.16
+SHARE_OF_TIME = 0.22
 LEAST_STEPS = 800
 """A rung's first training makes at least so many steps, so that a schedule has room."""
 MOST_FIRST = 9

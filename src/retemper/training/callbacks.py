@@ -1,4 +1,4 @@
-"""What joins the loop, in this order: signals, history, best, plateau, patience, checkpoint, progress.
+"""What joins the loop, in this order: signals, history, best, plateau, patience, enough, checkpoint, progress.
 
 Signals are measured first, since the rest may drop members; the best parameters are kept before patience
 decides; the checkpoint comes after everything it must hold.
@@ -7,6 +7,8 @@ decides; the checkpoint comes after everything it must hold.
 from __future__ import annotations
 
 import math
+import statistics
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +109,31 @@ class Record(Silent):
             append_rows(self._path, new)
 
 
+class StepTimes(Silent):
+    """Times the steps, so that the next job can be planned.
+
+    ``seconds`` is the median step's time for all steps: a first step that warms up, or a stop that the machine
+    made, doesn't count. It changes nothing in what is trained.
+    """
+
+    def __init__(self) -> None:
+        self._last = 0.0
+        self._times: list[float] = []
+
+    def on_epoch_start(self, training: Training) -> None:
+        self._last = time.perf_counter()
+
+    def on_step_end(self, training: Training) -> None:
+        now = time.perf_counter()
+        self._times.append(now - self._last)
+        self._last = now
+
+    @property
+    def seconds(self) -> float:
+        """Of all steps in this process."""
+        return statistics.median(self._times) * len(self._times) if self._times else 0.0
+
+
 class StepLosses(Silent):
     """Keeps the loss of every batch, [steps, M], for the learning-rate range; no member may be dropped."""
 
@@ -172,6 +199,17 @@ class Patience(Silent):
         ]
         if len(keep) < len(training.stack):
             training.keep(keep)
+
+
+class Enough(Silent):
+    """Ends the training once the best validation loss is low enough."""
+
+    def __init__(self, loss: float) -> None:
+        self.loss = loss
+
+    def on_epoch_end(self, training: Training) -> None:
+        if (training.val_loss <= self.loss).any():
+            training.learnt = True
 
 
 class Progress(Silent):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from retemper.core.budget import Deadline
 from retemper.core.run_folder import disk_faults
 from retemper.training import arrays
 from retemper.training.arrays import TaskArrays
-from retemper.training.callbacks import StepLosses
+from retemper.training.callbacks import StepLosses, StepTimes
 from retemper.training.checkpoint import Checkpoint
 from retemper.training.job import Job, JobResult, Tell, read, write_result
 from retemper.training.loop import Training
@@ -39,17 +38,15 @@ def run(folder: Path, deadline: Deadline, tell: Tell) -> JobResult:
     history = run_folder / "history" / f"{job.history or job.name}.jsonl"
     # A run over given rates is short and keeps every step's loss: it begins anew after a kill.
     state = None if job.rates else folder / "state.safetensors"
-    steps = StepLosses()
-    callbacks = (
-        [steps, *callbacks_of(plan, tell, history, state)]
-        if job.rates
-        else callbacks_of(plan, tell, history, state)
-    )
+    losses, times = StepLosses(), StepTimes()
+    callbacks = [times, *callbacks_of(plan, tell, history, state, job.enough)]
+    if job.rates:
+        callbacks.insert(0, losses)
     training = Training(plan, callbacks, deadline)
     for callback in callbacks:
         if isinstance(callback, Checkpoint):
             callback.restore(training)
-    began, first = time.perf_counter(), training.step
+    first = training.step
     with disk_faults(folder):
         fits = training.run()
         outputs = _outputs(plan, fits)
@@ -58,10 +55,10 @@ def run(folder: Path, deadline: Deadline, tell: Tell) -> JobResult:
             job,
             fits,
             outputs,
-            time.perf_counter() - began,
+            times.seconds,
             training.step - first,
             stopped,
-            steps.values.numpy() if job.rates else np.zeros((0, 0)),
+            losses.values.numpy() if job.rates else np.zeros((0, 0)),
         )
         write_result(folder, result)
     return result

@@ -45,6 +45,7 @@ class Job:
         rows: train on that many rows, drawn once by the seed; None: on all.
         shuffle_labels, zero_inputs: the controls of ``input_blind``.
         on_train: judge by the (drawn) training rows instead of the validation rows.
+        enough: end the training once a member's validation loss is this low; 0: go on to the end.
         rates: learning rate of each step, one list for all members, instead of rate × schedule.
         history: stem of the history file; several jobs may share one.
     """
@@ -61,6 +62,7 @@ class Job:
     shuffle_labels: bool = False
     zero_inputs: bool = False
     on_train: bool = False
+    enough: float = 0.0
     rates: tuple[float, ...] = ()
     history: str = ""
 
@@ -92,7 +94,7 @@ class JobResult:
     Args:
         fits: one a member.
         outputs: [M, Nv, C] probabilities or [M, Nv] values for the validation rows, at the best parameters.
-        seconds, steps: for planning the next job.
+        seconds, steps: of the training's steps alone, for planning the next job.
         stopped: the step at which the deadline ended it; None when it ran to its end.
         losses: [steps, M] of every batch, where the job gives its own rates; else empty.
     """

@@ -54,7 +54,7 @@ class Training:
         losses: [steps of the epoch, M] loss of each batch.
         val_loss: [M] of the epoch just ended (NaN without validation rows).
         factors: [M] what callbacks multiply the members' rates by (on_plateau).
-        over: set to end the training after the current event.
+        over: the deadline has passed; learnt: there is nothing left to learn. Either ends the training.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Training:
         self.losses = torch.zeros(0)
         self._last = torch.zeros(0), torch.zeros(0)
         self.over = False
+        self.learnt = False
         self.fits: dict[int, Fit] = {}
         self._schedule = _schedule_factors(plan)
         self._subsets = dict(zip((m.id for m in plan.members), _subsets(plan), strict=True))
@@ -94,7 +95,7 @@ class Training:
             self.stack.initialise(
                 self.plan.options.initialiser.options, self.plan.seed, self.plan.output_bias
             )
-        while self.epoch < self.plan.epochs and len(self.stack) and not self.over:
+        while self.epoch < self.plan.epochs and len(self.stack) and not (self.over or self.learnt):
             self._epoch()
         return [self.fits[member.id] for member in self.plan.members]
 

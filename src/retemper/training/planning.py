@@ -15,7 +15,7 @@ from retemper.core.records import Task
 from retemper.models.layers.build import network_of
 from retemper.training import losses
 from retemper.training.arrays import SplitArrays, TaskArrays
-from retemper.training.callbacks import Best, Patience, Plateau, Progress, Record, Signals
+from retemper.training.callbacks import Best, Enough, Patience, Plateau, Progress, Record, Signals
 from retemper.training.checkpoint import Checkpoint
 from retemper.training.class_losses import ClassLoss
 from retemper.training.job import Job, Tell
@@ -80,7 +80,9 @@ def train_rows(job: Job, data: TaskArrays) -> SplitArrays:
     return part
 
 
-def callbacks_of(plan: Plan, tell: Tell, history: Path | None, state: Path | None) -> list[Callback]:
+def callbacks_of(
+    plan: Plan, tell: Tell, history: Path | None, state: Path | None, enough: float = 0.0
+) -> list[Callback]:
     """The callbacks a plan asks for, in the fixed order."""
     options = plan.options
     signals = Signals() if options.signals else None
@@ -93,6 +95,7 @@ def callbacks_of(plan: Plan, tell: Tell, history: Path | None, state: Path | Non
         Best(record),
         plateau,
         Patience(options.patience_epochs) if options.patience_epochs and plan.validation else None,
+        Enough(enough) if enough else None,
         Checkpoint(state, record, plateau) if state else None,
         Progress(tell),
     ]
