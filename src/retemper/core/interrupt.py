@@ -77,10 +77,3 @@ def check() -> None:
     """
     if _watches:
         _watches[-1].check()
-
-
-def leave_to_parent() -> None:
-    """For a worker process: a terminal's Ctrl-C reaches it too, but only the parent decides when to stop."""
-    _watches.clear()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)

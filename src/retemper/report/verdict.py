@@ -6,8 +6,6 @@ from typing import Any
 
 from retemper.report.words import MAIN, fixed, metric, model
 
-TRIVIAL = ("majority", "mean")
-
 
 def verdict(result: dict[str, Any]) -> dict[str, Any]:
     """The main metric against the best baseline.

@@ -59,10 +59,6 @@ class Rows:
         weights[:count] = 1.0 if weight is None else torch.from_numpy(weight).to(dtype)
         return cls(x.to(device), levels.to(device), target.to(device), weights.to(device), count)
 
-    def with_inputs(self, x: Tensor) -> Rows:
-        """The same rows with other dense inputs."""
-        return Rows(x, self.codes, self.y, self.weight, self.count)
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -130,13 +126,13 @@ class Fit:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def predict(network: Network, rows: Tensor, fits_x: Rows, loss: Loss, chunk: int = 2048) -> Tensor:
+def predict(network: Network, rows: Tensor, data: Rows, loss: Loss, chunk: int = 2048) -> Tensor:
     """Every member's activated outputs for the given rows.
 
     Args:
         network: the shape.
         rows: [M, P] parameters.
-        fits_x: the rows to predict.
+        data: the rows to predict.
         loss: gives the activation.
         chunk: rows at a time, whole lanes.
 
@@ -145,9 +141,9 @@ def predict(network: Network, rows: Tensor, fits_x: Rows, loss: Loss, chunk: int
     """
     parameters = Layout(network).views(rows)
     parts: Sequence[Tensor] = [
-        loss.activate(outputs) for outputs in outputs_in_chunks(network, parameters, fits_x, chunk)
+        loss.activate(outputs) for outputs in outputs_in_chunks(network, parameters, data, chunk)
     ]
-    return torch.cat(list(parts), 1)[:, : fits_x.count]
+    return torch.cat(list(parts), 1)[:, : data.count]
 
 
 def outputs_in_chunks(network: Network, parameters: Any, data: Rows, chunk: int = 2048) -> Any:
