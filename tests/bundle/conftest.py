@@ -51,7 +51,7 @@ def model_for(frame: pl.DataFrame, temperature: float = 1.0, **changes: Any) -> 
     schema = infer(read(frame, "y"), recipe.data)
     preparer = Preparer.fit(frame, schema, recipe.prepare)
     target = Target.fit(frame["y"], schema, recipe.prepare)
-    shape = InputShape(preparer.width, preparer.n_numbers, preparer.cardinalities)
+    shape = InputShape(preparer.width, preparer.n_numbers, preparer.cardinalities, preparer.bins)
     outputs = losses.resolve(recipe.training.loss, target.task, len(target.classes)).n_outputs(
         len(target.classes)
     )

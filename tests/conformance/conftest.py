@@ -30,6 +30,7 @@ class Problem:
     width: int = 5
     classes: int = 3
     cardinalities: tuple[int, ...] = ()
+    bins: tuple[int, ...] = ()
     rows: int = 150
     dtype: torch.dtype = torch.float32
     class_weight: tuple[float, ...] = ()
@@ -39,7 +40,7 @@ class Problem:
         """The network of a recipe's ``model`` for these rows."""
         module = catalogue.entry("model", model["name"])
         options = module.Options(**{key: value for key, value in model.items() if key != "name"})
-        shape = InputShape(self.width, min(2, self.width), self.cardinalities)
+        shape = InputShape(self.width, min(2, self.width), self.cardinalities, self.bins)
         network: Network = module.build(options, shape, outputs)
         return network
 

@@ -65,7 +65,7 @@ def gradients(plan: Plan, engine: str) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("classes", [0, 3])
 def test_gradients_written_out_are_autograds(problem: Any, model: str, front: str, classes: int) -> None:
     options, cardinalities = model_of(model, front)
-    case = problem(classes=classes, cardinalities=cardinalities, dtype=torch.float64)
+    case = problem(classes=classes, bins=(3, 0), cardinalities=cardinalities, dtype=torch.float64)
     plan = case.plan(options, MEMBERS if classes else PLAIN)
     value, dense = gradients(plan, "dense")
     reference, by_autograd = gradients(plan, "autograd")
@@ -91,7 +91,7 @@ def test_gradients_of_every_activation(problem: Any, model: str, activation: str
 @model_by_front
 def test_padding_stays_zero(problem: Any, train: Any, model: str, front: str) -> None:
     options, cardinalities = model_of(model, front)
-    case = problem(cardinalities=cardinalities)
+    case = problem(bins=(3, 0), cardinalities=cardinalities)
     training, _ = train(case.plan(options, MEMBERS, epochs=4, l1=1e-3, l2=1e-2, clip_norm=1.0))
     assert training.step == 20
     true = training.stack.layout.true_places()
@@ -103,7 +103,7 @@ def test_padding_stays_zero(problem: Any, train: Any, model: str, front: str) ->
 @every_model
 def test_rows_lose_and_gain_their_padding(problem: Any, train: Any, model: str) -> None:
     options, cardinalities = model_of(model, "periodic")
-    plan = problem(cardinalities=cardinalities).plan(options, MEMBERS[:1], epochs=1)
+    plan = problem(bins=(3, 0), cardinalities=cardinalities).plan(options, MEMBERS[:1], epochs=1)
     row = train(plan)[1][0].row
     layout = Layout(plan.network)
     tensors = layout.unpadded(row)
@@ -150,7 +150,7 @@ def test_a_member_has_its_bits_in_any_company(
 ) -> None:
     options, cardinalities = model_of(model, front)
     of_problem, of_training = SIZES[size]
-    case = problem(cardinalities=cardinalities, **of_problem)
+    case = problem(bins=(3, 0), cardinalities=cardinalities, **of_problem)
     members = MEMBERS if case.classes else PLAIN
     plan = case.plan(options, members, epochs=2, **of_training)
     _, together = train(plan)
@@ -179,7 +179,7 @@ def test_a_member_meets_its_own_rows_only(problem: Any, train: Any, model: str) 
 @every_model
 def test_a_member_keeps_its_bits_while_others_drop_out(problem: Any, train: Any, model: str) -> None:
     options, cardinalities = model_of(model, "embeddings")
-    case = problem(cardinalities=cardinalities)
+    case = problem(bins=(3, 0), cardinalities=cardinalities)
     members = tuple(replace(member, learning_rate=member.learning_rate * 10) for member in MEMBERS)
     plan = case.plan(options, members, epochs=30, patience_epochs=2, schedule="on_plateau")
     _, together = train(plan)

@@ -1,4 +1,4 @@
-"""Numbers: scaling by its formulas, and thermometer codes over bins."""
+"""Numbers: scaling by its formulas, and places among bins."""
 
 from typing import Any
 
@@ -23,19 +23,19 @@ def _number(values: Any, **options: Any) -> tuple[Preparer, pl.DataFrame]:
     return _fit({"x": values}, **options)
 
 
-def test_piecewise_linear_code() -> None:
+def test_places_among_the_bins_of_distinct_values() -> None:
     preparer, _ = _number(
         [0.0] * 90 + [1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0], bins=4, scaling="none"
     )
     found = preparer.transform(pl.DataFrame({"x": [-5.0, 0.0, 0.5, 3.0, 6.0, 99.0, None]})).dense
     assert found.tolist() == [
-        [-5.0, 0.0, 0.0, 0.0, 0.0],
-        [0.0, 0.0, 0.0, 0.0, 0.0],
-        [0.5, 0.5, 0.0, 0.0, 0.0],
-        [3.0, 1.0, 1.0, 0.5, 0.0],
-        [6.0, 1.0, 1.0, 1.0, 0.5],
-        [99.0, 1.0, 1.0, 1.0, 1.0],
-        [0.0, 0.0, 0.0, 0.0, 0.0],
+        [-5.0, 0.0],
+        [0.0, 0.0],
+        [0.5, 0.5],
+        [3.0, 2.5],
+        [6.0, 3.5],
+        [99.0, 4.0],
+        [0.0, 0.0],
     ]
 
 

@@ -69,10 +69,13 @@ def test_layout_and_round_trip(scaling: str) -> None:
 def test_blocks() -> None:
     preparer, frame, _ = _fit(bins=8)
     dense, names = preparer.transform(frame).dense, preparer.feature_names
-    codes = [i for i, name in enumerate(names) if ":bin" in name]
-    assert codes == list(range(preparer.n_numbers, preparer.n_numbers + len(codes)))
-    assert dense[:, codes].min() == 0.0 and dense[:, codes].max() == 1.0
-    hours = [i for i in codes if names[i].startswith("hours:")]
+    places = [i for i, name in enumerate(names) if name.endswith(":place")]
+    assert places == list(range(preparer.n_numbers, preparer.n_numbers + len(places)))
+    assert dense[:, places].min() == 0.0
+    assert dense[:, places].max(axis=0).tolist() == [n for n in preparer.bins if n]
+    assert preparer.n_inputs == preparer.width - len(places) + sum(preparer.bins)
+    assert preparer.plain_columns == [i for i in range(preparer.width) if i not in places]
+    hours = [i for i in places if names[i].startswith("hours:")]
     assert (dense[::10, hours] == 0).all() and (dense[::10, 2] == 0).all()
     assert dense[:, names.index("hours=(missing)")].tolist() == [float(i % 10 == 0) for i in range(N)]
     assert dense[:, names.index("job=(missing)")].tolist() == [float(i % 7 == 0) for i in range(N)]
@@ -101,8 +104,8 @@ def test_any_numbers(train: list[float | None], new: list[float | None], scaling
     frame = pl.DataFrame({"x": pl.Series(new, dtype=pl.Float64), "c": ["w"] * len(new)})
     inputs = preparer.transform(frame)
     assert np.isfinite(inputs.dense).all()
-    bins = inputs.dense[:, 1 : 1 + preparer.code.bins[0]]
-    assert ((bins >= 0) & (bins <= 1)).all() and (np.diff(bins, axis=1) <= 0).all()
+    places = inputs.dense[:, 1 : 1 + preparer.code.n_places]
+    assert ((places >= 0) & (places <= preparer.bins[0])).all()
     if scaling == "robust":
         assert (np.abs(inputs.dense[:, 0]) <= 3).all()
     assert _same(inputs, _back(preparer).transform(frame))

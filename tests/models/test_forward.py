@@ -126,6 +126,25 @@ def test_options_and_parameters(name: str) -> None:
     assert build(name, shape=InputShape(1, 0), outputs=1).inputs.width == 1
 
 
+def test_places_become_piecewise_linear_codes() -> None:
+    inputs = Inputs(InputShape(4, 2, bins=(3, 0)))
+    x = torch.zeros(2, 5, 16)
+    x[:, :, 0], x[:, :, 1], x[:, :, 3] = 7.0, 8.0, 9.0
+    x[:, :, 2] = torch.tensor([-1.0, 0.0, 0.25, 1.5, 99.0])
+    codes = torch.zeros(2, 5, 0, dtype=torch.int64)
+    y, _ = inputs.forward({}, x, codes)
+    assert inputs.width == 6 and y.shape == (2, 5, 16)
+    assert y[1, :, :6].tolist() == [
+        [7.0, 8.0, 0.0, 0.0, 0.0, 9.0],
+        [7.0, 8.0, 0.0, 0.0, 0.0, 9.0],
+        [7.0, 8.0, 0.25, 0.0, 0.0, 9.0],
+        [7.0, 8.0, 1.0, 0.5, 0.0, 9.0],
+        [7.0, 8.0, 1.0, 1.0, 1.0, 9.0],
+    ]
+    shared, _ = inputs.forward({}, x[:1].expand(2, -1, -1), codes)
+    assert torch.equal(shared, y) and shared.stride(0) == 0, "rows that members share are worked out once"
+
+
 def test_widths_of_embeddings_grow_with_the_levels_and_stay_small() -> None:
     inputs = Inputs(InputShape(0, 0))
     widths = [inputs.embedding_width(levels) for levels in (1, 2, 5, 30, 1000, 10**6)]

@@ -67,7 +67,7 @@ def _model(folder: Path, facts: dict[str, Any]) -> Model:
         raise _damaged(folder, facts["weights"]["file"])
     preparer, target = Preparer.from_json(facts["preparer"]), Target.from_json(facts["target"])
     recipe = Recipe.model_validate(facts["recipe"])
-    shape = InputShape(preparer.width, preparer.n_numbers, preparer.cardinalities)
+    shape = InputShape(preparer.width, preparer.n_numbers, preparer.cardinalities, preparer.bins)
     loss = losses.resolve(recipe.training.loss, target.task, len(target.classes))
     tensors = load_tensors(content)
     parts = []

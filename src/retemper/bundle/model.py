@@ -77,7 +77,9 @@ class Model:
     @property
     def shape(self) -> InputShape:
         """Of prepared rows."""
-        return InputShape(self.preparer.width, self.preparer.n_numbers, self.preparer.cardinalities)
+        return InputShape(
+            self.preparer.width, self.preparer.n_numbers, self.preparer.cardinalities, self.preparer.bins
+        )
 
     @cached_property
     def _groups(self) -> list[tuple[Network, Tensor, Tensor]]:

@@ -1,4 +1,4 @@
-"""Numbers for the network: scaled, with thermometer codes over bins and indicators of missing cells."""
+"""Numbers for the network: scaled, with their places among bins and indicators of missing cells."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ LARGEST = float(np.finfo(np.float32).max)
 class NumberCode:
     """How a matrix of raw numbers [rows, F], NaN for missing, becomes network inputs.
 
-    Three blocks: the scaled numbers (missing → 0; robust scaling is followed by the smooth clip at ±3), their
-    piecewise-linear codes, and an indicator for each number that was missing in training rows.
+    Three blocks: the scaled numbers (missing → 0; robust scaling is followed by the smooth clip at ±3), the
+    places of those that have bins, and an indicator for each number that was missing in training rows.
 
-    The code of x in bin j with the edges e is clamp((x − eⱼ)/(eⱼ₊₁ − eⱼ), 0, 1) (Gorishniy et al. 2022, "On
-    embeddings for numerical features"); missing → 0 in every bin. The bins hold equally many *distinct* values:
-    quantiles over the rows would spend most bins on the values that come often.
+    The place of x is where it stands among the edges e: j + (x − eⱼ)/(eⱼ₊₁ − eⱼ) in bin j, 0 for missing. It is
+    all that the piecewise-linear code needs (Gorishniy et al. 2022, "On embeddings for numerical features"): the
+    code in bin j is clamp(place − j, 0, 1), and the network's front works it out, batch by batch. So a number is
+    kept as two columns and not as fifty. The bins hold equally many *distinct* values: quantiles over the rows
+    would spend most bins on the values that come often.
     """
 
     scaler: Scaler
@@ -46,18 +48,23 @@ class NumberCode:
 
     @property
     def bins(self) -> list[int]:
-        """How many bins each number has."""
+        """How many bins each number has; 0 where it has one value."""
         return [max(0, len(edges) - 1) for edges in self.edges]
+
+    @property
+    def n_places(self) -> int:
+        """How many numbers have bins, and so a place."""
+        return sum(n > 0 for n in self.bins)
 
     @property
     def width(self) -> int:
         """Columns of the three blocks together."""
-        return self.n_numbers + sum(self.bins) + len(self.gaps)
+        return self.n_numbers + self.n_places + len(self.gaps)
 
     def names(self, numbers: list[str]) -> list[str]:
         """Names of the columns that :meth:`write` fills."""
-        codes = [f"{name}:bin{j}" for name, n in zip(numbers, self.bins, strict=True) for j in range(n)]
-        return [*numbers, *codes, *(f"{numbers[i]}=(missing)" for i in self.gaps)]
+        places = [f"{name}:place" for name, n in zip(numbers, self.bins, strict=True) if n]
+        return [*numbers, *places, *(f"{numbers[i]}=(missing)" for i in self.gaps)]
 
     def write(self, x: Floats, out: NDArray[np.float32]) -> None:
         """Fill ``out`` [rows, width], which is zero, from raw numbers [rows, F]."""
@@ -67,10 +74,10 @@ class NumberCode:
         missing = np.isnan(x)
         out[:, : self.n_numbers] = np.where(missing, 0.0, np.clip(scaled, -LARGEST, LARGEST))
         start = self.n_numbers
-        for i, (edges, n) in enumerate(zip(self.edges, self.bins, strict=True)):
-            if n:
-                _write_code(x[:, i], edges, out[:, start : start + n])
-            start += n
+        for i, edges in enumerate(self.edges):
+            if len(edges) > 1:
+                out[:, start] = _place(x[:, i], edges)
+                start += 1
         out[:, start:] = missing[:, list(self.gaps)]
 
     def to_json(self) -> dict[str, Any]:
@@ -96,9 +103,6 @@ def _edges(distinct: Floats, bins: int) -> Floats:
     return edges
 
 
-def _write_code(x: Floats, edges: Floats, out: NDArray[np.float32]) -> None:
-    # The place of x on the scale "edge j is at j" says all: bin j holds clamp(place − j, 0, 1).
+def _place(x: Floats, edges: Floats) -> Floats:
     place = np.interp(x, edges, np.arange(len(edges), dtype=np.float64))
-    place = np.where(np.isnan(x), 0.0, place).astype(np.float32)
-    np.subtract(place[:, None], np.arange(len(edges) - 1, dtype=np.float32), out=out)
-    np.clip(out, 0.0, 1.0, out=out)
+    return np.where(np.isnan(x), 0.0, place)

@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 class Inputs:
     """What a network sees of some rows.
 
-    ``dense``: float32 [rows, D], first the scaled numbers, then the piecewise-linear codes, then indicators of
+    ``dense``: float32 [rows, D], first the scaled numbers, then their places among the bins, then indicators of
     missing numbers, one-hot levels and TF-IDF weights. ``categories``: int64 [rows, K], the level codes of the
     columns with learned embeddings (0 missing, 1 unknown).
     """
@@ -68,9 +68,9 @@ class Preparer:
         >>> table = read({"size": [1.5 * i for i in range(30)], "kind": ["u", "v", None] * 10})
         >>> preparer = Preparer.fit(table.frame, infer(table, DataOptions()), PrepareOptions(bins=2))
         >>> preparer.feature_names
-        ['size', 'size:bin0', 'size:bin1', 'kind=(missing)', 'kind=u', 'kind=v']
+        ['size', 'size:place', 'kind=(missing)', 'kind=u', 'kind=v']
         >>> preparer.transform(pl.DataFrame({"size": ["0", None], "kind": ["v", "w"]})).dense.tolist()[1]
-        [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+        [0.0, 0.0, 0.0, 0.0, 0.0]
         """
         names = {kind: [c.name for c in schema.features() if c.kind == kind] for kind in _KINDS}
         cells = _cells(frame, [c.name for c in schema.features()])
@@ -93,6 +93,22 @@ class Preparer:
     def n_numbers(self) -> int:
         """How many columns of ``dense``, from the left, are scaled numbers."""
         return self.code.n_numbers
+
+    @property
+    def bins(self) -> tuple[int, ...]:
+        """Bins of each of the ``n_numbers`` numbers; those that have any have a column of places."""
+        return tuple(self.code.bins)
+
+    @property
+    def n_inputs(self) -> int:
+        """Inputs of the network's first layer, bins worked out and embeddings left out."""
+        return self.width - self.code.n_places + sum(self.bins)
+
+    @property
+    def plain_columns(self) -> list[int]:
+        """The columns of ``dense`` that a linear model can use: all but the places."""
+        places = range(self.n_numbers, self.n_numbers + self.code.n_places)
+        return [k for k in range(self.width) if k not in places]
 
     @cached_property
     def width(self) -> int:

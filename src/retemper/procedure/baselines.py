@@ -23,13 +23,11 @@ def rows_of(state: State, frame: pl.DataFrame, dense: NDArray[np.float32] | None
     """Rows as the baselines read them; ``dense`` are the same rows prepared, where that is done already."""
     preparer, target, _ = state.ready
     numbers, levels = preparer.plain(frame)
-    bins = preparer.width - len([n for n in preparer.feature_names if ":bin" not in n])
     dense = preparer.transform(frame).dense if dense is None else dense
-    plain = (
-        [k for k, name in enumerate(preparer.feature_names) if ":bin" not in name] if bins else slice(None)
-    )
     weight = weights(state.schema, frame).astype(float) if state.schema.weight else None
-    return BaselineRows(numbers, levels, dense[:, plain], target.encode(frame[target.name]), weight)
+    return BaselineRows(
+        numbers, levels, dense[:, preparer.plain_columns], target.encode(frame[target.name]), weight
+    )
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:

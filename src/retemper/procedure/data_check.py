@@ -57,7 +57,7 @@ def _step(state: State, checked: Checked) -> Step:
     worst = [f for f in checked.findings if f.severity in ("error", "warning")]
     shown = f"{len(state.splits.train):,} rows to train, {len(state.splits.validation):,} to validate, "
     shown += f"{state.splits.n_test:,} sealed for the test ({state.splits.method}); "
-    shown += f"{_columns(len(preparer.columns))} {preparer.width} inputs"
+    shown += f"{_columns(len(preparer.columns))} {preparer.n_inputs} inputs"
     shown += f", {len(target.classes)} classes" if target.classes else ""
     advice = [f.code for f in checked.findings if f.severity == "advice"]
     findings = (
@@ -70,7 +70,7 @@ def _step(state: State, checked: Checked) -> Step:
         **checked.evidence,
         "findings": [finding.code for finding in checked.findings],
         "not_applicable": checked.not_applicable,
-        "inputs": preparer.width,
+        "inputs": preparer.n_inputs,
         "split": state.splits.method,
     }
     verdict = "fail" if any(f.severity == "error" for f in worst) else "warn" if worst else "pass"

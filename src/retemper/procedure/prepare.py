@@ -55,7 +55,7 @@ def prepare(
     arrays = TaskArrays(
         task=target.task,
         n_classes=len(target.classes),
-        shape=InputShape(preparer.width, preparer.n_numbers, preparer.cardinalities),
+        shape=InputShape(preparer.width, preparer.n_numbers, preparer.cardinalities, preparer.bins),
         prior=tuple(prior),
         class_weight=None if weight is None else tuple(weight.tolist()),
         train=splits[0],

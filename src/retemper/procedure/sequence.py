@@ -128,7 +128,7 @@ def _step(book: Book, state: State, name: str, number: int) -> tuple[State, Step
     else:
         state, step = STEPS[name](book, state)
         if name == "data_check":
-            book.pace.inputs = state.ready[0].width
+            book.pace.inputs = state.ready[0].n_inputs
     step = Step(step.name, step.verdict, step.message, step.evidence, time.perf_counter() - began)
     book.folder.log({"event": "step", "name": name, "verdict": step.verdict, "message": step.message})
     book.reporter.step_finished(step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def save(arrays: TaskArrays, folder: Path) -> None:
     meta = {
         "task": arrays.task,
         "n_classes": arrays.n_classes,
-        "shape": [arrays.shape.width, arrays.shape.n_numbers, list(arrays.shape.cardinalities)],
+        "shape": asdict(arrays.shape),
         "prior": list(arrays.prior),
         "class_weight": None if arrays.class_weight is None else list(arrays.class_weight),
     }
@@ -80,12 +80,12 @@ def load(folder: Path) -> TaskArrays:
         ]
         return SplitArrays(*parts)
 
-    width, n_numbers, cardinalities = meta["shape"]
+    shape = meta["shape"]
     weight = meta["class_weight"]
     return TaskArrays(
         meta["task"],
         meta["n_classes"],
-        InputShape(width, n_numbers, tuple(cardinalities)),
+        InputShape(shape["width"], shape["n_numbers"], tuple(shape["cardinalities"]), tuple(shape["bins"])),
         tuple(meta["prior"]),
         None if weight is None else tuple(weight),
         split("train"),

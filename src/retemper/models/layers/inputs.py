@@ -1,9 +1,10 @@
-"""The front of a network: prepared numbers, learned embeddings of levels, periodic embeddings of numbers."""
+"""The front of a network: prepared numbers, their codes over bins, learned embeddings of levels and numbers."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -19,16 +20,27 @@ class InputShape:
         width: columns of the dense part.
         n_numbers: its first columns that are scaled numbers.
         cardinalities: levels of each column that gets a learned embedding.
+        bins: of each number (or empty: of none); the columns after the numbers are the places among the bins
+            of the numbers that have any.
     """
 
     width: int
     n_numbers: int
     cardinalities: tuple[int, ...] = ()
+    bins: tuple[int, ...] = ()
+
+    @property
+    def n_places(self) -> int:
+        """Columns of places."""
+        return sum(n > 0 for n in self.bins)
 
 
 @dataclass(frozen=True)
 class Inputs:
     """Lays side by side: the dense part, an embedding for each level, and sin/cos features of the numbers.
+
+    Piecewise-linear codes (Gorishniy et al. 2022): a number at place p among its bins becomes, in bin j,
+    clamp(p − j, 0, 1), in the stead of the place.
 
     Learned embeddings: a level ℓ of column k becomes a row of the table E_k. Periodic embeddings (Gorishniy
     et al. 2022): x becomes [sin(2πc₁x), cos(2πc₁x), …] with learned frequencies c, drawn from N(0, σ²).
@@ -52,7 +64,8 @@ class Inputs:
         """Columns of each part, side by side without gaps."""
         embeddings = [self.embedding_width(levels) for levels in self.shape.cardinalities]
         count = self.shape.n_numbers * self.frequencies
-        return [self.shape.width, *embeddings, *((count, count) if count else ())]
+        dense = self.shape.width - self.shape.n_places + sum(self.shape.bins)
+        return [dense, *embeddings, *((count, count) if count else ())]
 
     @property
     def width(self) -> int:
@@ -81,9 +94,9 @@ class Inputs:
     def forward(self, p: Views, x: Tensor, codes: Tensor) -> tuple[Tensor, Backward]:
         """x [M, B, dense] (padded), codes [M, B, K] int64 → [M, B, width] (padded)."""
         if not self.parameters:
-            return x, _nothing
+            return self._dense(x), _nothing
         tables = [f"embedding_{k}.table" for k in range(codes.shape[2])]
-        parts = [x, *(_lookup(p[table], codes[:, :, k]) for k, table in enumerate(tables))]
+        parts = [self._dense(x), *(_lookup(p[table], codes[:, :, k]) for k, table in enumerate(tables))]
         numbers = sine = cosine = None
         if self.frequencies and self.shape.n_numbers:
             numbers = x[:, :, : self.shape.n_numbers].repeat_interleave(self.frequencies, 2)
@@ -105,6 +118,27 @@ class Inputs:
             return None
 
         return y, backward
+
+    def _dense(self, x: Tensor) -> Tensor:
+        """The dense part with the places worked out into codes; rows that all members share stay shared."""
+        if not self.shape.n_places:
+            return x
+        members = x.shape[0]
+        if x.stride(0) == 0:
+            x = x[:1]
+        numbers, places = self.shape.n_numbers, self.shape.n_numbers + self.shape.n_places
+        columns, first = self._code
+        codes = x.index_select(2, columns.to(x.device)) - first.to(x)
+        parts = [x[:, :, :numbers], codes.clamp_(0, 1), x[:, :, places : self.shape.width]]
+        return _pad_columns(torch.cat(parts, 2)).expand(members, -1, -1)
+
+    @cached_property
+    def _code(self) -> tuple[Tensor, Tensor]:
+        """For each bin the column of its number's place, and the place where the bin begins."""
+        bins = [n for n in self.shape.bins if n]
+        column = torch.arange(len(bins)).repeat_interleave(torch.tensor(bins))
+        first = torch.cat([torch.arange(n) for n in bins])
+        return column + self.shape.n_numbers, first.float()
 
 
 def _nothing(gy: Tensor, g: Views, wants_input: bool) -> None:
