@@ -94,6 +94,30 @@ class PrepareOptions(Options):
     target_scaling: Literal["zscore", "minmax", "robust", "quantile", "none"] = Field(
         "zscore", description="of a regression target"
     )
+    missing: Literal["indicator", "median", "mean", "constant", "iterative"] = Field(
+        "indicator",
+        description="what a missing number becomes; a column says so in any case, indicator: only that",
+    )
+    missing_constant: float = Field(0.0, description="for missing=constant, in the columns' own units")
+    outliers: Literal["keep", "clip", "drop", "isolation_forest"] = Field(
+        "keep", description="clip: cells to the distance; drop, isolation_forest: leave out training rows"
+    )
+    outlier_distance: float = Field(8.0, gt=0, description="robust z-score beyond which a cell is an outlier")
+    outlier_share: float = Field(
+        0.01, gt=0, le=0.5, description="training rows that isolation_forest leaves out"
+    )
+    constructed: list[Literal["log", "ratio", "product", "group_mean"]] = Field(
+        default_factory=list,
+        description="new numbers from old; group_mean: target's mean by category, out of fold",
+    )
+    constructed_columns: int = Field(
+        16, ge=1, description="most new numbers, group means counted by themselves"
+    )
+    select: Literal["none", "mutual_information", "permutation"] = Field(
+        "none", description="leave out columns that tell no more than noise"
+    )
+    select_columns: int = Field(0, ge=0, description="columns that selection keeps; 0: all that beat noise")
+    components: int = Field(0, ge=0, le=256, description="principal components of the numbers, added to them")
 
 
 class TrainingOptions(Options):

@@ -33,12 +33,12 @@ class NumberCode:
     gaps: tuple[int, ...]
 
     @classmethod
-    def fit(cls, x: Floats, options: PrepareOptions) -> NumberCode:
-        """Fit on the training rows' numbers [rows, F]."""
+    def fit(cls, x: Floats, missing: NDArray[np.bool_], options: PrepareOptions) -> NumberCode:
+        """Fit on the training rows' numbers [rows, F]; ``missing`` [rows, F] also marks gaps that were filled in."""
         values = [np.unique(column[~np.isnan(column)]) for column in x.T]
         room = max(2, options.embedding_inputs // max(1, x.shape[1]))
         bins = min(options.bins, room) if options.number_embedding == "piecewise_linear" else 0
-        gaps = tuple(np.flatnonzero(np.isnan(x).any(axis=0)).tolist())
+        gaps = tuple(np.flatnonzero(missing.any(axis=0)).tolist())
         return cls(Scaler.fit(x, options.scaling), tuple(_edges(v, bins) for v in values), gaps)
 
     @property
@@ -66,13 +66,12 @@ class NumberCode:
         places = [f"{name}:place" for name, n in zip(numbers, self.bins, strict=True) if n]
         return [*numbers, *places, *(f"{numbers[i]}=(missing)" for i in self.gaps)]
 
-    def write(self, x: Floats, out: NDArray[np.float32]) -> None:
-        """Fill ``out`` [rows, width], which is zero, from raw numbers [rows, F]."""
+    def write(self, x: Floats, missing: NDArray[np.bool_], out: NDArray[np.float32]) -> None:
+        """Fill ``out`` [rows, width], which is zero, from numbers [rows, F] and what was missing of them."""
         scaled = self.scaler.apply(x)
         if self.scaler.method == "robust":
             scaled = smooth_clip(scaled)
-        missing = np.isnan(x)
-        out[:, : self.n_numbers] = np.where(missing, 0.0, np.clip(scaled, -LARGEST, LARGEST))
+        out[:, : self.n_numbers] = np.where(np.isnan(x), 0.0, np.clip(scaled, -LARGEST, LARGEST))
         start = self.n_numbers
         for i, edges in enumerate(self.edges):
             if len(edges) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,11 @@ from retemper.core.recipe import PrepareOptions
 from retemper.data.categories import Levels
 from retemper.data.cells import as_words, chosen, place, tidy
 from retemper.data.dates import DateParts
+from retemper.data.features.derived import Derived
+from retemper.data.features.goal import Goal
+from retemper.data.features.outliers import outlying_rows
+from retemper.data.features.relevance import sampled_rows
+from retemper.data.features.select import selected
 from retemper.data.kinds import demanded_numbers
 from retemper.data.numbers import NumberCode
 from retemper.data.schema import Schema
@@ -27,9 +32,9 @@ Floats = NDArray[np.float64]
 class Inputs:
     """What a network sees of some rows.
 
-    ``dense``: float32 [rows, D], first the scaled numbers, then their places among the bins, then indicators of
-    missing numbers, one-hot levels and TF-IDF weights. ``categories``: int64 [rows, K], the level codes of the
-    columns with learned embeddings (0 missing, 1 unknown).
+    ``dense``: float32 [rows, D], first the scaled numbers (the derived ones last), then their places among the bins,
+    then indicators of missing numbers, one-hot levels and TF-IDF weights. ``categories``: int64 [rows, K], the
+    level codes of the columns with learned embeddings (0 missing, 1 unknown).
     """
 
     dense: NDArray[np.float32]
@@ -41,12 +46,14 @@ class Preparer:
     """All that was learnt about the columns; it turns any rows with these columns into :class:`Inputs`.
 
     ``numbers`` are the raw columns of kind number; ``dates``, ``texts`` and ``levels`` hold the state of the others.
+    ``derived`` mends the numbers and adds new ones; ``code`` scales them.
     """
 
     numbers: tuple[str, ...]
     dates: tuple[tuple[str, DateParts], ...]
     texts: tuple[TextWords, ...]
     levels: tuple[Levels, ...]
+    derived: Derived
     code: NumberCode
 
     @classmethod
@@ -55,12 +62,13 @@ class Preparer:
 
         Args:
             frame: the training rows, with the features' columns; where the target's column is there too, it helps to
-                choose the words of text columns.
+                choose words of text columns, columns to keep and numbers to construct.
             schema: which columns are features, and their kinds.
-            options: scaling, embeddings, limits of levels.
+            options: all of them are used.
 
         Raises:
             InputError: a feature's column is absent, or a cell does not fit its column's kind.
+            ValueError: something is to be chosen by the target, which is absent.
 
         >>> from retemper.core.recipe import DataOptions
         >>> from retemper.data.read import read
@@ -72,22 +80,28 @@ class Preparer:
         >>> preparer.transform(pl.DataFrame({"size": ["0", None], "kind": ["v", "w"]})).dense.tolist()[1]
         [0.0, 0.0, 0.0, 0.0, 0.0]
         """
+        goal = Goal.of(frame, schema)
+        if options.select != "none":
+            schema = _selected(frame, schema, options, goal)
         names = {kind: [c.name for c in schema.features() if c.kind == kind] for kind in _KINDS}
         cells = _cells(frame, [c.name for c in schema.features()])
-        target = _target(frame, schema) if names["text"] else None
         least, most = options.min_level_rows, options.one_hot_levels
+        told_by = None if goal is None else goal.values
         dates = tuple((name, DateParts.fit(cells[name])) for name in names["datetime"])
-        texts = tuple(TextWords.fit(as_words(cells[name]), least, target) for name in names["text"])
+        texts = tuple(TextWords.fit(as_words(cells[name]), least, told_by) for name in names["text"])
         levels = tuple(
             Levels.fit(cells[c.name], c.kind == "boolean", least, most)
             for c in schema.features()
             if c.kind in ("category", "boolean")
         )
-        unfitted = cls(
-            tuple(names["number"]), dates, texts, levels, NumberCode.fit(np.empty((1, 0)), options)
-        )
-        code = NumberCode.fit(unfitted._raw_numbers(cells), options)
-        return cls(unfitted.numbers, dates, texts, levels, code)
+        nothing = NumberCode.fit(np.empty((1, 0)), np.empty((1, 0), dtype=bool), options)
+        unfitted = cls(tuple(names["number"]), dates, texts, levels, Derived(), nothing)
+        raw, codes = unfitted._raw_numbers(cells), unfitted._codes(cells)
+        derived = Derived.fit(raw, levels, codes, goal, options)
+        # The scales belong to what the network will see of training rows: group means out of fold.
+        means = derived.out_of_fold(codes, goal) if goal is not None else None
+        code = NumberCode.fit(*derived.apply(raw, codes, means), options)
+        return replace(unfitted, derived=derived, code=code)
 
     @property
     def n_numbers(self) -> int:
@@ -131,13 +145,29 @@ class Preparer:
         return (*self.numbers, *others)
 
     @property
-    def number_names(self) -> list[str]:
+    def raw_names(self) -> list[str]:
         """Names of the raw numbers: number columns, parts of dates, lengths of texts."""
         parts = [f"{name}:{part}" for name, dates in self.dates for part in dates.names]
         return [
             *self.numbers,
             *parts,
             *(f"{text.name}:{length}" for text in self.texts for length in LENGTHS),
+        ]
+
+    @property
+    def number_names(self) -> list[str]:
+        """Names of the numbers that are scaled: the raw ones, then those derived from them."""
+        return [*self.raw_names, *self.derived.names(self.raw_names, self.levels)]
+
+    @property
+    def plain_owners(self) -> list[str]:
+        """The table's column behind each number, then each level's column, of :meth:`plain`."""
+        return [
+            *self.numbers,
+            *(name for name, dates in self.dates for _ in dates.names),
+            *(text.name for text in self.texts for _ in LENGTHS),
+            *(text.name for text in self.texts for _ in text.words),
+            *(levels.name for levels in self.levels),
         ]
 
     @cached_property
@@ -150,30 +180,41 @@ class Preparer:
             *(n for text in self.texts for n in text.names),
         ]
 
-    def transform(self, frame: pl.DataFrame) -> Inputs:
+    def out_of_fold(self, frame: pl.DataFrame, schema: Schema) -> Floats | None:
+        """For :meth:`transform`: group means [rows, G] of the training rows, all of them in their order, none from
+        a row's own target; None where the preparer has no group means.
+        """
+        goal = Goal.of(frame, schema)
+        if not self.derived.means or goal is None:
+            return None
+        return self.derived.out_of_fold(self._codes(_cells(frame, self.columns)), goal)
+
+    def transform(self, frame: pl.DataFrame, group_means: Floats | None = None) -> Inputs:
         """Network inputs of any rows; further columns are ignored, and types that convert are taken.
+
+        Args:
+            frame: the rows.
+            group_means: of training rows, from :meth:`out_of_fold` (the same rows of it); None for any others.
 
         Raises:
             InputError: ``missing_column``, ``not_a_number``, ``infinite_value`` or ``not_a_date``, with the place.
         """
         cells = _cells(frame, self.columns)
         dense = np.zeros((frame.height, self.width), dtype=np.float32)
-        self.code.write(self._raw_numbers(cells), dense[:, : self.code.width])
+        codes = self._codes(cells)
+        numbers, missing = self.derived.apply(self._raw_numbers(cells), codes, group_means)
+        self.code.write(numbers, missing, dense[:, : self.code.width])
         start = self.code.width
-        embedded = []
-        for levels in self.levels:
-            codes = levels.codes(cells[levels.name])
-            if levels.embedded:
-                embedded.append(codes)
-                continue
-            stop = start + len(levels.seen)
-            levels.write_one_hot(codes, dense[:, start:stop])
-            start = stop
+        for k, levels in enumerate(self.levels):
+            if not levels.embedded:
+                stop = start + len(levels.seen)
+                levels.write_one_hot(codes[:, k], dense[:, start:stop])
+                start = stop
         for text in self.texts:
             stop = start + len(text.words)
             dense[:, start:stop] = text.tf_idf(as_words(cells[text.name]))
             start = stop
-        return Inputs(dense, _stacked(embedded, frame.height))
+        return Inputs(dense, codes[:, [k for k, levels in enumerate(self.levels) if levels.embedded]])
 
     def plain(self, frame: pl.DataFrame) -> tuple[Floats, NDArray[np.int64]]:
         """The same rows for trees, neither scaled nor embedded.
@@ -185,13 +226,24 @@ class Preparer:
         cells = _cells(frame, self.columns)
         weights = [text.tf_idf(as_words(cells[text.name])) for text in self.texts]
         numbers = np.concatenate([self._raw_numbers(cells), *weights], axis=1)
-        return numbers, _stacked([levels.codes(cells[levels.name]) for levels in self.levels], frame.height)
+        return numbers, self._codes(cells)
+
+    def outlying(self, frame: pl.DataFrame, options: PrepareOptions) -> NDArray[np.bool_]:
+        """Which of the training rows [rows] the options leave out; none but for ``drop``, ``isolation_forest``."""
+        if options.outliers in ("keep", "clip"):
+            return np.zeros(frame.height, dtype=bool)
+        return outlying_rows(self._raw_numbers(_cells(frame, self.columns)), options)
 
     def _raw_numbers(self, cells: pl.DataFrame) -> Floats:
         blocks = [_floats(cells[name])[:, None] for name in self.numbers]
         blocks += [dates.numbers(cells[name]) for name, dates in self.dates]
         blocks += [lengths(as_words(cells[text.name])) for text in self.texts]
         return np.concatenate(blocks, axis=1) if blocks else np.empty((cells.height, 0))
+
+    def _codes(self, cells: pl.DataFrame) -> NDArray[np.int64]:
+        """The level codes of all categories and booleans [rows, K]."""
+        codes = [levels.codes(cells[levels.name]) for levels in self.levels]
+        return np.stack(codes, axis=1) if codes else np.empty((cells.height, 0), dtype=np.int64)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; :meth:`from_json` is the way back, to the same bits."""
@@ -200,6 +252,7 @@ class Preparer:
             "dates": [{"name": name, **dates.to_json()} for name, dates in self.dates],
             "texts": [text.to_json() for text in self.texts],
             "levels": [levels.to_json() for levels in self.levels],
+            "derived": self.derived.to_json(),
             "code": self.code.to_json(),
         }
 
@@ -211,6 +264,7 @@ class Preparer:
             tuple((dates["name"], DateParts.from_json(dates)) for dates in data["dates"]),
             tuple(TextWords.from_json(text) for text in data["texts"]),
             tuple(Levels.from_json(levels) for levels in data["levels"]),
+            Derived.from_json(data["derived"]),
             NumberCode.from_json(data["code"]),
         )
 
@@ -234,14 +288,15 @@ def _floats(column: pl.Series) -> Floats:
     return demanded_numbers(column).fill_null(float("nan")).to_numpy()
 
 
-def _stacked(codes: list[NDArray[np.int64]], rows: int) -> NDArray[np.int64]:
-    return np.stack(codes, axis=1) if codes else np.empty((rows, 0), dtype=np.int64)
-
-
-def _target(frame: pl.DataFrame, schema: Schema) -> NDArray[Any] | None:
-    if schema.target is None or schema.target.name not in frame.columns:
-        return None
-    cells = frame[schema.target.name]
-    if schema.task == "classification":
-        return as_words(cells).rank("dense").to_numpy().astype(np.int64)
-    return _floats(cells)
+def _selected(frame: pl.DataFrame, schema: Schema, options: PrepareOptions, goal: Goal | None) -> Schema:
+    """The schema with the columns that selection keeps, chosen on a sample of the rows."""
+    if goal is None or options.select == "none":
+        raise ValueError("columns are selected by the target, but there is none")
+    rows = sampled_rows(frame.height, len(schema.features()))
+    sample = frame[rows]
+    plain = Preparer.fit(sample, schema, PrepareOptions(number_embedding="none", scaling="none"))
+    numbers, levels = plain.plain(sample)
+    kept = selected(
+        numbers, levels, plain.plain_owners, goal.taken(rows), options.select, options.select_columns
+    )
+    return replace(schema, columns=tuple(c for c in schema.columns if c.name in kept))

@@ -46,7 +46,12 @@ def prepare(
     seen = frame[train]
     preparer = Preparer.fit(seen, schema, recipe.prepare)
     target = Target.fit(seen[schema.target.name], schema, recipe.prepare)
-    splits = [_split(frame[rows], schema, preparer, target) for rows in (train, validation)]
+    splits = [
+        _split(seen, schema, preparer, target, preparer.out_of_fold(seen, schema)),
+        _split(frame[validation], schema, preparer, target),
+    ]
+    # A row that is left out keeps its place and weighs nothing: arrays stay in step with the split's row numbers.
+    splits[0].weight[preparer.outlying(seen, recipe.prepare)] = 0.0
     prior = target.prior
     if target.task == "regression":
         prior = (float(np.mean(splits[0].y)), float(np.std(splits[0].y)))
@@ -64,8 +69,14 @@ def prepare(
     return Prepared(preparer, target, arrays)
 
 
-def _split(frame: pl.DataFrame, schema: Schema, preparer: Preparer, target: Target) -> SplitArrays:
-    inputs = preparer.transform(frame)
+def _split(
+    frame: pl.DataFrame,
+    schema: Schema,
+    preparer: Preparer,
+    target: Target,
+    group_means: NDArray[np.float64] | None = None,
+) -> SplitArrays:
+    inputs = preparer.transform(frame, group_means)
     y = target.encode(frame[target.name])
     if target.task == "regression":
         y = target.scale(y).astype(np.float32)
