@@ -6,9 +6,9 @@ from scipy.stats import binomtest
 
 from retemper.core.errors import InputError
 from retemper.core.seeds import generator
-from retemper.evaluation import intervals
+from retemper.evaluation import resampling
 from retemper.evaluation.intervals import paired_gain, scores
-from retemper.evaluation.metrics import metrics
+from retemper.evaluation.metrics import metrics, weighted_metrics
 
 SIMULATIONS, ROWS = 300, 400
 
@@ -60,10 +60,10 @@ def test_paired_gains_cover_the_truth():
 
 def test_a_resample_is_scored_as_its_rows_would_be():
     y, p = classes(generator(0, "rows"), 60)
-    counts = next(intervals._counts(60, 100, seed=3))
+    counts = next(resampling.draws(60, 100, seed=3))
     assert np.all(counts.sum(axis=0) == 60)
     drawn = np.repeat(np.arange(60), counts[:, 7].astype(int))
-    weighted = intervals.weighted_metrics("classification", y, p)(counts)
+    weighted = weighted_metrics("classification", y, p)(counts)
     assert {name: found[7] for name, found in weighted.items()} == pytest.approx(
         metrics("classification", y[drawn], p[drawn])
     )
@@ -74,7 +74,7 @@ def test_the_seed_alone_fixes_the_interval(monkeypatch):
     first = scores("classification", y, p, 300, seed=1)
     assert scores("classification", y, p, 300, seed=1) == first
     assert scores("classification", y, p, 300, seed=2) != first
-    monkeypatch.setattr(intervals, "CHUNK_CELLS", 5_000)  # more chunks, the same numbers
+    monkeypatch.setattr(resampling, "CHUNK_CELLS", 5_000)  # more chunks, the same numbers
     chunked = scores("classification", y, p, 300, seed=1)
     assert chunked["log_loss"].low == pytest.approx(first["log_loss"].low)
 

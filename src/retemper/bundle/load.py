@@ -18,6 +18,7 @@ from retemper.core.recipe import Recipe
 from retemper.data.prepare import Preparer
 from retemper.data.schema import Schema
 from retemper.data.target import Target
+from retemper.evaluation.decision import Decision
 from retemper.models.layers.build import network_of
 from retemper.models.layers.inputs import InputShape
 from retemper.training import losses
@@ -79,9 +80,10 @@ def _model(folder: Path, facts: dict[str, Any]) -> Model:
         parts.append(Part(network["model"], layout.row(own, torch.float32), network["weight"]))
     if not parts:
         raise _damaged(folder, "bundle.json")
-    return Model(
-        Schema.from_json(facts["columns"]), preparer, target, recipe, tuple(parts), facts["temperature"]
-    )
+    schema, temperature = Schema.from_json(facts["columns"]), facts["temperature"]
+    # Bundles of the first weeks know no decision.
+    decision = Decision.from_json(facts["decision"]) if "decision" in facts else Decision()
+    return Model(schema, preparer, target, recipe, tuple(parts), temperature, decision)
 
 
 def _damaged(folder: Path, what: str) -> InputError:

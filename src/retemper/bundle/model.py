@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,13 @@ from torch import Tensor
 from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
 from retemper.core.records import Task
-from retemper.data.prepare import Preparer
+from retemper.data.prepare import Inputs, Preparer
 from retemper.data.read import read
 from retemper.data.schema import Schema
 from retemper.data.target import Target
+from retemper.evaluation.conformal import prediction_sets
+from retemper.evaluation.decision import Decision
+from retemper.evaluation.difficulty import features_of
 from retemper.models.layers.build import network_of
 from retemper.models.layers.inputs import InputShape
 from retemper.models.layers.network import Network
@@ -50,6 +53,7 @@ class Model:
         recipe: the recipe that the best network was trained by.
         parts: the networks, weights summing to 1.
         temperature: divides the log-probabilities; 1 for regression.
+        decision: threshold, prediction sets and intervals.
     """
 
     schema: Schema
@@ -58,6 +62,7 @@ class Model:
     recipe: Recipe
     parts: tuple[Part, ...]
     temperature: float = 1.0
+    decision: Decision = field(default_factory=Decision)
 
     @property
     def task(self) -> Task:
@@ -105,21 +110,11 @@ class Model:
         Raises:
             InputError: a column is absent, or a cell can't be read as its column's kind.
         """
-        parts = [
-            self._mean(frame[start : start + CHUNK_ROWS]) for start in range(0, frame.height, CHUNK_ROWS)
-        ]
-        if not parts:
-            return np.zeros((0, len(self.classes)) if self.classes else 0)
+        parts = [self._outputs(self.preparer.transform(chunk)) for chunk in _chunks(frame)]
         return np.concatenate(parts)
 
-    def _mean(self, frame: pl.DataFrame) -> NDArray[np.float64]:
-        inputs = self.preparer.transform(frame)
-        rows = Rows.of(inputs.dense, inputs.categories, np.zeros(frame.height, dtype=np.int64))
-        total: Any = 0.0
-        for network, parameters, weights in self._groups:
-            outputs = predict(network, parameters, rows, self._loss).double()
-            total = total + torch.einsum("m,m...->...", weights, outputs)
-        mean = total.numpy()
+    def _outputs(self, inputs: Inputs) -> NDArray[np.float64]:
+        mean, _ = self._votes(inputs)
         if self.task == "regression":
             return self.target_codec.unscale(mean)
         if self.temperature == 1.0:
@@ -127,6 +122,19 @@ class Model:
         logs = np.log(np.clip(mean, 1e-30, None)) / self.temperature
         scaled = np.exp(logs - logs.max(1, keepdims=True))
         return np.asarray(scaled / scaled.sum(1, keepdims=True))
+
+    def _votes(self, inputs: Inputs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The networks' weighted mean, and their standard deviation around it, in the network's own units."""
+        if not len(inputs.dense):
+            return (np.zeros((0, len(self.classes)) if self.classes else 0),) * 2
+        rows = Rows.of(inputs.dense, inputs.categories, np.zeros(len(inputs.dense), dtype=np.int64))
+        total: Any = 0.0
+        squares: Any = 0.0
+        for network, parameters, weights in self._groups:
+            outputs = predict(network, parameters, rows, self._loss).double()
+            total = total + torch.einsum("m,m...->...", weights, outputs)
+            squares = squares + torch.einsum("m,m...->...", weights, outputs**2)
+        return total.numpy(), (squares - total**2).clamp_(min=0).sqrt_().numpy()
 
     def predict(self, data: Any) -> NDArray[Any]:
         """Labels (in the target's own type) or values, one for each row.
@@ -138,7 +146,9 @@ class Model:
             InputError: see :meth:`outputs`.
         """
         outputs = self.outputs(self._frame(data))
-        return outputs if self.task == "regression" else self.target_codec.decode(outputs.argmax(1))
+        if self.task == "regression":
+            return outputs
+        return self.target_codec.decode(self.decision.codes(outputs))
 
     def predict_proba(self, data: Any) -> NDArray[np.float64]:
         """Probabilities [N, C] in the order of ``classes``.
@@ -152,13 +162,85 @@ class Model:
             )
         return self.outputs(self._frame(data))
 
-    def prediction_frame(self, data: Any) -> pl.DataFrame:
-        """Column ``prediction``, and ``probability_<class>`` for each class."""
-        outputs = self.outputs(self._frame(data))
+    def predict_interval(self, data: Any, coverage: float | None = None) -> NDArray[np.float64]:
+        """Prediction intervals [N, 2] (conformal): the truth of a new row lies inside with this probability.
+
+        Args:
+            data: as for :meth:`predict`.
+            coverage: between 0 and 1; ``None``: the recipe's ``decision.interval``.
+
+        Raises:
+            InputError: the model has no intervals (a classification, or too few held-out rows for this coverage),
+                or see :meth:`outputs`.
+        """
+        if self.decision.intervals is None:
+            raise _no_intervals(self.task)
+        return self._with_interval(self._frame(data), coverage)[1]
+
+    def predict_set(self, data: Any, coverage: float | None = None) -> list[list[Any]]:
+        """Prediction sets (conformal): labels that hold the true one with this probability, likeliest first.
+
+        Args:
+            data, coverage: as for :meth:`predict_interval`.
+
+        Raises:
+            InputError: the model has no sets (a regression, or too few held-out rows), or see :meth:`outputs`.
+        """
+        return self._sets(self.outputs(self._frame(data)), coverage)
+
+    def _with_interval(
+        self, frame: pl.DataFrame, coverage: float | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Values [N] and their intervals [N, 2]."""
+        intervals = self.decision.intervals
+        assert intervals is not None
+        wanted = self.decision.coverage if coverage is None else coverage
+        values, ends = [], []
+        for chunk in _chunks(frame):
+            inputs = self.preparer.transform(chunk)
+            mean, spread = self._votes(inputs)
+            values.append(self.target_codec.unscale(mean))
+            ends.append(intervals(values[-1], features_of(inputs.dense, values[-1], spread), wanted))
+        return np.concatenate(values), np.concatenate(ends)
+
+    def _sets(self, probabilities: NDArray[np.float64], coverage: float | None) -> list[list[Any]]:
+        if self.decision.sets is None:
+            raise _no_intervals(self.task)
+        wanted = self.decision.coverage if coverage is None else coverage
+        inside = prediction_sets(probabilities, self.decision.sets, wanted)
+        order = np.argsort(-probabilities, axis=1, kind="stable")
+        labels = self.target_codec.labels
+        return [
+            [labels[k] for k in ranked if own[k]] for own, ranked in zip(inside, order.tolist(), strict=True)
+        ]
+
+    def prediction_frame(self, data: Any, interval: float | None = None) -> pl.DataFrame:
+        """Column ``prediction``, and ``probability_<class>`` for each class.
+
+        Args:
+            data: as for :meth:`predict`.
+            interval: coverage of a prediction interval (``prediction_low``, ``prediction_high``), or of a set of
+                classes (``prediction_set``, a list); ``None``: without.
+
+        Raises:
+            InputError: see :meth:`predict_interval`.
+        """
+        frame = self._frame(data)
         if self.task == "regression":
-            return pl.DataFrame({"prediction": outputs})
-        labels = self.target_codec.decode(outputs.argmax(1))
-        columns = {f"probability_{name}": outputs[:, k] for k, name in enumerate(self.classes)}
+            if interval is None:
+                return pl.DataFrame({"prediction": self.outputs(frame)})
+            if self.decision.intervals is None:
+                raise _no_intervals(self.task)
+            values, ends = self._with_interval(frame, interval)
+            low, high = ends.T
+            return pl.DataFrame({"prediction": values, "prediction_low": low, "prediction_high": high})
+        outputs = self.outputs(frame)
+        labels = self.target_codec.decode(self.decision.codes(outputs))
+        columns: dict[str, Any] = {
+            f"probability_{name}": outputs[:, k] for k, name in enumerate(self.classes)
+        }
+        if interval is not None:
+            columns["prediction_set"] = self._sets(outputs, interval)
         return pl.DataFrame({"prediction": labels, **columns})
 
     def save(self, path: Path | str) -> Path:
@@ -170,6 +252,18 @@ class Model:
     @staticmethod
     def _frame(data: Any) -> pl.DataFrame:
         return data if isinstance(data, pl.DataFrame) else read(data).frame
+
+
+def _chunks(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The rows in parts that fit in memory once prepared; a frame without rows is one part."""
+    for start in range(0, max(1, frame.height), CHUNK_ROWS):
+        yield frame[start : start + CHUNK_ROWS]
+
+
+def _no_intervals(task: Task) -> InputError:
+    what = "prediction intervals" if task == "regression" else "prediction sets"
+    message = f"This {task} model has no {what}: it was trained without held-out rows enough to learn them."
+    return InputError("no_intervals", message, None, "Train again with more rows (split.validation).")
 
 
 def tensors_of(parts: Sequence[Part], shape: InputShape, outputs: int) -> dict[str, Tensor]:

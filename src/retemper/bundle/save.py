@@ -34,6 +34,7 @@ def save(model: Model, folder: Path) -> Path:
         "recipe": model.recipe.model_dump(mode="json"),
         "networks": [{"model": part.model, "weight": part.weight} for part in model.parts],
         "temperature": model.temperature,
+        "decision": model.decision.to_json(),
         "weights": {"file": "weights.safetensors", "sha256": hashlib.sha256(content).hexdigest()},
     }
     with disk_faults(folder):

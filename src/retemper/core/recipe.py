@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
 from retemper.core import catalogue
 from retemper.core.errors import InputError, nearest
@@ -41,8 +41,12 @@ def _tagged(family: str) -> BeforeValidator:
     def parse(value: Any) -> Chosen:
         if isinstance(value, Chosen):
             return value
+        if not isinstance(value, (str, Mapping)):
+            raise ValueError("must be a name, or a mapping with a name and options")
         given = {"name": value} if isinstance(value, str) else dict(value)
         name = given.pop("name", DEFAULTS[family])
+        if not isinstance(name, str):
+            raise ValueError(f"its name must be text, but got {name!r}")
         options = catalogue.options_class(family, name).model_validate(given)
         return Chosen.model_construct(family=family, name=name, options=options)
 
@@ -173,6 +177,41 @@ class ProcedureOptions(Options):
     bootstrap: int = Field(1000, ge=100, description="resamples behind every interval")
 
 
+class DecisionOptions(Options):
+    """What predictions are used for: the class that counts, its threshold, the coverage of intervals.
+
+    Without a metric and without costs the likeliest class is predicted.
+    """
+
+    positive: str | bool | int | float | None = Field(
+        None, description="the class that counts, of two; none: the rarer one"
+    )
+    metric: Literal["none", "accuracy", "balanced_accuracy", "f1", "recall_at_precision"] = Field(
+        "none", description="what the threshold is chosen for, on validation rows"
+    )
+    precision: float | None = Field(None, gt=0, le=1, description="least precision of recall_at_precision")
+    cost_false_positive: float | None = Field(
+        None, gt=0, description="the threshold makes the mean cost least; the cost not given is 1"
+    )
+    cost_false_negative: float | None = Field(None, gt=0, description="as cost_false_positive")
+    interval: float = Field(0.9, gt=0, lt=1, description="coverage of prediction intervals and sets")
+
+    @property
+    def costs(self) -> bool:
+        """Whether costs decide."""
+        return self.cost_false_positive is not None or self.cost_false_negative is not None
+
+    @model_validator(mode="after")
+    def _one_goal(self) -> DecisionOptions:
+        if self.costs and self.metric != "none":
+            raise ValueError(f"costs or a metric decide, not both; the metric is {self.metric}")
+        if (self.metric == "recall_at_precision") != (self.precision is not None):
+            raise ValueError(
+                "metric=recall_at_precision and precision belong together, but only one is given"
+            )
+        return self
+
+
 class Recipe(Options):
     """Every option of a run."""
 
@@ -187,6 +226,7 @@ class Recipe(Options):
     model: ModelChoice = Field("mlp")  # type: ignore[assignment]  # a name, parsed
     training: TrainingOptions = Field(default_factory=TrainingOptions)
     search: SearchOptions = Field(default_factory=SearchOptions)
+    decision: DecisionOptions = DecisionOptions()
     procedure: ProcedureOptions = ProcedureOptions()
 
     def to_yaml(self) -> str:

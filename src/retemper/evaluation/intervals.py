@@ -6,21 +6,17 @@ chunk are scored by one product (:mod:`retemper.evaluation.weighted`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from retemper.core.errors import InputError
 from retemper.core.records import Score, Task
-from retemper.core.seeds import generator
 from retemper.evaluation.metrics import row_weights, weighted_metrics
+from retemper.evaluation.resampling import draws
 from retemper.evaluation.weighted import Classification, Floats
 
 LEVEL = 0.95
-CHUNK_CELLS = 1_000_000
-"""Counts held at once (8 MB)."""
 SHARES = frozenset(
     {"accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "roc_auc"}
 )
@@ -64,7 +60,7 @@ def scores(
     base = row_weights(weight, np.shape(y)[0])
     values = {name: float(value[0]) for name, value in weighted(base[:, None]).items()}
     drawn, gaps = [], []
-    for counts in _counts(len(base), resamples, seed):
+    for counts in draws(len(base), resamples, seed):
         weights = counts * base[:, None]
         drawn.append(weighted(weights))
         if isinstance(weighted, Classification):
@@ -118,7 +114,7 @@ def paired_gain(
         first, second = np.sqrt(means) if root else means
         return np.asarray(first - second)
 
-    drawn = [gain(counts * base[:, None]) for counts in _counts(len(base), resamples, seed)]
+    drawn = [gain(counts * base[:, None]) for counts in draws(len(base), resamples, seed)]
     low, high = _percentiles(np.concatenate(drawn))
     return float(gain(base[:, None])[0]), low, high
 
@@ -133,17 +129,6 @@ def likely(gain: float, low: float, high: float, probability: float = 0.8) -> bo
     """
     deviation = (high - low) / (2 * norm.ppf(0.975))
     return gain > 0 and bool(gain >= norm.ppf(probability) * deviation)
-
-
-def _counts(rows: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """How often each row is drawn: chunks [N, R] of all resamples."""
-    random = generator(seed, "bootstrap")
-    width = max(1, min(resamples, CHUNK_CELLS // rows))
-    for start in range(0, resamples, width):
-        columns = min(width, resamples - start)
-        draws = random.integers(rows, size=(columns, rows), dtype=np.int64)
-        cells = (draws * columns + np.arange(columns)[:, None]).ravel()
-        yield np.bincount(cells, minlength=rows * columns).reshape(rows, columns).astype(np.float64)
 
 
 def _score(name: str, value: float, drawn: Floats, groups: NDArray[np.int64]) -> Score:

@@ -24,7 +24,11 @@ def main_metric(task: Task) -> str:
 
 
 def metrics(
-    task: Task, y: ArrayLike, prediction: ArrayLike, weight: ArrayLike | None = None
+    task: Task,
+    y: ArrayLike,
+    prediction: ArrayLike,
+    weight: ArrayLike | None = None,
+    predicted: ArrayLike | None = None,
 ) -> dict[str, float]:
     """All metrics of a prediction; one that can't be computed is left out.
 
@@ -38,6 +42,7 @@ def metrics(
         y: true class codes 0 … C−1, or true values [N].
         prediction: class probabilities, rows that sum to 1 [N, C], or values [N].
         weight: sample weights, 0 or more [N]; ``None``: each row counts once.
+        predicted: class codes called, where a threshold decides [N]; ``None``: the likeliest class.
 
     Returns:
         metric → value.
@@ -51,17 +56,25 @@ def metrics(
     >>> metrics("regression", [1.0, 1.0], [1.0, 3.0])
     {'rmse': 1.4142135623730951, 'mae': 1.0}
     """
-    weighted = weighted_metrics(task, y, prediction)
+    weighted = weighted_metrics(task, y, prediction, predicted)
     column = row_weights(weight, np.shape(y)[0])[:, None]
     values = {name: float(value[0]) for name, value in weighted(column).items()}
     return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
-def weighted_metrics(task: Task, y: ArrayLike, prediction: ArrayLike) -> Weighted:
+def weighted_metrics(
+    task: Task, y: ArrayLike, prediction: ArrayLike, predicted: ArrayLike | None = None
+) -> Weighted:
     """The metrics of fixed predictions as a function of row weights; the arrays are checked here."""
     if task == "regression":
-        return Regression(*_checked_values(y, prediction))
-    return Classification(*_checked_classes(y, prediction))
+        return Regression(*checked_values(y, prediction))
+    codes, p = checked_classes(y, prediction)
+    if predicted is None:
+        return Classification(codes, p)
+    called = np.asarray(predicted)
+    if called.shape != codes.shape or not np.isin(called, np.arange(p.shape[1])).all():
+        raise _error(f"the classes called must be [N] codes from 0 to {p.shape[1] - 1}")
+    return Classification(codes, p, called.astype(np.int64))
 
 
 def row_losses(task: Task, y: ArrayLike, prediction: ArrayLike) -> Floats:
@@ -71,9 +84,9 @@ def row_losses(task: Task, y: ArrayLike, prediction: ArrayLike) -> Floats:
     [0.25, 0.0]
     """
     if task == "regression":
-        true, values = _checked_values(y, prediction)
+        true, values = checked_values(y, prediction)
         return np.square(true - values)
-    return log_losses(*_checked_classes(y, prediction))
+    return log_losses(*checked_classes(y, prediction))
 
 
 def row_weights(weight: ArrayLike | None, rows: int) -> Floats:
@@ -92,7 +105,12 @@ def row_weights(weight: ArrayLike | None, rows: int) -> Floats:
     return checked
 
 
-def _checked_values(y: ArrayLike, prediction: ArrayLike) -> tuple[Floats, Floats]:
+def checked_values(y: ArrayLike, prediction: ArrayLike) -> tuple[Floats, Floats]:
+    """True and predicted values as float64 [N].
+
+    Raises:
+        InputError: no rows, shapes that don't fit, or values that are not finite.
+    """
     true, values = np.asarray(y, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
     if true.ndim != 1 or true.shape != values.shape:
         raise _error(f"y and the prediction must be [N], but got {true.shape} and {values.shape}")
@@ -101,7 +119,12 @@ def _checked_values(y: ArrayLike, prediction: ArrayLike) -> tuple[Floats, Floats
     return true, values
 
 
-def _checked_classes(y: ArrayLike, prediction: ArrayLike) -> tuple[NDArray[np.int64], Floats]:
+def checked_classes(y: ArrayLike, prediction: ArrayLike) -> tuple[NDArray[np.int64], Floats]:
+    """Class codes [N] and probabilities [N, C].
+
+    Raises:
+        InputError: as :func:`metrics`.
+    """
     true, p = np.asarray(y), np.asarray(prediction, dtype=np.float64)
     if true.ndim != 1 or p.ndim != 2 or len(true) != len(p) or p.shape[1] < 2:
         raise _error(f"y must be [N] and the probabilities [N, C ≥ 2], but got {true.shape} and {p.shape}")

@@ -42,12 +42,16 @@ class Classification:
     Args:
         y: true classes, 0 … C−1 [N].
         probabilities: rows that sum to 1 [N, C].
+        predicted: the classes called [N]; ``None``: the likeliest.
     """
 
-    def __init__(self, y: NDArray[np.int64], probabilities: Floats) -> None:
+    def __init__(
+        self, y: NDArray[np.int64], probabilities: Floats, predicted: NDArray[np.int64] | None = None
+    ) -> None:
         rows, self._classes = probabilities.shape
-        predicted = probabilities.argmax(axis=1)
-        confidence = probabilities[np.arange(rows), predicted]
+        likeliest = probabilities.argmax(axis=1)
+        confidence = probabilities[np.arange(rows), likeliest]
+        predicted = likeliest if predicted is None else predicted
         right = predicted == y
         ones = np.ones(rows)
         c = self._classes
@@ -60,7 +64,7 @@ class Classification:
             ]
         )
         place = confidence_bins(confidence, CALIBRATION_BINS)
-        self._gaps = _stacked([(place, right - confidence, CALIBRATION_BINS)])
+        self._gaps = _stacked([(place, (likeliest == y) - confidence, CALIBRATION_BINS)])
         scored = [1] if c == 2 else range(c)
         self._rankings = [_Ranking.of(probabilities[:, k], y == k) for k in scored]
 
