@@ -1,0 +1,180 @@
+"""Would more data help? A power law through the losses of networks trained on parts of the rows.
+
+Loss falls with the number of rows n about as a + b·n^−c (Hestness et al. 2017; Viering and Loog 2023). What twice
+as much data would gain, b·n^−c·(1 − 2^−c), comes with its interval. About one learning curve in seven is ill-behaved
+(LCDB 1.1): where the law does not fit, or more rows made it worse, the answer is that nobody can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from retemper.core.records import Score
+from retemper.core.seeds import generator
+from retemper.evaluation.held_out import ends, resampled
+from retemper.evaluation.weighted import Floats
+
+EXPONENTS = np.geomspace(0.05, 2.0, 60)
+"""c: from nearly a straight line over log n, to a curve that is over."""
+WORTH = 0.01
+"""A gain of 1 % of the loss is worth gathering data for."""
+MISFIT = 4.0
+"""Standard errors between the law and a measured point from which the law does not hold."""
+
+Answer = Literal["yes", "no", "can't tell"]
+
+
+@dataclass(frozen=True)
+class Law:
+    """The fitted laws [K]: loss = a + b·(rows / most rows)^−c, a and b not negative."""
+
+    a: Floats
+    b: Floats
+    c: Floats
+
+    def at(self, share: Floats | float) -> Floats:
+        """The loss at shares [S] of the rows → [K, S]."""
+        return np.asarray(self.a[:, None] + self.b[:, None] * np.atleast_1d(share) ** -self.c[:, None])
+
+
+@dataclass(frozen=True)
+class SampleSizeCurve:
+    """The curve and what it says.
+
+    Args:
+        rows: that were trained on, ascending [S].
+        points: the main metric of one network at each, means over networks [S].
+        floor: what endless data would leave (a).
+        law: a, b, c of a + b·(rows / most rows)^−c.
+        gain: by which twice the rows would lower the main metric.
+        doubled: the loss expected then.
+        answer: yes: the gain's interval lies above 1 % of the loss; no: below; else can't tell.
+        why: one sentence.
+    """
+
+    rows: tuple[int, ...]
+    points: tuple[Score, ...]
+    floor: Score
+    law: tuple[float, float, float]
+    gain: Score
+    doubled: Score
+    answer: Answer
+    why: str
+
+
+def sample_size_curve(
+    rows: Sequence[int],
+    losses: Sequence[Floats],
+    weight: Floats,
+    root: bool = False,
+    resamples: int = 500,
+    seed: int = 0,
+) -> SampleSizeCurve:
+    """Fit the law and ask it what twice the rows would gain.
+
+    The bootstrap draws held-out rows (the same for all sizes, so that what is common to them cancels) and networks
+    within each size, whose deviations are spread by √(D/(D−1)) since they are few.
+
+    Args:
+        rows: different numbers of training rows, ascending, 3 or more.
+        losses: for each, the row losses of D networks, each trained on a draw of its own [D ≥ 2, N]; the same N
+            held-out rows everywhere.
+        weight: sample weights of the held-out rows [N].
+        root: the main metric is the root of the mean (RMSE).
+        resamples: of the bootstrap.
+        seed: 0 or more.
+
+    >>> draw = np.random.default_rng(0)
+    >>> rows = [500, 1000, 2000, 4000]
+    >>> noise = draw.exponential(size=2000)
+    >>> losses = [(.3 + 20 / n**.5) * noise + .002 * draw.normal(size=(3, 2000)) for n in rows]
+    >>> found = sample_size_curve(rows, losses, np.ones(2000))
+    >>> found.answer, found.gain.low < 20 / 4000**.5 - 20 / 8000**.5 < found.gain.high
+    ('yes', True)
+    """
+    counts = resampled(len(weight), resamples, seed, "learning curve rows") * weight
+    counts /= counts.sum(1, keepdims=True)
+    own = np.stack([_main((part @ weight) / weight.sum(), root).mean() for part in losses])
+    drawn = np.stack([_drawn(part, counts, weight, root, seed, k) for k, part in enumerate(losses)], 1)
+    shares = np.array(rows) / rows[-1]
+    law, laws = fit(shares, own[None]), fit(shares, drawn)
+    gains, last = laws.b * (1 - 2.0**-laws.c), laws.at(1.0)[:, 0]
+    gain = float((law.b * (1 - 2.0**-law.c))[0])
+    low, high = ends(gains)
+    now = float(own[-1])
+    answer, why = _answer(Score(gain, low, high), now)
+    trouble = _trouble(shares, own, drawn, law, laws)
+    if trouble:
+        answer, why = "can't tell", trouble
+    points = tuple(Score(float(m), *ends(part)) for m, part in zip(own, drawn.T, strict=True))
+    floor = Score(float(law.a[0]), *ends(laws.a))
+    doubled = Score(float(law.at(2.0)[0, 0]), *ends(last - gains))
+    fitted = (float(law.a[0]), float(law.b[0]), float(law.c[0]))
+    return SampleSizeCurve(tuple(rows), points, floor, fitted, Score(gain, low, high), doubled, answer, why)
+
+
+def fit(shares: Floats, points: Floats) -> Law:
+    """Least squares of a + b·share^−c with a, b ≥ 0, the best of 60 exponents c from .05 to 2.
+
+    Args:
+        shares: of the most rows [S].
+        points: the losses of K curves [K, S].
+
+    >>> law = fit(np.array([.125, .25, .5, 1]), np.array([[.5 + .1 * 8**.5, .7, .5 + .1 * 2**.5, .6]]))
+    >>> [round(float(own[0]), 1) for own in (law.a, law.b, law.c)]
+    [0.5, 0.1, 0.5]
+    """
+    x = shares ** -EXPONENTS[:, None]
+    mean, centred = x.mean(1), x - x.mean(1, keepdims=True)
+    average = points.mean(1, keepdims=True)
+    b = points @ centred.T / (centred**2).sum(1)
+    a = average - b * mean
+    through_zero = points @ x.T / (x**2).sum(1)
+    b, a = np.where(a < 0, through_zero, b), np.maximum(a, 0)
+    b, a = np.maximum(b, 0), np.where(b < 0, average, a)
+    missed = ((points[:, None] - a[..., None] - b[..., None] * x) ** 2).sum(2)
+    best = missed.argmin(1)
+    curves = np.arange(len(points))
+    return Law(a[curves, best], b[curves, best], EXPONENTS[best])
+
+
+def _main(mean_loss: Floats, root: bool) -> Floats:
+    return np.sqrt(mean_loss) if root else mean_loss
+
+
+def _drawn(losses: Floats, counts: Floats, weight: Floats, root: bool, seed: int, size: int) -> Floats:
+    """The size's mean metric in each resample of rows and networks [B]."""
+    networks = len(losses)
+    metrics = _main(counts @ losses.T, root)
+    point = _main((losses @ weight) / weight.sum(), root)
+    random = generator(seed, "learning curve networks", size)
+    picks = random.multinomial(networks, np.full(networks, 1 / networks), len(counts)) / networks
+    moved = ((picks - 1 / networks) * point).sum(1) * np.sqrt(networks / (networks - 1))
+    return np.asarray(metrics.mean(1) + moved)
+
+
+def _answer(gain: Score, now: float) -> tuple[Answer, str]:
+    assert gain.low is not None and gain.high is not None
+    worth = WORTH * now
+    shown = f"twice the rows would take {gain.low / now:.1%} to {gain.high / now:.1%} off the loss"
+    if gain.low >= worth:
+        return "yes", f"More data would help: {shown}."
+    if gain.high < worth:
+        return "no", f"More data of this kind would hardly help: {shown}."
+    return "can't tell", f"Nobody can tell yet: {shown}."
+
+
+def _trouble(shares: Floats, own: Floats, drawn: Floats, law: Law, laws: Law) -> str:
+    """Why the law should not be believed; empty if nothing speaks against it."""
+    smaller = int(own[:-1].argmin())
+    if np.quantile(drawn[:, -1] - drawn[:, smaller], 0.025) > 0:
+        return "The loss is higher with all rows than with fewer: this is no curve that can be drawn further."
+    missed = own - law.at(shares)[0]
+    noise = (drawn - laws.at(shares)).std(0)
+    if (np.abs(missed) > np.maximum(MISFIT * noise, WORTH * own[-1])).any():
+        return "The losses do not follow a power law of the rows: the curve can't be drawn further."
+    return ""
