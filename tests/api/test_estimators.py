@@ -1,9 +1,12 @@
 """scikit-learn's manners."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.sparse import csr_array
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -91,6 +94,166 @@ def test_every_option_reaches_the_recipe():
     assert recipe.get("training.schedule.name") == "linear"
     assert [recipe.get(f"training.{k}") for k in ("batch_size", "epochs", "patience_epochs")] == [7, 8, 0]
     assert recipe.seed == 9
+
+
+@pytest.mark.parametrize("labels", [[3, 10], ["no", "yes"], [False, True], [-1.0, 2.0]])
+def test_labels_keep_their_type(labels):
+    y = np.asarray(labels)[(X[:, 0] > 0).astype(int)]
+    net = NetClassifier(**FAST).fit(X, y)
+    assert net.predict(X[:1]).dtype == y.dtype
+    assert net.classes_.tolist() == labels
+    # The bundle that may be saved speaks the same labels.
+    assert net.model_.predict(X).tolist() == net.predict(X).tolist()
+    assert net.model_.classes == tuple(map(str, labels))
+
+
+@pytest.mark.parametrize("net", [NetClassifier(**FAST), NetRegressor(**FAST)])
+def test_order_of_rows_and_whole_weights(net):
+    y = LABEL if is_classifier(net) else PRICE
+    counts = DRAWS.integers(0, 4, len(X))
+    order = DRAWS.permutation(counts.sum())
+    weighted = clone(net).fit(X, y, sample_weight=counts).predict(X)
+    repeated = clone(net).fit(X.repeat(counts, 0)[order], y.repeat(counts)[order]).predict(X)
+    assert np.array_equal(weighted, repeated)
+    assert not np.array_equal(
+        clone(net).fit(X, PRICE > 100 if is_classifier(net) else y).predict(X), weighted
+    )
+
+
+def test_fractions_and_large_weights_weigh_the_loss():
+    y = X[:, 0] + DRAWS.normal(size=len(X))
+    fractions = NetRegressor(**FAST).fit(X, y, sample_weight=np.linspace(0.1, 2, len(X)))
+    large = NetRegressor(**FAST).fit(X, y, sample_weight=np.linspace(1, 20, len(X)).round() * 1e6)
+    plain = NetRegressor(**FAST).fit(X, y)
+    predictions = [net.predict(X) for net in (fractions, large, plain)]
+    assert not np.allclose(predictions[0], predictions[2]) and not np.allclose(predictions[1], predictions[2])
+
+
+def test_a_class_without_weight_is_none():
+    y = np.where(X[:, 0] > 0, "up", np.where(X[:, 1] > 0, "left", "right"))
+    net = NetClassifier(**FAST).fit(X, y, sample_weight=(y != "left").astype(float))
+    assert net.classes_.tolist() == ["right", "up"] and net.predict_proba(X).shape == (160, 2)
+
+
+def test_copies_of_a_row_are_held_out_together(monkeypatch):
+    from retemper.procedure import single
+
+    seen = []
+    prepare = single.prepare
+    monkeypatch.setattr(single, "prepare", lambda *args: seen.append(args) or prepare(*args))
+    NetRegressor(epochs=1).fit(np.tile(X, (2, 1)), np.tile(PRICE, 2))
+    frame, _, _, train, validation = seen[0]
+    assert len(validation) == 48 and len(train) == 272
+    assert frame[train].join(frame[validation], on=frame.columns, nulls_equal=True).is_empty()
+    few = np.tile(np.arange(4.0)[:, None], (40, 1))  # four different rows: held out one by one
+    NetRegressor(epochs=1).fit(few, few[:, 0])
+    assert len(seen[1][4]) == 24 and seen[1][0][seen[1][3]].n_unique() == 4
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_arrays_and_frames_change_places(frame):
+    rows = frame(dict(zip("abc", X.T, strict=True)))
+    fitted_on_frame = NetRegressor(**FAST).fit(rows, PRICE)
+    with pytest.warns(UserWarning, match="valid feature names"):
+        from_array = fitted_on_frame.predict(X)
+    assert np.array_equal(from_array, fitted_on_frame.predict(rows))
+    fitted_on_array = NetRegressor(**FAST).fit(X, PRICE)
+    with pytest.warns(UserWarning, match="without feature names"):
+        assert np.array_equal(fitted_on_array.predict(rows), from_array)
+
+
+def test_pandas_types_and_new_levels():
+    y = (X[:, 0] > 0).astype(int)
+    rows = pd.DataFrame(
+        {
+            "when": pd.date_range("2024-01-01", periods=160),
+            "level": pd.Categorical(np.where(y, "high", "low")),
+            "count": pd.array([None, 1, 2, 3] * 40, dtype="Int64"),
+            "flag": [True, False] * 80,
+        }
+    )
+    net = NetClassifier(**FAST).fit(rows, pd.Series(y))
+    assert net.score(rows, y) > 0.95
+    new = rows.head(1).assign(level="never seen")
+    assert net.predict_proba(new).shape == (1, 2)
+
+
+def test_pickle_and_pipelines_that_give_frames():
+    net = NetClassifier(**FAST).fit(X, LABEL)
+    assert np.array_equal(pickle.loads(pickle.dumps(net)).predict_proba(X), net.predict_proba(X))
+    for output in ("pandas", "polars"):
+        pipe = (
+            make_pipeline(StandardScaler(), NetClassifier(**FAST)).set_output(transform=output).fit(X, LABEL)
+        )
+        assert pipe[-1].feature_names_in_.tolist() == ["x0", "x1", "x2"]
+        assert pipe.score(X, LABEL) > 0.9
+
+
+def test_few_rows_a_constant_target_and_single_rows_of_a_class():
+    assert NetRegressor(**FAST).fit(X[:2], PRICE[:2]).predict(X).shape == (160,)
+    assert np.allclose(NetRegressor(**FAST).fit(X, np.full(160, 7.0)).predict(X), 7, atol=0.1)
+    y = np.where(np.arange(160) == 5, "alone", LABEL)
+    assert "alone" in NetClassifier(**FAST).fit(X, y).classes_
+
+
+def test_threads_are_left_as_they_were():
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        first = NetRegressor(**FAST).fit(X, PRICE).model_.parts[0].row
+        assert torch.get_num_threads() == 2
+        torch.set_num_threads(1)
+        assert torch.equal(first, NetRegressor(**FAST).fit(X, PRICE).model_.parts[0].row)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"hidden_units": ()}, "hidden_units"),
+        ({"hidden_units": (4, 0)}, "hidden_units"),
+        ({"hidden_units": 2.5}, "hidden_units"),
+        ({"early_stopping": "no"}, "early_stopping"),
+        ({"optimizer": None}, "name must be text"),
+        ({"dropout": 1.0, "epochs": 0}, "2 mistakes"),
+        ({"random_state": -1}, "seed"),
+    ],
+)
+def test_wrong_options(options, words):
+    with pytest.raises(InputError, match=words) as caught:
+        NetRegressor(**options).fit(X, PRICE)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_wrong_data():
+    net = NetClassifier(**FAST)
+    with pytest.raises(InputError, match="row 3"):
+        net.fit(pd.DataFrame({"a": np.where(np.arange(160) == 2, np.inf, X[:, 0])}), LABEL)
+    with pytest.raises(InputError, match="own use"):
+        net.fit(pd.DataFrame({"__target__": X[:, 0]}), LABEL)
+    with pytest.raises(InputError, match="one class"):
+        net.fit(X, LABEL, sample_weight=LABEL == "up")
+    with pytest.raises(InputError, match="varies"):
+        net.fit(np.ones_like(X), LABEL)
+    with pytest.raises(TypeError, match="dense"):
+        net.fit(csr_array(X), LABEL)
+    with pytest.raises(InputError, match="row 1 is 'x'"):
+        net.fit(pd.DataFrame({"a": X[:, 0]}), LABEL).predict(pd.DataFrame({"a": ["x"]}))
+
+
+def test_numpy_scalars_of_a_search():
+    grid = {
+        "hidden_units": np.array([4, 8]),
+        "learning_rate": np.logspace(-2, -1.5, 2),
+        "epochs": np.arange(3, 4),
+    }
+    assert (
+        GridSearchCV(NetRegressor(), grid, cv=2, error_score="raise").fit(X, PRICE).best_params_["epochs"]
+        == 3
+    )
 
 
 def test_mistakes():

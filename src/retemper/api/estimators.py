@@ -6,17 +6,29 @@ the preparation (scaling, encodings, missing and unknown levels) is the same.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
+from retemper.bundle.model import Model
+from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe, build
+from retemper.data.kinds import demanded_numbers
 from retemper.data.read import read
 from retemper.procedure.single import fit_single
 
@@ -68,58 +80,131 @@ class _Net(BaseEstimator):  # type: ignore[misc]
 
     def _recipe(self, task: str) -> Recipe:
         """The options as a recipe; all mistakes are reported at once."""
-        units = self.hidden_units
-        layers = [int(units)] if np.isscalar(units) else [int(u) for u in units]  # type: ignore[union-attr,arg-type]
-        state = self.random_state
-        seed = state if isinstance(state, (int, np.integer)) else check_random_state(state).randint(2**31)
+        given = {name: _plain(value) for name, value in self.get_params().items()}
+        layers, state = _layers(given["hidden_units"]), given["random_state"]
+        if not isinstance(given["early_stopping"], bool):
+            raise _refused("early_stopping", "True or False", given["early_stopping"])
         return build(
             {
-                "seed": int(seed),
+                "seed": state if isinstance(state, int) else int(check_random_state(state).randint(2**31)),
                 "data": {"target": _TARGET, "task": task, "clean": False},
-                "model": {"name": "mlp", "widths": layers, "dropout": self.dropout},
+                "model": {
+                    "name": "mlp",
+                    "widths": layers,
+                    "dropout": given["dropout"],
+                },
                 "training": {
                     "optimizer": {
-                        "name": self.optimizer,
-                        "learning_rate": self.learning_rate,
-                        "weight_decay": self.weight_decay,
+                        "name": given["optimizer"],
+                        "learning_rate": given["learning_rate"],
+                        "weight_decay": given["weight_decay"],
                     },
-                    "schedule": self.schedule,
-                    "batch_size": self.batch_size,
-                    "epochs": self.epochs,
-                    "patience_epochs": PATIENCE_EPOCHS if self.early_stopping else 0,
+                    "schedule": given["schedule"],
+                    "batch_size": given["batch_size"],
+                    "epochs": given["epochs"],
+                    "patience_epochs": PATIENCE_EPOCHS if given["early_stopping"] else 0,
+                    "signals": False,
                 },
             }
         )
 
-    def _frame(self, x: Any, reset: bool) -> pl.DataFrame:
-        """Rows as a frame with the columns of the training; pandas and Polars frames keep their types."""
-        if hasattr(x, "columns"):
-            validate_data(self, x, reset=reset, skip_check_array=True)
-            return read(x).frame
-        array = validate_data(self, x, reset=reset, dtype=None, ensure_all_finite="allow-nan")
-        return read(np.asarray(array)).frame
-
-    def _fit_on(self, frame: pl.DataFrame, y: NDArray[Any], task: str, sample_weight: Any) -> None:
+    def _fit_on(self, X: Any, y: NDArray[Any], task: str, sample_weight: Any) -> Model:
+        frame = self._frame(X)
+        taken = {_TARGET, _WEIGHT} & set(frame.columns)
+        if taken:
+            message = f"The column name {min(taken)!r} is for retemper's own use."
+            raise InputError("bad_name", message, {"column": min(taken)}, "Rename the column.")
+        # Named by the rows that were given: the fit has an order of its own.
+        for column in (pl.Series("y", y), *frame.iter_columns()):
+            if column.dtype.is_numeric():
+                demanded_numbers(column)
+        frame = frame.with_columns(pl.Series(_TARGET, y))
         recipe = self._recipe(task)
-        rows = frame.with_columns(pl.Series(_TARGET, y))
         if sample_weight is not None:
             weight = _check_sample_weight(sample_weight, y.reshape(-1, 1), ensure_non_negative=True)
-            rows = rows.with_columns(pl.Series(_WEIGHT, weight))
+            frame = frame.with_columns(pl.Series(_WEIGHT, weight))
             recipe = recipe.with_changes({"data.weight": _WEIGHT})
-        self.model_ = fit_single(rows, recipe)
+        return fit_single(frame, recipe)
+
+    def _new_rows(self, X: Any) -> pl.DataFrame:
+        """Rows to predict, checked against those of the fit."""
+        check_is_fitted(self)
+        if _is_frame(X):
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return self._frame(X)
+        return self._frame(validate_data(self, X, reset=False, dtype=None, ensure_all_finite="allow-nan"))
+
+    def _checked(self, X: Any, y: Any, numeric: bool) -> tuple[Any, NDArray[Any]]:
+        """X and y of a fit: as many rows, at least one column, y one-dimensional and without gaps.
+
+        Frames keep their types, arrays are taken as they are.
+        """
+        if not _is_frame(X):
+            rows, target = validate_data(
+                self, X, y, dtype=None, ensure_all_finite="allow-nan", y_numeric=numeric, ensure_min_samples=2
+            )
+            return rows, target
+        validate_data(self, X, y, skip_check_array=True)
+        dtype = np.float64 if numeric else None
+        target = check_array(column_or_1d(y, warn=True), ensure_2d=False, dtype=dtype, input_name="y")
+        check_consistent_length(X, target)
+        return X, target
+
+    def _frame(self, X: Any) -> pl.DataFrame:
+        """Rows under the names of the fit: a frame may be fitted and an array predicted, as scikit-learn has it."""
+        frame = read(X).frame
+        if frame.width != self.n_features_in_:
+            message = f"X must have {self.n_features_in_} columns, but has {frame.width}."
+            raise InputError("bad_shape", message, None, "Give the columns of the fit.")
+        frame.columns = [*getattr(self, "feature_names_in_", (f"x{k}" for k in range(frame.width)))]
+        return frame
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.string = True
         tags.input_tags.categorical = True
-        tags.non_deterministic = False
         return tags
 
 
 # Names that no table of a person has, beside columns whose names the person chose.
 _TARGET = "__target__"
 _WEIGHT = "__weight__"
+
+
+class EstimatorInputError(InputError, ValueError):
+    """An InputError that scikit-learn's tools know for what it is, a ValueError."""
+
+
+@contextmanager
+def _as_value_errors() -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise EstimatorInputError(error.code, error.message, error.where, error.hint) from error
+
+
+def _is_frame(X: Any) -> bool:
+    return isinstance(X, pl.DataFrame) or hasattr(X, "iloc")
+
+
+def _layers(units: Any) -> list[int]:
+    layers = units if isinstance(units, list) else [units]
+    if not layers or not all(isinstance(one, int) and one > 0 for one in layers):
+        raise _refused("hidden_units", "1 unit or more, or a tuple of such numbers, one a layer", units)
+    return layers
+
+
+def _refused(option: str, rule: str, given: Any) -> InputError:
+    message = f"{option} must be {rule}, but got {given!r}."
+    return InputError("bad_option", message, {"option": option}, "See the docstring of the estimator.")
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's scalars, as a search over ``np.arange`` gives them, as Python's; tuples and arrays as lists."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return [_plain(one) for one in value] if isinstance(value, tuple | list) else value
 
 
 class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]
@@ -134,6 +219,7 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]
     True
     """
 
+    @_as_value_errors()
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on rows X and labels y.
 
@@ -145,25 +231,32 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]
         Raises:
             InputError: an option is wrong, or the data can't be trained on.
         """
-        frame = self._frame(X, reset=True)
-        labels = column_or_1d(y, warn=True)
-        check_classification_targets(labels)
-        self.classes_, codes = np.unique(labels, return_inverse=True)
-        self._fit_on(frame, codes.astype(np.int64), "classification", sample_weight)
+        rows, target = self._checked(X, y, numeric=False)
+        check_classification_targets(target)
+        labels, codes = np.unique(target, return_inverse=True)
+        model = self._fit_on(rows, codes.astype(np.int64), "classification", sample_weight)
+        # A class whose rows all weigh 0 is none.
+        self.classes_ = labels[[int(code) for code in model.classes]]
+        own = tuple(self.classes_.tolist())
+        self.model_ = replace(
+            model,
+            schema=replace(model.schema, classes=tuple(map(str, own))),
+            target_codec=replace(model.target_codec, labels=own),
+        )
         return self
 
+    @_as_value_errors()
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable label of each row."""
         best = self.predict_proba(X).argmax(axis=1)
         labels: NDArray[Any] = self.classes_[best]
         return labels
 
+    @_as_value_errors()
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities [rows, classes], in the order of ``classes_``."""
-        check_is_fitted(self)
-        found = self.model_.predict_proba(self._frame(X, reset=False))
-        order = np.argsort([int(name) for name in self.model_.classes])
-        return np.asarray(found, dtype=np.float64)[:, order]
+        rows = self._new_rows(X)
+        return self.model_.predict_proba(rows)
 
 
 class NetRegressor(RegressorMixin, _Net):  # type: ignore[misc]
@@ -176,6 +269,7 @@ class NetRegressor(RegressorMixin, _Net):  # type: ignore[misc]
     True
     """
 
+    @_as_value_errors()
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on rows X and numbers y.
 
@@ -187,12 +281,12 @@ class NetRegressor(RegressorMixin, _Net):  # type: ignore[misc]
         Raises:
             InputError: an option is wrong, or the data can't be trained on.
         """
-        frame = self._frame(X, reset=True)
-        numbers = np.asarray(column_or_1d(y, warn=True), dtype=np.float64)
-        self._fit_on(frame, numbers, "regression", sample_weight)
+        rows, target = self._checked(X, y, numeric=True)
+        self.model_ = self._fit_on(rows, target.astype(np.float64), "regression", sample_weight)
         return self
 
+    @_as_value_errors()
     def predict(self, X: Any) -> NDArray[np.float64]:
         """The predicted number of each row."""
-        check_is_fitted(self)
-        return np.asarray(self.model_.predict(self._frame(X, reset=False)), dtype=np.float64)
+        rows = self._new_rows(X)
+        return self.model_.predict(rows)

@@ -71,7 +71,7 @@ class Schema:
         return cls(**{**data, **tuples, "columns": columns, "target": target})
 
 
-def infer(table: Table, options: DataOptions) -> Schema:
+def infer(table: Table, options: DataOptions, least_rows: int = MIN_ROWS) -> Schema:
     """Infer the schema of a table; what the options say comes first.
 
     The group's and the weight's columns are no features; the time's column is one. Without a target in the options
@@ -80,13 +80,14 @@ def infer(table: Table, options: DataOptions) -> Schema:
     Args:
         table: all rows, the test's too.
         options: target, task, roles, kinds by hand, columns to drop; ``clean`` false keeps identifiers as features.
+        least_rows: fewer rows are refused.
 
     Returns:
         The schema.
 
     Raises:
         InputError: a name is no column (with the nearest right spelling), a column has two roles, the table has
-            fewer than 10 rows, the target can't be learnt, a weight or a number is out of range, or nothing is
+            too few rows, the target can't be learnt, a weight or a number is out of range, or nothing is
             left to learn from.
 
     >>> from retemper.data.read import read
@@ -98,10 +99,10 @@ def infer(table: Table, options: DataOptions) -> Schema:
     target = options.target or table.target
     _check_names(table, options, target)
     frame = table.frame
-    if frame.height < MIN_ROWS:
+    if frame.height < least_rows:
         raise InputError(
             "too_few_rows",
-            f"The table has {frame.height} row{'s' * (frame.height != 1)}, but at least {MIN_ROWS} are needed.",
+            f"The table has {frame.height} row{'s' * (frame.height != 1)}, but at least {least_rows} are needed.",
             {"file": table.source},
             "Give more rows; a few hundred make a useful network.",
         )
