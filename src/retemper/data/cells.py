@@ -5,9 +5,11 @@ After :func:`tidy` a frame holds Int64, Float64, Boolean, Datetime and String co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import polars as pl
+import polars.selectors as cs
 
 from retemper.core.errors import InputError
 
@@ -17,7 +19,11 @@ PLACEHOLDERS = (
 )  # fmt: skip
 LEADING_ZERO = r"^[+-]?0\d"
 BEYOND_INTEGERS = r"^[+-]?\d{19,}$"
+SPACE_AT_AN_END = r"^\s|\s$"
 INTEGER_LIMIT = 2**63 - 1
+FIRST_ROWS = 1000
+FINAL = (pl.Int64, pl.Float64, pl.Boolean, pl.String, pl.Datetime("us"))
+"""The types of a tidy frame."""
 
 
 def tidy(frame: pl.DataFrame, source: str = "") -> pl.DataFrame:
@@ -39,22 +45,19 @@ def tidy(frame: pl.DataFrame, source: str = "") -> pl.DataFrame:
     >>> tidy(pl.DataFrame({"a": [" x", "NA"], "b": [1.5, float("nan")]})).to_dict(as_series=False)
     {'a': ['x', None], 'b': [1.5, None]}
     """
-    return pl.DataFrame({column.name: _tidy_column(column, source) for column in frame.iter_columns()})
+    odd = [_tidy_column(column, source) for column in frame.iter_columns() if column.dtype not in FINAL]
+    return _tidy_words(frame.with_columns(odd).with_columns(cs.float().fill_nan(None)))
 
 
 def _tidy_column(column: pl.Series, source: str) -> pl.Series:
     dtype = column.dtype
-    if dtype == pl.String:
-        return _tidy_text(column)
     if dtype.is_integer():
         fits = dtype not in (pl.UInt64, pl.Int128, pl.UInt128) or _within_int64(column)
         return column.cast(pl.Int64 if fits else pl.Float64)
     if dtype.is_numeric():
-        return column.cast(pl.Float64).fill_nan(None)
-    if dtype == pl.Boolean:
-        return column
+        return column.cast(pl.Float64)
     if dtype in (pl.Categorical, pl.Enum, pl.Null):
-        return _tidy_text(column.cast(pl.String))
+        return column.cast(pl.String)
     if dtype == pl.Duration:
         return column.dt.total_microseconds().cast(pl.Float64) / 1e6
     if dtype == pl.Time:
@@ -85,9 +88,18 @@ def _tidy_datetime(column: pl.Series) -> pl.Series:
     return column.cast(pl.Datetime("us"))
 
 
-def _tidy_text(column: pl.Series) -> pl.Series:
-    stripped = column.str.strip_chars()
-    return stripped.set(stripped.is_in(PLACEHOLDERS), None)
+def _tidy_words(frame: pl.DataFrame) -> pl.DataFrame:
+    """Text stripped, placeholders missing; all columns at once, and only those written anew that need it."""
+    padded = _where(frame.select(cs.string().str.contains(SPACE_AT_AN_END).any()))
+    frame = frame.with_columns(cs.by_name(padded).str.strip_chars())
+    empty = _where(frame.select(cs.string().is_in(PLACEHOLDERS).any()))
+    word = cs.by_name(empty)
+    return frame.with_columns(pl.when(word.is_in(PLACEHOLDERS)).then(None).otherwise(word).name.keep())
+
+
+def _where(answers: pl.DataFrame) -> list[str]:
+    """Names of the columns whose one cell is true."""
+    return [name for name, answer in answers.to_dict(as_series=False).items() if answer == [True]]
 
 
 def typed(frame: pl.DataFrame, decimal_comma: bool = False) -> pl.DataFrame:
@@ -107,19 +119,33 @@ def typed(frame: pl.DataFrame, decimal_comma: bool = False) -> pl.DataFrame:
     >>> [str(t) for t in typed(frame).dtypes]
     ['Int64', 'Float64', 'String', 'String']
     """
-    return pl.DataFrame({c.name: _typed_column(c, decimal_comma) for c in frame.iter_columns()})
+    texts = frame.select(cs.string())
+    gaps = dict(zip(texts.columns, texts.null_count().row(0), strict=False))
+    texts = chosen(texts, [name for name in texts.columns if gaps[name] < frame.height])
+    number = _number(pl.all(), decimal_comma)
+    # A few rows rule most columns of words out before all are read.
+    some = texts.head(FIRST_ROWS)
+    texts = chosen(texts, _same_gaps(some, some.select(number)))
+    numbers = texts.select(number)
+    texts = chosen(texts, _same_gaps(texts, numbers))
+    texts = texts.select(~cs.by_name(_where(texts.select(pl.all().str.contains(LEADING_ZERO).any()))))
+    whole = texts.select(pl.all().cast(pl.Int64, strict=False))
+    whole = chosen(whole, _same_gaps(texts, whole))
+    texts = texts.select(~cs.by_name(whole.columns))
+    texts = texts.select(~cs.by_name(_where(texts.select(pl.all().str.contains(BEYOND_INTEGERS).any()))))
+    return frame.with_columns(whole).with_columns(chosen(numbers, texts.columns))
 
 
-def _typed_column(column: pl.Series, decimal_comma: bool) -> pl.Series:
-    if column.dtype != pl.String or column.null_count() == len(column):
-        return column
-    numbers = as_numbers(column, decimal_comma)
-    if numbers.null_count() > column.null_count() or column.str.contains(LEADING_ZERO).any():
-        return column
-    whole = column.cast(pl.Int64, strict=False)
-    if whole.null_count() == column.null_count():
-        return whole
-    return column if column.str.contains(BEYOND_INTEGERS).any() else numbers
+def _same_gaps(one: pl.DataFrame, other: pl.DataFrame) -> list[str]:
+    """Names of the columns with as many missing cells in the one frame as in the other."""
+    pairs = zip(one.columns, one.null_count().row(0), other.null_count().row(0), strict=True)
+    return [name for name, count, others in pairs if count == others]
+
+
+def _number(text: pl.Expr, decimal_comma: bool) -> pl.Expr:
+    if decimal_comma:
+        text = text.str.replace(r"^([+-]?\d+),(\d+)$", "$1.$2")
+    return text.cast(pl.Float64, strict=False).fill_nan(None)
 
 
 def as_numbers(column: pl.Series, decimal_comma: bool = False) -> pl.Series:
@@ -129,11 +155,10 @@ def as_numbers(column: pl.Series, decimal_comma: bool = False) -> pl.Series:
     [1.0, 2000.0, None]
     """
     if column.dtype == pl.String:
-        text = column.str.strip_chars()
-        if decimal_comma:
-            text = text.str.replace(r"^([+-]?\d+),(\d+)$", "$1.$2")
-        return text.cast(pl.Float64, strict=False).fill_nan(None)
-    return column.cast(pl.Float64).fill_nan(None)
+        return column.to_frame().select(_number(pl.first().str.strip_chars(), decimal_comma)).to_series()
+    numbers = column.cast(pl.Float64)
+    # The sum is NaN wherever a cell is, and far cheaper to ask than every cell.
+    return numbers.fill_nan(None) if math.isnan(numbers.sum()) else numbers
 
 
 def first_row(mask: pl.Series) -> int:

@@ -181,18 +181,17 @@ def demanded_numbers(column: pl.Series, source: str = "") -> pl.Series:
             "Give numbers.",
         )
     numbers = as_numbers(column)
-    bad = numbers.is_null() & column.is_not_null()
-    if bad.any():
-        row = first_row(bad)
+    if numbers.null_count() > column.null_count():
+        row = first_row(numbers.is_null() & column.is_not_null())
         raise InputError(
             "not_a_number",
             f"Column {column.name!r} must hold numbers, but row {row} is {column[row - 1]!r}.",
             place(source, column.name, row),
             "Mend the cell, or leave it empty if the number is not known.",
         )
-    infinite = numbers.abs() > LARGEST
-    if infinite.any():
-        row = first_row(infinite)
+    ends = (numbers.min(), numbers.max())
+    if any(isinstance(end, float) and abs(end) > LARGEST for end in ends):
+        row = first_row(numbers.abs() > LARGEST)
         raise InputError(
             "infinite_value",
             f"Column {column.name!r} is infinite or beyond ±{LARGEST:g} in row {row}: {numbers[row - 1]}.",

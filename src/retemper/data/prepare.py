@@ -285,7 +285,7 @@ def _cells(frame: pl.DataFrame, columns: Any) -> pl.DataFrame:
 
 
 def _floats(column: pl.Series) -> Floats:
-    return demanded_numbers(column).fill_null(float("nan")).to_numpy()
+    return demanded_numbers(column).to_numpy()  # missing cells are NaN
 
 
 def _selected(frame: pl.DataFrame, schema: Schema, options: PrepareOptions, goal: Goal | None) -> Schema:
