@@ -51,7 +51,8 @@ def evaluate(model: Model | str | Path, data: Any, resamples: int = 1000, seed: 
         table = read(data, loaded.target)
         y = loaded.target_codec.encode(table.frame[loaded.target])
         outputs = loaded.outputs(table.frame)
-        found = scores(loaded.task, y, outputs, resamples, seed, _weights(loaded, table))
+        called = None if loaded.task == "regression" else loaded.decision.codes(outputs)
+        found = scores(loaded.task, y, outputs, resamples, seed, _weights(loaded, table), called)
     return {"rows": {"test": table.frame.height}, "metrics": {"test": found}}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -28,24 +29,26 @@ def load(path: str | Path) -> Model:
         return load_bundle(path)
 
 
-def predict(model: Model | str | Path, data: Any) -> pl.DataFrame:
+def predict(model: Model | str | Path, data: Any, interval: float | None = None) -> pl.DataFrame:
     """One row out for each row in, in the same order.
 
     Args:
         model: a model, or the path of a run or bundle folder.
         data: rows with the columns that the model was trained on; others are ignored.
+        interval: coverage of a prediction interval, between 0 and 1; ``None``: without.
 
     Returns:
-        Column ``prediction`` (the target's own labels) and, for classes, ``probability_<class>``.
+        Column ``prediction`` (the target's own labels) and, for classes, ``probability_<class>``. With
+        ``interval``, ``prediction_low`` and ``prediction_high``, or for classes ``prediction_set``, a list.
 
     Raises:
-        InputError: a column is absent or holds what can't be converted.
+        InputError: a column is absent or holds what can't be converted, or the model has no such interval.
 
     >>> predict("runs/adult", "new.csv")["prediction"]  # doctest: +SKIP
     """
     loaded = load(model) if isinstance(model, (str, Path)) else model
     with machine_faults():
-        return loaded.prediction_frame(data)
+        return loaded.prediction_frame(data, interval)
 
 
 def ending(out: Path) -> str:
@@ -68,6 +71,19 @@ def ending(out: Path) -> str:
     )
 
 
+def as_csv(frame: pl.DataFrame) -> str:
+    """CSV text; a cell of CSV holds no list, so a prediction set is written as JSON: ``["a", "b"]``.
+
+    >>> as_csv(pl.DataFrame({"prediction": ["a"], "prediction_set": [["a", "b"]]}))
+    'prediction,prediction_set\\na,"[""a"", ""b""]"\\n'
+    """
+    sets = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
+    texts = [
+        pl.Series(name, [json.dumps(cell) for cell in frame[name].to_list()], pl.String) for name in sets
+    ]
+    return frame.with_columns(texts).write_csv()
+
+
 def save(frame: pl.DataFrame, out: Path, kind: str) -> None:
     """Write predictions, whole or not at all.
 
@@ -78,7 +94,7 @@ def save(frame: pl.DataFrame, out: Path, kind: str) -> None:
     if kind == ".parquet":
         frame.write_parquet(content)
     else:
-        frame.write_csv(content)
+        content.write(as_csv(frame).encode())
     data = content.getvalue()
     with disk_faults(out):
         write_whole(out, gzip.compress(data, mtime=0) if kind == ".csv.gz" else data)

@@ -17,22 +17,39 @@ Out = Annotated[
     ),
 ]
 
+Interval = Annotated[
+    float | None,
+    typer.Option(
+        "--interval",
+        metavar="SHARE",
+        help="also where the truth lies with this probability, for example 0.9: "
+        "prediction_low and prediction_high, or prediction_set for classes",
+    ),
+]
 
-def command(model: ModelPath, data: Data, out: Out = None, json: Json = False, quiet: Quiet = False) -> None:
+
+def command(
+    model: ModelPath,
+    data: Data,
+    out: Out = None,
+    interval: Interval = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Predict each row of DATA with MODEL.
 
     One row out for each row in: `prediction`, and `probability_<class>` for each class.
     """
-    from retemper.api.predict import ending, predict, save
+    from retemper.api.predict import as_csv, ending, predict, save
 
     kind = ending(out) if out is not None else None  # before the work, not after it
-    frame = predict(model, data)
+    frame = predict(model, data, interval)
     if out is not None and kind is not None:
         save(frame, out, kind)
     if json:
         where = {"predictions": frame.to_dicts()} if out is None else {"out": str(out)}
         print_json({"rows": frame.height, **where})
     elif out is None:
-        write(frame.write_csv())
+        write(as_csv(frame))
     elif not quiet:
         write(f"{frame.height} predictions in {out}\n")

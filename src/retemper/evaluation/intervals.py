@@ -29,6 +29,7 @@ def scores(
     resamples: int = 1000,
     seed: int = 0,
     weight: ArrayLike | None = None,
+    predicted: ArrayLike | None = None,
 ) -> dict[str, Score]:
     """All metrics, each with its 95 % interval.
 
@@ -43,6 +44,7 @@ def scores(
         resamples: 100 or more; the ends settle to about a twentieth of the width at 1000.
         seed: of the resampling, 0 or more.
         weight: sample weights [N].
+        predicted: class codes called, where a threshold decides [N]; ``None``: the likeliest class.
 
     Returns:
         metric → score; ``low`` and ``high`` are None where fewer than 9 of 10 resamples give the metric.
@@ -56,7 +58,7 @@ def scores(
     (0.98, True)
     """
     _check_resamples(resamples)
-    weighted = weighted_metrics(task, y, prediction)
+    weighted = weighted_metrics(task, y, prediction, predicted)
     base = row_weights(weight, np.shape(y)[0])
     values = {name: float(value[0]) for name, value in weighted(base[:, None]).items()}
     drawn, gaps = [], []

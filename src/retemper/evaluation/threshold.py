@@ -122,14 +122,10 @@ def choose_threshold(
     >>> found.low <= found.value <= found.high, found.gain > 0
     (True, True)
     """
-    order = np.argsort(-probability, kind="stable")
-    p, y = probability[order], positive[order]
-    base = np.ones(len(p)) if weight is None else weight[order]
-    cuts = np.flatnonzero(np.append(p[:-1] != p[1:], True))
-    thresholds = np.append(1.0 + 1e-9, (p[cuts] + np.append(p[cuts[1:]], 0.0)) / 2)
-    half = int(np.searchsorted(-thresholds, -0.5, side="right")) - 1
+    y, base, cuts, thresholds = _cuts(positive, probability, weight)
+    half = int((np.unique(probability) >= 0.5).sum())
     best, gains, holds = [], [], np.zeros(len(thresholds))
-    for drawn in draws(len(p), RESAMPLES, seed):
+    for drawn in draws(len(y), RESAMPLES, seed):
         tables = _tables(y, drawn * base[:, None], cuts)
         usable = (tables[2] > 0) & (tables[3] > 0)
         chosen = rule.value(*tables).argmax(axis=0)
@@ -142,12 +138,24 @@ def choose_threshold(
     low, value, high = np.quantile(found, [0.025, 0.5, 0.975])
     final: float | None = float(value)
     if rule.goal == "recall_at_precision":
-        # The first cut calls no row positive, which keeps any precision and finds nothing.
+        # The first cut keeps any precision, but finds nothing.
         sure = np.flatnonzero(holds[1:] >= SURE * RESAMPLES) + 1
         final = float(thresholds[sure[-1]]) if len(sure) else None
         low, high = min(low, final or low), max(high, final or high)
     gain_low, gain_high = np.quantile(gain, [0.025, 0.975])
     return Choice(final, float(low), float(high), float(gain.mean()), float(gain_low), float(gain_high))
+
+
+def best_cut(
+    positive: NDArray[np.bool_], probability: Floats, rule: Rule, weight: Floats | None = None
+) -> float:
+    """The threshold that is best on exactly these rows.
+
+    >>> best_cut(np.array([True, False]), np.array([.8, .2]), Rule("f1"))
+    0.5
+    """
+    y, base, cuts, thresholds = _cuts(positive, probability, weight)
+    return float(thresholds[rule.value(*_tables(y, base[:, None], cuts))[:, 0].argmax()])
 
 
 def outcome(
@@ -171,6 +179,19 @@ def outcome(
         return found
     value = float(rule.value(*table)[0])
     return {**found, rule.goal: -value if rule.goal == "cost" else value}
+
+
+def _cuts(
+    positive: NDArray[np.bool_], probability: Floats, weight: Floats | None
+) -> tuple[NDArray[np.bool_], Floats, NDArray[np.int64], Floats]:
+    """Rows in order of falling probability (class, weight), where a cut may lie, and each cut's threshold."""
+    order = np.argsort(-probability, kind="stable")
+    p = probability[order]
+    base = np.ones(len(p)) if weight is None else weight[order]
+    cuts = np.flatnonzero(np.append(p[:-1] != p[1:], True))
+    # The first cut calls no row positive.
+    thresholds = np.append(1.0 + 1e-9, (p[cuts] + np.append(p[cuts[1:]], 0.0)) / 2)
+    return positive[order], base, cuts, thresholds
 
 
 def _tables(y: NDArray[np.bool_], weights: Floats, cuts: NDArray[np.int64]) -> tuple[Floats, ...]:
