@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
+LONGEST = 1000  # characters of a message
+LONGEST_NAME = 60
+
 
 class RetemperError(Exception):
     """Base of all errors that retemper raises on purpose.
@@ -27,6 +30,7 @@ class RetemperError(Exception):
     exit_code = 1
 
     def __init__(self, code: str, message: str, where: Mapping[str, Any] | str | None, hint: str) -> None:
+        message = shown(message)
         super().__init__(message)
         self.code = code
         self.message = message
@@ -46,8 +50,8 @@ class RetemperError(Exception):
     def where_text(self) -> str:
         """The place in one line: ``file a.csv, column age, row 3``."""
         if isinstance(self.where, dict):
-            return ", ".join(f"{key} {value}" for key, value in self.where.items())
-        return self.where or "-"
+            return ", ".join(f"{key} {shown(str(value))}" for key, value in self.where.items())
+        return shown(self.where or "-")
 
     def as_json(self) -> dict[str, Any]:
         """The document that ``--json`` prints."""
@@ -66,6 +70,16 @@ class Interrupted(RetemperError):
     exit_code = 130
 
 
+def shown(text: str) -> str:
+    """Text that a person can read on one screen, whatever the data put into it: one line, bounded, nothing hidden.
+
+    >>> shown("a\\x1b[31m\\u202eb"), len(shown("x" * 5000))
+    ('a\\\\x1b[31m\\\\u202eb', 1000)
+    """
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: 2 * LONGEST])
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
 def nearest(word: str, known: list[str]) -> str:
     """A clause with the nearest right spelling, or the known words.
 
@@ -74,5 +88,8 @@ def nearest(word: str, known: list[str]) -> str:
     >>> nearest("zzz", ["adam", "sgd"])
     'known: adam, sgd'
     """
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else "known: " + ", ".join(sorted(known)[:40])
+    close = get_close_matches(word[:LONGEST_NAME], [name[:LONGEST_NAME] for name in known], n=1, cutoff=0.6)
+    listed = ", ".join(
+        name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "…" for name in sorted(known)[:40]
+    )
+    return f"did you mean {close[0]}?" if close else f"known: {listed}"
