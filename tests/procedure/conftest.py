@@ -43,6 +43,7 @@ TINY = {
     "training.epochs": 4,
     "training.batch_size": 64,
     "procedure.members": 3,
+    "procedure.folds": 0,
     "procedure.range_seeds": 2,
     "procedure.range_steps": 20,
     "procedure.overfit_rows": 16,

@@ -51,7 +51,7 @@ def test_one_good_network_is_enough(values_state, candidate):
     after, step = desk.do(ensemble, state)
     assert not step.evidence["kept"] and "One network is enough" in step.message
     ((chosen, weight),) = after.chosen
-    assert (chosen.id, weight) == (1, 1.0)
+    assert ([network.id for network in chosen.networks], weight) == ([1], 1.0)
 
 
 def test_lost_networks_are_no_candidates(values_state, candidate):
@@ -59,7 +59,7 @@ def test_lost_networks_are_no_candidates(values_state, candidate):
     y = state.ready[2].validation.y
     state = with_values(state, candidate, y * np.nan, y)
     after, step = desk.do(ensemble, state)
-    assert step.evidence["candidates"] == 1 and after.chosen[0][0].id == 1
+    assert step.evidence["candidates"] == 1 and after.chosen[0][0].networks[0].id == 1
 
 
 def test_without_a_network_there_is_nothing_to_choose(values_state, candidate):

@@ -50,7 +50,7 @@ MEMBERS = [Member(2, 1e-3), Member(0, 1e-3)]
 
 @pytest.mark.parametrize(("count", "batch"), [(1, 7), (7, 7), (8, 7), (100, 32), (100, 100), (65, 64)])
 def test_an_epoch_meets_every_row_once_in_equal_batches(count: int, batch: int) -> None:
-    order, inside = batch_orders(MEMBERS, [np.arange(count)] * 2, batch, 0, 0)
+    order, inside = batch_orders(MEMBERS, [np.arange(count)] * 2, batch, (0, 0), count)
     steps = -(-count // batch)
     assert order.shape[:2] == (steps, 2) and order.shape[2] % 32 == 0
     sizes = inside.sum(1)
@@ -60,19 +60,19 @@ def test_an_epoch_meets_every_row_once_in_equal_batches(count: int, batch: int) 
         assert met.sort().values.tolist() == list(range(count))
     if count > 1:
         assert not torch.equal(order[:, 0], order[:, 1])
-        assert not torch.equal(order, batch_orders(MEMBERS, [np.arange(count)] * 2, batch, 0, 1)[0])
+        assert not torch.equal(order, batch_orders(MEMBERS, [np.arange(count)] * 2, batch, (0, 1), count)[0])
 
 
 def test_the_order_is_the_members_own() -> None:
     rows = np.arange(50)
-    together, _ = batch_orders(MEMBERS, [rows] * 2, 20, 3, 4)
-    alone, _ = batch_orders(MEMBERS[1:], [rows], 20, 3, 4)
+    together, _ = batch_orders(MEMBERS, [rows] * 2, 20, (3, 4), len(rows))
+    alone, _ = batch_orders(MEMBERS[1:], [rows], 20, (3, 4), len(rows))
     assert torch.equal(together[:, 1:], alone)
 
 
 def test_of_unequal_lists_each_member_meets_as_many_rows_as_the_shortest_has() -> None:
     rows = [np.arange(10, 40), np.arange(0, 22)]
-    order, inside = batch_orders(MEMBERS, rows, 8, 0, 0)
+    order, inside = batch_orders(MEMBERS, rows, 8, (0, 0), 22)
     assert int(inside.sum()) == 22
     for slot, own in enumerate(rows):
         met = order[:, slot][inside].tolist()

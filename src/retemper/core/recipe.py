@@ -169,7 +169,10 @@ class ProcedureOptions(Options):
         default_factory=list,
         description="steps to leave out; data_check, baselines, train_long, ensemble and test_once stay",
     )
-    members: int = Field(8, ge=1, description="networks of train_long, trained as one stack")
+    members: int = Field(15, ge=1, description="networks of train_long at least, trained as stacks")
+    folds: int = Field(
+        5, ge=0, le=50, description="folds of train_long: every row is held out once; 0: the validation rows judge"
+    )
     range_seeds: int = Field(4, ge=2, description="seeds of learning_rate_range")
     range_steps: int = Field(100, ge=20, description="steps of learning_rate_range")
     overfit_rows: int = Field(64, ge=4, description="rows of overfit_sample")

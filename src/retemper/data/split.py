@@ -164,7 +164,7 @@ def _assign(
         return _by_time(_times(main[schema.time], source), shares, source)
     if method == "group":
         assert schema.group is not None
-        return _by_group(_groups(main[schema.group], source), shares, random, source)
+        return by_group(groups_of(main[schema.group], source), shares, random, source)
     if method == "stratified":
         assert schema.target is not None
         labels = as_words(main[schema.target.name]).rank("dense").to_numpy().astype(np.int64)
@@ -194,7 +194,8 @@ def _stratified(labels: Rows, shares: NDArray[np.float64], random: np.random.Gen
     return part
 
 
-def _groups(column: pl.Series, source: str) -> Rows:
+def groups_of(column: pl.Series, source: str) -> Rows:
+    """The number of each row's group, from 0; a missing group is an error."""
     if column.null_count():
         row = first_row(column.is_null())
         raise InputError(
@@ -206,8 +207,8 @@ def _groups(column: pl.Series, source: str) -> Rows:
     return column.rank("dense").to_numpy().astype(np.int64) - 1
 
 
-def _by_group(groups: Rows, shares: NDArray[np.float64], random: np.random.Generator, source: str) -> Rows:
-    """Groups in random order, large ones first; each goes where most rows are still wanted."""
+def by_group(groups: Rows, shares: NDArray[np.float64], random: np.random.Generator, source: str) -> Rows:
+    """The part of each row: groups in random order, large ones first; each goes where most rows are still wanted."""
     sizes = np.bincount(groups)
     if len(sizes) < len(shares):
         raise InputError(

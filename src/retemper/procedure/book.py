@@ -42,15 +42,22 @@ class Contender:
     member: Member
 
 
+VALIDATION, EVERY = -1, -2
+"""Which rows judge, where it is not the number of a fold: the validation rows, or all rows that judge a bag."""
+BAG_IDS = 100
+"""Networks of one bag have ids in one hundred."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A trained network that may join the ensemble.
 
     Args:
-        id: unique in the run; the member's id.
+        id: unique in the run.
         model: the recipe's ``model`` as plain data.
         fit: its best parameters and history.
-        outputs: on the validation rows, [Nv, C] probabilities or [Nv] scaled values.
+        outputs: on the rows that judge it, [N, C] probabilities or [N] scaled values: the validation rows, or those
+            held out from it in its fold.
         origin: name of the training it comes from.
         epochs: planned passes over the rows.
     """
@@ -67,9 +74,27 @@ class Candidate:
         """Its hyperparameters."""
         return self.fit.member
 
-    def contender(self, id_: int) -> Contender:
+    @property
+    def bag(self) -> int:
+        """Number of its bag: networks of one recipe, one for each fold; a network without a fold is its own."""
+        return self.id if self.member.held_out == VALIDATION else self.id // BAG_IDS
+
+    def contender(self, id_: int, held_out: int = VALIDATION) -> Contender:
         """Its recipe, for a fresh training under another id."""
-        return Contender(self.model, replace(self.member, id=id_))
+        return Contender(self.model, replace(self.member, id=id_, held_out=held_out))
+
+
+@dataclass(frozen=True)
+class Bag:
+    """Networks of one recipe that are judged together: one by the validation rows, or one for each fold.
+
+    Args:
+        networks: they are averaged when they predict.
+        outputs: for every row that judges, by the network that has not seen it.
+    """
+
+    networks: tuple[Candidate, ...]
+    outputs: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -85,6 +110,7 @@ class State:
     target: Target | None = None
     arrays: TaskArrays | None = None
     data_folder: Path = Path()
+    folds: NDArray[np.uint8] | None = None
     baselines: dict[str, Baseline] = field(default_factory=dict)
     baseline_losses: dict[str, float] = field(default_factory=dict)
     rate_range: tuple[float, float] | None = None
@@ -93,7 +119,7 @@ class State:
     epochs: int = 0
     long: tuple[Candidate, ...] = ()
     candidates: tuple[Candidate, ...] = ()
-    chosen: tuple[tuple[Candidate, float], ...] = ()
+    chosen: tuple[tuple[Bag, float], ...] = ()
     temperature: float = 1.0
     findings: tuple[Finding, ...] = ()
     test: dict[str, Any] = field(default_factory=dict)
@@ -109,6 +135,22 @@ class State:
         assert self.target is not None
         assert self.arrays is not None
         return self.preparer, self.target, self.arrays
+
+    def judges(self, held_out: int = VALIDATION) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Targets and weights of the rows that judge: the validation rows, those of a fold, or all of them."""
+        _, _, arrays = self.ready
+        if self.folds is None or held_out == VALIDATION:
+            return arrays.validation.y, arrays.validation.weight
+        y = np.concatenate([arrays.train.y, arrays.validation.y])
+        weight = np.concatenate([arrays.train.weight, arrays.validation.weight])
+        rows = slice(None) if held_out == EVERY else self.fold_rows(held_out)
+        return y[rows], weight[rows]
+
+    def fold_rows(self, held_out: int) -> NDArray[np.int64]:
+        """The rows of a fold, numbered through training and validation rows."""
+        assert self.folds is not None
+        count = int(self.folds.max()) + 1
+        return np.flatnonzero(self.folds[held_out // count] == held_out % count)
 
     @property
     def task(self) -> Task:
@@ -176,26 +218,60 @@ def _joined(job: Job, parts: Sequence[JobResult]) -> JobResult:
     )
 
 
-def candidates_of(result: JobResult) -> tuple[Candidate, ...]:
+def candidates_of(state: State, result: JobResult) -> tuple[Candidate, ...]:
     """A job's members as candidates."""
-    return tuple(
-        Candidate(fit.member.id, result.job.model, fit, outputs, result.job.name, result.job.epochs)
-        for fit, outputs in zip(result.fits, result.outputs, strict=True)
-    )
+    found = []
+    for fit, outputs in zip(result.fits, result.outputs, strict=True):
+        # Outputs are filled up to the largest fold's size.
+        rows = len(state.judges(fit.member.held_out)[0])
+        job = result.job
+        found.append(Candidate(fit.member.id, job.model, fit, outputs[:rows], job.name, job.epochs))
+    return tuple(found)
 
 
-def validation_rows(state: State, outputs: NDArray[Any]) -> NDArray[np.float64]:
-    """Each validation row's loss in the main metric's terms: log loss, or squared error in the target's units."""
-    _, target, arrays = state.ready
+def validation_rows(state: State, outputs: NDArray[Any], held_out: int = VALIDATION) -> NDArray[np.float64]:
+    """The loss of each row that judges, in the main metric's terms: log loss, or squared error in the target's units.
+
+    Args:
+        state: its data and folds.
+        outputs: for these rows.
+        held_out: which rows, see :meth:`State.judges`.
+    """
+    target, (y, _) = state.ready[1], state.judges(held_out)
     if state.task == "classification":
-        return np.asarray(row_losses("classification", arrays.validation.y, outputs))
-    y = target.unscale(arrays.validation.y.astype(np.float64))
-    return np.asarray(row_losses("regression", y, target.unscale(outputs.astype(np.float64))))
+        return np.asarray(row_losses("classification", y, outputs))
+    true = target.unscale(y.astype(np.float64))
+    return np.asarray(row_losses("regression", true, target.unscale(outputs.astype(np.float64))))
 
 
-def main_loss(state: State, outputs: NDArray[Any]) -> float:
-    """The main metric on the validation rows: log loss, or RMSE in the target's units; NaN of a lost network."""
+def main_loss(state: State, outputs: NDArray[Any], held_out: int = VALIDATION) -> float:
+    """The main metric on the rows that judge: log loss, or RMSE in the target's units; NaN of a lost network."""
     if not np.isfinite(outputs).all():
         return float("nan")
-    mean = float(np.average(validation_rows(state, outputs), weights=state.ready[2].validation.weight))
+    mean = float(np.average(validation_rows(state, outputs, held_out), weights=state.judges(held_out)[1]))
     return mean if state.task == "classification" else float(np.sqrt(mean))
+
+
+def bags_of(state: State) -> list[Bag]:
+    """All that was trained and may join the ensemble, lost networks left out, the best first.
+
+    With folds only whole bags count: what was judged by the validation rows alone was seen by the others.
+    """
+    groups: dict[int, list[Candidate]] = {}
+    for candidate in state.candidates:
+        folded = candidate.member.held_out != VALIDATION
+        if folded == (state.folds is not None) and np.isfinite(candidate.outputs).all():
+            groups.setdefault(candidate.bag, []).append(candidate)
+    bags = [bag for own in groups.values() if (bag := _bag(state, own))]
+    return sorted(bags, key=lambda bag: main_loss(state, bag.outputs, EVERY))
+
+
+def _bag(state: State, networks: list[Candidate]) -> Bag | None:
+    if state.folds is None:
+        return Bag(tuple(networks), networks[0].outputs)
+    if len(networks) <= int(state.folds.max()):
+        return None
+    outputs = np.zeros((state.folds.shape[1], *networks[0].outputs.shape[1:]), dtype=np.float32)
+    for network in networks:
+        outputs[state.fold_rows(network.member.held_out)] = network.outputs
+    return Bag(tuple(networks), outputs)

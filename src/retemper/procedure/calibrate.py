@@ -8,7 +8,7 @@ from retemper.core.records import Step
 from retemper.evaluation.calibration import apply_temperature, fit_temperature, reliability
 from retemper.evaluation.intervals import likely, paired_gain
 from retemper.evaluation.metrics import metrics
-from retemper.procedure.book import Book, State, validation_rows
+from retemper.procedure.book import EVERY, Book, State, validation_rows
 from retemper.procedure.ensemble import mixed
 
 LEAST_ROWS = 40
@@ -23,18 +23,17 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         return state, Step(
             "calibrate", "skipped", "There is no network whose probabilities could be calibrated."
         )
-    arrays = state.ready[2]
-    if len(arrays.validation.y) < LEAST_ROWS:
-        message = f"{len(arrays.validation.y)} validation rows can't both fit a temperature and judge it; "
+    y, weight = state.judges(EVERY)
+    if len(y) < LEAST_ROWS:
+        message = f"{len(y)} validation rows can't both fit a temperature and judge it; "
         return state, Step("calibrate", "skipped", f"{message}it takes {LEAST_ROWS}.")
-    y, weight = arrays.validation.y, arrays.validation.weight
     logs = np.log(np.clip(mixed(state.chosen), 1e-30, None))
     fit = np.arange(len(y)) % 2 == 0
     half = fit_temperature(logs[fit], y[fit], weight[fit])
     before, judged = np.exp(logs), apply_temperature(logs, half)
     gain, low, high = paired_gain(
-        validation_rows(state, before)[~fit],
-        validation_rows(state, judged)[~fit],
+        validation_rows(state, before, EVERY)[~fit],
+        validation_rows(state, judged, EVERY)[~fit],
         state.recipe.procedure.bootstrap,
         state.recipe.seed,
         weight[~fit],

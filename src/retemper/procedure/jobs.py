@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from dataclasses import replace
 from typing import Any
 
 from retemper.core.recipe import Recipe
-from retemper.procedure.book import Book, Contender, State
+from retemper.procedure.book import VALIDATION, Book, Contender, State
 from retemper.training.job import Job
 from retemper.training.stack import Member
 
@@ -36,7 +38,9 @@ def job_of(
 
     ``model`` and ``training`` may be given as mappings of single options that differ.
     """
-    model = {**state.recipe.model.as_plain(), **changes.pop("model", {})}
+    model = changes.pop("model", {})
+    if model.get("name", state.recipe.model.name) == state.recipe.model.name:
+        model = {**state.recipe.model.as_plain(), **model}
     training = {**state.recipe.training.model_dump(mode="json"), **changes.pop("training", {})}
     return Job(
         name=name,
@@ -56,20 +60,33 @@ def jobs_for(
 ) -> list[Job]:
     """One job for each shape among the contenders, the widest first; their history in one file."""
     history = ".".join(name.split(".")[:2]) if name.startswith("read_curves") else name.split(".")[0]
-    ordered = sorted(contenders, key=lambda c: (-c.model.get("width", 0), c.member.id))
+    groups: dict[str, list[Contender]] = {}
+    for contender in sorted(contenders, key=lambda c: (-c.model.get("width", 0), c.member.id)):
+        groups.setdefault(shape_name(contender.model), []).append(contender)
     return [
         job_of(
             state,
             book,
-            f"{name}.{width or 'all'}",
+            f"{name}.{shape}",
             tuple(contender.member for contender in group),
             epochs,
-            model={"width": width} if width else {},
+            model=group[0].model,
             history=history,
             **changes,
         )
-        for width, group in groupby(ordered, key=lambda c: c.model.get("width"))
+        for shape, group in groups.items()
     ]
+
+
+def shape_name(model: dict[str, Any]) -> str:
+    """A name for what members of one stack share: the model's options, dropout left out (members have their own).
+
+    >>> shape_name({"name": "mlp", "width": 64, "depth": 2, "dropout": 0.1})
+    'mlp-64-e3b3'
+    """
+    shared = {key: value for key, value in model.items() if key != "dropout"}
+    mark = zlib.crc32(json.dumps(shared, sort_keys=True).encode()) & 0xFFFF
+    return f"{model['name']}-{model.get('width', 'all')}-{mark:04x}"
 
 
 def recipe_for(state: State, contender: Contender, epochs: int) -> Recipe:
@@ -87,9 +104,9 @@ def recipe_for(state: State, contender: Contender, epochs: int) -> Recipe:
     )
 
 
-def contender_of(recipe: Recipe, id_: int) -> Contender:
+def contender_of(recipe: Recipe, id_: int, held_out: int = VALIDATION) -> Contender:
     """The way back from :func:`recipe_for`."""
-    return Contender(recipe.model.as_plain(), member_of(recipe, id_))
+    return Contender(recipe.model.as_plain(), replace(member_of(recipe, id_), held_out=held_out))
 
 
 def without_regularisation(state: State) -> dict[str, Any]:

@@ -43,8 +43,16 @@ class Pace:
 
     def work(self, job: Job) -> float:
         """A job's multiply-adds, all members."""
-        rows = min(job.rows or self.n_train, self.n_train) + VALIDATION_SHARE * self.n_validation
+        training, validation = self._rows(job)
+        rows = training + VALIDATION_SHARE * validation
         return len(job.members) * job.epochs * rows * self._row(job)
+
+    def _rows(self, job: Job) -> tuple[float, float]:
+        """Rows of an epoch that train and that validate."""
+        if job.folds:
+            every = self.n_train + self.n_validation
+            return every * (1 - 1 / job.folds), every / job.folds
+        return min(job.rows or self.n_train, self.n_train), self.n_validation
 
     def _row(self, job: Job) -> float:
         return self.parameters(job.model) + FIXED_ROW_COST
@@ -52,7 +60,7 @@ class Pace:
     def learn(self, result: JobResult) -> None:
         """Take in a finished job (one that the deadline cut short says little)."""
         epochs = sum(fit.epochs for fit in result.fits)
-        rows = min(result.job.rows or self.n_train, self.n_train)
+        rows, _ = self._rows(result.job)
         if result.seconds and not result.job.on_train and result.stopped is None:
             self.finished.append((result.seconds, epochs * rows * self._row(result.job)))
 

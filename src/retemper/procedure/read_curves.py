@@ -15,7 +15,6 @@ from retemper.doctor.examine import Examined, examine
 from retemper.doctor.proof import prove
 from retemper.procedure.book import Book, Candidate, State, candidates_of, main_loss
 from retemper.procedure.jobs import contender_of, jobs_for, recipe_for
-from retemper.procedure.search_coarse import rank
 from retemper.procedure.train_long import adopt
 from retemper.training import losses
 from retemper.training.job import Job
@@ -23,6 +22,9 @@ from retemper.training.planning import plain_loss
 
 SHARE_OF_TIME = 0.8
 FEWEST_SEEDS = 3
+MOST_NETWORKS = 16
+"""More reruns than this prove little more."""
+FRESH_IDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _apply(state: State, finding: Finding, remedy: str) -> Change | None:
 def _jobs(book: Book, state: State, change: Change, number: int, members: int) -> list[Job]:
     pairs = list(zip(state.long, change.recipes, strict=True))[:members]
     # With the randomness that each had before, so that the proof compares like with like.
-    contenders = [contender_of(recipe, candidate.member.id) for candidate, recipe in pairs]
+    contenders = [contender_of(recipe, c.member.id, c.member.held_out) for c, recipe in pairs]
     new = pairs[0][1]
     return jobs_for(
         state.with_(recipe=new),
@@ -109,34 +111,40 @@ def _jobs(book: Book, state: State, change: Change, number: int, members: int) -
         f"read_curves.{number}",
         contenders,
         new.training.epochs,
+        folds=_bag_size(state) if state.folds is not None else 0,
     )
 
 
 def _members(book: Book, state: State, change: Change, number: int) -> int:
-    """How many seeds the time allows for the proof; 0 when fewer than a proof needs."""
+    """How many networks, in whole bags, the time allows for the proof; 0 when fewer than a proof needs."""
+    size = _bag_size(state)
 
     def fit_into(left: float) -> int:
-        members = len(state.long)
+        members = min(len(state.long), max(size, MOST_NETWORKS // size * size))
         while members >= FEWEST_SEEDS and not math.isinf(left):
             jobs = _jobs(book, state, change, number, members)
             if sum(book.pace.seconds(job, book.workers) for job in jobs) <= SHARE_OF_TIME * left:
                 break
-            members -= 1
+            members -= size
         return members if members >= FEWEST_SEEDS else 0
 
     decided: int = book.budget.decide(f"read_curves.{number}.members", fit_into)
     return decided
 
 
+def _bag_size(state: State) -> int:
+    return 1 if state.folds is None else int(state.folds.max()) + 1
+
+
 def _try(book: Book, state: State, change: Change, number: int, members: int) -> tuple[State, dict[str, Any]]:
     jobs = _jobs(book, state, change, number, members)
     results = book.train(jobs, seconds=0.9 * book.budget.left_s() if book.budget.limited else 0.0)
-    after = {c.id: c for result in results for c in candidates_of(result)}
+    after = {c.id: c for result in results for c in candidates_of(state, result)}
     cut_short = any(result.stopped is not None for result in results)
     before: Sequence[Candidate] = state.long[:members]
     proof = prove(
-        [main_loss(state, c.outputs) for c in before],
-        [main_loss(state, after[c.member.id].outputs) for c in before],
+        [main_loss(state, c.outputs, c.member.held_out) for c in before],
+        [main_loss(state, after[c.member.id].outputs, c.member.held_out) for c in before],
     )
     kept = proof.kept
     message = proof.message + (" The time limit ended the rerun early." if cut_short else "")
@@ -153,7 +161,7 @@ def _try(book: Book, state: State, change: Change, number: int, members: int) ->
         "message": message,
     }
     # Kept or not, what is trained may join the ensemble, which is chosen by validation.
-    fresh = sorted((replace(c, id=c.id + 1000 * (number + 1)) for c in after.values()), key=rank)
+    fresh = [replace(c, id=c.id + FRESH_IDS * (number + 1)) for c in after.values()]
     if not kept:
         return state.with_(candidates=(*state.candidates, *fresh)), done
     first = change.recipes[0]

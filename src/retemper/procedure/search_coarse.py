@@ -46,7 +46,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     left = book.budget.left_s()
     results = book.train(jobs, seconds=0.3 * left if book.budget.limited else 0.0)
     trials = sorted(
-        (candidate for result in results for candidate in candidates_of(result)),
+        (candidate for result in results for candidate in candidates_of(state, result)),
         key=lambda candidate: rank(candidate),
     )
     kept = max(2, math.ceil(search.keep * len(trials)))

@@ -40,7 +40,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
             _jobs(book, state, survivors, rung, planned["epochs"]),
             seconds=0.4 * book.budget.left_s() if book.budget.limited else 0.0,
         )
-        trained = sorted((c for result in results for c in candidates_of(result)), key=rank)
+        trained = sorted((c for result in results for c in candidates_of(state, result)), key=rank)
         rungs.append((planned["epochs"], trained))
         survivors = sound(trained)[: max(2, math.ceil(state.recipe.search.keep * len(trained)))]
         epochs = planned["epochs"] * 2

@@ -6,17 +6,17 @@ import math
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from retemper.bundle.model import Model, Part
 from retemper.core.recipe import Recipe
 from retemper.core.records import Score, Step
-from retemper.evaluation.calibration import reliability
+from retemper.evaluation.calibration import apply_temperature, reliability
 from retemper.evaluation.intervals import paired_gain, scores
 from retemper.evaluation.metrics import main_metric, row_losses
 from retemper.procedure.baselines import rows_of
-from retemper.procedure.book import Book, State
+from retemper.procedure.book import EVERY, Book, State
+from retemper.procedure.ensemble import mixed
 from retemper.procedure.prepare import weights
 
 MOST_POINTS = 500
@@ -27,7 +27,11 @@ SECONDS_A_CELL = 8e-9
 def model_of(state: State) -> Model:
     """The model that the run arrived at."""
     preparer, target, _ = state.ready
-    parts = tuple(Part(c.model, c.fit.row, weight) for c, weight in state.chosen)
+    parts = tuple(
+        Part(network.model, network.fit.row, weight / len(bag.networks))
+        for bag, weight in state.chosen
+        for network in bag.networks
+    )
     return Model(state.schema, preparer, target, state.recipe, parts, state.temperature)
 
 
@@ -40,19 +44,19 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     rows = state.splits.open_test()
     state = state.with_(recipe=_affordable(book, state, len(rows)))
     book.folder.log({"event": "test_read", "rows": len(rows)})
-    test, validation = frame[rows], frame[state.splits.validation]
-    outputs = {"test": model.outputs(test), "validation": model.outputs(validation)}
+    test = frame[rows]
+    outputs = model.outputs(test)
+    y, weight = state.ready[1].encode(test[model.target]), weights(state.schema, test)
     measured = {
-        name: _scores(state, part, outputs[name])
-        for name, part in (("test", test), ("validation", validation))
+        "test": _scores(state, (y, weight), outputs),
+        "validation": _scores(state, *held_out_outputs(state)),
     }
     against = rows_of(state, test)
     predicted = {name: baseline.predict(against) for name, baseline in state.baselines.items()}
-    baselines = {name: _scores(state, test, own) for name, own in predicted.items()}
-    y = state.ready[1].encode(test[model.target])
-    gains = _gains(state, y, outputs["test"], predicted, weights(state.schema, test))
+    baselines = {name: _scores(state, (y, weight), own) for name, own in predicted.items()}
+    gains = _gains(state, y, outputs, predicted, weight)
     evidence: dict[str, Any] = {"read": state.splits.tests_read, "rows": len(rows), "gains": gains}
-    evidence |= _pictures(state, y, outputs["test"])
+    evidence |= _pictures(state, y, outputs)
     main = measured["test"][main_metric(state.task)]
     beaten = [name for name, gain in gains.items() if gain["low"] > 0]
     missed = [name for name in gains if name not in beaten]
@@ -67,7 +71,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
 def _affordable(book: Book, state: State, rows: int) -> Recipe:
     """The recipe with as many bootstrap resamples as the time allows; scores cost rows × classes × resamples."""
     wanted = state.recipe.procedure.bootstrap
-    cells = (rows + len(state.splits.validation)) * max(2, len(state.schema.classes))
+    cells = (rows + len(state.judges(EVERY)[0])) * max(2, len(state.schema.classes))
     second = (1 + len(state.baselines)) * cells * SECONDS_A_CELL
 
     def fit_into(left: float) -> int:
@@ -78,11 +82,25 @@ def _affordable(book: Book, state: State, rows: int) -> Recipe:
     return state.recipe.with_changes({"procedure.bootstrap": resamples})
 
 
-def _scores(state: State, frame: pl.DataFrame, outputs: NDArray[np.float64]) -> dict[str, Score]:
-    target = state.ready[1]
-    weight = weights(state.schema, frame) if state.schema.weight else None
-    y = target.encode(frame[target.name])
-    return scores(state.task, y, outputs, state.recipe.procedure.bootstrap, state.recipe.seed, weight)
+def held_out_outputs(state: State) -> tuple[tuple[NDArray[Any], NDArray[np.float32]], NDArray[np.float64]]:
+    """What the model says of the rows that judge, each by networks that have not seen it.
+
+    Returns:
+        (targets in their own units, weights) and the outputs: probabilities, or values in the target's units.
+    """
+    target, (y, weight), outputs = state.ready[1], state.judges(EVERY), mixed(state.chosen)
+    if state.task == "regression":
+        return (target.unscale(y.astype(np.float64)), weight), target.unscale(outputs)
+    logs = np.log(np.clip(outputs, 1e-30, None))
+    return (y, weight), apply_temperature(logs, state.temperature)
+
+
+def _scores(
+    state: State, rows: tuple[NDArray[Any], NDArray[np.float32]], outputs: NDArray[np.float64]
+) -> dict[str, Score]:
+    y, weight = rows
+    own = weight if state.schema.weight else None
+    return scores(state.task, y, outputs, state.recipe.procedure.bootstrap, state.recipe.seed, own)
 
 
 def _gains(

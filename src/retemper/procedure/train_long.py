@@ -1,47 +1,80 @@
-"""Step 9: the best recipes in full length, several networks of each, as stacks."""
+"""Step 9: the best recipes in full length: bags of networks, one for each fold, trained as stacks.
+
+Every row of training and validation is held out once from one network of a bag (cross-fitting), so that all rows
+teach and all rows judge. What a bag says of the rows it has not seen decides which bags are averaged, and how.
+"""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from retemper.core.records import Step
-from retemper.procedure.book import Book, Candidate, Contender, State, candidates_of
+from retemper.data.folds import folds_of
+from retemper.procedure.book import (
+    BAG_IDS,
+    EVERY,
+    VALIDATION,
+    Bag,
+    Book,
+    Candidate,
+    Contender,
+    State,
+    bags_of,
+    candidates_of,
+    main_loss,
+)
 from retemper.procedure.jobs import contender_of, jobs_for, recipe_for
 from retemper.procedure.search_coarse import describe, rank
 from retemper.procedure.search_refine import FINALISTS, first_epochs
+from retemper.training.arrays import save_folds
 from retemper.training.job import Job
 
 FIRST_ID = 10_000
-SHARE_OF_TIME = 0.7
+SHARE_OF_TIME = 0.5
+"""Of the time left, for the first round."""
+SHARE_IN_ALL = 0.75
+"""Of the time left at the start, for all rounds."""
 LEAST_MEMBERS = 3
+MOST_BAGS = 16
+FOLD_ROWS = 200_000
+"""With more rows than this, validation rows are many enough to judge, and folds would only copy data."""
+LEAST_FOLD_ROWS = 2
+"""A fold needs so many rows."""
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:
-    """``members`` networks over the best recipes, each with randomness of its own."""
+    """``members`` networks at least over the best recipes, each with randomness of its own; more while time is left."""
     plan = _decide(book, state)
-    results = book.train(
-        _jobs(book, state, plan), seconds=0.75 * book.budget.left_s() if book.budget.limited else 0.0
-    )
-    trained = sorted((c for result in results for c in candidates_of(result)), key=rank)
-    best = trained[0]
-    evidence = evidence_of(trained, plan["epochs"])
-    if not math.isfinite(best.fit.val_loss):
+    if plan["folds"]:
+        state = _dealt(state, plan["folds"])
+    trained: list[Candidate] = []
+    rounds: list[dict[str, int]] = []
+    end = (1 - SHARE_IN_ALL) * book.budget.left_s() if book.budget.limited else 0.0
+    first = 0
+    while plan["bags"]:
+        jobs = _jobs(book, state, plan, first)
+        seconds = 1.5 * SHARE_OF_TIME * book.budget.left_s() if book.budget.limited else 0.0
+        trained += [c for result in book.train(jobs, seconds) for c in candidates_of(state, result)]
+        rounds.append(plan)
+        first += plan["bags"]
+        plan = {**plan, "bags": _more(book, state, plan, first, end)}
+    evidence = evidence_of(trained, rounds[0]["epochs"]) | {"rounds": rounds, "folds": rounds[0]["folds"]}
+    if not any(math.isfinite(c.fit.val_loss) for c in trained):
         return state, Step("train_long", "fail", "No network trained to a finite loss.", evidence)
-    message = (
-        f"{len(trained)} networks for up to {plan['epochs']} epochs; the best ({describe(best)}) reaches "
-    )
-    message += f"validation loss {best.fit.val_loss:.4g} in epoch {best.fit.best_epoch}."
-    state = adopt(state, trained, plan["epochs"])
-    return state, Step("train_long", "pass", message, evidence)
+    state = adopt(state, trained, rounds[0]["epochs"])
+    return state, Step("train_long", "pass", _message(state, trained, rounds), evidence)
 
 
 def adopt(state: State, trained: list[Candidate], epochs: int) -> State:
-    """The trained networks join the candidates; the best one's recipe becomes the run's."""
-    best = trained[0]
-    recipe = recipe_for(state, best.contender(best.id), epochs)
-    return state.with_(
-        long=tuple(trained), candidates=(*state.candidates, *trained), epochs=epochs, recipe=recipe
-    )
+    """The trained networks join the candidates; the best bag's recipe becomes the run's."""
+    state = state.with_(candidates=(*state.candidates, *trained), epochs=epochs)
+    own = {c.id for c in trained}
+    bags = [bag for bag in bags_of(state) if bag.networks[0].id in own]
+    ordered = [c for bag in bags for c in bag.networks] or sorted(trained, key=rank)
+    best = ordered[0]
+    return state.with_(long=tuple(ordered), recipe=recipe_for(state, best.contender(best.id), epochs))
 
 
 def evidence_of(trained: list[Candidate], epochs: int) -> dict[str, object]:
@@ -53,43 +86,83 @@ def evidence_of(trained: list[Candidate], epochs: int) -> dict[str, object]:
                 "best_epoch": c.fit.best_epoch,
                 "epochs": c.fit.epochs,
                 "val_loss": c.fit.val_loss,
+                "fold": c.member.held_out,
                 "recipe": describe(c),
             }
-            for c in trained
+            for c in sorted(trained, key=rank)
         ],
         "history": "train_long",
         "epochs": epochs,
     }
 
 
-def _contenders(state: State, members: int) -> list[Contender]:
+def _message(state: State, trained: list[Candidate], rounds: list[dict[str, int]]) -> str:
+    best, folds = state.long[0], rounds[0]["folds"]
+    message = f"{len(trained)} networks for up to {rounds[0]['epochs']} epochs"
+    if not folds:
+        reached = f"validation loss {best.fit.val_loss:.4g} in epoch {best.fit.best_epoch}"
+        return f"{message}; the best ({describe(best)}) reaches {reached}."
+    bag: Bag = bags_of(state)[0]
+    message += f", in bags of {folds}: each row is held out from one network of a bag and judges it"
+    return f"{message}; the best bag ({describe(best)}) reaches {main_loss(state, bag.outputs, EVERY):.4g} on them."
+
+
+def _dealt(state: State, count: int) -> State:
+    """The state with the rows dealt out to folds, for as many bags as there can be."""
+    rows = np.concatenate([state.splits.train, state.splits.validation])
+    folds = folds_of(state.table.frame[rows], state.schema, count, MOST_BAGS, state.recipe.seed)
+    save_folds(folds, state.data_folder)
+    return state.with_(folds=folds)
+
+
+def _contenders(state: State, plan: dict[str, int], first: int) -> list[Contender]:
     """The best recipes so far in turn; the recipe's own where there was no search."""
     recipes = state.survivors[:FINALISTS]
-    if not recipes:
-        return [contender_of(state.recipe, FIRST_ID + k) for k in range(members)]
-    return [recipes[k % len(recipes)].contender(FIRST_ID + k) for k in range(members)]
+    found = []
+    for bag in range(first, first + plan["bags"]):
+        for fold in range(max(1, plan["folds"])):
+            id_ = FIRST_ID + (BAG_IDS * bag + fold if plan["folds"] else bag)
+            held_out = plan["folds"] * bag + fold if plan["folds"] else VALIDATION
+            if recipes:
+                found.append(recipes[bag % len(recipes)].contender(id_, held_out))
+            else:
+                found.append(contender_of(state.recipe, id_, held_out))
+    return found
 
 
-def _jobs(book: Book, state: State, plan: dict[str, int]) -> list[Job]:
-    return jobs_for(state, book, "train_long", _contenders(state, plan["members"]), plan["epochs"])
+def _jobs(book: Book, state: State, plan: dict[str, int], first: int = 0) -> list[Job]:
+    contenders = _contenders(state, plan, first)
+    return jobs_for(state, book, f"train_long.{first}", contenders, plan["epochs"], folds=plan["folds"])
+
+
+def _folds(state: State) -> int:
+    """How many folds the rows can be dealt out to; 0: the validation rows judge."""
+    rows = len(state.splits.train) + len(state.splits.validation)
+    count = state.recipe.procedure.folds
+    if state.splits.method == "time" or rows > FOLD_ROWS or rows < LEAST_FOLD_ROWS * count:
+        return 0
+    if state.schema.group and state.table.frame[state.schema.group].n_unique() < 2 * count:
+        return 0
+    return count
 
 
 def _decide(book: Book, state: State) -> dict[str, int]:
+    members, folds = state.recipe.procedure.members, _folds(state)
     wanted = {
-        "members": state.recipe.procedure.members,
+        "folds": folds,
+        "bags": max(1, round(members / folds)) if folds else members,
         "epochs": min(state.recipe.training.epochs, state.epochs or state.recipe.training.epochs),
     }
 
     def fit_into(left: float) -> dict[str, int]:
         plan = dict(wanted)
-        while not math.isinf(left):
-            seconds = sum(book.pace.seconds(job, book.workers) for job in _jobs(book, state, plan))
-            if seconds <= SHARE_OF_TIME * left:
-                break
-            if plan["epochs"] > first_epochs(state):
+        while not math.isinf(left) and _seconds(book, state, plan) > SHARE_OF_TIME * left:
+            if plan["bags"] > (1 if plan["folds"] else LEAST_MEMBERS):
+                plan["bags"] -= 1
+            elif plan["epochs"] > first_epochs(state):
                 plan["epochs"] = max(first_epochs(state), plan["epochs"] * 4 // 5)
-            elif plan["members"] > LEAST_MEMBERS:
-                plan["members"] -= 1
+            elif plan["folds"]:
+                plan |= {"folds": 0, "bags": LEAST_MEMBERS, "epochs": wanted["epochs"]}
             elif plan["epochs"] > 1:
                 plan["epochs"] -= 1
             else:
@@ -98,3 +171,23 @@ def _decide(book: Book, state: State) -> dict[str, int]:
 
     decided: dict[str, int] = book.budget.decide("train_long.amount", fit_into)
     return decided
+
+
+def _more(book: Book, state: State, plan: dict[str, int], first: int, end: float) -> int:
+    """How many bags more the time allows: none without a limit, where the recipe says how many."""
+    most = MOST_BAGS - first if plan["folds"] else MOST_BAGS * LEAST_MEMBERS - first
+
+    def fit_into(left: float) -> int:
+        if math.isinf(left):
+            return 0
+        bags = min(plan["bags"], most)
+        while bags > 0 and _seconds(book, state, {**plan, "bags": bags}) > left - end:
+            bags -= 1
+        return max(0, bags)
+
+    decided: int = book.budget.decide(f"train_long.more.{first}", fit_into)
+    return decided
+
+
+def _seconds(book: Book, state: State, plan: dict[str, int]) -> float:
+    return sum(book.pace.seconds(job, book.workers) for job in _jobs(book, state, plan))

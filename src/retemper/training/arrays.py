@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 from retemper.core.run_folder import write_whole
 from retemper.models.layers.inputs import InputShape
 from retemper.training.plan import Rows
+
+FOLDS = "folds.npy"
+"""Beside the arrays: [repeats, rows] the folds of training and validation rows, in this order."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,13 @@ class TaskArrays:
     validation: SplitArrays
 
 
+def pooled(arrays: TaskArrays) -> SplitArrays:
+    """Training and validation rows together, in this order; a copy in memory."""
+    parts = (arrays.train, arrays.validation)
+    fields = ("dense", "codes", "y", "weight")
+    return SplitArrays(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
+
+
 def save(arrays: TaskArrays, folder: Path) -> None:
     """Write the arrays; meta.json comes last, so that its presence means that all is there."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,6 +77,13 @@ def save(arrays: TaskArrays, folder: Path) -> None:
         "class_weight": None if arrays.class_weight is None else list(arrays.class_weight),
     }
     write_whole(folder / "meta.json", json.dumps(meta).encode())
+
+
+def save_folds(folds: NDArray[np.uint8], folder: Path) -> None:
+    """Write the folds [repeats, rows] beside the arrays."""
+    content = BytesIO()
+    np.save(content, folds)
+    write_whole(folder / FOLDS, content.getvalue())
 
 
 def load(folder: Path) -> TaskArrays:

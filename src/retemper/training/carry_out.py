@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from retemper.core.budget import Deadline
 from retemper.core.run_folder import disk_faults
 from retemper.training import arrays
-from retemper.training.arrays import TaskArrays
+from retemper.training.arrays import FOLDS, TaskArrays
 from retemper.training.callbacks import StepLosses, StepTimes
 from retemper.training.checkpoint import Checkpoint
 from retemper.training.job import Job, JobResult, Tell, read, write_result
@@ -33,7 +33,7 @@ def run(folder: Path, deadline: Deadline, tell: Tell) -> JobResult:
     if finished:
         return finished
     data = _load(job.data)
-    plan = plan_of(job, data)
+    plan = plan_of(job, data, folds=_folds(job.data) if job.folds else None)
     run_folder = folder.parents[2]
     history = run_folder / "history" / f"{job.history or job.name}.jsonl"
     # A run over given rates is short and keeps every step's loss: it begins anew after a kill.
@@ -69,7 +69,13 @@ def _load(folder: str) -> TaskArrays:
     return arrays.load(Path(folder))
 
 
+def _folds(folder: str) -> NDArray[np.uint8]:
+    return np.asarray(np.load(Path(folder) / FOLDS))
+
+
 def _outputs(plan: Plan, fits: list[Fit]) -> NDArray[np.float32]:
     assert plan.validation is not None
     rows = torch.stack([fit.row for fit in fits])
-    return np.ascontiguousarray(predict(plan.network, rows, plan.validation, plan.loss).float().cpu().numpy())
+    return np.ascontiguousarray(
+        predict(plan.network, rows, plan.validation, plan.loss, plan.held_out).float().cpu().numpy()
+    )

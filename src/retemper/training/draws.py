@@ -54,25 +54,26 @@ def batch_orders(
     members: Sequence[Member],
     rows: Sequence[NDArray[np.int64]],
     batch_size: int,
-    seed: int,
-    epoch: int,
+    place: tuple[int, int],
+    count: int,
 ) -> tuple[Tensor, Tensor]:
     """The order in which each member meets its rows in one epoch.
 
-    Every member meets as many rows as the shortest list has, so that all make the same number of steps; who
-    has more leaves out others each epoch. The batches are as equal in size as can be.
+    Every member meets ``count`` rows, so that all make the same number of steps; who has more leaves out others
+    each epoch. The batches are as equal in size as can be.
 
     Args:
         members: M members.
         rows: for each member the numbers of its rows.
         batch_size: most rows a batch.
-        seed, epoch: key the permutation, together with the member's id.
+        place: seed and epoch, which key the permutation together with the member's id.
+        count: rows a member meets, at most as many as the shortest list has.
 
     Returns:
         order [steps, M, B] row numbers, and inside [steps, B] bool: False where a batch is only filled up to
         whole lanes.
     """
-    count = min(len(own) for own in rows)
+    seed, epoch = place
     steps = -(-count // batch_size)
     cut = np.linspace(0, count, steps + 1).round().astype(np.int64)
     sizes = np.diff(cut)

@@ -48,6 +48,8 @@ class Job:
         enough: end the training once a member's validation loss is this low; 0: go on to the end.
         rates: learning rate of each step, one list for all members, instead of rate × schedule.
         history: stem of the history file; several jobs may share one.
+        folds: with k above 0, training and validation rows together are dealt out to k folds as the data folder's
+            ``folds.npy`` says; a member's ``held_out`` h means fold h mod k of repeat h // k.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Job:
     enough: float = 0.0
     rates: tuple[float, ...] = ()
     history: str = ""
+    folds: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for job.json."""
@@ -93,7 +96,8 @@ class JobResult:
 
     Args:
         fits: one a member.
-        outputs: [M, Nv, C] probabilities or [M, Nv] values for the validation rows, at the best parameters.
+        outputs: [M, Nv, C] probabilities or [M, Nv] values for the rows that judge, at the best parameters: the
+            validation rows, or each member's own fold in order (filled up to the largest fold's size).
         seconds, steps: of the training's steps alone, for planning the next job.
         stopped: the step at which the deadline ended it; None when it ran to its end.
         losses: [steps, M] of every batch, where the job gives its own rates; else empty.

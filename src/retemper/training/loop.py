@@ -28,7 +28,7 @@ from retemper.training.draws import EpochDraws, batch_orders
 from retemper.training.engines import ENGINES, Name, batch_loss
 from retemper.training.optimizers import Optimizer
 from retemper.training.penalties import add_penalties, clip
-from retemper.training.plan import Fit, Plan, outputs_in_chunks
+from retemper.training.plan import Fit, Plan, Rows, outputs_in_chunks
 from retemper.training.precision import compute_dtype
 from retemper.training.stack import Stack
 
@@ -118,8 +118,8 @@ class Training:
             stack.members,
             [self._subsets[m.id] for m in stack.members],
             plan.options.batch_size,
-            plan.seed,
-            self.epoch,
+            (plan.seed, self.epoch),
+            plan.rows_per_epoch,
         )
         steps = len(order)
         rates, keeps = self._rate_tables(steps)
@@ -208,8 +208,7 @@ class Training:
         members = self.stack.members
         place = slice(self.step, self.step + steps)
         if self.plan.rates is not None:
-            slots = [self.plan.members.index(member) for member in members]
-            rates = self.plan.rates[place][:, slots]
+            rates = self.plan.rates[place][:, self._slots()]
         else:
             base = np.array([member.learning_rate for member in members]) * self.factors
             rates = self._schedule[place, None] * base
@@ -236,6 +235,8 @@ class Training:
         data = self.plan.validation
         if data is None:
             return np.full(len(self.stack), np.nan)
+        if self.plan.held_out is not None:
+            return self._validate_on_own(data, self.plan.held_out[self._slots()])
         total = torch.zeros(len(self.stack), dtype=torch.float64)
         start = 0
         for outputs in outputs_in_chunks(self.plan.network, self.stack.parameters, data):
@@ -244,6 +245,24 @@ class Training:
             total += (row * data.weight[start:stop]).sum(1).double().cpu()
             start = stop
         return np.asarray((total / float(data.weight.sum())).numpy())
+
+    def _validate_on_own(self, data: Rows, held_out: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Each member's weighted mean loss on the rows [M, L] that are held out from it."""
+        total = torch.zeros(len(self.stack), dtype=torch.float64)
+        sums = torch.zeros_like(total)
+        start = 0
+        for outputs in outputs_in_chunks(self.plan.network, self.stack.parameters, data, held_out):
+            own = torch.from_numpy(held_out[:, start : start + outputs.shape[1]]).to(data.y.device)
+            start += outputs.shape[1]
+            outputs, rows = outputs[:, : own.shape[1]], own.clamp_min(0)
+            weight = data.weight[rows] * (own >= 0)
+            total += (self.plan.loss.rows(outputs, data.y[rows]) * weight).sum(1).double().cpu()
+            sums += weight.sum(1).double().cpu()
+        return np.asarray((total / sums).numpy())
+
+    def _slots(self) -> list[int]:
+        """The places in the plan of the members that still train."""
+        return [self.plan.members.index(member) for member in self.stack.members]
 
 
 def _schedule_factors(plan: Plan) -> NDArray[np.float64]:

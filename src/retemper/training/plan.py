@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +73,8 @@ class Plan:
         train: rows to learn from.
         validation: rows to judge by; None: none, the last epoch counts.
         subsets: for each member the rows it may use; empty: all rows.
+        held_out: [M, L] for each member the numbers of the validation rows that judge it, filled up with −1;
+            None: all of them.
         output_bias: [outputs] start of the head's bias; None: zeros.
         class_weight: [C]; None: none.
         epochs: passes over the rows.
@@ -89,6 +91,7 @@ class Plan:
     validation: Rows | None
     epochs: int
     subsets: tuple[NDArray[np.int64], ...] = ()
+    held_out: NDArray[np.int64] | None = None
     output_bias: NDArray[np.float64] | None = None
     class_weight: NDArray[np.float64] | None = None
     rates: NDArray[np.float64] | None = None
@@ -96,7 +99,9 @@ class Plan:
 
     @property
     def rows_per_epoch(self) -> int:
-        """Rows each member meets in an epoch."""
+        """Rows each member meets in an epoch: as many as any fold leaves, whoever trains beside it."""
+        if self.held_out is not None:
+            return self.train.count - int(self.held_out.shape[1])
         return min((len(own) for own in self.subsets), default=self.train.count)
 
     @property
@@ -126,7 +131,9 @@ class Fit:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def predict(network: Network, rows: Tensor, data: Rows, loss: Loss, chunk: int = 2048) -> Tensor:
+def predict(
+    network: Network, rows: Tensor, data: Rows, loss: Loss, index: NDArray[np.int64] | None = None
+) -> Tensor:
     """Every member's activated outputs for the given rows.
 
     Args:
@@ -134,23 +141,47 @@ def predict(network: Network, rows: Tensor, data: Rows, loss: Loss, chunk: int =
         rows: [M, P] parameters.
         data: the rows to predict.
         loss: gives the activation.
-        chunk: rows at a time, whole lanes.
+        index: [M, L] for each member the numbers of its rows (−1: none, anything comes out); None: all rows.
 
     Returns:
-        [M, N, C] probabilities, or [M, N] values.
+        [M, N, C] probabilities, or [M, N] values; N is L with an index.
     """
     parameters = Layout(network).views(rows)
     parts: Sequence[Tensor] = [
-        loss.activate(outputs) for outputs in outputs_in_chunks(network, parameters, data, chunk)
+        loss.activate(outputs) for outputs in outputs_in_chunks(network, parameters, data, index)
     ]
-    return torch.cat(list(parts), 1)[:, : data.count]
+    count = data.count if index is None else index.shape[1]
+    return torch.cat(list(parts), 1)[:, :count]
 
 
-def outputs_in_chunks(network: Network, parameters: Any, data: Rows, chunk: int = 2048) -> Any:
-    """The outputs [M, ·, O] for the rows, ``chunk`` rows at a time."""
+CHUNK_ROWS = 2048
+"""Rows that are predicted at a time, whole lanes."""
+
+
+def outputs_in_chunks(
+    network: Network, parameters: Any, data: Rows, index: NDArray[np.int64] | None = None
+) -> Iterator[Tensor]:
+    """The outputs [M, ·, O] for the rows, or for each member's own, some thousand rows at a time.
+
+    The chunks are whole lanes, so the last one may hold rows that only fill it up.
+    """
     members = next(iter(parameters.values())).shape[0]
+    chosen = None if index is None else _whole_lanes(index)
+    total = len(data.x) if chosen is None else chosen.shape[1]
     with torch.no_grad():
-        for start in range(0, len(data.x), chunk):
-            x = data.x[start : start + chunk].expand(members, -1, -1)
-            codes = data.codes[start : start + chunk].expand(members, -1, -1)
+        for start in range(0, total, CHUNK_ROWS):
+            if chosen is None:
+                x = data.x[start : start + CHUNK_ROWS].expand(members, -1, -1)
+                codes = data.codes[start : start + CHUNK_ROWS].expand(members, -1, -1)
+            else:
+                own = chosen[:, start : start + CHUNK_ROWS].to(data.x.device)
+                x, codes = data.x[own], data.codes[own]
             yield network.forward(parameters, x, codes)[0]
+
+
+def _whole_lanes(index: NDArray[np.int64]) -> Tensor:
+    """[M, L] with L filled up to whole lanes; what only fills up is row 0."""
+    members, count = index.shape
+    filled = np.zeros((members, padded(count, ROW_LANE)), dtype=np.int64)
+    filled[:, :count] = np.maximum(index, 0)
+    return torch.from_numpy(filled)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from retemper.core.recipe import TrainingOptions
 from retemper.core.records import Task
 from retemper.models.layers.build import network_of
 from retemper.training import losses
-from retemper.training.arrays import SplitArrays, TaskArrays
+from retemper.training.arrays import SplitArrays, TaskArrays, pooled
 from retemper.training.callbacks import Best, Enough, Patience, Plateau, Progress, Record, Signals
 from retemper.training.checkpoint import Checkpoint
 from retemper.training.class_losses import ClassLoss
@@ -25,14 +25,28 @@ from retemper.training.plan import Plan
 from retemper.training.schedules import OnPlateau
 
 
-def plan_of(job: Job, data: TaskArrays, validating: bool = True) -> Plan:
-    """The plan that a job means for its data; ``validating`` false: there are no validation rows."""
+def plan_of(
+    job: Job, data: TaskArrays, validating: bool = True, folds: NDArray[np.uint8] | None = None
+) -> Plan:
+    """The plan that a job means for its data.
+
+    Args:
+        job: what to train.
+        data: the prepared arrays.
+        validating: false: there are no validation rows.
+        folds: [repeats, rows] of a job with folds.
+    """
     options = TrainingOptions.model_validate(job.training)
     task = cast(Task, data.task)
     loss = losses.resolve(options.loss, task, data.n_classes)
     network = network_of(job.model, data.shape, loss.n_outputs(data.n_classes))
     place = device.choose(job.device)
-    train = train_rows(job, data)
+    train = train_rows(job, data) if folds is None else pooled(data)
+    judges = train if job.on_train or folds is not None else data.validation
+    rows = train.rows(device=place)
+    validation = None
+    if validating:
+        validation = rows if judges is train else judges.rows(device=place)
     weight = None
     if isinstance(loss, ClassLoss) and data.class_weight is not None:
         weight = np.asarray(data.class_weight)
@@ -42,14 +56,28 @@ def plan_of(job: Job, data: TaskArrays, validating: bool = True) -> Plan:
         options=options,
         members=job.members,
         seed=job.seed,
-        train=train.rows(device=place),
-        validation=(train if job.on_train else data.validation).rows(device=place) if validating else None,
+        train=rows,
+        validation=validation,
         epochs=job.epochs,
+        **({} if folds is None else _held_out(job, folds)),
         output_bias=output_bias(data, loss.n_outputs(data.n_classes), options),
         class_weight=weight,
         rates=np.array(job.rates)[:, None].repeat(len(job.members), 1) if job.rates else None,
         trivial_loss=plain_loss(loss).expected_initial(data.prior),
     )
+
+
+def _held_out(job: Job, folds: NDArray[np.uint8]) -> dict[str, Any]:
+    """The rows each member trains on, and those [M, L] that judge it; L is the largest fold's size."""
+    most = max(int(np.bincount(own).max()) for own in folds)
+    held_out = np.full((len(job.members), most), -1, dtype=np.int64)
+    subsets = []
+    for slot, member in enumerate(job.members):
+        outside = folds[member.held_out // job.folds] == member.held_out % job.folds
+        judges = np.flatnonzero(outside)
+        held_out[slot, : len(judges)] = judges
+        subsets.append(np.flatnonzero(~outside))
+    return {"subsets": tuple(subsets), "held_out": held_out}
 
 
 def plain_loss(loss: Loss) -> Loss:

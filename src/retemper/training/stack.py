@@ -35,6 +35,8 @@ class Member:
         weight_decay: λ of the decoupled decay, 0 or more.
         dropout: share of hidden units dropped, in [0, 1).
         label_smoothing: ε, in [0, 1).
+        held_out: number of the part of the rows that it does not train on and is judged by, among the job's
+            folds; −1: it trains on the training rows and is judged by the validation rows.
     """
 
     id: int
@@ -42,6 +44,7 @@ class Member:
     weight_decay: float = 0.0
     dropout: float = 0.0
     label_smoothing: float = 0.0
+    held_out: int = -1
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; ``Member(**data)`` is the way back."""
