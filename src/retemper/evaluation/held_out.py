@@ -14,14 +14,15 @@ from retemper.core.recipe import ColumnKind
 from retemper.core.records import Task
 from retemper.core.seeds import generator
 from retemper.evaluation.metrics import row_losses, row_weights
+from retemper.evaluation.resampling import draws
 from retemper.evaluation.weighted import Floats
 
 Positions = NDArray[np.int64]
 Predict = Callable[[pl.DataFrame, Positions], Floats]
 """(raw cells [n rows], their positions among the held-out rows [n]) → probabilities [n, C], or values [n] in the
-target's units. The cells may have been changed; the positions say whose they were, so that a model of several folds
-can answer with the networks that did not learn from that row. The answer for a row must come from such networks
-alone, and must not depend on the other rows of the call."""
+target's units. The cells may have been changed; the positions say whose they were, so that a model of several folds can
+answer with the networks that have not learnt from that row. Only these may answer, and the answer for a row must not
+depend on the other rows of the call."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,13 @@ class HeldOut:
         return np.sqrt(np.maximum(mean_loss, 0)) if self.root else mean_loss
 
 
-def resampled(rows: int, resamples: int, seed: int, purpose: str) -> Floats:
+def resampled(rows: int, resamples: int, seed: int) -> Floats:
     """How often each row is drawn in each bootstrap resample [resamples, rows].
 
-    >>> resampled(5, 3, 0, "doctest").sum(1).tolist()
+    >>> resampled(5, 3, 0).sum(1).tolist()
     [5.0, 5.0, 5.0]
     """
-    return generator(seed, purpose).multinomial(rows, np.full(rows, 1 / rows), resamples).astype(np.float64)
+    return np.concatenate(list(draws(rows, resamples, seed)), axis=1).T
 
 
 def ends(drawn: Floats, level: float = 0.95) -> tuple[float, float]:

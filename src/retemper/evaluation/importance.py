@@ -74,7 +74,7 @@ def permutation_importance(
     givers = np.empty((repeats, held.rows), dtype=np.int64)
     for repeat in range(repeats):
         givers[repeat, circle] = np.roll(circle, -(repeat + 1))
-    counts = resampled(held.rows, resamples, seed, "importance rows")
+    counts = resampled(held.rows, resamples, seed)
     base = held.losses(held.outputs())
     found = [_importance(held, entry, base, givers, counts) for entry in columns]
     return sorted(found, key=lambda own: -own.rise)
@@ -102,7 +102,7 @@ def _importance(
     return Importance(columns, float(last - first), low, high)
 
 
-def screened(held: HeldOut, bands: Sequence[Bands], most: int = MOST_COLUMNS) -> list[str]:
+def screened(held: HeldOut, outputs: Floats, bands: Sequence[Bands], most: int = MOST_COLUMNS) -> list[str]:
     """The columns worth a measurement, in the table's order: all where there are few.
 
     In wide tables those with the largest share of the predictions' variance between their bands
@@ -112,7 +112,7 @@ def screened(held: HeldOut, bands: Sequence[Bands], most: int = MOST_COLUMNS) ->
     names = list(held.kinds)
     if len(names) <= most:
         return names
-    shares = dict(zip((own.column for own in bands), explained(bands, held.outputs()), strict=True))
+    shares = dict(zip((own.column for own in bands), explained(bands, outputs), strict=True))
     texts = [name for name in names if held.kinds[name] == "text"]
     ranked = texts + sorted(shares, key=lambda name: -shares[name])
     kept = set(ranked[:most])

@@ -96,7 +96,7 @@ def partial_dependence(
         _asked(some, column, grid, predict) for predict, _ in members[: len(members) * (len(members) > 1)]
     ]
     shown = _shown(said)
-    rows = resampled(some.rows, resamples, seed, "partial dependence rows") * some.weights
+    rows = resampled(some.rows, resamples, seed) * some.weights
     rows /= rows.sum(1, keepdims=True)
     drawn = np.einsum("bn,gnc->bgc", rows, said[:, :, shown])
     if alone:

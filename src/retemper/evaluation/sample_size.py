@@ -96,7 +96,7 @@ def sample_size_curve(
     >>> found.answer, found.gain.low < 20 / 4000**.5 - 20 / 8000**.5 < found.gain.high
     ('yes', True)
     """
-    counts = resampled(len(weight), resamples, seed, "learning curve rows") * weight
+    counts = resampled(len(weight), resamples, seed) * weight
     counts /= counts.sum(1, keepdims=True)
     own = np.stack([_main((part @ weight) / weight.sum(), root).mean() for part in losses])
     drawn = np.stack([_drawn(part, counts, weight, root, seed, k) for k, part in enumerate(losses)], 1)

@@ -72,7 +72,7 @@ class Conditions:
 
 
 def worst_slices(
-    held: HeldOut, bands: Sequence[Bands], permutations: int = 999, seed: int = 0
+    held: HeldOut, losses: Floats, bands: Sequence[Bands], permutations: int = 999, seed: int = 0
 ) -> SearchedSlices:
     """The slices with the highest loss that hold on rows not used to find them.
 
@@ -82,6 +82,7 @@ def worst_slices(
 
     Args:
         held: the rows; with ``group``, whole groups are halved.
+        losses: of the rows [N], :meth:`HeldOut.losses`.
         bands: of the columns to look at, the most interesting first: at most 500 conditions are taken.
         permutations: behind the intervals, 199 or more.
         seed: of the halves and permutations.
@@ -95,7 +96,7 @@ def worst_slices(
     >>> city, error = draw.choice(["a", "b", "c"], 600), draw.normal(size=600)
     >>> held = HeldOut(pl.DataFrame({"city": city}), np.where(city == "b", 3 * error, error), "regression",
     ...                lambda cells, rows: np.zeros(len(rows)), {"city": "category"})
-    >>> found = worst_slices(held, bands_of(held.frame, held.kinds, 30), 199)
+    >>> found = worst_slices(held, held.y**2, bands_of(held.frame, held.kinds, 30), 199)
     >>> found.slices[0].words, found.slices[0].proof.low > 0
     ('city is b', True)
     """
@@ -105,7 +106,7 @@ def worst_slices(
     if min(len(first), len(second)) < 2 * least or not table.named:
         why = f"{held.rows} held-out rows in {len(bands)} columns are too few to find slices on one half"
         raise NotApplicable(f"{why} and to confirm them on the other")
-    losses, weight = held.losses(held.outputs()), held.weights
+    weight = held.weights
     some = first[:MOST_SEARCHED]
     proposed, searched = search(table.holds[some], losses[some], weight[some], least, held.root)
     masks = [table.holds[second][:, own].all(1) for own in proposed]

@@ -62,18 +62,22 @@ class Yardstick:
     high: float
 
 
-def most_surprising(held: HeldOut, most: int = MOST_ROWS) -> list[SurprisingRow]:
+def most_surprising(held: HeldOut, outputs: Floats, most: int = MOST_ROWS) -> list[SurprisingRow]:
     """The rows of highest loss, the highest first.
+
+    Args:
+        held: the rows; their networks are asked about the surprising ones alone.
+        outputs: what the model said of the rows, :meth:`HeldOut.outputs`.
+        most: how many.
 
     >>> import polars as pl
     >>> p = np.array([[.9, .1], [.2, .8], [.99, .01]])
     >>> held = HeldOut(pl.DataFrame({"a": [1, 2, 3]}), np.array([0, 1, 1]), "classification",
     ...                lambda cells, rows: p[rows], {"a": "number"})
-    >>> first = most_surprising(held, 1)[0]
+    >>> first = most_surprising(held, p, 1)[0]
     >>> first.at, first.expected, first.predicted, first.probability
     (2, 1, 0, 0.01)
     """
-    outputs = held.outputs()
     losses = held.losses(outputs)
     order = np.argsort(-losses, kind="stable")[:most]
     some = held.take(order)
@@ -97,7 +101,7 @@ def most_surprising(held: HeldOut, most: int = MOST_ROWS) -> list[SurprisingRow]
     ]  # fmt: skip
 
 
-def yardsticks(held: HeldOut) -> list[Yardstick]:
+def yardsticks(held: HeldOut, outputs: Floats) -> list[Yardstick]:
     """How many surprising rows there are, and how many are to be expected.
 
     Classes: rows whose class was given a probability of t or less, t = .1, .01, .001. Row i does so with probability
@@ -105,7 +109,6 @@ def yardsticks(held: HeldOut) -> list[Yardstick]:
     too wide: a sum of unlike coins varies less). Regression: errors beyond 3, 4, 5 robust standard deviations against a
     normal law of errors; more of them mean heavy tails.
     """
-    outputs = held.outputs()
     if held.task == "regression":
         residuals = np.abs(held.y - outputs)
         scale = spread(held.y - outputs)
@@ -128,7 +131,7 @@ def spread(residuals: Floats) -> float:
 
 def spread_interval(residuals: Floats, resamples: int = 300, seed: int = 0) -> tuple[float, float]:
     """The 95 % bootstrap interval of :func:`spread`."""
-    counts = resampled(len(residuals), resamples, seed, "spread").astype(int)
+    counts = resampled(len(residuals), resamples, seed).astype(int)
     return ends(np.array([spread(np.repeat(residuals, own)) for own in counts]))
 
 

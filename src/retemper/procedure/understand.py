@@ -1,0 +1,279 @@
+"""What the model has learnt and where it fails: a look at it through the rows it has not learnt from.
+
+Not a step with a verdict: :func:`run` gives plain data, which result.json holds as ``understanding``. Intervals are of
+95 %; a number with its interval is ``{"value", "low", "high"}``, ends null where they can't be had. The main metric
+is log loss, or RMSE in the target's units. A part that was left out is ``{"left_out": why}`` instead.
+
+.. code-block:: text
+
+    {"metric": "log_loss" | "rmse", "rows": held-out rows in all, "networks": in the model,
+     "importance":                       # the rise of the metric when cells change places between rows
+       {"rows", "repeats", "of": columns in all,
+        "columns": [{"column", "rise": number, "used": low > 0,
+                     "related": [{"column", "association": Cramér's V}]}],        # the largest rise first
+        "together": [{"columns": […], "rise": number}]},                          # columns that go together
+     "dependence":                       # the 6 most important columns; text has none
+       {"rows", "networks": networks or bags behind the intervals, "left_out": [{"column", "why"}],
+        "columns": [{"column", "kind", "grid": [G] numbers, ISO dates, levels, null (a missing cell),
+                     "share": [G] of the rows at each point,
+                     "curves": [{"output": class or null, "mean": [G], "low": [G], "high": [G],
+                                 "quantiles": {"0.1": [G], "0.25", "0.5", "0.75", "0.9"}}]}]},   # of single rows (ICE)
+     "slices":                           # found on one half of the rows, measured on the other
+       {"rows", "searched": slices, "columns": columns searched, "confirmed": how many,
+        "slices": [{"words", "conditions": [{"column", "op": range | level | rare | missing, "low", "high", "level",
+                                             "words"}],
+                    "rows", "share", "metric", "elsewhere", "gap": number (for all slices together), "p_value",
+                    "confirmed"}]},                                               # the largest gap first
+     "surprising":
+       {"rows": looked at, "typical_error": number or null (regression),
+        "largest": [{"row": in the table, from 1, "loss", "expected": label or value, "predicted",
+                     "probability" of the expected class, "confidence" in the predicted one (null for a regression),
+                     "low", "high": the same of single networks (bags), least and most; null for one,
+                     "deviations": error in robust standard deviations (regression),
+                     "cells": {column: cell as text}}],
+        "counts": [{"threshold", "found", "expected", "low", "high"}]},           # see evaluation/surprising.py
+     "more_data":
+       {"answer": "yes" | "no" | "can't tell", "why", "points": [{"rows", "value", "low", "high"}],
+        "gain": number (from twice the rows), "doubled": number, "floor": number,
+        "law": {"a", "b", "c"} of a + b·(rows / most rows)^−c}}
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retemper.core.records import NotApplicable, to_json
+from retemper.evaluation import partial_dependence, surprising
+from retemper.evaluation.bands import Bands, bands_of
+from retemper.evaluation.held_out import HeldOut
+from retemper.evaluation.importance import (
+    MOST_COLUMNS,
+    Importance,
+    permutation_importance,
+    relations,
+    screened,
+    together,
+)
+from retemper.evaluation.metrics import main_metric
+from retemper.evaluation.sample_size import sample_size_curve
+from retemper.evaluation.slices import LEAST_ROWS, worst_slices
+from retemper.procedure.book import Book, State
+from retemper.procedure.sample_sizes import row_losses_by_size
+from retemper.procedure.unseen import held_out_rows
+
+MOST_ROWS = 40_000
+"""Held-out rows that are looked at, for slices and surprises."""
+IMPORTANCE_ROWS, LEAST_IMPORTANCE_ROWS = 2_000, 300
+MOST_CELLS = 300_000_000
+"""Cells that are prepared for importance: very wide tables get fewer rows."""
+DEPENDENCE_COLUMNS, DEPENDENCE_ROWS = 6, 200
+SHOWN_CELLS = 10
+SHARE_OF_TIME = 0.2
+"""Of what is left, for each part but the learning curve."""
+EFFORTS = ((50, 5), (50, 3), (25, 3), (12, 2))
+"""Columns and repeats of importance, by the time there is."""
+
+
+def run(book: Book, state: State) -> dict[str, Any]:
+    """Everything there is to tell about the chosen model; call it when bags and temperature are chosen.
+
+    No test row is looked at. Rows are answered for by networks that have not learnt from them
+    (:mod:`retemper.procedure.unseen`); the learning curve trains networks of its own.
+
+    Args:
+        book: time and training.
+        state: after ``calibrate``, with at least one network chosen.
+
+    Returns:
+        plain data in the form above.
+    """
+    held, rows = held_out_rows(state)
+    found: dict[str, Any] = {
+        "metric": main_metric(state.task),
+        "rows": held.rows,
+        "networks": sum(len(bag.networks) for bag, _ in state.chosen),
+    }
+    some = held.sample(MOST_ROWS, state.recipe.seed, "rows to understand")
+    second = book.budget.decide("understand.seconds_a_row", lambda left: _seconds_a_row(book, some, left))
+    outputs = some.outputs()
+    bands = bands_of(some.frame, some.kinds, LEAST_ROWS)
+    ranked: list[str] = []
+
+    def importance() -> dict[str, Any]:
+        part = _importance(book, state, some, (outputs, bands), second)
+        ranked.extend(entry["column"] for entry in part["columns"])
+        return part
+
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "importance": importance,
+        "dependence": lambda: _dependence(book, state, some, ranked, second),
+        "slices": lambda: _slices(book, state, some, outputs, _first(bands, ranked)),
+        "surprising": lambda: _surprising(state, some, outputs, rows, ranked),
+        "more_data": lambda: _more_data(book, state),
+    }
+    for name, part in parts.items():
+        book.reporter.progress(None, f"understanding: {name.replace('_', ' ')}")
+        try:
+            found[name] = part()
+        except NotApplicable as error:
+            found[name] = {"left_out": str(error)}
+    plain: dict[str, Any] = to_json(found)
+    return plain
+
+
+def _seconds_a_row(book: Book, held: HeldOut, left: float) -> float:
+    """How long a prediction takes; 0 without a limit, where no clock is read."""
+    if math.isinf(left):
+        return 0.0
+    some = held.take(np.arange(min(held.rows, IMPORTANCE_ROWS)))
+    began = book.budget.elapsed_s()
+    some.outputs()
+    return (book.budget.elapsed_s() - began) / some.rows
+
+
+def _importance(
+    book: Book, state: State, held: HeldOut, known: tuple[NDArray[np.float64], list[Bands]], second: float
+) -> dict[str, Any]:
+    outputs, bands = known
+    wide = len(held.kinds)
+    most = MOST_CELLS // (wide * min(wide, MOST_COLUMNS) * EFFORTS[0][1])
+    rows = min(IMPORTANCE_ROWS, max(LEAST_IMPORTANCE_ROWS, most))
+    some = held.sample(rows, state.recipe.seed, "rows for importance")
+
+    def fit_into(left: float) -> list[int] | None:
+        for columns, repeats in EFFORTS:
+            if (min(columns, wide) * repeats + 1) * some.rows * second <= SHARE_OF_TIME * left:
+                return [columns, repeats]
+        return None
+
+    effort = book.budget.decide("understand.importance", fit_into)
+    if effort is None:
+        raise NotApplicable("the time left does not allow for it")
+    names = screened(held, outputs, bands, effort[0])
+    related = relations([own for own in bands if own.column in names])
+    groups = together(related)
+    alone = permutation_importance(some, [(name,) for name in names], effort[1], seed=state.recipe.seed)
+    joint = permutation_importance(some, groups, effort[1], seed=state.recipe.seed) if groups else []
+    columns = [
+        {
+            "column": own.columns[0],
+            "rise": _rise(own),
+            "used": own.low > 0,
+            "related": [{"column": name, "association": v} for name, v in related.get(own.columns[0], ())],
+        }
+        for own in alone
+    ]
+    return {
+        "rows": some.rows,
+        "repeats": effort[1],
+        "of": wide,
+        "columns": columns,
+        "together": [{"columns": own.columns, "rise": _rise(own)} for own in joint],
+    }
+
+
+def _rise(own: Importance) -> dict[str, float]:
+    return {"value": own.rise, "low": own.low, "high": own.high}
+
+
+def _dependence(book: Book, state: State, held: HeldOut, ranked: list[str], second: float) -> dict[str, Any]:
+    if not ranked:
+        raise NotApplicable("it goes through the most important columns, and importance was left out")
+    networks = min(len(held.members), partial_dependence.MOST_MEMBERS)
+    asked = partial_dependence.POINTS * DEPENDENCE_ROWS * second
+
+    def fit_into(left: float) -> list[int] | None:
+        for columns, members in ((DEPENDENCE_COLUMNS, networks), (DEPENDENCE_COLUMNS, 0), (3, 0)):
+            if columns * (1 + members) * asked <= SHARE_OF_TIME * left:
+                return [columns, members]
+        return None
+
+    effort = book.budget.decide("understand.dependence", fit_into)
+    if effort is None:
+        raise NotApplicable("the time left does not allow for it")
+    held = held if effort[1] else replace(held, members=())
+    columns: list[dict[str, Any]] = []
+    left_out = []
+    for name in ranked[: effort[0]]:
+        try:
+            own = partial_dependence.partial_dependence(held, name, DEPENDENCE_ROWS, seed=state.recipe.seed)
+            columns.append({**partial_dependence.named(own, state.schema.classes), "kind": held.kinds[name]})
+        except NotApplicable as error:
+            left_out.append({"column": name, "why": str(error)})
+    return {
+        "rows": min(held.rows, DEPENDENCE_ROWS),
+        "networks": max(1, effort[1]),
+        "columns": columns,
+        "left_out": left_out,
+    }
+
+
+def _slices(
+    book: Book, state: State, held: HeldOut, outputs: NDArray[np.float64], bands: list[Bands]
+) -> dict[str, Any]:
+    found = worst_slices(held, held.losses(outputs), bands, seed=state.recipe.seed)
+    slices = [
+        {
+            "words": own.words,
+            "conditions": [asdict(condition) for condition in own.conditions],
+            **{key: getattr(own.proof, key) for key in ("rows", "share", "metric", "elsewhere", "p_value")},
+            "gap": {"value": own.proof.gap, "low": own.proof.low, "high": own.proof.high},
+            "confirmed": own.proof.confirmed,
+        }
+        for own in found.slices
+    ]
+    return {
+        "rows": found.rows,
+        "searched": found.searched,
+        "columns": found.columns,
+        "confirmed": sum(own.proof.confirmed for own in found.slices),
+        "slices": slices,
+    }
+
+
+def _first(bands: list[Bands], ranked: list[str]) -> list[Bands]:
+    """The important columns first: of many conditions the search takes the first ones."""
+    order = {name: k for k, name in enumerate(ranked)}
+    return sorted(bands, key=lambda own: order.get(own.column, len(order)))
+
+
+def _surprising(
+    state: State, held: HeldOut, outputs: NDArray[np.float64], rows: NDArray[np.int64], ranked: list[str]
+) -> dict[str, Any]:
+    shown = [*ranked, *(name for name in held.kinds if name not in ranked)][:SHOWN_CELLS]
+    labels = state.ready[1].labels
+    largest = []
+    for own in surprising.most_surprising(held, outputs):
+        facts = asdict(own)
+        at = facts.pop("at")
+        if labels:
+            facts |= {key: str(labels[int(facts[key])]) for key in ("expected", "predicted")}
+        cells = {name: None if held.frame[name][at] is None else str(held.frame[name][at]) for name in shown}
+        largest.append({"row": int(rows[held.positions[at]]) + 1, **facts, "cells": cells})
+    typical = None
+    if state.task == "regression":
+        residuals = held.y - outputs
+        low, high = surprising.spread_interval(residuals, seed=state.recipe.seed)
+        typical = {"value": surprising.spread(residuals), "low": low, "high": high}
+    counts = [asdict(own) for own in surprising.yardsticks(held, outputs)]
+    return {"rows": held.rows, "typical_error": typical, "largest": largest, "counts": counts}
+
+
+def _more_data(book: Book, state: State) -> dict[str, Any]:
+    sizes, losses = row_losses_by_size(book, state)
+    weight = state.ready[2].validation.weight.astype(np.float64)
+    found = sample_size_curve(sizes, losses, weight, state.task == "regression", seed=state.recipe.seed)
+    points = [{"rows": size, **asdict(own)} for size, own in zip(found.rows, found.points, strict=True)]
+    return {
+        "answer": found.answer,
+        "why": found.why,
+        "points": points,
+        **{key: asdict(getattr(found, key)) for key in ("gain", "doubled", "floor")},
+        "law": dict(zip("abc", found.law, strict=True)),
+    }
