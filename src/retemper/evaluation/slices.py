@@ -48,7 +48,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class SearchedSlices:
-    """What the search went through, and what it proposed, the largest gap first.
+    """What the search went through, and what it proposed, that with the largest sure gap first.
 
     Args:
         slices: with their proofs; those whose ``proof.low`` is above 0 are confirmed.
@@ -122,7 +122,7 @@ def worst_slices(
     slices = [
         Slice(tuple(table.named[k] for k in own), proof) for own, proof in zip(proposed, proven, strict=True)
     ]
-    slices.sort(key=lambda own: -own.proof.gap)
+    slices.sort(key=lambda own: -own.proof.low)
     return SearchedSlices(tuple(slices), searched, held.rows, len(bands))
 
 

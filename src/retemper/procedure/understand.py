@@ -23,7 +23,7 @@ is log loss, or RMSE in the target's units. A part that was left out is ``{"left
         "slices": [{"words", "conditions": [{"column", "op": range | level | rare | missing, "low", "high", "level",
                                              "words"}],
                     "rows", "share", "metric", "elsewhere", "gap": number (for all slices together), "p_value",
-                    "confirmed"}]},                                               # the largest gap first
+                    "confirmed"}]},                                               # the largest gap.low first
      "surprising":
        {"rows": looked at, "typical_error": number or null (regression),
         "largest": [{"row": in the table, from 1, "loss", "expected": label or value, "predicted",
