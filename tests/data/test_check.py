@@ -101,7 +101,7 @@ def test_identifiers_in_use_are_a_warning() -> None:
 )
 def test_leaks_of_every_kind(leak: Any, y: Any) -> None:
     finding = _finding("leakage", leak=leak, y=y)
-    assert list(finding.evidence["scores"]) == ["leak"] and "'leak'" in finding.message
+    assert list(finding.evidence["columns"]) == ["leak"] and "'leak'" in finding.message
 
 
 def test_without_target() -> None:

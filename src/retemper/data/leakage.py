@@ -1,148 +1,255 @@
-"""Does one column alone give the target away?"""
+"""Does a column give the target away?
+
+A score alone can't tell: carat explains nearly all of a diamond's price, and should. Four things tell:
+
+- *copy*: the column is the target under other names, or in the same order;
+- *computed*: two or three columns add or multiply up to the target, exactly;
+- *nearly perfect*: the column alone explains at least 98 %, and leaves a quarter, at most, of what all other columns
+  together leave;
+- *made from the target*: among rows with the same target the column knows nothing of any other column, while the other
+  columns that say something of the target hang together (see :mod:`retemper.data.given_target`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
-from sklearn.metrics import r2_score, roc_auc_score
-from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from retemper.core.records import Finding, NotApplicable
-from retemper.core.seeds import generator
-from retemper.data import dates
-from retemper.data.categories import Levels
-from retemper.data.cells import as_numbers, as_words
+from retemper.data.alone import explained_alone
+from retemper.data.cells import as_words
 from retemper.data.check_columns import listed
+from retemper.data.computed_target import formula
+from retemper.data.forest import forest_inputs, out_of_bag
+from retemper.data.given_target import Faces, islands, linked_given_target
+from retemper.data.sampled import Floats, Goals, cell_columns, is_ordered, ordered_cells, sample_rows
 from retemper.data.schema import Column, Schema
 
-MAX_ROWS = 5000
 MIN_ROWS = 50
-FOLDS = 3
-NEARLY_PERFECT = 0.99
-LEAVES = 32
-LEAST_EXPLAINED = 0.5
-CELL_KINDS = ("number", "datetime", "category", "boolean")
+SCORE_ROWS = 5_000
+LINK_ROWS = 10_000
+LINK_COLUMNS = 120
+MOST_SCORED = 1_000
+NEARLY_PERFECT = 0.98
+LEFT_OF_OTHERS = 0.25
+SAYS_SOMETHING = 0.02
+LEAST_ALONE = {2_000: 0.14, 400: 0.3, 0: 0.6}
+FEW_ROWS, LEAST_OF_A_CLASS = 400, 0.9
+NO_LINK_P = 0.01
+MOST_TOGETHER = 3
+HOLD_TOGETHER = 0.8
+ENOUGH_OTHERS = 3
+CLEARLY_MORE = 0.2
+CONFIDENCE = {
+    "identical": 1.0,
+    "copy": 0.95,
+    "computed": 0.9,
+    "nearly perfect": 0.7,
+    "made from the target": 0.8,
+}
+SAID = {
+    "identical": "is the target itself",
+    "copy": "is the target under other names or in another unit",
+    "computed": "gives the target exactly, by {how} with {partners}",
+    "nearly perfect": "explains {alone:.1%} of the target by itself, all other columns together {others:.1%}",
+    "made from the target": "explains {alone:.0%} of the target (the others {others:.0%}), but is linked to no other "
+    "column among rows with the same target, as if made from it with noise or known only afterwards",
+}
 
-Floats = NDArray[np.float64]
+
+@dataclass(frozen=True)
+class Suspect:
+    """A column that gives the target away: why, and the shares of the target it and all others explain."""
+
+    name: str
+    why: str
+    alone: float
+    others: float | None = None
+    p_linked: float | None = None
+    partners: tuple[str, ...] = ()
+    how: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for the evidence."""
+        parts = {
+            "why": self.why,
+            "alone": round(self.alone, 4),
+            "others": None if self.others is None else round(self.others, 4),
+            "p_linked": self.p_linked,
+            "partners": list(self.partners),
+        }
+        return {key: value for key, value in parts.items() if value not in (None, [])}
 
 
 def leakage(frame: pl.DataFrame, schema: Schema) -> Finding | None:
-    """A single column predicts the target with ROC AUC or R² of .99 or more, in 3-fold cross-validation.
+    """Columns that give the target away: copies, copies with noise, sums, and what is known only afterwards.
 
-    Each column is tried by itself on at most 5,000 rows: a tree with 32 leaves for numbers and dates, the mean of
-    the target in each level for categories. Text is not tried, nor are numbers whose 32 quantile bins say next
-    to nothing of the target even on the rows that they were cut on.
+    Scores are taken on at most 5,000 rows, links between columns on 10,000. Text is not looked at.
 
     Raises:
-        NotApplicable: no target, fewer than 50 rows, or no class with enough rows.
+        NotApplicable: no target, fewer than 50 rows, or no column of numbers, levels or dates.
     """
     if schema.target is None:
         raise NotApplicable("there is no target")
-    columns = [column for column in schema.features() if column.kind in CELL_KINDS]
+    columns = cell_columns(schema)
     if not columns:
         raise NotApplicable("there is no column of numbers, categories or dates")
-    frame, y = _sample(frame, schema)
-    if len(y) < MIN_ROWS:
-        raise NotApplicable(f"{len(y)} rows are fewer than the {MIN_ROWS} that cross-validation needs")
-    scores = {column.name: _score(frame[column.name], column, y) for column in columns}
-    leaks = {name: round(score, 4) for name, score in scores.items() if score >= NEARLY_PERFECT}
-    if not leaks:
+    if frame.height < MIN_ROWS:
+        raise NotApplicable(f"{frame.height} rows are fewer than the {MIN_ROWS} that the scores need")
+    rows = sample_rows(frame.height, LINK_ROWS, "leakage")
+    frame = frame[rows]
+    found = suspects(
+        frame, columns, Goals.of(frame[schema.target.name], schema.task == "classification"), schema
+    )
+    if not found:
         return None
-    metric = "roc_auc" if y.dtype.kind == "i" else "r2"
-    name = max(leaks, key=leaks.__getitem__)
+    worst = max(found, key=lambda suspect: (CONFIDENCE[suspect.why], suspect.alone))
+    said = SAID[worst.why].format(
+        alone=worst.alone, others=worst.others or 0.0, how=worst.how, partners=listed(list(worst.partners))
+    )
     return Finding(
         "leakage",
-        "warning",
-        0.7,
-        f"Columns that give the target away by themselves: {listed(list(leaks))} ({name!r} reaches {metric} "
-        f"{leaks[name]:.3f}); leave them out if they are not known when a prediction is made.",
-        {"metric": metric, "scores": leaks, "warning_from": NEARLY_PERFECT, "rows": len(y), "folds": FOLDS},
+        "error" if worst.why == "identical" else "warning",
+        CONFIDENCE[worst.why],
+        f"Columns that give the target away: {listed([s.name for s in found])}; {worst.name!r} {said}. Leave out what "
+        "is not known when a prediction is made.",
+        {
+            "columns": {suspect.name: suspect.to_json() for suspect in found},
+            "rows": len(rows),
+            "rows_scored": min(len(rows), SCORE_ROWS),
+            "nearly_perfect_from": NEARLY_PERFECT,
+            "made_from_target_from": _least_alone(len(rows)),
+            "no_link_above_p": NO_LINK_P,
+        },
     )
 
 
-def _sample(frame: pl.DataFrame, schema: Schema) -> tuple[pl.DataFrame, NDArray[Any]]:
+def suspects(frame: pl.DataFrame, columns: Sequence[Column], goals: Goals, schema: Schema) -> list[Suspect]:
+    """The columns that give the target away, each with the first reason that holds."""
     assert schema.target is not None
-    if frame.height > MAX_ROWS:
-        rows = generator(0, "leakage").choice(frame.height, MAX_ROWS, replace=False)
-        frame = frame[np.sort(rows)]
-    if schema.task == "regression":
-        return frame, as_numbers(frame[schema.target.name]).to_numpy()
-    codes = as_words(frame[schema.target.name]).rank("dense").to_numpy().astype(np.int64) - 1
-    enough = np.bincount(codes)[codes] >= FOLDS
-    frame, codes = frame.filter(pl.Series(enough)), codes[enough]
-    if len(np.unique(codes)) < 2:
-        raise NotApplicable(f"fewer than two classes have the {FOLDS} rows that cross-validation needs")
-    return frame, np.unique(codes, return_inverse=True)[1].astype(np.int64)
+    columns = columns if len(columns) <= MOST_SCORED else _promising(frame, columns, goals)
+    few = sample_rows(frame.height, SCORE_ROWS, "leakage_scores")
+    sample, scored = frame[few], goals.rows(few)
+    alone = np.stack([explained_alone(sample[column.name], column, scored) for column in columns])
+    target = frame[schema.target.name]
+    found = {
+        column.name: Suspect(column.name, why, float(alone[i].max()))
+        for i, column in enumerate(columns)
+        if (why := _copy(frame[column.name], column, target, goals))
+    }
+    if not goals.classes:
+        found |= _computed(sample, columns, scored, alone)
+    rest = [i for i, column in enumerate(columns) if column.name not in found]
+    chosen = sorted(rest, key=lambda i: -alone[i].max())[:LINK_COLUMNS]
+    apart = _apart(frame, [columns[i] for i in chosen], goals, alone[chosen])
+    kept = [columns[i] for i in chosen if columns[i].name not in apart]
+    matrix, owners = forest_inputs(sample, kept)
+    for i in chosen:
+        name, score = columns[i].name, alone[i]
+        if name not in apart and score[0] < NEARLY_PERFECT:
+            continue
+        others = _others(matrix[:, [owner != name for owner in owners]], scored)
+        best = int(score.argmax())
+        if name in apart and _stands_out(float(score[best]), float(others[best]), apart[name][1]):
+            p = apart[name][0]
+            found[name] = Suspect(name, "made from the target", float(score[best]), float(others[best]), p)
+        elif 1 - score[0] <= LEFT_OF_OTHERS * (1 - others[0]) and score[0] >= NEARLY_PERFECT:
+            found[name] = Suspect(name, "nearly perfect", float(score[0]), float(others[0]))
+    return sorted(found.values(), key=lambda suspect: -suspect.alone)
 
 
-def _score(cells: pl.Series, column: Column, y: NDArray[Any]) -> float:
-    classes = int(y.max()) + 1 if y.dtype.kind == "i" else 0
-    by_level = column.kind in ("category", "boolean")
-    x = _levels(cells, column) if by_level else _numbers(cells, column)
-    if not by_level and _explained(x, y) < LEAST_EXPLAINED:
-        return 0.0
-    splitter = StratifiedKFold(FOLDS) if classes else KFold(FOLDS)
-    order = generator(0, "leakage", member=1).permutation(len(y))
-    y, x = y[order], x[order]
-    predicted = np.zeros((len(y), max(1, classes)))
-    for train, held in splitter.split(y, y):
-        fit = _level_means if by_level else _tree
-        predicted[held] = fit(x[train], y[train], x[held], classes)
-    if not classes:
-        return float(r2_score(y, predicted[:, 0]))
-    if classes == 2:
-        return float(roc_auc_score(y, predicted[:, 1]))
-    shares = predicted / predicted.sum(axis=1, keepdims=True)
-    return float(roc_auc_score(y, shares, multi_class="ovr", average="macro"))
+def _promising(frame: pl.DataFrame, columns: Sequence[Column], goals: Goals) -> list[Column]:
+    """The columns with the best coarse scores on few rows, of very many."""
+    few = sample_rows(frame.height, 500, "leakage_promising")
+    scores = [explained_alone(frame[c.name][few], c, goals.rows(few)).max() for c in columns]
+    return [columns[i] for i in np.sort(np.argsort(scores)[::-1][:MOST_SCORED])]
 
 
-def _explained(x: NDArray[Any], y: NDArray[Any]) -> float:
-    """The most that x's quantile bins explain of y on these very rows.
-
-    The R² of the bins' means, of y and of its ranks (a long tail would hide in the last bin); for classes the R²
-    of the class that is explained best.
-    """
-    rank = np.argsort(np.argsort(x, kind="stable"), kind="stable")
-    bins = rank * LEAVES // len(x)
-    sizes = np.bincount(bins, minlength=LEAVES).clip(1)
-    ranks = np.argsort(np.argsort(y, kind="stable"), kind="stable")
-    goals = [y == c for c in range(int(y.max()) + 1)] if y.dtype.kind == "i" else [y, ranks]
-    best = 0.0
-    for goal in goals:
-        centred = goal - np.mean(goal)
-        between = np.bincount(bins, centred, LEAVES) ** 2 / sizes
-        best = max(best, float(between.sum() / max(float((centred**2).sum()), 1e-300)))
-    return best
+def _copy(cells: pl.Series, column: Column, target: pl.Series, goals: Goals) -> str | None:
+    if not goals.classes:
+        return _same_order(cells, column, goals) if is_ordered(column) else None
+    pair = pl.DataFrame({"cells": as_words(cells).fill_null(""), "target": as_words(target)})
+    if (pair["cells"] == pair["target"]).all():
+        return "identical"
+    distinct = pair.n_unique()
+    return "copy" if pair["cells"].n_unique() == distinct == pair["target"].n_unique() else None
 
 
-def _numbers(cells: pl.Series, column: Column) -> Floats:
-    if column.kind == "datetime":
-        cells = dates.demanded(cells).dt.timestamp("us")
-    return as_numbers(cells).fill_null(float("nan")).to_numpy()
+def _same_order(cells: pl.Series, column: Column, goals: Goals) -> str | None:
+    """Does the column rise (or fall) with the target in every step, however coarsely?"""
+    x, y = ordered_cells(cells, column), goals.key
+    known = ~np.isnan(x)
+    if known.mean() < 0.5 or known.sum() < MIN_ROWS or len(np.unique(x[known])) < 8:
+        return None
+    x, y = x[known], y[known]
+    if (x == y).all() and known.all():
+        return "identical"
+    rising = np.diff(x[np.lexsort((x, y))])
+    falling = np.diff(x[np.lexsort((-x, y))])
+    return "copy" if (rising >= 0).all() or (falling <= 0).all() else None
 
 
-def _levels(cells: pl.Series, column: Column) -> NDArray[np.int64]:
-    return Levels.fit(cells, column.kind == "boolean", 1, 0).codes(cells)
+def _computed(
+    frame: pl.DataFrame, columns: Sequence[Column], goals: Goals, alone: Floats
+) -> dict[str, Suspect]:
+    ordered = [i for i, column in enumerate(columns) if is_ordered(column)]
+    if len(ordered) < 2:
+        return {}
+    x = np.stack([ordered_cells(frame[columns[i].name], columns[i]) for i in ordered], axis=1)
+    found = formula(x, goals.y[:, 0])
+    if found is None:
+        return {}
+    names = [columns[ordered[part]].name for part in found.parts]
+    return {
+        name: Suspect(
+            name,
+            "computed",
+            float(alone[ordered[part]].max()),
+            partners=tuple(other for other in names if other != name),
+            how=found.how,
+        )
+        for name, part in zip(names, found.parts, strict=True)
+    }
 
 
-def _tree(x: Floats, y: NDArray[Any], held: Floats, classes: int) -> Floats:
-    make = DecisionTreeClassifier if classes else DecisionTreeRegressor
-    tree = make(max_leaf_nodes=LEAVES, min_samples_leaf=3, random_state=0).fit(x[:, None], y)
-    found: Floats = tree.predict_proba(held[:, None]) if classes else tree.predict(held[:, None])[:, None]
-    return found
+def _apart(
+    frame: pl.DataFrame, columns: Sequence[Column], goals: Goals, alone: Floats
+) -> dict[str, tuple[float, int]]:
+    """Columns with no link to the large group that the others form: p, and how many columns speak in that group."""
+    if len(columns) < 2:
+        return {}
+    p = linked_given_target(Faces.of(frame, columns, goals), goals, len(columns))
+    p = np.minimum(p * (len(columns) - 1), 1.0)
+    groups = islands(p < NO_LINK_P)
+    score, least = alone.max(axis=1), _least_alone(frame.height)
+    if frame.height < FEW_ROWS:
+        score = np.where(score >= LEAST_OF_A_CLASS, score, alone[:, 0])
+    together = [i for i in groups[0] if score[i] >= SAYS_SOMETHING]
+    small = [group for group in groups[1:] if len(group) <= MOST_TOGETHER]
+    odd = [i for group in small for i in group if score[i] >= least]
+    speaking = int((score >= SAYS_SOMETHING).sum()) - len(odd)
+    if len(odd) > max(1, len(together) // 2) or len(together) < HOLD_TOGETHER * speaking:
+        return {}
+    return {columns[i].name: (float(p[i, groups[0]].min()), len(together)) for i in odd}
 
 
-def _level_means(x: NDArray[np.int64], y: NDArray[Any], held: NDArray[np.int64], classes: int) -> Floats:
-    """Class shares (or the mean) of each level, drawn towards those of all rows by the weight of one row."""
-    goal = np.eye(classes)[y] if classes else y[:, None]
-    prior = goal.mean(axis=0)
-    size = max(int(x.max()), int(held.max())) + 1
-    sums = np.zeros((size, goal.shape[1]))
-    np.add.at(sums, x, goal)
-    rows = np.bincount(x, minlength=size)[:, None]
-    means: Floats = ((sums + prior) / (rows + 1))[held]
-    return means
+def _least_alone(rows: int) -> float:
+    """Few rows leave true links unseen, so that a column must say more to be suspected."""
+    return next(least for from_, least in LEAST_ALONE.items() if rows >= from_)
+
+
+def _stands_out(alone: float, others: float, together: int) -> bool:
+    if together >= ENOUGH_OTHERS:
+        return True
+    # With few other columns "linked to none" says little, so that the score must speak too.
+    return alone >= (0.5 if together else 0.9) and alone >= others + CLEARLY_MORE
+
+
+def _others(x: Floats, goals: Goals) -> Floats:
+    if not x.shape[1]:
+        return np.zeros(1 + len(goals.common))
+    return goals.explained(out_of_bag(x, goals.y, "leakage_others")[0])
