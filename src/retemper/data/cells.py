@@ -22,6 +22,11 @@ BEYOND_INTEGERS = r"^[+-]?\d{19,}$"
 SPACE_AT_AN_END = r"^\s|\s$"
 INTEGER_LIMIT = 2**63 - 1
 FIRST_ROWS = 1000
+FIRST_US = -62_135_596_800_000_000
+LAST_US = 253_402_300_799_999_999
+"""Microseconds from 1970 to the first and the last moment of the years 1 to 9999, the ones that Python knows."""
+US = {"day": 86_400_000_000, "ms": 1000, "us": 1}
+A_SECOND = {"ms": 1e3, "us": 1e6, "ns": 1e9}
 FINAL = (pl.Int64, pl.Float64, pl.Boolean, pl.String, pl.Datetime("us"))
 """The types of a tidy frame."""
 
@@ -40,11 +45,16 @@ def tidy(frame: pl.DataFrame, source: str = "") -> pl.DataFrame:
         A frame of the same shape and names.
 
     Raises:
-        InputError: ``unsupported_type``, a column of lists, structs, bytes or objects.
+        InputError: ``unsupported_type``, a column of lists, structs, bytes or objects; ``bad_date``, beyond the
+            years 1 to 9999; ``bad_name``, a name that Polars takes for a pattern.
 
     >>> tidy(pl.DataFrame({"a": [" x", "NA"], "b": [1.5, float("nan")]})).to_dict(as_series=False)
     {'a': ['x', None], 'b': [1.5, None]}
     """
+    for name in frame.columns:
+        _check_name(name, source)
+    for column in frame.select(cs.date() | cs.datetime()).iter_columns():
+        _check_dates(column, source)
     odd = [_tidy_column(column, source) for column in frame.iter_columns() if column.dtype not in FINAL]
     return _tidy_words(frame.with_columns(odd).with_columns(cs.float().fill_nan(None)))
 
@@ -59,7 +69,7 @@ def _tidy_column(column: pl.Series, source: str) -> pl.Series:
     if dtype in (pl.Categorical, pl.Enum, pl.Null):
         return column.cast(pl.String)
     if dtype == pl.Duration:
-        return column.dt.total_microseconds().cast(pl.Float64) / 1e6
+        return column.to_physical().cast(pl.Float64) / A_SECOND[dtype.time_unit]  # type: ignore[attr-defined]
     if dtype == pl.Time:
         return column.cast(pl.Duration("us")).cast(pl.Int64).cast(pl.Datetime("us"))
     if dtype in (pl.Date, pl.Datetime):
@@ -70,6 +80,38 @@ def _tidy_column(column: pl.Series, source: str) -> pl.Series:
         place(source, column.name),
         "Turn it into plain columns or leave it out.",
     )
+
+
+def _check_name(name: str, source: str) -> None:
+    if not (name.startswith("^") and name.endswith("$")):
+        return
+    try:
+        alone = pl.DataFrame({name: [0]}).select(pl.col(name)).width == 1
+    except pl.exceptions.PolarsError:
+        alone = False
+    if not alone:
+        raise InputError(
+            "bad_name",
+            f"The column name {name!r} begins with ^ and ends with $, and so would be taken for a pattern.",
+            place(source, name),
+            "Rename the column.",
+        )
+
+
+def _check_dates(column: pl.Series, source: str) -> None:
+    unit = getattr(column.dtype, "time_unit", "day")
+    if unit == "ns":
+        return  # 64 bits of them end in the year 2262
+    numbers = column.to_physical()
+    bad = (numbers < FIRST_US // US[unit]) | (numbers > LAST_US // US[unit])
+    if bad.any():
+        row = first_row(bad)
+        raise InputError(
+            "bad_date",
+            f"Column {column.name!r} holds a date beyond the years 1 to 9999 in row {row}.",
+            place(source, column.name, row),
+            "Mend the date, or leave the cell empty.",
+        )
 
 
 def _within_int64(column: pl.Series) -> bool:

@@ -75,7 +75,7 @@ def to_series(name: str, cells: Any) -> pl.Series:
     if _is_pandas(cells, "Series"):
         return _pandas_column(name, cells)
     if isinstance(cells, np.ndarray) and cells.dtype.kind not in "OSUV":
-        return pl.Series(name, cells)
+        return pl.Series(name, _in_microseconds(cells))
     if isinstance(cells, str) or not isinstance(cells, Iterable):
         raise InputError(
             "unsupported_source",
@@ -142,14 +142,19 @@ def _pandas_column(name: str, column: Any) -> pl.Series:
     if isinstance(dtype, np.dtype) and dtype.kind in "iufb":
         return pl.Series(name, column.to_numpy())
     if isinstance(dtype, np.dtype) and dtype.kind in "Mm":
-        unit = "datetime64[us]" if dtype.kind == "M" else "timedelta64[us]"
-        return pl.Series(name, column.to_numpy().astype(unit))
+        return pl.Series(name, _in_microseconds(column.to_numpy()))
     if getattr(dtype, "tz", None) is not None:
         naive = column.dt.tz_convert("UTC").dt.tz_localize(None)
         return pl.Series(name, naive.to_numpy().astype("datetime64[us]"))
     missing = column.isna().to_numpy()
     cells = column.astype(object).to_numpy()
     return _from_objects(name, [None if m else _plain(c) for m, c in zip(missing, cells, strict=True)])
+
+
+def _in_microseconds(cells: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Dates and durations in a unit that Polars has; other cells as they are."""
+    units = {"M": "datetime64[us]", "m": "timedelta64[us]"}
+    return cells.astype(units[cells.dtype.kind]) if cells.dtype.kind in units else cells
 
 
 def _from_objects(name: str, cells: list[Any]) -> pl.Series:

@@ -1,0 +1,81 @@
+"""A sample of the mangled tables (`benchmarks/fuzz_tables.py` has 2,000), and what they once brought to light."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from retemper import InputError
+from retemper.data.read import read
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def fuzz_tables():
+    sys.path.insert(0, str(BENCHMARKS))
+    yield importlib.import_module("fuzz_tables")
+    sys.path.remove(str(BENCHMARKS))
+
+
+def test_a_result_or_a_clean_error(fuzz_tables):
+    outcomes = [fuzz_tables.fuzz(seed, train=False) for seed in range(60)]
+    assert not [outcome.trace for outcome in outcomes if outcome.trace]
+    ends = {outcome.end for outcome in outcomes}
+    assert "checked" in ends and len(ends) > 8
+
+
+def test_a_trained_model_or_a_clean_error(fuzz_tables, monkeypatch):
+    from retemper.procedure import sequence
+
+    monkeypatch.setattr(sequence, "Pool", fuzz_tables.InProcess)
+    outcomes = [fuzz_tables.fuzz(seed, train=True) for seed in range(12)]
+    assert not [outcome.trace for outcome in outcomes if outcome.trace]
+    assert any(outcome.end.startswith("trained") for outcome in outcomes)
+
+
+def test_the_fuzz_sees_a_fault(fuzz_tables, monkeypatch):
+    def broken(data, *rest):
+        raise KeyError("lost")
+
+    monkeypatch.setattr(fuzz_tables.retemper, "check", broken)
+    outcome = fuzz_tables.fuzz(0, train=False)
+    assert outcome.end == "FAULT: KeyError" and "lost" in outcome.trace
+
+
+@pytest.mark.parametrize(
+    ("dtype", "number"), [(pl.Date, 2**30), (pl.Datetime("ms"), -(2**62)), (pl.Datetime("us"), 2**62)]
+)
+def test_dates_that_no_calendar_has(dtype, number):
+    physical = pl.Int32 if dtype == pl.Date else pl.Int64
+    frame = pl.DataFrame({"when": pl.Series([0, number], dtype=physical).cast(dtype)})
+    with pytest.raises(InputError, match="row 2") as caught:
+        read(frame)
+    assert caught.value.code == "bad_date"
+
+
+def test_the_first_and_the_last_day_are_dates():
+    days = pl.Series(["0001-01-01", "9999-12-31"]).str.to_date()
+    assert read(pl.DataFrame({"when": days})).frame["when"].dt.year().to_list() == [1, 9999]
+
+
+def test_a_name_that_would_be_a_pattern():
+    with pytest.raises(InputError) as caught:
+        read({"^a.*$": [1.0, None], "b": [1, 2]})
+    assert caught.value.code == "bad_name"
+    assert read({"^": [1], "$": [2], "*": [3]}).frame.columns == ["^", "$", "*"]
+
+
+@pytest.mark.parametrize("unit", ["s", "D", "ms"])
+def test_numpy_dates_of_any_unit(unit):
+    days = np.array(["2024-01-31", "NaT"], dtype=f"datetime64[{unit}]")
+    assert read({"when": days}).frame["when"].to_list()[1] is None
+    assert read({"took": np.array([3], dtype="timedelta64[s]")}).frame["took"].to_list() == [3.0]
+
+
+def test_long_durations_keep_their_size():
+    frame = pl.DataFrame({"took": pl.Series([2**60], dtype=pl.Int64).cast(pl.Duration("ms"))})
+    assert read(frame).frame["took"].to_list() == [2.0**60 / 1e3]
