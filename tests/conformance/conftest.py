@@ -40,7 +40,11 @@ class Problem:
         """The network of a recipe's ``model`` for these rows."""
         module = catalogue.entry("model", model["name"])
         options = module.Options(**{key: value for key, value in model.items() if key != "name"})
-        shape = InputShape(self.width, min(2, self.width), self.cardinalities, self.bins)
+        numbers, places = min(2, self.width), sum(n > 0 for n in self.bins)
+        rest = self.width - numbers - places
+        groups = (1, rest - 1) if rest > 1 else ()
+        bins = self.bins if rest >= 0 else ()
+        shape = InputShape(self.width, numbers, self.cardinalities, bins, groups)
         network: Network = module.build(options, shape, outputs)
         return network
 

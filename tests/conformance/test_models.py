@@ -16,9 +16,14 @@ from retemper.training.stack import Layout, Member, Stack
 FRONTS: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "numbers": ({}, ()),
     "embeddings": ({}, (3, 20)),
-    "periodic": ({"periodic_frequencies": 3, "periodic_sigma": 0.5}, (4,)),
+    "periodic": ({"periodic_frequencies": 3, "periodic_units": 2, "periodic_sigma": 0.5}, (4,)),
 }
-SMALL = {"linear": {}, "mlp": {"width": 50, "depth": 2}, "residual_mlp": {"width": 18, "expansion": 1.5}}
+SMALL: dict[str, dict[str, Any]] = {
+    "linear": {},
+    "mlp": {"width": 50, "depth": 2},
+    "residual_mlp": {"width": 18, "expansion": 1.5},
+    "ft_transformer": {"heads": 2, "most_tokens": 3},
+}
 MODELS = names("model")
 MEMBERS = (
     Member(11, 3e-3, weight_decay=0.1, dropout=0.2),
@@ -36,7 +41,8 @@ every_model = pytest.mark.parametrize("model", MODELS)
 def model_of(name: str, front: str) -> tuple[dict[str, Any], tuple[int, ...]]:
     """A small model of the name with the front's options, and the levels of its embedded columns."""
     options, cardinalities = FRONTS[front]
-    return {"name": name, **SMALL.get(name, {}), **options}, cardinalities
+    known = options_class("model", name).model_fields
+    return {"name": name, **SMALL[name], **{k: v for k, v in options.items() if k in known}}, cardinalities
 
 
 def gradients(plan: Plan, engine: str) -> tuple[torch.Tensor, torch.Tensor]:

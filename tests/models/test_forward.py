@@ -13,6 +13,7 @@ from torch.nn import functional
 from retemper.core import catalogue
 from retemper.models.layers.activation import Activation
 from retemper.models.layers.inputs import Inputs, InputShape
+from retemper.models.layers.levels import embedding_width
 from retemper.models.layers.network import Network
 from retemper.training.initialisers import He
 from retemper.training.plan import Rows
@@ -48,13 +49,14 @@ def forward(network: Network, rows: Rows) -> tuple[Tensor, dict[str, Tensor]]:
 
 
 def front(p: dict[str, Tensor], rows: Rows, frequencies: int) -> Tensor:
-    """Dense part, embeddings and periodic features side by side."""
+    """Dense part, embeddings of levels and of numbers side by side."""
     x, codes = rows.x[: rows.count, :5], rows.codes[: rows.count]
     parts = [x, *(functional.embedding(codes[:, k], p[f"embedding_{k}.table"]) for k in range(2))]
     if frequencies:
-        c = p["periodic.frequency"].reshape(SHAPE.n_numbers, frequencies)
-        angle = 2 * math.pi * x[:, : SHAPE.n_numbers, None] * c
-        parts += [torch.sin(angle).flatten(1), torch.cos(angle).flatten(1)]
+        turns = x[:, : SHAPE.n_numbers, None] * p["periodic.frequency"] + p["periodic.phase"]
+        weight = p["periodic.weight"].view(SHAPE.n_numbers, -1, frequencies)
+        parts.append(torch.einsum("bfn,fun->bfu", torch.cos(2 * math.pi * turns), weight).flatten(1))
+        parts[-1] = parts[-1] + p["periodic.bias"].flatten()
     return torch.cat(parts, 1)
 
 
@@ -95,6 +97,39 @@ def test_residual_mlp(rows: Rows, frequencies: int) -> None:
     torch.testing.assert_close(outputs, linear(p, "head", functional.gelu(norm(p, "exit", x))))
 
 
+@pytest.mark.parametrize(("depth", "most_tokens"), [(1, 64), (3, 64), (2, 2)])
+def test_ft_transformer(rows: Rows, depth: int, most_tokens: int) -> None:
+    shape = InputShape(5, 2, SHAPE.cardinalities, bins=(3, 0), groups=(1, 1))
+    network = build("ft_transformer", shape=shape, depth=depth, heads=2, most_tokens=most_tokens)
+    outputs, p = forward(network, rows)
+    x = rows.x[: rows.count]
+    bins = (x[:, 2:3] - torch.arange(3)).clamp(0, 1)
+    groups = [torch.cat((x[:, :1], bins), 1), x[:, 1:2], x[:, 3:4], x[:, 4:5]]
+    if most_tokens == 2:
+        groups = [torch.cat(groups[:2], 1), torch.cat(groups[2:], 1)]
+    bias = p["token.bias"]
+    weights = p["token.weight"].split([z.shape[1] for z in groups])
+    tokens = [bias[0].expand(len(x), -1)]
+    tokens += [z @ weight + b for z, weight, b in zip(groups, weights, bias[1:], strict=True)]
+    tokens += [functional.embedding(rows.codes[: rows.count, k], p[f"embedding_{k}.table"]) for k in range(2)]
+    x = torch.stack(tokens, 1)
+    assert x.shape[1] == network.inputs.count
+    for block in range(1, depth + 1):
+        x = x + attention(p, f"block_{block}", x, normed=block > 1)
+        inside = linear(p, f"block_{block}.expand", norm(p, f"block_{block}.norm", x)).chunk(2, -1)
+        x = x + linear(p, f"block_{block}.contract", inside[0] * torch.relu(inside[1]))
+    torch.testing.assert_close(outputs, linear(p, "head", torch.relu(norm(p, "exit", x[:, 0]))))
+
+
+def attention(p: dict[str, Tensor], name: str, x: Tensor, normed: bool) -> Tensor:
+    """All tokens ask all, two heads, by PyTorch's own."""
+    inside = norm(p, f"{name}.attention_norm", x) if normed else x
+    parts = linear(p, f"{name}.ask", inside).chunk(3, -1)
+    heads = [part.unflatten(-1, (2, -1)).transpose(1, 2) for part in parts]
+    answer = functional.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
+    return linear(p, f"{name}.answer", answer)
+
+
 @pytest.mark.parametrize(
     ("name", "module"),
     [
@@ -115,15 +150,26 @@ def test_activations_are_pytorchs_and_keep_zero(name: Any, module: nn.Module) ->
 def test_options_and_parameters(name: str) -> None:
     options = catalogue.options_class("model", name)
     assert all(field.description for field in options.model_fields.values())
-    for wrong in ({"periodic_sigma": 0.0}, {"periodic_frequencies": -1}, {"wdith": 3}):
+    for wrong in ({"periodic_sigma": 0.0}, {"periodic_frequencies": -1}, {"wdith": 3}, {"depth": 0}):
         with pytest.raises(ValidationError):
             options.model_validate(wrong)
-    network = build(name, periodic_frequencies=2)
+    network = build(name)
     names = [parameter.name for parameter in network.parameters]
     assert len(set(names)) == len(names) and network.head.outputs == OUTPUTS
     decays = [parameter.decays for parameter in network.parameters]
     assert decays == sorted(decays, reverse=True), "what decays is one block at the front"
-    assert build(name, shape=InputShape(1, 0), outputs=1).inputs.width == 1
+    smallest = build(name, shape=InputShape(1, 0), outputs=1)
+    one = Rows.of(np.ones((ROWS, 1)), np.zeros((ROWS, 0), np.int64), np.zeros(ROWS), dtype=torch.float64)
+    assert forward(smallest, one)[0].any()
+
+
+@pytest.mark.parametrize("name", catalogue.names("model"))
+def test_a_table_of_embedded_columns_alone(name: str) -> None:
+    """There is no dense part, and nothing in it to divide among tokens."""
+    codes = np.arange(ROWS)[:, None] % 5
+    only = Rows.of(np.zeros((ROWS, 0)), codes, np.zeros(ROWS), dtype=torch.float64)
+    outputs, _ = forward(build(name, shape=InputShape(0, 0, (5,))), only)
+    assert len(outputs.unique(dim=0)) == 5
 
 
 def test_places_become_piecewise_linear_codes() -> None:
@@ -146,6 +192,5 @@ def test_places_become_piecewise_linear_codes() -> None:
 
 
 def test_widths_of_embeddings_grow_with_the_levels_and_stay_small() -> None:
-    inputs = Inputs(InputShape(0, 0))
-    widths = [inputs.embedding_width(levels) for levels in (1, 2, 5, 30, 1000, 10**6)]
+    widths = [embedding_width(levels) for levels in (1, 2, 5, 30, 1000, 10**6)]
     assert widths == sorted(widths) and widths[0] == 2 and widths[-1] == 32

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from retemper.core.options import Options as Base
 from retemper.models.layers.activation import Activation, Name
 from retemper.models.layers.dense import Dense, Head
 from retemper.models.layers.dropout import Dropout
-from retemper.models.layers.inputs import Inputs, InputShape
+from retemper.models.layers.front import FrontOptions
+from retemper.models.layers.inputs import InputShape
 from retemper.models.layers.layer import Layer
 from retemper.models.layers.network import Network
 
 
-class Options(Base):
+class Options(FrontOptions):
     """Options of the multilayer perceptron."""
 
     width: int = Field(256, ge=1, le=8192, description="units a layer")
@@ -21,10 +21,6 @@ class Options(Base):
     widths: tuple[int, ...] = Field((), description="units of each hidden layer, instead of width × depth")
     activation: Name = Field("silu", description="relu, leaky_relu, silu, gelu or tanh")
     dropout: float = Field(0.1, ge=0, lt=1, description="share of hidden units dropped in training")
-    periodic_frequencies: int = Field(
-        0, ge=0, le=64, description="sin/cos pairs a number, frequencies learned"
-    )
-    periodic_sigma: float = Field(0.1, gt=0, description="spread of the frequencies at the start")
 
 
 def build(options: Options, shape: InputShape, outputs: int) -> Network:
@@ -33,7 +29,7 @@ def build(options: Options, shape: InputShape, outputs: int) -> Network:
     >>> [p.shape for p in build(Options(width=32, depth=1), InputShape(8, 8), 3).parameters]
     [(32, 8), (3, 32), (1, 32), (3, 1)]
     """
-    front = Inputs(shape, options.periodic_frequencies, options.periodic_sigma)
+    front = options.front(shape)
     body: list[Layer] = []
     inputs = front.width
     for position, width in enumerate(options.widths or (options.width,) * options.depth, start=1):

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from retemper.core.options import Options as Base
 from retemper.models.layers.activation import Activation, Name
 from retemper.models.layers.dense import Dense, Head
 from retemper.models.layers.dropout import Dropout
-from retemper.models.layers.inputs import Inputs, InputShape
+from retemper.models.layers.front import FrontOptions
+from retemper.models.layers.inputs import InputShape
 from retemper.models.layers.layer import Layer
 from retemper.models.layers.network import Network
 from retemper.models.layers.normalise import LayerNorm
 from retemper.models.layers.residual import Residual
 
 
-class Options(Base):
+class Options(FrontOptions):
     """Options of the residual MLP."""
 
     width: int = Field(192, ge=1, le=8192, description="units between the blocks")
@@ -26,10 +26,6 @@ class Options(Base):
     expansion: float = Field(2.0, gt=0, le=8, description="units inside a block, as a multiple of width")
     activation: Name = Field("silu", description="relu, leaky_relu, silu, gelu or tanh")
     dropout: float = Field(0.1, ge=0, lt=1, description="share of units dropped inside a block, in training")
-    periodic_frequencies: int = Field(
-        0, ge=0, le=64, description="sin/cos pairs a number, frequencies learned"
-    )
-    periodic_sigma: float = Field(0.1, gt=0, description="spread of the frequencies at the start")
 
 
 def build(options: Options, shape: InputShape, outputs: int) -> Network:
@@ -38,7 +34,7 @@ def build(options: Options, shape: InputShape, outputs: int) -> Network:
     >>> len(build(Options(depth=3), InputShape(8, 8), 3).body)
     6
     """
-    front = Inputs(shape, options.periodic_frequencies, options.periodic_sigma)
+    front = options.front(shape)
     inside = max(1, round(options.width * options.expansion))
     body: list[Layer] = [Dense("entry", front.width, options.width)]
     for position in range(1, options.depth + 1):

@@ -184,7 +184,11 @@ def _start(
             return generator.normal(0.0, parameter.scale, parameter.shape)
         case "gain":
             return np.ones(parameter.shape)
+        case "sign":
+            return generator.integers(2, size=parameter.shape) * 2.0 - 1.0
+        case "phase":
+            return generator.uniform(-0.5, 0.5, parameter.shape)
         case "head_bias" if output_bias is not None:
-            return output_bias.reshape(parameter.shape)
+            return np.tile(output_bias, outputs // len(output_bias)).reshape(parameter.shape)
         case _:
             return np.zeros(parameter.shape)

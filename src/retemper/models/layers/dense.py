@@ -41,34 +41,43 @@ class Dense:
 
 @dataclass(frozen=True)
 class Head:
-    """The last layer, [M, B, inputs] → [M, B, outputs].
+    """The last layer, [M, copies·B, inputs] → [M, B, copies·outputs]; mostly there is one copy.
 
     In memory the outputs lie class by class, [M, outputs, B]: a softmax over few classes then runs along the
     batch, where it fills the vector lanes (15 times faster than over rows of 10), and the products are the
-    faster ones too.
+    faster ones too. Copies are networks inside a member that share its body (see
+    :mod:`retemper.models.layers.copies`): each has its own rows, B of them, and its own weights.
     """
 
     name: str
     inputs: int
     outputs: int
+    copies: int = 1
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        columns = padded(self.inputs)
+        rows, columns = self.copies * self.outputs, padded(self.inputs)
         return (
-            Parameter(
-                f"{self.name}.weight", (self.outputs, self.inputs), (self.outputs, columns), "head_weight"
-            ),
-            Parameter(f"{self.name}.bias", (self.outputs, 1), (self.outputs, 1), "head_bias"),
+            Parameter(f"{self.name}.weight", (rows, self.inputs), (rows, columns), "head_weight"),
+            Parameter(f"{self.name}.bias", (rows, 1), (rows, 1), "head_bias"),
         )
 
     def forward(self, p: Views, x: Tensor, draws: Draws | None) -> tuple[Tensor, Backward]:
-        weight = p[f"{self.name}.weight"]
-        y = torch.baddbmm(p[f"{self.name}.bias"], weight, x.transpose(1, 2)).transpose(1, 2)
+        members, rows, columns = x.shape
+        # To the products a member's copies are so many members.
+        flat = members * self.copies
+        x = x.reshape(flat, rows // self.copies, columns)
+        weight = p[f"{self.name}.weight"].reshape(flat, self.outputs, columns)
+        bias = p[f"{self.name}.bias"].reshape(flat, self.outputs, 1)
+        y = torch.baddbmm(bias, weight, x.transpose(1, 2)).view(members, self.copies * self.outputs, -1)
 
         def backward(gy: Tensor, g: Views, wants_input: bool) -> Tensor | None:
-            g[f"{self.name}.weight"].copy_(torch.bmm(gy.transpose(1, 2), x))
+            by_copy = gy.transpose(1, 2).reshape(flat, self.outputs, -1)
+            product = torch.bmm(by_copy, x)
+            g[f"{self.name}.weight"].copy_(product.view(members, -1, columns))
             torch.sum(gy.transpose(1, 2), 2, keepdim=True, out=g[f"{self.name}.bias"])
-            return torch.bmm(gy, weight) if wants_input else None
+            if not wants_input:
+                return None
+            return torch.bmm(by_copy.transpose(1, 2), weight).view(members, rows, columns)
 
-        return y, backward
+        return y.transpose(1, 2), backward

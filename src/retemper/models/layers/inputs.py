@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from retemper.models.layers.levels import LevelTable, embedding_width
 from retemper.models.layers.parameter import Backward, Parameter, Views, padded
+from retemper.models.layers.periodic import Periodic
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,21 @@ class InputShape:
         cardinalities: levels of each column that gets a learned embedding.
         bins: of each number (or empty: of none); the columns after the numbers are the places among the bins
             of the numbers that have any.
+        groups: widths of the groups of columns after the places that belong together (the levels of a
+            category, the words of a text); empty: all of them are one group.
     """
 
     width: int
     n_numbers: int
     cardinalities: tuple[int, ...] = ()
     bins: tuple[int, ...] = ()
+    groups: tuple[int, ...] = ()
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """The groups, or the one that all columns after the places are."""
+        rest = self.width - self.n_numbers - self.n_places
+        return self.groups or ((rest,) if rest > 0 else ())
 
     @property
     def n_places(self) -> int:
@@ -36,91 +46,21 @@ class InputShape:
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """Lays side by side: the dense part, an embedding for each level, and sin/cos features of the numbers.
+class DensePart:
+    """The dense part with the places worked out into piecewise-linear codes (Gorishniy et al. 2022).
 
-    Piecewise-linear codes (Gorishniy et al. 2022): a number at place p among its bins becomes, in bin j,
-    clamp(p − j, 0, 1), in the stead of the place.
-
-    Learned embeddings: a level ℓ of column k becomes a row of the table E_k. Periodic embeddings (Gorishniy
-    et al. 2022): x becomes [sin(2πc₁x), cos(2πc₁x), …] with learned frequencies c, drawn from N(0, σ²).
-
-    Args:
-        shape: of the prepared rows.
-        frequencies: periodic features a number; 0 for none.
-        sigma: σ of the frequencies at the start.
+    A number at place p among its bins becomes, in bin j, clamp(p − j, 0, 1), in the stead of the place.
     """
 
     shape: InputShape
-    frequencies: int = 0
-    sigma: float = 0.1
-
-    def embedding_width(self, levels: int) -> int:
-        """Columns of a level's embedding: min(32, round(1.6 · levels^.56)), fastai's rule, kept small."""
-        return min(32, max(2, round(1.6 * math.pow(levels, 0.56))))
-
-    @property
-    def widths(self) -> list[int]:
-        """Columns of each part, side by side without gaps."""
-        embeddings = [self.embedding_width(levels) for levels in self.shape.cardinalities]
-        count = self.shape.n_numbers * self.frequencies
-        dense = self.shape.width - self.shape.n_places + sum(self.shape.bins)
-        return [dense, *embeddings, *((count, count) if count else ())]
 
     @property
     def width(self) -> int:
-        """True columns of the result; it is stored with padding at its end."""
-        return sum(self.widths)
+        """True columns: numbers, codes, and the rest."""
+        return self.shape.width - self.shape.n_places + sum(self.shape.bins)
 
-    @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        tables = [
-            Parameter(
-                f"embedding_{k}.table",
-                (levels, self.embedding_width(levels)),
-                (levels, padded(self.embedding_width(levels))),
-                "embedding",
-                scale=1 / math.sqrt(self.embedding_width(levels)),
-            )
-            for k, levels in enumerate(self.shape.cardinalities)
-        ]
-        count = self.shape.n_numbers * self.frequencies
-        if count:
-            tables.append(
-                Parameter("periodic.frequency", (1, count), (1, padded(count)), "frequency", self.sigma)
-            )
-        return tuple(tables)
-
-    def forward(self, p: Views, x: Tensor, codes: Tensor) -> tuple[Tensor, Backward]:
-        """x [M, B, dense] (padded), codes [M, B, K] int64 → [M, B, width] (padded)."""
-        if not self.parameters:
-            return self._dense(x), _nothing
-        tables = [f"embedding_{k}.table" for k in range(codes.shape[2])]
-        parts = [self._dense(x), *(_lookup(p[table], codes[:, :, k]) for k, table in enumerate(tables))]
-        numbers = sine = cosine = None
-        if self.frequencies and self.shape.n_numbers:
-            numbers = x[:, :, : self.shape.n_numbers].repeat_interleave(self.frequencies, 2)
-            numbers = _pad_columns(numbers) * (2 * math.pi)
-            angle = numbers * p["periodic.frequency"]
-            sine, cosine = torch.sin(angle), torch.cos(angle)
-            parts += [sine, cosine]
-        columns = [part[:, :, :width] for part, width in zip(parts, self.widths, strict=True)]
-        y = _pad_columns(torch.cat(columns, 2))
-
-        def backward(gy: Tensor, g: Views, wants_input: bool) -> Tensor | None:
-            pieces = torch.split(gy[:, :, : self.width], self.widths, 2)
-            for k, table in enumerate(tables):
-                _scatter(g[table], codes[:, :, k], pieces[1 + k])
-            if numbers is not None and sine is not None and cosine is not None:
-                g_sine, g_cosine = _pad_columns(pieces[-2]), _pad_columns(pieces[-1])
-                slope = (g_sine * cosine - g_cosine * sine) * numbers
-                torch.sum(slope, 1, keepdim=True, out=g["periodic.frequency"])
-            return None
-
-        return y, backward
-
-    def _dense(self, x: Tensor) -> Tensor:
-        """The dense part with the places worked out into codes; rows that all members share stay shared."""
+    def forward(self, x: Tensor) -> Tensor:
+        """x [M, B, dense] (padded) → [M, B, width] (padded); rows that all members share stay shared."""
         if not self.shape.n_places:
             return x
         members = x.shape[0]
@@ -130,7 +70,7 @@ class Inputs:
         columns, first = self._code
         codes = x.index_select(2, columns.to(x.device)) - first.to(x)
         parts = [x[:, :, :numbers], codes.clamp_(0, 1), x[:, :, places : self.shape.width]]
-        return _pad_columns(torch.cat(parts, 2)).expand(members, -1, -1)
+        return pad_columns(torch.cat(parts, 2)).expand(members, -1, -1)
 
     @cached_property
     def _code(self) -> tuple[Tensor, Tensor]:
@@ -141,19 +81,79 @@ class Inputs:
         return column + self.shape.n_numbers, first.float()
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """Lays side by side: the dense part, an embedding for each level, and periodic embeddings of the numbers.
+
+    Args:
+        shape: of the prepared rows.
+        frequencies: of the periodic embeddings, cosines a number; 0 for none.
+        units: of the periodic embeddings, outputs a number.
+        sigma: of the periodic embeddings, spread of the frequencies at the start.
+    """
+
+    shape: InputShape
+    frequencies: int = 0
+    units: int = 3
+    sigma: float = 0.1
+
+    @cached_property
+    def _dense(self) -> DensePart:
+        return DensePart(self.shape)
+
+    @cached_property
+    def _tables(self) -> list[LevelTable]:
+        levels = enumerate(self.shape.cardinalities)
+        return [LevelTable(f"embedding_{k}", n, embedding_width(n)) for k, n in levels]
+
+    @cached_property
+    def _periodic(self) -> Periodic | None:
+        numbers = self.shape.n_numbers
+        if not (numbers and self.frequencies):
+            return None
+        return Periodic(numbers, self.frequencies, self.units, self.sigma)
+
+    @property
+    def widths(self) -> list[int]:
+        """Columns of each part, side by side without gaps."""
+        periodic = [self._periodic.width] if self._periodic else []
+        return [self._dense.width, *(table.width for table in self._tables), *periodic]
+
+    @property
+    def width(self) -> int:
+        """True columns of the result; it is stored with padding at its end."""
+        return sum(self.widths)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The tables' and the periodic embedding's."""
+        own = [parameter for table in self._tables for parameter in table.parameters]
+        return (*own, *(self._periodic.parameters if self._periodic else ()))
+
+    def forward(self, p: Views, x: Tensor, codes: Tensor) -> tuple[Tensor, Backward]:
+        """x [M, B, dense] (padded), codes [M, B, K] int64 → [M, B, width] (padded)."""
+        dense = self._dense.forward(x)
+        learned = [table.forward(p, codes[:, :, k]) for k, table in enumerate(self._tables)]
+        if self._periodic:
+            learned.append(self._periodic.forward(p, x[:, :, : self.shape.n_numbers]))
+        if not learned:
+            return dense, _nothing
+        parts = [dense, *(part for part, _ in learned)]
+        columns = [part[:, :, :width] for part, width in zip(parts, self.widths, strict=True)]
+
+        def backward(gy: Tensor, g: Views, wants_input: bool) -> Tensor | None:
+            pieces = torch.split(gy[:, :, : self.width], self.widths, 2)[1:]
+            for piece, (_, own) in zip(pieces, learned, strict=True):
+                own(piece, g, False)
+            return None
+
+        return pad_columns(torch.cat(columns, 2)), backward
+
+
 def _nothing(gy: Tensor, g: Views, wants_input: bool) -> None:
     return None
 
 
-def _lookup(table: Tensor, codes: Tensor) -> Tensor:
-    index = codes.unsqueeze(2).expand(-1, -1, table.shape[2])
-    return torch.gather(table, 1, index)
-
-
-def _scatter(gradient: Tensor, codes: Tensor, gy: Tensor) -> None:
-    index = codes.unsqueeze(2).expand(-1, -1, gy.shape[2])
-    gradient.zero_()[:, :, : gy.shape[2]].scatter_add_(1, index, gy.to(gradient.dtype))
-
-
-def _pad_columns(x: Tensor) -> Tensor:
+def pad_columns(x: Tensor) -> Tensor:
+    """Zeros at the end of each row, up to whole lanes."""
     return torch.nn.functional.pad(x, (0, padded(x.shape[2]) - x.shape[2]))

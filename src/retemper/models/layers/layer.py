@@ -32,3 +32,16 @@ class Layer(Protocol):
     def forward(self, p: Views, x: Tensor, draws: Draws | None) -> tuple[Tensor, Backward]:
         """x [M, B, inputs] → (output [M, B, outputs], its gradient); ``draws`` is None outside training."""
         ...
+
+
+class Front(Protocol):
+    """A network's first layer: it takes prepared rows, and has no input that wants a gradient."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The front's parameters, in order."""
+        ...
+
+    def forward(self, p: Views, x: Tensor, codes: Tensor) -> tuple[Tensor, Backward]:
+        """x [M, B, dense], codes [M, B, K] int64 → (the body's input [M, ·, ·], the parameters' gradients)."""
+        ...

@@ -8,8 +8,7 @@ from functools import cached_property
 from torch import Tensor
 
 from retemper.models.layers.dense import Head
-from retemper.models.layers.inputs import Inputs
-from retemper.models.layers.layer import Draws, Layer
+from retemper.models.layers.layer import Draws, Front, Layer
 from retemper.models.layers.parameter import Backward, Parameter, Views
 from retemper.models.layers.residual import run, unwind
 
@@ -24,9 +23,14 @@ class Network:
         head: [M, B, ·] → [M, B, outputs].
     """
 
-    inputs: Inputs
+    inputs: Front
     body: tuple[Layer, ...]
     head: Head
+
+    @property
+    def copies(self) -> int:
+        """Networks inside each member; the outputs are [M, B, copies·outputs]."""
+        return self.head.copies
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -17,7 +17,9 @@ from torch import Tensor
 LANE = 16
 ROW_LANE = 32
 
-Role = Literal["weight", "head_weight", "bias", "head_bias", "gain", "embedding", "frequency"]
+Role = Literal[
+    "weight", "head_weight", "bias", "head_bias", "gain", "sign", "embedding", "frequency", "phase"
+]
 Views = Mapping[str, Tensor]
 """Parameter name → [M, rows, columns], a view of a flat buffer."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.nn import functional
 
 from retemper.models.layers.layer import Draws, Layer
 from retemper.models.layers.parameter import Backward, Parameter, Views
@@ -12,7 +13,10 @@ from retemper.models.layers.parameter import Backward, Parameter, Views
 
 @dataclass(frozen=True)
 class Residual:
-    """y = x + inner(x), where ``inner`` is a chain of layers that keeps the width."""
+    """y = x + inner(x), where ``inner`` is a chain of layers that keeps the width.
+
+    Where it gives fewer rows than it got, these are the first ones of x (a transformer's first token).
+    """
 
     inner: tuple[Layer, ...]
 
@@ -25,9 +29,11 @@ class Residual:
 
         def backward(gy: Tensor, g: Views, wants_input: bool) -> Tensor | None:
             gx = unwind(backwards, gy, g, wants_input)
-            return None if gx is None else gx + gy
+            if gx is None:
+                return None
+            return gx + functional.pad(gy, (0, 0, 0, gx.shape[1] - gy.shape[1]))
 
-        return x + y, backward
+        return x[:, : y.shape[1]] + y, backward
 
 
 def run(layers: tuple[Layer, ...], p: Views, x: Tensor, draws: Draws | None) -> tuple[Tensor, list[Backward]]:

@@ -1,0 +1,45 @@
+"""Copies: several networks inside one member that share its layers and differ by adapters of rank one.
+
+The copies' rows lie one copy after another, [M, copies·B, ·], so that every layer between the spread and the
+head works on them as on rows like others: one product for all copies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from retemper.models.layers.layer import Draws
+from retemper.models.layers.parameter import Backward, Parameter, Views, padded
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Makes the copies: copy k sees r_k ∘ x, [M, B, width] → [M, copies·B, width].
+
+    Multiplying the inputs of a layer by r_k is the same as multiplying its weights by a matrix of rank one
+    (Wen et al. 2020, "BatchEnsemble"). The adapters begin as random signs, so that the copies begin apart.
+    """
+
+    name: str
+    copies: int
+    width: int
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        stored = (self.copies, padded(self.width))
+        return (Parameter(f"{self.name}.scale", (self.copies, self.width), stored, "sign"),)
+
+    def forward(self, p: Views, x: Tensor, draws: Draws | None) -> tuple[Tensor, Backward]:
+        members, rows, columns = x.shape
+        scale = p[f"{self.name}.scale"].unsqueeze(2)
+        y = x.unsqueeze(1) * scale
+
+        def backward(gy: Tensor, g: Views, wants_input: bool) -> Tensor | None:
+            by_copy = gy.view(members, self.copies, rows, columns)
+            torch.sum(by_copy * x.unsqueeze(1), 2, out=g[f"{self.name}.scale"])
+            return (by_copy * scale).sum(1) if wants_input else None
+
+        return y.view(members, -1, columns), backward

@@ -1,0 +1,99 @@
+"""The front of a transformer: a row becomes tokens, one for each column, after a first one that is learned."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+
+import torch
+from torch import Tensor
+
+from retemper.models.layers.inputs import DensePart, InputShape
+from retemper.models.layers.levels import LevelTable
+from retemper.models.layers.parameter import Backward, Parameter, Views, padded
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Feature tokens (Gorishniy et al. 2021): t_j = z_j·W_j + b_j, [M, B, dense] → [M, tokens·B, token_width].
+
+    z_j is what belongs to one column: a number and its code over bins, or the levels of a category; a column
+    with a learned embedding becomes its table's row. Token 0 is a bias alone: attention gathers the row in it.
+    Attention's cost grows with the square of the tokens: past ``most`` columns, neighbours share a token.
+
+    Args:
+        shape: of the prepared rows.
+        token_width: columns of a token, in whole lanes.
+        most: tokens of the dense part.
+    """
+
+    shape: InputShape
+    token_width: int
+    most: int
+
+    @cached_property
+    def _dense(self) -> DensePart:
+        return DensePart(self.shape)
+
+    @cached_property
+    def _tables(self) -> list[LevelTable]:
+        levels = enumerate(self.shape.cardinalities)
+        return [LevelTable(f"embedding_{k}", n, self.token_width) for k, n in levels]
+
+    @cached_property
+    def _columns(self) -> list[list[int]]:
+        """For each token of the dense part, the columns of the worked-out dense part that it is made of."""
+        numbers = self.shape.n_numbers
+        sizes = [*(self.shape.bins or [0] * numbers), *self.shape.blocks]
+        starts = [numbers + sum(sizes[:k]) for k in range(len(sizes))]
+        own = [list(range(start, start + size)) for start, size in zip(starts, sizes, strict=True)]
+        own = [[k, *codes] if k < numbers else codes for k, codes in enumerate(own)]
+        share = max(1, -(-len(own) // self.most))
+        return [list(chain.from_iterable(own[k : k + share])) for k in range(0, len(own), share)]
+
+    @cached_property
+    def _order(self) -> Tensor:
+        return torch.tensor(list(chain.from_iterable(self._columns)), dtype=torch.int64)
+
+    @property
+    def count(self) -> int:
+        """Tokens of a row."""
+        return 1 + len(self._columns) + len(self._tables)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        width, scale = self.token_width, 1 / math.sqrt(self.token_width)
+        rows = {"token.weight": self._dense.width, "token.bias": 1 + len(self._columns)}
+        own = [
+            Parameter(name, (count, width), (count, padded(width)), "embedding", scale)
+            for name, count in rows.items()
+            if count
+        ]
+        return (*own, *(parameter for table in self._tables for parameter in table.parameters))
+
+    def forward(self, p: Views, x: Tensor, codes: Tensor) -> tuple[Tensor, Backward]:
+        """x [M, B, dense] (padded), codes [M, B, K] int64 → [M, tokens·B, token_width]."""
+        members, batch = x.shape[:2]
+        bias = p["token.bias"].unsqueeze(2)
+        tokens = [bias[:, 0].expand(-1, batch, -1)]
+        parts: tuple[Tensor, ...] = ()
+        if self._columns:
+            sizes = [len(columns) for columns in self._columns]
+            dense = self._dense.forward(x).index_select(2, self._order.to(x.device))
+            parts, weights = torch.split(dense, sizes, 2), torch.split(p["token.weight"], sizes, 1)
+            tokens += [torch.baddbmm(bias[:, k + 1], parts[k], weights[k]) for k in range(len(parts))]
+        learned = [table.forward(p, codes[:, :, k]) for k, table in enumerate(self._tables)]
+
+        def backward(gy: Tensor, g: Views, wants_input: bool) -> Tensor | None:
+            by_token = gy.view(members, self.count, batch, -1)
+            torch.sum(by_token[:, : 1 + len(parts)], 2, out=g["token.bias"])
+            if parts:
+                own = [torch.bmm(z.transpose(1, 2), by_token[:, k]) for k, z in enumerate(parts, start=1)]
+                g["token.weight"].copy_(torch.cat(own, 1))
+            for k, (_, write) in enumerate(learned, start=1 + len(parts)):
+                write(by_token[:, k], g, False)
+            return None
+
+        return torch.cat([*tokens, *(token for token, _ in learned)], 1), backward
