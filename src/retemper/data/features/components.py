@@ -47,8 +47,8 @@ class Components:
     def apply(self, x: Floats) -> Floats:
         """The components [rows, N] of numbers [rows, F]."""
         z = _standard(self.scaler, x)
-        # einsum sums each row by itself: a matrix product's last bits depend on how many rows come together.
-        return np.asarray(np.einsum("rf,nf->rn", z, self.axes))
+        # Each row is summed by itself: a matrix product's last bits depend on how many rows come together.
+        return np.stack([(z * axis).sum(axis=1) for axis in self.axes], axis=1)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; :meth:`from_json` is the way back, to the same bits."""
@@ -61,4 +61,4 @@ class Components:
 
 
 def _standard(scaler: Scaler, x: Floats) -> Floats:
-    return np.nan_to_num(smooth_clip(scaler.apply(x)), nan=0.0)
+    return np.ascontiguousarray(np.nan_to_num(smooth_clip(scaler.apply(x)), nan=0.0))

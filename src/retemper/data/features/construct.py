@@ -13,7 +13,7 @@ from scipy.stats import skew
 from sklearn.linear_model import Ridge
 
 from retemper.data.features.goal import Codes, Goal, quantile_codes
-from retemper.data.features.relevance import information, sampled_rows
+from retemper.data.features.relevance import Information, sampled_rows
 from retemper.data.scaling import Floats
 
 Operation = Literal["log", "ratio", "product"]
@@ -116,7 +116,9 @@ def interactions(
     coded = [quantile_codes(column, BASE_BINS) for column in x.T]
     inputs = np.arange(x.shape[1])
     if len(inputs) > MOST_INPUTS:
-        inputs = np.sort(np.argsort(-information(coded, goal.codes()), kind="stable")[:MOST_INPUTS])
+        target = goal.codes()
+        told = np.array([Information.of(codes, target).nats for codes in coded])
+        inputs = np.sort(np.argsort(-told, kind="stable")[:MOST_INPUTS])
     candidates = _candidates(x, [int(k) for k in inputs], operations)
     if not candidates or len(x) < 2 * BASE_BINS:
         return ()

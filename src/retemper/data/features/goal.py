@@ -75,16 +75,26 @@ class Goal:
 
 
 def quantile_codes(x: Floats, bins: int = BINS) -> Codes:
-    """The quantile bin of each number, int64 [rows]; missing ones (NaN) have the code ``bins``.
+    """The bin of each number, int64 [rows], below ``bins``; missing ones (NaN) have the code ``bins``.
 
-    >>> quantile_codes(np.array([1.0, 2.0, 3.0, 4.0, np.nan]), 2).tolist()
-    [0, 0, 1, 1, 2]
+    Few distinct values have a bin each. Otherwise the edges are quantiles of the rows; where these coincide (a column
+    of mostly zeros would be one bin), quantiles of the distinct values make up the number.
+
+    >>> quantile_codes(np.array([1.0, 2.0, 3.0, 4.0, np.nan]), 4).tolist()
+    [0, 1, 2, 3, 4]
     """
     missing = np.isnan(x)
     present = x[~missing]
-    if not len(present):
-        return np.full(len(x), bins, dtype=np.int64)
-    edges = np.unique(np.quantile(present, np.linspace(0, 1, bins + 1)[1:-1], method="higher"))
-    codes = np.searchsorted(edges, x, side="right").astype(np.int64)
+    distinct = np.unique(present)
+    if len(distinct) > bins:
+        edges = np.unique(_inner_quantiles(present, bins - 1))
+        more = _inner_quantiles(distinct, bins - 1 - len(edges))
+        distinct = np.unique(np.concatenate([distinct[:1], edges, more]))
+    codes = np.searchsorted(distinct[1:], x, side="right").astype(np.int64)
     codes[missing] = bins
     return codes
+
+
+def _inner_quantiles(values: Floats, count: int) -> Floats:
+    found: Floats = np.quantile(values, np.linspace(0, 1, count + 2)[1:-1], method="higher")
+    return found

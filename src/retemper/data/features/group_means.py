@@ -87,7 +87,8 @@ def _means(codes: Codes, levels: int, y: Floats) -> Floats:
     n, present = len(y), int((rows > 0).sum())
     within = np.maximum(0.0, squares - between) / max(1, n - present)
     # The expected sum of squares between levels is (k − 1)·within + (n − Σn²/n)·variance of the levels' means.
-    spread = (between - (present - 1) * within) / max(1e-300, n - float(np.square(rows).sum()) / n)
-    prior_rows = np.minimum(MOST_PRIOR_ROWS, within / np.maximum(spread, 1e-300))
+    spread = (between - (present - 1) * within) / max(1e-9, n - float(np.square(rows).sum()) / n)
+    tiny = np.finfo(np.float64).tiny
+    prior_rows = within / np.maximum(spread, np.maximum(within / MOST_PRIOR_ROWS, tiny))
     # Constant targets have neither variance; the prior is then as good as the mean.
     return np.asarray(centre + sums / np.maximum(rows + prior_rows, 1e-9))

@@ -106,7 +106,8 @@ class Imputer:
 
     def _predicted(self, step: Linear, z: Floats) -> Floats:
         # A sum row by row, never a matrix product: its last bits would depend on how many rows come together.
-        y = (z[:, list(step.inputs)] * np.array(step.weights)).sum(axis=1) + step.intercept
+        inputs = np.ascontiguousarray(z[:, list(step.inputs)])
+        y = (inputs * np.array(step.weights)).sum(axis=1) + step.intercept
         k = step.column
         bounds = ((bound[k] - self.fill[k]) / self.scale[k] for bound in (self.low, self.high))
         return np.asarray(np.clip(y, *bounds))
@@ -145,7 +146,7 @@ def _chained(start: Imputer, x: Floats, missing: NDArray[np.bool_]) -> tuple[Lin
     usable = np.flatnonzero((gaps > 0) & (len(x) - gaps >= LEAST_PRESENT))
     most = usable[np.argsort(-gaps[usable], kind="stable")[:MOST_COLUMNS]]
     order = most[np.argsort(gaps[most], kind="stable")]  # the surest first
-    inputs = {int(k): _partners(z, missing, int(k)) for k in order}
+    inputs = {int(k): own for k in order if (own := _partners(z, missing, int(k)))}
     steps = []
     for _ in range(ROUNDS):
         for k, partners in inputs.items():

@@ -27,8 +27,8 @@ def selected(
     """The columns that tell about the target.
 
     A column's score is the best of the numbers that come from it (a date makes several). With a ``count`` the best
-    so many are kept; with 0, those above what noise reaches (see :mod:`retemper.data.features.relevance`), and all
-    where none is.
+    so many are kept. With 0, mutual information keeps those that beat noise (all, where none does), and permutation
+    importance the set by which a forest predicts best; see :mod:`retemper.data.features.relevance`.
 
     Args:
         numbers: of training rows, float64 [rows, F], NaN for missing.
@@ -44,10 +44,9 @@ def selected(
     ['c', 'd']
     """
     scores, noise = SCORES[method](numbers, levels, goal)
+    if not count:
+        return {owner for owner, tells in zip(owners, scores > noise, strict=True) if tells} or set(owners)
     best: dict[str, float] = {}
     for owner, score in zip(owners, scores.tolist(), strict=True):
         best[owner] = max(score, best.get(owner, -np.inf))
-    ranked = sorted(best, key=lambda owner: -best[owner])
-    if count:
-        return set(ranked[:count])
-    return {owner for owner in ranked if best[owner] > noise} or set(ranked)
+    return set(sorted(best, key=lambda owner: -best[owner])[:count])
