@@ -12,6 +12,7 @@ import pytest
 
 from retemper.core.budget import Budget
 from retemper.procedure import search_coarse, search_refine, train_long
+from retemper.procedure.book import Bag
 from retemper.procedure.search_coarse import describe, rank, space_of
 from retemper.procedure.train_long import adopt
 
@@ -155,10 +156,7 @@ def test_refining_without_a_search_before_is_skipped(bench, tables):
 )
 def test_longer_training_pays_when_the_same_recipes_gain_by_it(rungs, pays):
     trained = [
-        [
-            SimpleNamespace(id=1000 * k + number, fit=SimpleNamespace(val_loss=loss))
-            for number, loss in rung.items()
-        ]
+        [SimpleNamespace(number=1000 * k + number, loss=loss) for number, loss in rung.items()]
         for k, rung in enumerate(rungs)
     ]
     assert search_refine._longer_pays(trained) is pays
@@ -228,5 +226,5 @@ def test_refining_to_no_finite_loss_fails(lost, searched):
 
 def test_a_loss_of_zero_can_not_be_lowered(searched):
     _, state, _ = searched
-    none = [replace(t, fit=replace(t.fit, val_loss=0.0)) for t in state.trials]
+    none = [Bag((trial,), trial.outputs, 0.0) for trial in state.trials]
     assert search_refine._longer_pays([none, none]) is False

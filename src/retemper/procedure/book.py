@@ -6,6 +6,7 @@ found out. The book holds what is not a result: where things are written, who tr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -40,6 +41,10 @@ class Contender:
 
     model: dict[str, Any]
     member: Member
+
+    def numbered(self, id_: int, held_out: int) -> Contender:
+        """The same recipe for another network: its id keys its randomness, ``held_out`` says who judges it."""
+        return Contender(self.model, replace(self.member, id=id_, held_out=held_out))
 
 
 VALIDATION, EVERY = -1, -2
@@ -79,9 +84,10 @@ class Candidate:
         """Number of its bag: networks of one recipe, one for each fold; a network without a fold is its own."""
         return self.id if self.member.held_out == VALIDATION else self.id // BAG_IDS
 
-    def contender(self, id_: int, held_out: int = VALIDATION) -> Contender:
-        """Its recipe, for a fresh training under another id."""
-        return Contender(self.model, replace(self.member, id=id_, held_out=held_out))
+    @property
+    def contender(self) -> Contender:
+        """Its recipe, for a fresh training."""
+        return Contender(self.model, self.member)
 
 
 @dataclass(frozen=True)
@@ -91,10 +97,17 @@ class Bag:
     Args:
         networks: they are averaged when they predict.
         outputs: for every row that judges, by the network that has not seen it.
+        loss: the main metric of these outputs; NaN of a lost network.
     """
 
     networks: tuple[Candidate, ...]
     outputs: NDArray[np.float32]
+    loss: float
+
+    @property
+    def number(self) -> int:
+        """Unique in the run."""
+        return self.networks[0].bag
 
 
 @dataclass(frozen=True)
@@ -252,26 +265,26 @@ def main_loss(state: State, outputs: NDArray[Any], held_out: int = VALIDATION) -
     return mean if state.task == "classification" else float(np.sqrt(mean))
 
 
-def bags_of(state: State) -> list[Bag]:
-    """All that was trained and may join the ensemble, lost networks left out, the best first.
+def bags_of(state: State, candidates: Sequence[Candidate]) -> list[Bag]:
+    """The candidates in bags, the best first, lost ones last.
 
     With folds only whole bags count: what was judged by the validation rows alone was seen by the others.
     """
     groups: dict[int, list[Candidate]] = {}
-    for candidate in state.candidates:
-        folded = candidate.member.held_out != VALIDATION
-        if folded == (state.folds is not None) and np.isfinite(candidate.outputs).all():
+    for candidate in candidates:
+        if (candidate.member.held_out != VALIDATION) == (state.folds is not None):
             groups.setdefault(candidate.bag, []).append(candidate)
     bags = [bag for own in groups.values() if (bag := _bag(state, own))]
-    return sorted(bags, key=lambda bag: main_loss(state, bag.outputs, EVERY))
+    return sorted(bags, key=lambda bag: (math.isnan(bag.loss), bag.loss, bag.number))
 
 
 def _bag(state: State, networks: list[Candidate]) -> Bag | None:
     if state.folds is None:
-        return Bag(tuple(networks), networks[0].outputs)
-    if len(networks) <= int(state.folds.max()):
+        outputs = networks[0].outputs
+    elif len(networks) <= int(state.folds.max()):
         return None
-    outputs = np.zeros((state.folds.shape[1], *networks[0].outputs.shape[1:]), dtype=np.float32)
-    for network in networks:
-        outputs[state.fold_rows(network.member.held_out)] = network.outputs
-    return Bag(tuple(networks), outputs)
+    else:
+        outputs = np.zeros((state.folds.shape[1], *networks[0].outputs.shape[1:]), dtype=np.float32)
+        for network in networks:
+            outputs[state.fold_rows(network.member.held_out)] = network.outputs
+    return Bag(tuple(networks), outputs, main_loss(state, outputs, EVERY))

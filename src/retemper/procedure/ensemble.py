@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,13 +18,13 @@ MOST_CANDIDATES = 40
 
 def run(book: Book, state: State) -> tuple[State, Step]:
     """Bagged greedy selection among all networks trained so far, kept if its gain on validation is likely real."""
-    pool = bags_of(state)[:MOST_CANDIDATES]
+    pool = [bag for bag in bags_of(state, state.candidates) if math.isfinite(bag.loss)][:MOST_CANDIDATES]
     if not pool:
         return state, Step("ensemble", "fail", "There is no network with a finite validation loss to choose.")
     best = pool[0]
     chosen = select(*_votes(state, pool), state.recipe.seed)
     members = tuple((pool[number], weight) for number, weight in chosen)
-    single, together = (main_loss(state, outputs, EVERY) for outputs in (best.outputs, mixed(members)))
+    single, together = best.loss, main_loss(state, mixed(members), EVERY)
     gain, low, high = paired_gain(
         validation_rows(state, best.outputs, EVERY),
         validation_rows(state, mixed(members), EVERY),

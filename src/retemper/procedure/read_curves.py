@@ -90,7 +90,7 @@ def _next_change(state: State, examined: Examined, tried: set[str]) -> Change | 
 
 def _apply(state: State, finding: Finding, remedy: str) -> Change | None:
     module = catalogue.entry("remedy", remedy)
-    own = [recipe_for(state, c.contender(c.member.id), state.epochs) for c in state.long]
+    own = [recipe_for(state, c.contender, state.epochs) for c in state.long]
     try:
         changes = [module.apply(recipe, finding) for recipe in own]
     except NotApplicable:

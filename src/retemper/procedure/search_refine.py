@@ -7,13 +7,17 @@ import math
 import numpy as np
 
 from retemper.core.records import Step
-from retemper.procedure.book import Book, Candidate, State, candidates_of
+from retemper.evaluation.metrics import main_metric
+from retemper.procedure.book import BAG_IDS, VALIDATION, Bag, Book, Contender, State, bags_of, candidates_of
+from retemper.procedure.cross_fitting import bag_of_contenders, dealt, folds_for
 from retemper.procedure.jobs import jobs_for
-from retemper.procedure.search_coarse import describe, evidence_of, rank, sound
+from retemper.procedure.search_coarse import describe, evidence_of
 from retemper.training.job import Job
 
-FIRST_ID = 2000
+FIRST_BAG = 2000
 SHARE_OF_TIME = 0.22
+FEW_VALIDATION_ROWS = 3000
+"""With fewer, recipes are judged by all rows, in folds."""
 LEAST_STEPS = 800
 """A rung's first training makes at least so many steps, so that a schedule has room."""
 MOST_FIRST = 9
@@ -28,48 +32,62 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     if not state.survivors:
         message = "There is nothing to refine: search_coarse left no recipe."
         return state, Step("search_refine", "skipped", message)
-    survivors = list(state.survivors)[:MOST_FIRST]
-    rungs: list[tuple[int, list[Candidate]]] = []
+    recipes = [own.contender for own in state.survivors[:MOST_FIRST]]
+    state = dealt(state, _decide_folds(book, state, recipes))
+    rungs: list[tuple[int, list[Bag]]] = []
     epochs = first_epochs(state)
     for rung in range(state.recipe.search.refine_rungs):
-        planned = _decide(book, state, survivors, epochs, rung) if survivors else None
+        planned = _decide(book, state, recipes, epochs, rung) if recipes else None
         if planned is None:
             break
-        survivors = survivors[: planned["recipes"]]
         results = book.train(
-            _jobs(book, state, survivors, rung, planned["epochs"]),
+            _jobs(book, state, recipes[: planned["recipes"]], rung, planned["epochs"]),
             seconds=0.4 * book.budget.left_s() if book.budget.limited else 0.0,
         )
-        trained = sorted((c for result in results for c in candidates_of(state, result)), key=rank)
+        trained = bags_of(state, [c for result in results for c in candidates_of(state, result)])
         rungs.append((planned["epochs"], trained))
-        survivors = sound(trained)[: max(2, math.ceil(state.recipe.search.keep * len(trained)))]
+        state = state.with_(candidates=(*state.candidates, *(c for bag in trained for c in bag.networks)))
+        kept = max(2, math.ceil(state.recipe.search.keep * len(trained)))
+        recipes = [bag.networks[0].contender for bag in _sound(trained)[:kept]]
         epochs = planned["epochs"] * 2
     if not rungs:
         message = "The time allows no longer trainings of single recipes; the coarse ranking stands."
         return state.with_(epochs=first_epochs(state)), Step("search_refine", "skipped", message)
-    found = sorted((candidate for _, trained in rungs for candidate in trained), key=rank)
-    finalists = _distinct(sound(found))[:FINALISTS]
-    evidence = evidence_of(found, {candidate.id for candidate in finalists}, "search_refine")
-    evidence["rungs"] = [{"epochs": e, "best_val_loss": t[0].fit.val_loss} for e, t in rungs]
+    return _judged(state, rungs)
+
+
+def _judged(state: State, rungs: list[tuple[int, list[Bag]]]) -> tuple[State, Step]:
+    every = [bag for _, trained in rungs for bag in trained]
+    found = bags_of(state, [c for bag in every for c in bag.networks])
+    finalists = [bag.networks[0] for bag in _distinct(_sound(found))[:FINALISTS]]
+    evidence = evidence_of([bag.networks[0] for bag in found], {own.id for own in finalists}, "search_refine")
+    evidence["rungs"] = [{"epochs": e, "best_loss": t[0].loss} for e, t in rungs]
+    evidence["folds"] = len(found[0].networks) if state.folds is not None else 0
     longer = _longer_pays([trained for _, trained in rungs])
     epochs = rungs[-2][0] if longer is False else 2 * rungs[-1][0]
-    state = state.with_(candidates=(*state.candidates, *found), epochs=epochs)
+    state = state.with_(epochs=epochs)
+    times = f", each {evidence['folds']} times, once a fold" if evidence["folds"] else ""
+    shown = f"{len(found)} trainings of up to {rungs[-1][0]} epochs{times}"
     if not finalists:
-        message = f"None of {len(found)} trainings of up to {rungs[-1][0]} epochs ended with a finite loss."
-        return state, Step("search_refine", "fail", message, evidence)
-    message = f"{len(found)} trainings of up to {rungs[-1][0]} epochs; best: {describe(found[0])}, "
-    message += f"validation loss {found[0].fit.val_loss:.4g}"
+        return state, Step("search_refine", "fail", f"None of {shown} ended with a finite loss.", evidence)
+    message = (
+        f"{shown}; best: {describe(found[0].networks[0])}, {main_metric(state.task)} {found[0].loss:.4g}"
+    )
     message += {True: "; longer training still gains.", False: "; longer training does not gain.", None: "."}[
         longer
     ]
     return state.with_(survivors=tuple(finalists)), Step("search_refine", "pass", message, evidence)
 
 
-def _distinct(found: list[Candidate]) -> list[Candidate]:
+def _sound(bags: list[Bag]) -> list[Bag]:
+    return [bag for bag in bags if math.isfinite(bag.loss)]
+
+
+def _distinct(found: list[Bag]) -> list[Bag]:
     """The best training of each recipe, best first: different recipes make a better ensemble than one does."""
-    best: dict[int, Candidate] = {}
-    for candidate in found:
-        best.setdefault(candidate.id % 1000, candidate)
+    best: dict[int, Bag] = {}
+    for bag in found:
+        best.setdefault(bag.number % 1000, bag)
     return list(best.values())
 
 
@@ -79,22 +97,50 @@ def first_epochs(state: State) -> int:
     return min(state.recipe.training.epochs, max(6, -(-LEAST_STEPS // steps)))
 
 
-def _jobs(book: Book, state: State, recipes: list[Candidate], rung: int, epochs: int) -> list[Job]:
-    contenders = [candidate.contender(FIRST_ID * (rung + 1) + candidate.id % 1000) for candidate in recipes]
-    return jobs_for(state, book, f"search_refine.{rung}", contenders, epochs, training={"signals": False})
+def _jobs(
+    book: Book, state: State, recipes: list[Contender], rung: int, epochs: int, folds: int = -1
+) -> list[Job]:
+    folds = folds if folds >= 0 else folds_for(state) if state.folds is not None else 0
+    contenders = [
+        own
+        for recipe in recipes
+        for own in bag_of_contenders(recipe, FIRST_BAG * (rung + 1) + _number(recipe), folds, rung)
+    ]
+    return jobs_for(
+        state, book, f"search_refine.{rung}", contenders, epochs, training={"signals": False}, folds=folds
+    )
+
+
+def _number(recipe: Contender) -> int:
+    """Which trial of search_coarse the recipe was."""
+    member = recipe.member
+    return (member.id if member.held_out == VALIDATION else member.id // BAG_IDS) % 1000
+
+
+def _decide_folds(book: Book, state: State, recipes: list[Contender]) -> int:
+    """Folds for the rungs: where validation rows are few, and the first rung fits into the time with folds."""
+    folds = folds_for(state) if len(state.splits.validation) < FEW_VALIDATION_ROWS else 0
+
+    def fit_into(left: float) -> int:
+        jobs = _jobs(book, state, recipes, 0, first_epochs(state), folds)
+        seconds = sum(book.pace.seconds(job, book.workers) for job in jobs)
+        return folds if math.isinf(left) or seconds <= SHARE_OF_TIME * left else 0
+
+    decided: int = book.budget.decide("search_refine.folds", fit_into)
+    return decided
 
 
 def _decide(
-    book: Book, state: State, survivors: list[Candidate], epochs: int, rung: int
+    book: Book, state: State, recipes: list[Contender], epochs: int, rung: int
 ) -> dict[str, int] | None:
     most = state.recipe.training.epochs
     if rung and epochs > most:
         return None
 
     def fit_into(left: float) -> dict[str, int] | None:
-        plan = {"recipes": len(survivors), "epochs": min(epochs, most)}
+        plan = {"recipes": len(recipes), "epochs": min(epochs, most)}
         while not math.isinf(left):
-            jobs = _jobs(book, state, survivors[: plan["recipes"]], rung, plan["epochs"])
+            jobs = _jobs(book, state, recipes[: plan["recipes"]], rung, plan["epochs"])
             seconds = sum(book.pace.seconds(job, book.workers) for job in jobs)
             if seconds <= SHARE_OF_TIME * left:
                 break
@@ -110,7 +156,7 @@ def _decide(
     return decided
 
 
-def _longer_pays(rungs: list[list[Candidate]]) -> bool | None:
+def _longer_pays(rungs: list[list[Bag]]) -> bool | None:
     """Whether the recipes that both of the last two rungs trained gained by the longer training.
 
     Pairs of one recipe are compared, since the best of many short trainings is the luckiest too. None with one
@@ -118,7 +164,7 @@ def _longer_pays(rungs: list[list[Candidate]]) -> bool | None:
     """
     if len(rungs) < 2:
         return None
-    short = {candidate.id % 1000: candidate.fit.val_loss for candidate in rungs[-2]}
-    pairs = [(short[candidate.id % 1000], candidate.fit.val_loss) for candidate in rungs[-1]]
+    short = {bag.number % 1000: bag.loss for bag in rungs[-2]}
+    pairs = [(short[bag.number % 1000], bag.loss) for bag in rungs[-1]]
     gains = [1 - after / before if before else 0.0 for before, after in pairs]
     return float(np.mean(gains)) > LEAST_GAIN

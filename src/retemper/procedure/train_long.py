@@ -8,47 +8,29 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from retemper.core.records import Step
-from retemper.data.folds import folds_of
-from retemper.procedure.book import (
-    BAG_IDS,
-    EVERY,
-    VALIDATION,
-    Bag,
-    Book,
-    Candidate,
-    Contender,
-    State,
-    bags_of,
-    candidates_of,
-    main_loss,
-)
+from retemper.procedure.book import Book, Candidate, Contender, State, bags_of, candidates_of
+from retemper.procedure.cross_fitting import bag_of_contenders, dealt, folds_for
 from retemper.procedure.jobs import contender_of, jobs_for, recipe_for
 from retemper.procedure.search_coarse import describe, rank
 from retemper.procedure.search_refine import FINALISTS, first_epochs
-from retemper.training.arrays import save_folds
 from retemper.training.job import Job
 
-FIRST_ID = 10_000
+FIRST_BAG = 10_000
 SHARE_OF_TIME = 0.5
 """Of the time left, for the first round."""
 SHARE_IN_ALL = 0.75
 """Of the time left at the start, for all rounds."""
 LEAST_MEMBERS = 3
 MOST_BAGS = 16
-FOLD_ROWS = 200_000
-"""With more rows than this, validation rows are many enough to judge, and folds would only copy data."""
-LEAST_FOLD_ROWS = 2
-"""A fold needs so many rows."""
+FIRST_REPEAT = 4
+"""The draws of folds before it are those of search_refine's rungs."""
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:
     """``members`` networks at least over the best recipes, each with randomness of its own; more while time is left."""
     plan = _decide(book, state)
-    if plan["folds"]:
-        state = _dealt(state, plan["folds"])
+    state = dealt(state, plan["folds"])
     trained: list[Candidate] = []
     rounds: list[dict[str, int]] = []
     end = (1 - SHARE_IN_ALL) * book.budget.left_s() if book.budget.limited else 0.0
@@ -70,11 +52,8 @@ def run(book: Book, state: State) -> tuple[State, Step]:
 def adopt(state: State, trained: list[Candidate], epochs: int) -> State:
     """The trained networks join the candidates; the best bag's recipe becomes the run's."""
     state = state.with_(candidates=(*state.candidates, *trained), epochs=epochs)
-    own = {c.id for c in trained}
-    bags = [bag for bag in bags_of(state) if bag.networks[0].id in own]
-    ordered = [c for bag in bags for c in bag.networks] or sorted(trained, key=rank)
-    best = ordered[0]
-    return state.with_(long=tuple(ordered), recipe=recipe_for(state, best.contender(best.id), epochs))
+    ordered = [c for bag in bags_of(state, trained) for c in bag.networks]
+    return state.with_(long=tuple(ordered), recipe=recipe_for(state, ordered[0].contender, epochs))
 
 
 def evidence_of(trained: list[Candidate], epochs: int) -> dict[str, object]:
@@ -102,32 +81,21 @@ def _message(state: State, trained: list[Candidate], rounds: list[dict[str, int]
     if not folds:
         reached = f"validation loss {best.fit.val_loss:.4g} in epoch {best.fit.best_epoch}"
         return f"{message}; the best ({describe(best)}) reaches {reached}."
-    bag: Bag = bags_of(state)[0]
+    bag = bags_of(state, trained)[0]
     message += f", in bags of {folds}: each row is held out from one network of a bag and judges it"
-    return f"{message}; the best bag ({describe(best)}) reaches {main_loss(state, bag.outputs, EVERY):.4g} on them."
-
-
-def _dealt(state: State, count: int) -> State:
-    """The state with the rows dealt out to folds, for as many bags as there can be."""
-    rows = np.concatenate([state.splits.train, state.splits.validation])
-    folds = folds_of(state.table.frame[rows], state.schema, count, MOST_BAGS, state.recipe.seed)
-    save_folds(folds, state.data_folder)
-    return state.with_(folds=folds)
+    return f"{message}; the best bag ({describe(best)}) reaches {bag.loss:.4g} on them."
 
 
 def _contenders(state: State, plan: dict[str, int], first: int) -> list[Contender]:
     """The best recipes so far in turn; the recipe's own where there was no search."""
-    recipes = state.survivors[:FINALISTS]
-    found = []
-    for bag in range(first, first + plan["bags"]):
-        for fold in range(max(1, plan["folds"])):
-            id_ = FIRST_ID + (BAG_IDS * bag + fold if plan["folds"] else bag)
-            held_out = plan["folds"] * bag + fold if plan["folds"] else VALIDATION
-            if recipes:
-                found.append(recipes[bag % len(recipes)].contender(id_, held_out))
-            else:
-                found.append(contender_of(state.recipe, id_, held_out))
-    return found
+    recipes = [own.contender for own in state.survivors[:FINALISTS]] or [contender_of(state.recipe, 0)]
+    return [
+        contender
+        for bag in range(first, first + plan["bags"])
+        for contender in bag_of_contenders(
+            recipes[bag % len(recipes)], FIRST_BAG + bag, plan["folds"], FIRST_REPEAT + bag
+        )
+    ]
 
 
 def _jobs(book: Book, state: State, plan: dict[str, int], first: int = 0) -> list[Job]:
@@ -135,19 +103,8 @@ def _jobs(book: Book, state: State, plan: dict[str, int], first: int = 0) -> lis
     return jobs_for(state, book, f"train_long.{first}", contenders, plan["epochs"], folds=plan["folds"])
 
 
-def _folds(state: State) -> int:
-    """How many folds the rows can be dealt out to; 0: the validation rows judge."""
-    rows = len(state.splits.train) + len(state.splits.validation)
-    count = state.recipe.procedure.folds
-    if state.splits.method == "time" or rows > FOLD_ROWS or rows < LEAST_FOLD_ROWS * count:
-        return 0
-    if state.schema.group and state.table.frame[state.schema.group].n_unique() < 2 * count:
-        return 0
-    return count
-
-
 def _decide(book: Book, state: State) -> dict[str, int]:
-    members, folds = state.recipe.procedure.members, _folds(state)
+    members, folds = state.recipe.procedure.members, folds_for(state)
     wanted = {
         "folds": folds,
         "bags": max(1, round(members / folds)) if folds else members,
@@ -161,7 +118,7 @@ def _decide(book: Book, state: State) -> dict[str, int]:
                 plan["bags"] -= 1
             elif plan["epochs"] > first_epochs(state):
                 plan["epochs"] = max(first_epochs(state), plan["epochs"] * 4 // 5)
-            elif plan["folds"]:
+            elif plan["folds"] and state.folds is None:
                 plan |= {"folds": 0, "bags": LEAST_MEMBERS, "epochs": wanted["epochs"]}
             elif plan["epochs"] > 1:
                 plan["epochs"] -= 1

@@ -1,0 +1,57 @@
+"""Cross-fitting: each row is held out once from one network of a bag, so that all rows teach and all rows judge.
+
+With few validation rows the best of many recipes is mostly the luckiest; judged by every row, it is the best. So the
+later steps train bags, one network for each fold, instead of single networks, wherever rows and time allow.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from retemper.data.folds import folds_of
+from retemper.procedure.book import BAG_IDS, VALIDATION, Contender, State
+from retemper.training.arrays import save_folds
+
+FOLD_ROWS = 200_000
+"""With more rows than this, validation rows are many enough to judge, and folds would only copy data."""
+LEAST_FOLD_ROWS = 2
+"""A fold needs so many rows."""
+REPEATS = 24
+"""Draws of the folds: bags of one run that should not share their folds take another one each."""
+
+
+def folds_for(state: State) -> int:
+    """How many folds the rows can be dealt out to; 0: the validation rows judge."""
+    if state.folds is not None:
+        return int(state.folds.max()) + 1
+    rows = len(state.splits.train) + len(state.splits.validation)
+    count = state.recipe.procedure.folds
+    if count < 2 or state.splits.method == "time" or rows > FOLD_ROWS or rows < LEAST_FOLD_ROWS * count:
+        return 0
+    if state.schema.group and state.table.frame[state.schema.group].n_unique() < 2 * count:
+        return 0
+    return count
+
+
+def dealt(state: State, count: int) -> State:
+    """The state with its rows dealt out to folds, which lie beside the arrays for whoever trains."""
+    if state.folds is not None or not count:
+        return state
+    rows = np.concatenate([state.splits.train, state.splits.validation])
+    folds = folds_of(state.table.frame[rows], state.schema, count, REPEATS, state.recipe.seed)
+    save_folds(folds, state.data_folder)
+    return state.with_(folds=folds)
+
+
+def bag_of_contenders(recipe: Contender, bag: int, folds: int, repeat: int = 0) -> list[Contender]:
+    """A recipe once for each fold of a draw; as it is, with the number as its id, without folds.
+
+    Args:
+        recipe: what to train.
+        bag: unique number of the bag in the run.
+        folds: 0 or the number of folds.
+        repeat: which draw of the folds.
+    """
+    if not folds:
+        return [recipe.numbered(bag, VALIDATION)]
+    return [recipe.numbered(BAG_IDS * bag + fold, folds * repeat + fold) for fold in range(folds)]
