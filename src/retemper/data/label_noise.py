@@ -20,7 +20,7 @@ RESAMPLES, RESAMPLED_ROWS = 100, 20_000
 LIKELY = 8.0
 """Powers that lie further below the best one (in log likelihood) are left out of the resamples."""
 EM_STEPS = 30
-PRIOR_SHARE = 0.1
+PRIOR_SHARE = 0.3
 """The pull of the common rate on a class's own transitions, as a share of the class's rows; 50 rows at least."""
 LEAST_PRIOR = 50.0
 
@@ -52,14 +52,31 @@ class LabelNoise:
         return np.asarray(self.clean.argmax(axis=1), dtype=np.int64)
 
     def flagged(self) -> NDArray[np.bool_]:
-        """[N] the rows most surely wrong, as many as there are wrong labels in expectation.
+        """[N] the rows most surely wrong; see :func:`surest`."""
+        return surest(self.wrong)
 
-        With so many rows, precision and recall are equal where the probabilities are right.
-        """
-        chosen = np.zeros(len(self.wrong), dtype=bool)
-        count = round(float(self.wrong.sum()))
-        chosen[np.argsort(-self.wrong, kind="stable")[:count]] = True
-        return chosen
+
+@dataclass(frozen=True)
+class Mixture:
+    """Which model of the right rows is best (its number), and the share of wrong rows with its 95 % interval."""
+
+    best: int
+    rate: float
+    low: float
+    high: float
+
+
+def surest(wrong: Floats) -> NDArray[np.bool_]:
+    """[N] the rows most surely wrong, as many as there are wrong ones in expectation, Σ P(wrong).
+
+    With so many rows, precision and recall are equal where the probabilities are right.
+
+    >>> surest(np.array([0.9, 0.1, 0.8, 0.2])).tolist()
+    [True, False, True, False]
+    """
+    chosen = np.zeros(len(wrong), dtype=bool)
+    chosen[np.argsort(-wrong, kind="stable")[: round(float(wrong.sum()))]] = True
+    return chosen
 
 
 def estimate(probabilities: Floats, given: Codes, seed: int, resamples: int = RESAMPLES) -> LabelNoise:
@@ -93,15 +110,27 @@ def estimate(probabilities: Floats, given: Codes, seed: int, resamples: int = RE
     logs = np.log(probabilities)
     own = np.stack([_sharpened(logs, s)[np.arange(len(given)), given] for s in SHARPNESS])
     others = (1 - own) / (probabilities.shape[1] - 1)
-    rates, fits = _rates(own, others, np.ones(len(given)))
-    best = int(np.argmax(fits))
-    low, high = _interval(own, others, fits, seed, resamples) if resamples else (rates[best], rates[best])
-    clean = _sharpened(logs, float(SHARPNESS[best]))
-    transition, posterior = _by_class(clean, given, float(rates[best]))
+    mixed = mix(own, others, seed, resamples)
+    power = float(SHARPNESS[mixed.best])
+    transition, posterior = _by_class(_sharpened(logs, power), given, mixed.rate)
     wrong = 1 - posterior[np.arange(len(given)), given]
-    return LabelNoise(
-        float(rates[best]), float(low), float(high), float(SHARPNESS[best]), transition, wrong, posterior
-    )
+    return LabelNoise(mixed.rate, mixed.low, mixed.high, power, transition, wrong, posterior)
+
+
+def mix(own: Floats, others: Floats, seed: int, resamples: int = RESAMPLES) -> Mixture:
+    """The most likely share of a second source, with its interval, over rival models of the first.
+
+    Args:
+        own: [G, N] likelihood of each row under each model of what is right.
+        others: [G, N] likelihood under what is wrong.
+        seed: of the bootstrap.
+        resamples: how many; 0: no interval.
+    """
+    rates, fits = _rates(own, others, np.ones(own.shape[1]))
+    best = int(np.argmax(fits))
+    rate = float(rates[best])
+    low, high = _interval(own, others, fits, seed, resamples) if resamples else (rate, rate)
+    return Mixture(best, rate, low, high)
 
 
 def _sharpened(logs: Floats, power: float) -> Floats:

@@ -1,0 +1,217 @@
+"""Labels that are probably wrong: which rows, what they might be, how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from retemper.core.recipe import PrepareOptions
+from retemper.core.records import Finding, NotApplicable
+from retemper.data import label_noise, target_noise
+from retemper.data.out_of_fold import FIT_ROWS, FOLDS, TreeRows, class_probabilities, values
+from retemper.data.prepare import Preparer
+from retemper.data.schema import Schema
+from retemper.data.target import Target
+
+Floats = NDArray[np.float64]
+
+LEAST_ROWS, MOST_CLASSES = 100, 100
+LEAST_CLASS_ROWS = 8
+"""Rows of smaller classes are not judged: a model that has seen hardly any of them doubts them all."""
+LEAST_RATE = 0.01
+"""The interval's lower end must reach this rate of wrong labels before they are a finding."""
+LARGEST_SCORE = 3.0
+"""Trees learn scores up to here, so that no outlier draws them to itself."""
+LIKELY_WRONG = 0.5
+"""Values are flagged from this probability on."""
+SHOWN = 50
+CLASS_REMEDIES = ("drop", "fix", "down_weight")
+VALUE_REMEDIES = ("drop", "down_weight")
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """What is known of each row's label.
+
+    Args:
+        task: classification or regression.
+        classes: labels as text; empty for regression.
+        given: [N] class codes or values.
+        suggested: [N] the most probable class, or the predicted value.
+        wrong: [N] probability of the given label to be wrong.
+        flagged: [N] the rows most surely wrong, Σ wrong of them.
+        rate, low, high: share of wrong labels among the rows judged, with its 95 % interval.
+    """
+
+    task: str
+    classes: tuple[str, ...]
+    given: NDArray[Any]
+    suggested: NDArray[Any]
+    wrong: Floats
+    flagged: NDArray[np.bool_]
+    rate: float
+    low: float
+    high: float
+
+    @property
+    def found(self) -> bool:
+        """Whether there are more wrong labels than the models' own errors explain."""
+        return self.low >= LEAST_RATE and bool(self.flagged.any())
+
+
+def find(frame: pl.DataFrame, schema: Schema, seed: int = 0) -> Finding | None:
+    """Labels are wrong in at least 1 % of the rows (the 95 % interval's lower end); the finding names the rows.
+
+    Trees predict each row out of fold; the rate of wrong labels is what overlap of the classes can't explain (see
+    :func:`retemper.data.label_noise.estimate`, and :mod:`retemper.data.target_noise` for values).
+
+    Args:
+        frame: the rows; row numbers of the finding count from 1 in it.
+        schema: of the table.
+        seed: of folds and trees.
+
+    Raises:
+        NotApplicable: no target, no features, fewer than 100 rows that can be judged, or more than 100 classes.
+    """
+    return finding(judge(frame, schema, seed), np.arange(frame.height))
+
+
+def judge(frame: pl.DataFrame, schema: Schema, seed: int) -> Suspects:
+    """How probably wrong each row's label is.
+
+    Raises:
+        NotApplicable: as :func:`find`.
+    """
+    if schema.target is None:
+        raise NotApplicable("there is no target")
+    if frame.height < LEAST_ROWS:
+        raise NotApplicable(f"{frame.height} rows are fewer than the {LEAST_ROWS} that it takes")
+    if len(schema.classes) > MOST_CLASSES:
+        raise NotApplicable(f"{len(schema.classes)} classes are more than {MOST_CLASSES}")
+    preparer = Preparer.fit(frame, schema, PrepareOptions(number_embedding="none"))
+    rows = TreeRows(*preparer.plain(frame))
+    if not rows.columns.shape[1]:
+        raise NotApplicable("there is no column of numbers, categories, dates or texts")
+    target = Target.fit(frame[schema.target.name], schema, PrepareOptions())
+    given = target.encode(frame[schema.target.name])
+    return _classes(rows, given, target, seed) if target.classes else _values(rows, given, seed)
+
+
+def _classes(rows: TreeRows, given: NDArray[np.int64], target: Target, seed: int) -> Suspects:
+    sizes = np.bincount(given, minlength=len(target.classes))
+    known = sizes >= LEAST_CLASS_ROWS
+    judged = np.flatnonzero(known[given])
+    if known.sum() < 2 or len(judged) < LEAST_ROWS:
+        raise NotApplicable(f"fewer than two classes have the {LEAST_CLASS_ROWS} rows that it takes")
+    own = np.flatnonzero(known)
+    codes = np.searchsorted(own, given[judged])
+    some = TreeRows(rows.numbers[judged], rows.levels[judged])
+    noise = label_noise.estimate(class_probabilities(some, codes, len(own), seed), codes, seed)
+    wrong, suggested = np.zeros(len(given)), given.copy()
+    others = noise.clean.copy()
+    others[np.arange(len(codes)), codes] = -1.0
+    wrong[judged] = noise.wrong
+    suggested[judged] = own[others.argmax(axis=1)]
+    flagged = label_noise.surest(wrong)
+    suggested = np.where(flagged, suggested, given)
+    return Suspects(
+        "classification", target.classes, given, suggested, wrong, flagged, noise.rate, noise.low, noise.high
+    )
+
+
+def _values(rows: TreeRows, given: Floats, seed: int) -> Suspects:
+    if np.ptp(given) == 0:
+        raise NotApplicable("the target has one value only")
+    scores = target_noise.Scores.fit(given)
+    known = scores.apply(given)
+    predicted = values(rows, known.clip(-LARGEST_SCORE, LARGEST_SCORE), seed)
+    noise = target_noise.estimate(predicted, known, seed)
+    flagged = noise.wrong > LIKELY_WRONG
+    return Suspects(
+        "regression",
+        (),
+        given,
+        scores.invert(predicted),
+        noise.wrong,
+        flagged,
+        noise.rate,
+        noise.low,
+        noise.high,
+    )
+
+
+def finding(suspects: Suspects, rows: NDArray[np.int64]) -> Finding | None:
+    """The finding, or none where the rate's interval goes below 1 %.
+
+    Args:
+        suspects: of N rows.
+        rows: [N] their numbers in the table, from 0.
+    """
+    if not suspects.found:
+        return None
+    count, total = int(suspects.flagged.sum()), len(suspects.wrong)
+    what = "labels" if suspects.classes else "target values"
+    share = f"{suspects.rate:.1%} (95 % interval {suspects.low:.1%} to {suspects.high:.1%})"
+    first = surest_rows(suspects, rows)[0]
+    return Finding(
+        "label_errors",
+        "warning",
+        round(float(suspects.wrong[suspects.flagged].mean()), 3),
+        f"About {share} of the {what} look wrong; {count} rows are named, the surest is row {first['row']}: "
+        f"given {first['given']}, more likely {first['suggested']}. No overlap of the rows explains so many "
+        "where the models are sure.",
+        evidence(suspects, rows),
+        CLASS_REMEDIES if suspects.classes else VALUE_REMEDIES,
+    )
+
+
+def evidence(suspects: Suspects, rows: NDArray[np.int64]) -> dict[str, Any]:
+    """Counts, the rate with its threshold, and the rows most surely wrong."""
+    facts: dict[str, Any] = {
+        "rows": len(suspects.wrong),
+        "flagged": int(suspects.flagged.sum()),
+        "rate": round(suspects.rate, 4),
+        "low": round(suspects.low, 4),
+        "high": round(suspects.high, 4),
+        "warning_from": LEAST_RATE,
+        "folds": FOLDS,
+        "fitted_on": min(FIT_ROWS, len(suspects.wrong) * (FOLDS - 1) // FOLDS),
+        "surest": surest_rows(suspects, rows),
+    }
+    if suspects.classes:
+        facts["classes"] = class_counts(suspects)
+    return facts
+
+
+def class_counts(suspects: Suspects) -> dict[str, dict[str, int]]:
+    """For each class: rows as given, of these flagged, and rows if every suggestion were taken."""
+    size = len(suspects.classes)
+    given = np.bincount(suspects.given, minlength=size)
+    flagged = np.bincount(suspects.given[suspects.flagged], minlength=size)
+    after = np.bincount(suspects.suggested, minlength=size)
+    return {
+        label: {"given": int(given[k]), "flagged": int(flagged[k]), "suggested": int(after[k])}
+        for k, label in enumerate(suspects.classes)
+    }
+
+
+def surest_rows(suspects: Suspects, rows: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Up to 50 flagged rows, the surest first: row number from 1, given, suggested, probability."""
+    order = np.argsort(-suspects.wrong, kind="stable")[: min(SHOWN, int(suspects.flagged.sum()))]
+    return [
+        {
+            "row": int(rows[k]) + 1,
+            "given": _shown(suspects, suspects.given[k]),
+            "suggested": _shown(suspects, suspects.suggested[k]),
+            "probability": round(float(suspects.wrong[k]), 4),
+        }
+        for k in order
+    ]
+
+
+def _shown(suspects: Suspects, value: Any) -> str | float:
+    return suspects.classes[int(value)] if suspects.classes else float(f"{float(value):.6g}")
