@@ -50,7 +50,8 @@ class SampleSizeCurve:
         points: the main metric of one network at each, means over networks [S].
         floor: what endless data would leave (a).
         law: a, b, c of a + b·(rows / most rows)^−c.
-        gain: by which twice the rows would lower the main metric.
+        have: the rows there are: the most trained on, or more.
+        gain: by which twice these would lower the main metric.
         doubled: the loss expected then.
         answer: yes: the gain's interval lies above 1 % of the loss; no: below; else can't tell.
         why: one sentence.
@@ -60,6 +61,7 @@ class SampleSizeCurve:
     points: tuple[Score, ...]
     floor: Score
     law: tuple[float, float, float]
+    have: int
     gain: Score
     doubled: Score
     answer: Answer
@@ -71,6 +73,7 @@ def sample_size_curve(
     losses: Sequence[Floats],
     weight: Floats,
     root: bool = False,
+    have: int | None = None,
     resamples: int = 500,
     seed: int = 0,
 ) -> SampleSizeCurve:
@@ -85,6 +88,7 @@ def sample_size_curve(
             held-out rows everywhere.
         weight: sample weights of the held-out rows [N].
         root: the main metric is the root of the mean (RMSE).
+        have: the rows there are to train on; None: the largest of ``rows``.
         resamples: of the bootstrap.
         seed: 0 or more.
 
@@ -102,19 +106,19 @@ def sample_size_curve(
     drawn = np.stack([_drawn(part, counts, weight, root, seed, k) for k, part in enumerate(losses)], 1)
     shares = np.array(rows) / rows[-1]
     law, laws = fit(shares, own[None]), fit(shares, drawn)
-    gains, last = laws.b * (1 - 2.0**-laws.c), laws.at(1.0)[:, 0]
-    gain = float((law.b * (1 - 2.0**-law.c))[0])
-    low, high = ends(gains)
-    now = float(own[-1])
-    answer, why = _answer(Score(gain, low, high), now)
+    have = have or rows[-1]
+    more = np.array([1.0, 2.0]) * have / rows[-1]
+    (now, then), drawn_then = law.at(more)[0].tolist(), laws.at(more)
+    gain = Score(now - then, *ends(drawn_then[:, 0] - drawn_then[:, 1]))
+    answer, why = _answer(gain, now)
     trouble = _trouble(shares, own, drawn, law, laws)
     if trouble:
         answer, why = "can't tell", trouble
     points = tuple(Score(float(m), *ends(part)) for m, part in zip(own, drawn.T, strict=True))
     floor = Score(float(law.a[0]), *ends(laws.a))
-    doubled = Score(float(law.at(2.0)[0, 0]), *ends(last - gains))
+    doubled = Score(then, *ends(drawn_then[:, 1]))
     fitted = (float(law.a[0]), float(law.b[0]), float(law.c[0]))
-    return SampleSizeCurve(tuple(rows), points, floor, fitted, Score(gain, low, high), doubled, answer, why)
+    return SampleSizeCurve(tuple(rows), points, floor, fitted, have, gain, doubled, answer, why)
 
 
 def fit(shares: Floats, points: Floats) -> Law:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import entr
 
-from retemper.core.records import NotApplicable
+from retemper.core.records import NotApplicable, Score
 from retemper.core.seeds import generator
 from retemper.evaluation.bands import Bands, Condition, indicators
 from retemper.evaluation.held_out import HeldOut
@@ -35,10 +36,14 @@ OVERLAP = 0.5
 
 @dataclass(frozen=True)
 class Slice:
-    """One or two conditions that hold together, and what the half says of them that had no part in finding them."""
+    """One or two conditions that hold together, and what the half says of them that had no part in finding them.
+
+    ``aside`` is the mean of a second quantity in the slice with its 95 % interval, taken alone.
+    """
 
     conditions: tuple[Condition, ...]
     proof: Proof
+    aside: Score
 
     @property
     def words(self) -> str:
@@ -72,7 +77,11 @@ class Conditions:
 
 
 def worst_slices(
-    held: HeldOut, losses: Floats, bands: Sequence[Bands], permutations: int = 999, seed: int = 0
+    held: HeldOut,
+    rows: tuple[Floats, Floats],
+    bands: Sequence[Bands],
+    permutations: int = 999,
+    seed: int = 0,
 ) -> SearchedSlices:
     """The slices with the highest loss that hold on rows not used to find them.
 
@@ -82,7 +91,8 @@ def worst_slices(
 
     Args:
         held: the rows; with ``group``, whole groups are halved.
-        losses: of the rows [N], :meth:`HeldOut.losses`.
+        rows: losses of the rows [N] (:meth:`HeldOut.losses`), and a second quantity to tell of each slice
+            (:func:`surplus`) [N].
         bands: of the columns to look at, the most interesting first: at most 500 conditions are taken.
         permutations: behind the intervals, 199 or more.
         seed: of the halves and permutations.
@@ -96,7 +106,7 @@ def worst_slices(
     >>> city, error = draw.choice(["a", "b", "c"], 600), draw.normal(size=600)
     >>> held = HeldOut(pl.DataFrame({"city": city}), np.where(city == "b", 3 * error, error), "regression",
     ...                lambda cells, rows: np.zeros(len(rows)), {"city": "category"})
-    >>> found = worst_slices(held, held.y**2, bands_of(held.frame, held.kinds, 30), 199)
+    >>> found = worst_slices(held, (held.y**2, held.y), bands_of(held.frame, held.kinds, 30), 199)
     >>> found.slices[0].words, found.slices[0].proof.low > 0
     ('city is b', True)
     """
@@ -106,7 +116,7 @@ def worst_slices(
     if min(len(first), len(second)) < 2 * least or not table.named:
         why = f"{held.rows} held-out rows in {len(bands)} columns are too few to find slices on one half"
         raise NotApplicable(f"{why} and to confirm them on the other")
-    weight = held.weights
+    losses, weight = rows[0], held.weights
     some = first[:MOST_SEARCHED]
     proposed, searched = search(table.holds[some], losses[some], weight[some], least, held.root)
     masks = [table.holds[second][:, own].all(1) for own in proposed]
@@ -119,11 +129,32 @@ def worst_slices(
     proposed, inside = [proposed[k] for k in fair], np.stack([masks[k] for k in fair], 1)
     group = None if held.group is None else held.group[second]
     proven = proofs(inside, losses[second], weight[second], held.root, group, permutations, seed)
+    aside = [mean_with_interval(rows[1][second][mask], weight[second][mask]) for mask in inside.T]
     slices = [
-        Slice(tuple(table.named[k] for k in own), proof) for own, proof in zip(proposed, proven, strict=True)
+        Slice(tuple(table.named[k] for k in own), proof, also)
+        for own, proof, also in zip(proposed, proven, aside, strict=True)
     ]
     slices.sort(key=lambda own: -own.proof.low)
     return SearchedSlices(tuple(slices), searched, held.rows, len(bands))
+
+
+def surplus(held: HeldOut, outputs: Floats, losses: Floats) -> Floats:
+    """What each row says of the model beyond its loss [N].
+
+    Classes: the loss less the one that the model itself expects there, −Σ p log p. Near 0 in a slice, its rows are
+    hard and the model knows it; above 0, it is too sure of itself there. Regression: y − prediction, whose mean is the
+    slice's bias.
+    """
+    if held.task == "regression":
+        return np.asarray(held.y - outputs)
+    return np.asarray(losses - entr(outputs).sum(1))
+
+
+def mean_with_interval(values: Floats, weight: Floats) -> Score:
+    """The weighted mean of independent rows, ± 1.96 standard errors."""
+    mean = float(np.average(values, weights=weight))
+    error = float(np.sqrt((weight**2 * (values - mean) ** 2).sum()) / weight.sum())
+    return Score(mean, mean - 1.96 * error, mean + 1.96 * error)
 
 
 def conditions_of(bands: Sequence[Bands], most: int = MOST_CONDITIONS) -> Conditions:

@@ -1,41 +1,62 @@
-"""What the model has learnt and where it fails: a look at it through the rows it has not learnt from.
+"""What the model has learnt and where it fails: a look at it through rows that it has not learnt from.
 
 Not a step with a verdict: :func:`run` gives plain data, which result.json holds as ``understanding``. Intervals are of
-95 %; a number with its interval is ``{"value", "low", "high"}``, ends null where they can't be had. The main metric
-is log loss, or RMSE in the target's units. A part that was left out is ``{"left_out": why}`` instead.
+95 %; *number* stands for ``{"value", "low", "high"}``, [G] for a list over the grid. The metric is log loss, or RMSE in
+the target's units. A part that was left out is ``{"left_out": why}`` instead.
 
 .. code-block:: text
 
-    {"metric": "log_loss" | "rmse", "rows": held-out rows in all, "networks": in the model,
-     "importance":                       # the rise of the metric when cells change places between rows
-       {"rows", "repeats", "of": columns in all,
-        "columns": [{"column", "rise": number, "used": low > 0,
-                     "related": [{"column", "association": Cramér's V}]}],        # the largest rise first
-        "together": [{"columns": […], "rise": number}]},                          # columns that go together
-     "dependence":                       # the 6 most important columns; text has none
-       {"rows", "networks": networks or bags behind the intervals, "left_out": [{"column", "why"}],
-        "columns": [{"column", "kind", "grid": [G] numbers, ISO dates, levels, null (a missing cell),
-                     "share": [G] of the rows at each point,
-                     "curves": [{"output": class or null, "mean": [G], "low": [G], "high": [G],
-                                 "quantiles": {"0.1": [G], "0.25", "0.5", "0.75", "0.9"}}]}]},   # of single rows (ICE)
-     "slices":                           # found on one half of the rows, measured on the other
-       {"rows", "searched": slices, "columns": columns searched, "confirmed": how many,
-        "slices": [{"words", "conditions": [{"column", "op": range | level | rare | missing, "low", "high", "level",
-                                             "words"}],
-                    "rows", "share", "metric", "elsewhere", "gap": number (for all slices together), "p_value",
-                    "confirmed"}]},                                               # the largest gap.low first
-     "surprising":
-       {"rows": looked at, "typical_error": number or null (regression),
-        "largest": [{"row": in the table, from 1, "loss", "expected": label or value, "predicted",
-                     "probability" of the expected class, "confidence" in the predicted one (null for a regression),
-                     "low", "high": the same of single networks (bags), least and most; null for one,
-                     "deviations": error in robust standard deviations (regression),
-                     "cells": {column: cell as text}}],
-        "counts": [{"threshold", "found", "expected", "low", "high"}]},           # see evaluation/surprising.py
-     "more_data":
-       {"answer": "yes" | "no" | "can't tell", "why", "points": [{"rows", "value", "low", "high"}],
-        "gain": number (from twice the rows), "doubled": number, "floor": number,
-        "law": {"a", "b", "c"} of a + b·(rows / most rows)^−c}}
+    {"metric": "log_loss" | "rmse",
+     "rows": rows that are held out in all,
+     "networks": in the model,
+
+     "importance": {                # the rise of the metric when cells change places between rows
+       "rows", "repeats",
+       "of": columns in all; wide tables are screened first,
+       "columns": [                 # the largest rise first
+         {"column", "rise": number, "used": whether rise.low > 0,
+          "related": [{"column", "association": Cramér's V, .5 to 1}]}],
+       "together": [{"columns": […], "rise": number}]},      # columns that go with each other, moved as one
+
+     "dependence": {                # of the 6 most important columns
+       "rows", "networks": networks (bags of them) behind the intervals,
+       "left_out": [{"column", "why"}],
+       "columns": [
+         {"column", "kind", "rows", "members",
+          "grid": [G] numbers, ISO dates, levels; null is a missing cell,
+          "share": [G] of the rows,
+          "curves": [{"output": class, or null for a regression,
+                      "mean": [G], "low": [G], "high": [G],
+                      "quantiles": {"0.1": [G], "0.25": …, "0.5": …, "0.75": …, "0.9": …}}]}]},    # of single rows
+
+     "slices": {                    # found on one half of the rows, measured on the other
+       "rows", "columns": columns searched, "searched": slices, "confirmed": how many of these:
+       "slices": [                  # the largest gap.low first
+         {"words", "rows", "share", "metric", "elsewhere", "p_value", "confirmed": whether gap.low > 0,
+          "gap": number; these intervals hold for all slices together,
+          "surplus": number, classes: the metric less what the model itself expects there,
+          "bias": number, regression: mean of target − prediction,
+          "conditions": [{"column", "words", "op": "range" | "level" | "rare" | "missing",
+                          "low", "high", "level"}]}]},
+
+     "surprising": {
+       "rows": looked at,
+       "typical_error": number; null for classes,
+       "largest": [                 # the largest loss first
+         {"row": in the table, from 1, "loss", "cells": {column: text or null},
+          "expected": label or value in the table, "predicted": label or value,
+          "probability": of the expected class, "confidence": in the predicted one; null for a regression,
+          "low", "high": least and most that single networks (bags) give for it; null with one,
+          "deviations": error in robust standard deviations; null for classes}],
+       "counts": [{"threshold", "found", "expected", "low", "high"}]},    # as evaluation.surprising.Yardstick
+
+     "more_data": {
+       "answer": "yes" | "no" | "can't tell", "why",
+       "have": training rows,
+       "points": [{"rows", "value", "low", "high"}],
+       "law": {"a", "b", "c"} of a + b·(rows / rows of the last point)^−c,
+       "gain": number, by twice the rows there are, "doubled": number, the metric then,
+       "floor": number, with endless rows}}
 """
 
 from __future__ import annotations
@@ -62,7 +83,7 @@ from retemper.evaluation.importance import (
 )
 from retemper.evaluation.metrics import main_metric
 from retemper.evaluation.sample_size import sample_size_curve
-from retemper.evaluation.slices import LEAST_ROWS, worst_slices
+from retemper.evaluation.slices import LEAST_ROWS, surplus, worst_slices
 from retemper.procedure.book import Book, State
 from retemper.procedure.sample_sizes import row_losses_by_size
 from retemper.procedure.unseen import held_out_rows
@@ -217,13 +238,16 @@ def _dependence(book: Book, state: State, held: HeldOut, ranked: list[str], seco
 def _slices(
     book: Book, state: State, held: HeldOut, outputs: NDArray[np.float64], bands: list[Bands]
 ) -> dict[str, Any]:
-    found = worst_slices(held, held.losses(outputs), bands, seed=state.recipe.seed)
+    losses = held.losses(outputs)
+    found = worst_slices(held, (losses, surplus(held, outputs, losses)), bands, seed=state.recipe.seed)
+    aside = "bias" if state.task == "regression" else "surplus"
     slices = [
         {
             "words": own.words,
             "conditions": [asdict(condition) for condition in own.conditions],
             **{key: getattr(own.proof, key) for key in ("rows", "share", "metric", "elsewhere", "p_value")},
             "gap": {"value": own.proof.gap, "low": own.proof.low, "high": own.proof.high},
+            aside: asdict(own.aside),
             "confirmed": own.proof.confirmed,
         }
         for own in found.slices
@@ -268,11 +292,13 @@ def _surprising(
 def _more_data(book: Book, state: State) -> dict[str, Any]:
     sizes, losses = row_losses_by_size(book, state)
     weight = state.ready[2].validation.weight.astype(np.float64)
-    found = sample_size_curve(sizes, losses, weight, state.task == "regression", seed=state.recipe.seed)
+    have, root = len(state.splits.train), state.task == "regression"
+    found = sample_size_curve(sizes, losses, weight, root, have, seed=state.recipe.seed)
     points = [{"rows": size, **asdict(own)} for size, own in zip(found.rows, found.points, strict=True)]
     return {
         "answer": found.answer,
         "why": found.why,
+        "have": found.have,
         "points": points,
         **{key: asdict(getattr(found, key)) for key in ("gain", "doubled", "floor")},
         "law": dict(zip("abc", found.law, strict=True)),
