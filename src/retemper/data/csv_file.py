@@ -1,4 +1,4 @@
-"""CSV text to a frame of raw text cells, with every fault found at its row."""
+"""CSV text in blocks of whole rows, and each block as a frame of text cells, every fault found at its row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import csv
 import gzip
 import io
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import polars as pl
 
@@ -14,77 +17,132 @@ from retemper.core.errors import InputError
 
 DELIMITERS = (",", ";", "\t", "|")
 UTF8_MARK = b"\xef\xbb\xbf"
+BLOCK_BYTES = 1 << 24
+HEAD_BYTES = 1 << 20
 
 
-def read_cells(path: Path) -> tuple[pl.DataFrame, str]:
-    """All cells of a CSV file as text, and the delimiter (comma, semicolon, tab or bar, read off the header).
+@dataclass(frozen=True)
+class Block:
+    """Whole rows of a CSV file.
 
-    Blank lines are skipped where there is more than one column; in a single column they are missing cells.
+    Args:
+        data: UTF-8 text; its first line is a header of the columns' clean names.
+        names: the columns' names, stripped; an empty one is ``column_<position>``.
+        delimiter: comma, semicolon, tab or bar, read off the header.
+        path: the file, for messages.
+        first: how many rows of the file come before.
+    """
+
+    data: bytes
+    names: tuple[str, ...]
+    delimiter: str
+    path: Path
+    first: int = 0
+
+
+def read_blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:
+    """A CSV file's rows, block by block; a quoted line end never ends a row.
 
     Args:
         path: a ``.csv`` or ``.csv.gz`` file in UTF-8 with a header line.
-
-    Returns:
-        The frame of String columns and the delimiter.
+        size: bytes of a block, more or less.
 
     Raises:
-        InputError: ``unreadable_file``, ``wrong_encoding``, ``empty_file``, ``no_rows``, ``duplicate_columns``,
-            ``ragged_rows``, ``open_quote``.
+        InputError: ``unreadable_file``, ``wrong_encoding``, ``empty_file``, ``duplicate_columns``.
     """
-    data = _bytes(path).removeprefix(UTF8_MARK)
-    _check_text(data, path)
-    if not data.strip():
-        raise InputError(
-            "empty_file", "The file is empty.", {"file": str(path)}, "Give a file with a header and rows."
-        )
-    start = data[: 1 << 20].decode("utf-8", errors="ignore").lstrip("\r\n")
-    delimiter = max(DELIMITERS, key=start.splitlines()[0].count)
-    names = _names(next(csv.reader(io.StringIO(start), delimiter=delimiter)), path)
-    frame = _parse(data.lstrip(b"\r\n"), delimiter, names, path)
-    if frame.is_empty():
-        raise InputError(
-            "no_rows", "The file has a header but no rows.", {"file": str(path)}, "Give a file with rows."
-        )
-    return frame, delimiter
+    with _opened(path) as file:
+        chunk = _read(file, size, path)
+        last = len(chunk) < size
+        mark = len(UTF8_MARK) if chunk.startswith(UTF8_MARK) else 0
+        text = chunk[mark:].lstrip(b"\r\n")
+        place = len(chunk) - len(text)
+        if not text.strip():
+            raise InputError(
+                "empty_file", "The file is empty.", {"file": str(path)}, "Give a file with a header and rows."
+            )
+        names, delimiter, start = _header(text, path)
+        header, tail, chunk = _clean_header(names, delimiter), b"", text[start:]
+        place += start
+        while True:
+            end = len(chunk) if last else _last_row_end(tail, chunk)
+            rows = b"".join((header, tail, memoryview(chunk)[:end]))
+            tail = chunk[end:] if end else tail + chunk
+            if end or last:
+                _check_text(rows, place - len(header), path)
+                place += len(rows) - len(header)
+                yield Block(rows, names, delimiter, path)
+            if last:
+                return
+            chunk = _read(file, size, path)
+            last = len(chunk) < size
 
 
-def _bytes(path: Path) -> bytes:
+def delimiter_of(path: Path) -> str:
+    """The delimiter that comes most often in the header; the comma where there is no header."""
+    with _opened(path) as file:
+        head = _read(file, HEAD_BYTES, path).removeprefix(UTF8_MARK).lstrip(b"\r\n")
+    return _delimiter(head.decode("utf-8", errors="ignore"))
+
+
+def _delimiter(head: str) -> str:
+    first = next(iter(head.splitlines()), "")
+    return max(DELIMITERS, key=first.count)
+
+
+def cells_of(block: Block) -> pl.DataFrame:
+    """All cells of a block as text.
+
+    Blank lines are skipped where there is more than one column; in a single column they are missing cells.
+
+    Raises:
+        InputError: ``unreadable_file``, ``ragged_rows``, ``open_quote``.
+    """
     try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix.lower() == ".gz" else data
-    except (OSError, EOFError, zlib.error) as error:
+        frame = pl.read_csv(block.data, separator=block.delimiter, infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        blank = _blank_rows(block)
         raise InputError(
             "unreadable_file",
-            f"The file can't be read: {error}.",
-            {"file": str(path)},
-            "Check that it is whole and readable, and that its ending says what it is.",
+            f"The file is not valid CSV: {str(error).splitlines()[0]}.",
+            {"file": str(block.path)},
+            f"Check its quotes and line ends ({len(blank)} blank lines).",
         ) from None
+    return without_blank_lines(frame, block)
 
 
-def _check_text(data: bytes, path: Path) -> None:
-    try:
-        data.decode("utf-8")
-        position = data.find(b"\0")
-    except UnicodeDecodeError as error:
-        position = error.start
-    if position >= 0:
-        raise InputError(
-            "wrong_encoding",
-            f"The file is not UTF-8 text: byte {position + 1} is {data[position]:#04x}.",
-            {"file": str(path), "row": data[:position].count(b"\n")},
-            "Save it as UTF-8, for example with `iconv -f latin1 -t utf-8`.",
-        )
+def without_blank_lines(frame: pl.DataFrame, block: Block) -> pl.DataFrame:
+    """A block's frame less its blank lines, which look like rows of missing cells.
+
+    Raises:
+        InputError: ``ragged_rows``: a row that is too short looks like one whose last cells are missing.
+    """
+    width = len(block.names)
+    if width == 1 or not frame[:, -1].null_count():
+        return frame
+    quoted = b'"' in block.data
+    if not quoted and block.data.count(block.delimiter.encode()) == (width - 1) * (frame.height + 1):
+        return frame  # every line has its delimiters: none is short or blank
+    blank = _blank_rows(block)
+    if not blank:
+        return frame
+    return frame.with_row_index("\0row").filter(~pl.col("\0row").is_in(blank)).drop("\0row")
 
 
-def _names(header: list[str], path: Path) -> list[str]:
-    names = [name.strip() or f"column_{position}" for position, name in enumerate(header, 1)]
-    check_names(names, str(path))
-    return names
+def unreadable(path: Path, error: Exception) -> InputError:
+    """The error for a file that can't be opened or decoded."""
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    return InputError(
+        "unreadable_file",
+        f"The file can't be read: {reason}.",
+        {"file": str(path)},
+        "Check that it is whole and readable, and that its ending says what it is.",
+    )
 
 
 def check_names(names: list[str], source: str) -> None:
     """Raise ``duplicate_columns`` when a name comes twice."""
-    twice = next((name for position, name in enumerate(names) if name in names[:position]), None)
+    seen: set[str] = set()
+    twice = next((name for name in names if name in seen or seen.add(name)), None)  # type: ignore[func-returns-value]
     if twice is not None:
         raise InputError(
             "duplicate_columns",
@@ -94,55 +152,114 @@ def check_names(names: list[str], source: str) -> None:
         )
 
 
-def _parse(data: bytes, delimiter: str, names: list[str], path: Path) -> pl.DataFrame:
+def _opened(path: Path) -> IO[bytes]:
     try:
-        frame = pl.read_csv(data, separator=delimiter, infer_schema=False, new_columns=names)
-    except pl.exceptions.PolarsError as error:
-        blank = _blank_rows(data, delimiter, len(names), path)
-        raise InputError(
-            "unreadable_file",
-            f"The file is not valid CSV: {str(error).splitlines()[0]}.",
-            {"file": str(path)},
-            f"Check its quotes and line ends ({len(blank)} blank lines).",
-        ) from None
-    # A row that is too short looks like one whose last cell is missing: only the slower scan can tell.
-    if len(names) == 1 or not frame[names[-1]].null_count():
-        return frame
-    blank = _blank_rows(data, delimiter, len(names), path)
-    return (
-        frame.with_row_index("\0row").filter(~pl.col("\0row").is_in(blank)).drop("\0row") if blank else frame
+        return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def _read(file: IO[bytes], size: int, path: Path) -> bytes:
+    try:
+        return file.read(size)
+    except (OSError, EOFError, zlib.error) as error:
+        raise unreadable(path, error) from None
+
+
+def _check_text(data: bytes, start: int, path: Path) -> None:
+    """Raise at the first byte that is no text; ``start`` is where in the file the data begin."""
+    position = data.find(b"\0")
+    if position < 0 and not data.isascii():
+        position = _first_bad(data)
+    if position < 0:
+        return
+    with _opened(path) as file:
+        before = file.read(start + position)
+    raise InputError(
+        "wrong_encoding",
+        f"The file is not UTF-8 text: byte {len(before) + 1} is {data[position]:#04x}.",
+        {"file": str(path), "row": before.count(b"\n")},
+        "Save it as UTF-8, for example with `iconv -f latin1 -t utf-8`.",
     )
 
 
-def _blank_rows(data: bytes, delimiter: str, width: int, path: Path) -> list[int]:
-    """Positions of blank lines among the rows; raises at the first row of another width than the header's."""
-    limit = csv.field_size_limit(len(data) + 1)
-    blank = []
+def _first_bad(data: bytes) -> int:
     try:
-        rows = csv.reader(io.StringIO(data.decode("utf-8"), newline=""), delimiter=delimiter, strict=True)
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return -1
+
+
+def _header(data: bytes, path: Path) -> tuple[tuple[str, ...], str, int]:
+    """Names, delimiter, and where the rows begin."""
+    head = data[:HEAD_BYTES].decode("utf-8", errors="ignore")
+    delimiter = _delimiter(head)
+    lines = io.StringIO(head, newline="")
+    header = next(csv.reader(lines, delimiter=delimiter))
+    names = [name.strip() or f"column_{position}" for position, name in enumerate(header, 1)]
+    check_names(names, str(path))
+    text = head[: lines.tell()]
+    if len(text.splitlines()) > 1 and text.count('"') % 2:
+        raise _open_quote(path, 0)
+    return tuple(names), delimiter, len(text.encode())
+
+
+def _clean_header(names: tuple[str, ...], delimiter: str) -> bytes:
+    line = io.StringIO()
+    csv.writer(line, delimiter=delimiter, lineterminator="\n").writerow(names)
+    return line.getvalue().encode()
+
+
+def _last_row_end(tail: bytes, chunk: bytes) -> int:
+    """Where in the chunk the last whole row ends: after a line end with an even number of quotes before it; or 0.
+
+    ``tail`` is what the rows before left.
+    """
+    end = chunk.rfind(b"\n") + 1
+    odd = (tail.count(b'"') + chunk.count(b'"', 0, end)) % 2
+    while end and odd:
+        before = chunk.rfind(b"\n", 0, end - 1) + 1
+        odd ^= chunk.count(b'"', before, end) % 2
+        end = before
+    return end
+
+
+def _blank_rows(block: Block) -> list[int]:
+    """Positions of blank lines among the rows; raises at the first row of another width than the header's."""
+    limit = csv.field_size_limit(len(block.data) + 1)
+    width, blank = len(block.names), []
+    try:
+        text = io.StringIO(block.data.decode("utf-8"), newline="")
+        rows = csv.reader(text, delimiter=block.delimiter, strict=True)
         next(rows)
         position = -1
         for position, row in enumerate(rows):
             if not row:
                 blank.append(position)
             elif len(row) != width:
-                raise _ragged(position + 1 - len(blank), len(row), width, path)
+                raise _ragged(block, position + 1 - len(blank), len(row))
     except csv.Error:
-        raise InputError(
-            "open_quote",
-            'A quote (") is opened and never closed, or text follows a closing quote.',
-            {"file": str(path), "row": position + 2 - len(blank)},
-            'Close the quote; inside quoted cells write "" for one quote.',
-        ) from None
+        raise _open_quote(block.path, block.first + position + 2 - len(blank)) from None
     finally:
         csv.field_size_limit(limit)
     return blank
 
 
-def _ragged(row: int, cells: int, width: int, path: Path) -> InputError:
+def _ragged(block: Block, row: int, cells: int) -> InputError:
+    row += block.first
     return InputError(
         "ragged_rows",
-        f"Row {row} has {cells} cells, but the header has {width}.",
-        {"file": str(path), "row": row},
+        f"Row {row} has {cells} cells, but the header has {len(block.names)}.",
+        {"file": str(block.path), "row": row},
         "Give each row as many cells as the header, and quote cells that contain the delimiter.",
+    )
+
+
+def _open_quote(path: Path, row: int) -> InputError:
+    return InputError(
+        "open_quote",
+        'A quote (") is opened and never closed, or text follows a closing quote.',
+        {"file": str(path), "row": row},
+        'Close the quote; inside quoted cells write "" for one quote.',
     )

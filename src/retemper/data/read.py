@@ -7,7 +7,6 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,11 @@ import numpy as np
 import polars as pl
 
 from retemper.core.errors import InputError, nearest
-from retemper.data.cells import as_numbers, as_words, first_row, place, tidy, typed
-from retemper.data.csv_file import read_cells
+from retemper.data.cells import as_numbers, as_words, first_row, place, tidy
+from retemper.data.columns import Frame
+from retemper.data.csv_file import unreadable
 from retemper.data.in_memory import TARGET, from_pair, to_frame
+from retemper.data.parts import check_same_columns, is_parquet, read_files
 
 ENDINGS = (".csv", ".csv.gz", ".parquet", ".npz")
 CSV = (".csv", ".csv.gz")
@@ -102,7 +103,7 @@ def append(table: Table, other: Table) -> Table:
     >>> append(read({"a": [1]}), read({"a": [2.5]})).frame["a"].to_list()
     [1.0, 2.5]
     """
-    _same_columns(table.frame.columns, other.frame.columns, other.source)
+    check_same_columns(table.frame.columns, other.frame.columns, other.source)
     main, source = table.frame, other.source
     fitted = {name: _fit_type(other.frame[name], main[name].dtype, source) for name in main.columns}
     frame = pl.concat([table.frame, pl.DataFrame(fitted)], how="vertical_relaxed")
@@ -130,36 +131,18 @@ def _fit_type(column: pl.Series, dtype: pl.DataType, source: str) -> pl.Series:
     )
 
 
-def _same_columns(columns: Sequence[str], others: Sequence[str], source: str) -> None:
-    absent = [name for name in columns if name not in others]
-    new = [name for name in others if name not in columns]
-    if not absent and not new:
-        return
-    parts = [
-        f"{word} {', '.join(names[:10])}" for word, names in (("without", absent), ("with", new)) if names
-    ]
-    raise InputError(
-        "different_columns",
-        f"The columns differ from the first table's: {source} is {' and '.join(parts)}.",
-        {"file": source, "column": (absent or new)[0]},
-        "Give both the same columns.",
-    )
-
-
 def _read_path(path: Path) -> Table:
     if not path.exists():
         beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         hint = f"Check the path; {nearest(path.name, beside)}." if beside else "Check the path."
         raise InputError("no_such_file", f"There is no file {path.name!r}.", {"file": str(path)}, hint)
     if path.is_dir():
-        return Table(_read_folder(path), path.resolve().name, str(path))
+        return Table(_read_folder(path), path.resolve().name, str(path))  # type: ignore[arg-type]
     ending = ending_of(path)
     name = path.name[: -len(ending)]
     if ending == ".npz":
         return _read_npz(path, name)
-    if ending in CSV:
-        return Table(_typed_csv([path]), name, str(path))
-    return Table(tidy(_read_parquet(path), str(path)), name, str(path))
+    return Table(read_files([path]), name, str(path))  # type: ignore[arg-type]
 
 
 def ending_of(path: Path) -> str:
@@ -182,7 +165,7 @@ def ending_of(path: Path) -> str:
     return ending
 
 
-def _read_folder(path: Path) -> pl.DataFrame:
+def _read_folder(path: Path) -> Frame:
     parts = sorted(
         entry for entry in path.iterdir() if entry.is_file() and not entry.name.startswith((".", "_"))
     )
@@ -194,70 +177,14 @@ def _read_folder(path: Path) -> pl.DataFrame:
             {"file": str(path)},
             "Give a folder with .csv, .csv.gz or .parquet files directly in it.",
         )
-    kinds = {".parquet" if part.name.lower().endswith(".parquet") else ".csv" for part in tables}
-    if len(kinds) > 1:
+    if len({is_parquet(part) for part in tables}) > 1:
         raise InputError(
             "mixed_parts",
             "The folder mixes CSV and Parquet parts.",
             {"file": str(path)},
             "Keep one kind in the folder.",
         )
-    if kinds == {".csv"}:
-        return _typed_csv(tables)
-    frames = [tidy(_read_parquet(part), str(part)) for part in tables]
-    return _stacked(frames, tables)
-
-
-def _typed_csv(parts: list[Path]) -> pl.DataFrame:
-    # Types are inferred once, over all parts: one part's numbers may be another part's text.
-    read_parts = [read_cells(part) for part in parts]
-    frame = _stacked([tidy(cells) for cells, _ in read_parts], parts)
-    return typed(frame, decimal_comma=any(delimiter == ";" for _, delimiter in read_parts))
-
-
-def _stacked(frames: list[pl.DataFrame], parts: list[Path]) -> pl.DataFrame:
-    columns = frames[0].columns
-    for frame, part in zip(frames, parts, strict=True):
-        _same_columns(columns, frame.columns, str(part))
-    kinds = {name: _common_type([frame[name] for frame in frames], parts) for name in columns}
-    return pl.concat(
-        [pl.DataFrame({name: frame[name].cast(kinds[name]) for name in columns}) for frame in frames]
-    )
-
-
-def _common_type(cells: list[pl.Series], parts: list[Path]) -> pl.DataType:
-    """The one type of a column's parts; whole numbers give way to fractions, and empty parts to all."""
-    types = {
-        part: column.dtype for part, column in zip(parts, cells, strict=True) if column.is_not_null().any()
-    }
-    found = set(types.values())
-    if len(found) <= 1:
-        return next(iter(found), cells[0].dtype)
-    if all(dtype.is_numeric() for dtype in found):
-        return pl.Float64()
-    one, other = next((a, b) for a, b in pairwise(types) if types[a] != types[b])
-    raise InputError(
-        "different_types",
-        f"Column {cells[0].name!r} is {types[one]} in {one.name} and {types[other]} in {other.name}.",
-        {"file": str(other), "column": cells[0].name},
-        "Write all parts with the same types.",
-    )
-
-
-def _read_parquet(path: Path) -> pl.DataFrame:
-    try:
-        return pl.read_parquet(path, glob=False, hive_partitioning=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    return InputError(
-        "unreadable_file",
-        f"The file can't be read: {(str(error) or type(error).__name__).splitlines()[0]}.",
-        {"file": str(path)},
-        "Check that it is whole and readable, and that its ending says what it is.",
-    )
+    return read_files(tables)
 
 
 def _read_npz(path: Path, name: str) -> Table:
@@ -266,7 +193,7 @@ def _read_npz(path: Path, name: str) -> Table:
             arrays = {key: archive[key] for key in archive.files if key in ("x", "y")}
             found = archive.files
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError) as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     if "x" not in arrays:
         raise InputError(
             "npz_without_x",

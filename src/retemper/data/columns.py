@@ -1,0 +1,297 @@
+"""Tables larger than memory: prepared once into column files on disk, found again by their content.
+
+A table becomes a folder of Arrow files, some hundred thousand rows each, below the cache folder
+(``RETEMPER_CACHE``, else ``XDG_CACHE_HOME/retemper``, else ``~/.cache/retemper``). Its name is the SHA-256 of the
+source's content, so that the same data is never converted twice, wherever it lies. ``meta.json`` holds the parts'
+checksums and is written last: a folder without it, or with a part that does not match, is built anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from retemper.core.run_folder import disk_faults, write_whole
+
+VERSION = 1
+PART_ROWS = 250_000
+KEPT_TABLES = 8
+META = "meta.json"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of whole rows."""
+
+    path: Path
+    rows: int
+    sha256: str
+
+
+class FrameOnDisk:
+    """A table's cells in files; it is read like a Polars frame, a column or some rows at a time.
+
+    ``frame[name]`` is a whole column, ``frame[rows]`` the rows of those numbers in that order, ``windows()`` goes
+    through all rows once. Whatever else a Polars frame can do works too, at the price of all cells in memory.
+
+    Args:
+        parts: in order.
+        schema: the columns' names and types.
+    """
+
+    def __init__(
+        self, parts: Sequence[Part], schema: dict[str, pl.DataType], first: int = 0, height: int = -1
+    ):
+        self._parts = tuple(parts)
+        self.schema = schema
+        self._first = first
+        self.height = sum(part.rows for part in parts) if height < 0 else height
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns' names."""
+        return list(self.schema)
+
+    @property
+    def dtypes(self) -> list[pl.DataType]:
+        """The columns' types."""
+        return list(self.schema.values())
+
+    @property
+    def width(self) -> int:
+        """The number of columns."""
+        return len(self.schema)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.height, self.width
+
+    def __len__(self) -> int:
+        return self.height
+
+    def is_empty(self) -> bool:
+        """Whether there are no rows."""
+        return not self.height
+
+    def head(self, n: int) -> FrameOnDisk:
+        """The first rows, still on disk."""
+        return FrameOnDisk(self._parts, self.schema, self._first, min(n, self.height))
+
+    def windows(self, columns: Sequence[str] | None = None) -> Iterator[tuple[int, pl.DataFrame]]:
+        """All rows, some hundred thousand at a time: the number of the first and the rows."""
+        start = -self._first
+        for part in self._parts:
+            stop = start + part.rows
+            low, high = max(start, 0), min(stop, self.height)
+            if low < high:
+                cells = pl.read_ipc(part.path, columns=None if columns is None else list(columns))
+                yield low, cells.slice(low - start, high - low)
+            start = stop
+
+    @overload
+    def __getitem__(self, key: str) -> pl.Series: ...
+    @overload
+    def __getitem__(self, key: NDArray[np.integer[Any]]) -> pl.DataFrame: ...
+    def __getitem__(self, key: str | NDArray[np.integer[Any]]) -> pl.Series | pl.DataFrame:
+        if isinstance(key, str):
+            return pl.concat([cells.to_series() for _, cells in self.windows([key])])
+        if isinstance(key, np.ndarray) and key.dtype.kind in "iu":
+            return self._rows(key)
+        return self.collect()[key]
+
+    def _rows(self, rows: NDArray[np.integer[Any]]) -> pl.DataFrame:
+        order = np.argsort(rows, kind="stable")
+        ascending = rows[order]
+        taken = []
+        for first, cells in self.windows():
+            low, high = np.searchsorted(ascending, (first, first + cells.height))
+            taken.append(cells[ascending[low:high] - first])
+        found = pl.concat(taken)
+        return found if (order[1:] > order[:-1]).all() else found[np.argsort(order, kind="stable")]
+
+    def collect(self) -> pl.DataFrame:
+        """All cells in memory."""
+        return pl.concat([cells for _, cells in self.windows()])
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not hasattr(pl.DataFrame, name):
+            raise AttributeError(name)
+        return getattr(self.collect(), name)
+
+
+Frame = pl.DataFrame | FrameOnDisk
+
+
+def types_of(frame: pl.DataFrame) -> dict[str, pl.DataType]:
+    """The type of each column that has a cell.
+
+    >>> types_of(pl.DataFrame({"a": [1, None], "b": pl.Series([None, None], dtype=pl.String)}))
+    {'a': Int64}
+    """
+    gaps = zip(frame.columns, frame.dtypes, frame.null_count().row(0), strict=True)
+    return {name: dtype for name, dtype, count in gaps if count < frame.height}
+
+
+def wider(one: pl.DataType, other: pl.DataType) -> pl.DataType:
+    """The type that holds both: whole numbers give way to fractions, and all numbers to words.
+
+    >>> wider(pl.Int64(), pl.Float64()), wider(pl.String(), pl.Int64())
+    (Float64, String)
+    """
+    return one if one == other else pl.String() if pl.String in (one, other) else pl.Float64()
+
+
+def united(frames: Sequence[pl.DataFrame], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Frames of the same columns below each other, in the given types.
+
+    >>> united([pl.DataFrame({"a": [1]}), pl.DataFrame({"a": [0.5]})], {"a": pl.Float64()})["a"].to_list()
+    [1.0, 0.5]
+    """
+    wanted = dict(schema)
+    return pl.concat([frame if dict(frame.schema) == wanted else frame.cast(wanted) for frame in frames])  # type: ignore[arg-type]
+
+
+def windows(frame: Frame, rows: int = PART_ROWS) -> Iterator[tuple[int, pl.DataFrame]]:
+    """All rows of a frame in memory or on disk, some hundred thousand at a time, with the first's number.
+
+    >>> [(first, cells.height) for first, cells in windows(pl.DataFrame({"a": range(5)}), rows=3)]
+    [(0, 3), (3, 2)]
+    """
+    if isinstance(frame, FrameOnDisk):
+        yield from frame.windows()
+        return
+    for first in range(0, frame.height, rows):
+        yield first, frame.slice(first, rows)
+
+
+def cache_folder() -> Path:
+    """Where prepared tables are kept."""
+    own = os.environ.get("RETEMPER_CACHE")
+    if own:
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "retemper"
+
+
+def content_key(paths: Iterable[Path]) -> str:
+    """SHA-256 of the files' contents, in order."""
+    whole = hashlib.sha256(f"retemper columns {VERSION}".encode())
+    for path in paths:
+        whole.update(_digest(path).encode())
+    return whole.hexdigest()[:32]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def find(key: str) -> FrameOnDisk | None:
+    """The table of that content, if it was prepared before and is whole; a damaged one is deleted."""
+    folder = cache_folder() / key
+    try:
+        meta = json.loads((folder / META).read_text())
+        parts = [Part(folder / name, rows, mark) for name, rows, mark in meta["parts"]]
+        whole = all(_digest(part.path) == part.sha256 for part in parts)
+        frame = FrameOnDisk(parts, dict(pl.read_ipc_schema(parts[0].path)))
+    except FileNotFoundError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+    except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError):
+        whole = False
+    if not whole:
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+    os.utime(folder / META)  # the least recently used tables are the first to go
+    return frame
+
+
+class Store:
+    """Takes a table's rows as they are read, and turns them into column files of one type each.
+
+    Used as a context: what was not finished is deleted.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._place = cache_folder() / f"{key}.{os.getpid()}.tmp"
+        self._waiting: list[pl.DataFrame] = []
+        self._parts: list[tuple[Path, dict[str, pl.DataType]]] = []
+
+    def __enter__(self) -> Store:
+        with disk_faults(self._place):
+            shutil.rmtree(self._place, ignore_errors=True)
+            self._place.mkdir(parents=True)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        shutil.rmtree(self._place, ignore_errors=True)
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """The table's next rows.
+
+        Raises:
+            InputError: ``disk_full`` or ``cannot_write``.
+        """
+        self._waiting.append(rows)
+        if sum(frame.height for frame in self._waiting) >= PART_ROWS:
+            self._write()
+
+    def clear(self) -> None:
+        """Forget all rows: they will be read once more."""
+        self._waiting.clear()
+        self._parts.clear()
+
+    def _write(self) -> None:
+        types: dict[str, pl.DataType] = dict(self._waiting[0].schema)
+        for waiting in self._waiting:
+            types |= {name: wider(types[name], dtype) for name, dtype in types_of(waiting).items()}
+        path = self._place / f"{len(self._parts):05d}.arrow"
+        _write_part(united(self._waiting, types), path)
+        self._waiting.clear()
+        self._parts.append((path, types))
+
+    def finish(self, schema: dict[str, pl.DataType]) -> FrameOnDisk:
+        """The whole table in its final types.
+
+        Raises:
+            InputError: ``disk_full`` or ``cannot_write``.
+        """
+        if self._waiting:
+            self._write()
+        entries = []
+        for path, own in self._parts:
+            if own != schema:
+                _write_part(pl.read_ipc(path).cast(schema), path)  # type: ignore[arg-type]
+            rows = pl.scan_ipc(path).select(pl.len()).collect().item()
+            entries.append((path.name, int(rows), _digest(path)))
+        with disk_faults(self._place):
+            write_whole(self._place / META, json.dumps({"version": VERSION, "parts": entries}).encode())
+            folder = cache_folder() / self._key
+            shutil.rmtree(folder, ignore_errors=True)
+            self._place.rename(folder)
+        _forget_old(folder)
+        return FrameOnDisk([Part(folder / name, rows, mark) for name, rows, mark in entries], schema)
+
+
+def _write_part(frame: pl.DataFrame, path: Path) -> None:
+    with disk_faults(path), path.open("wb") as file:
+        frame.rechunk().write_ipc(file, compression="uncompressed")
+
+
+def _forget_old(newest: Path) -> None:
+    """Keep the tables used last; a folder that a killed process left goes after a day without change."""
+    found = sorted(newest.parent.glob(f"*/{META}"), key=lambda meta: meta.stat().st_mtime)
+    for meta in found[:-KEPT_TABLES]:
+        if meta.parent != newest:
+            shutil.rmtree(meta.parent, ignore_errors=True)
