@@ -22,7 +22,7 @@ WORDS = (
     "a", "b", "red", "Zoë", "日本", "🙂", "NA", "n/a", "?", "", " ", "null", "None", "-", "inf", "-Infinity", "nan",
     "0", "007", "1e5", "1,5", "1.000,5", "£3", "5 %", "12:30", "TRUE", "no", "=1+1", "a b c d", "x\ty", "#", "%s",
     "{}", "\\", "'", "\u200b", "\u202e", "1_000", "0x1F", "٣", "１", "1e400", "-0", "+5", ".5", "5.", "1e", "--",
-    "\x1b[0m",
+    "[/x]", "<script>", "\x1b[0m",
 )  # fmt: skip
 DATES = (
     "2024-01-31", "31.01.2024", "01/31/2024", "1/2/24", "2024-02-30", "2024-01-31T10:00:00Z", "20240131",
@@ -77,7 +77,8 @@ def _columns(random: Random, rows: int) -> dict[str, list[Any]]:
 
 def _name(random: Random, position: int) -> str:
     odd = (
-        "", " ", "*", "^a.*$", "y ", "Y", "x" * 5000, 'q"uote', "new\nline", "ünï", "a.b", "1", "id", "\0", "$", "index",
+        "", " ", "*", "^a.*$", "y ", "Y", "x" * 5000, 'q"uote', "new\nline", "ünï", "a.b", "1", "id", "\0",
+        "$", "[/red]", "[b]", "\u202e", "<b>",
     )  # fmt: skip
     return str(random.choice(odd)) if random.oddly(0.12) else f"c{position}"
 

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from retemper import InputError
+from retemper.cli.main import run
 from retemper.data.read import read
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -79,3 +80,12 @@ def test_numpy_dates_of_any_unit(unit):
 def test_long_durations_keep_their_size():
     frame = pl.DataFrame({"took": pl.Series([2**60], dtype=pl.Int64).cast(pl.Duration("ms"))})
     assert read(frame).frame["took"].to_list() == [2.0**60 / 1e3]
+
+
+def test_a_terminal_is_told_nothing_but_text(tmp_path, capsys):
+    path = tmp_path / "t.csv"
+    rows = "".join(f"7,\x1b[2J{k % 3},{k},{'yes' if k % 2 else 'no'}\n" for k in range(60))
+    path.write_text(f"\x1b[31mred,\u202eback,n,y\n{rows}", encoding="utf-8")
+    assert run(["check", str(path), "--target", "y"]) == 0
+    told = capsys.readouterr().out
+    assert told.replace("\n", "").isprintable() and "\\x1b[31mred" in told

@@ -8,7 +8,7 @@ import typer
 
 from retemper.cli.options import Data, Json, Quiet, Target
 from retemper.cli.output import print_json, print_table, write
-from retemper.core.errors import InputError, nearest
+from retemper.core.errors import InputError, nearest, shown
 
 if TYPE_CHECKING:
     from retemper.data.check import Checked
@@ -59,8 +59,8 @@ def _print(checked: Checked, quiet: bool) -> None:
         print_table("Columns", ("column", "kind", "missing", "distinct", "why"), rows)
         write("\n")
     for finding in checked.findings:
-        write(f"{finding.severity}: {finding.code}: {finding.message}\n")
+        write(f"{finding.severity}: {finding.code}: {shown(finding.message)}\n")
     if not checked.findings:
         write("No findings.\n")
     for code, why in checked.not_applicable if not quiet else ():
-        write(f"not applicable: {code}: {why}\n")
+        write(f"not applicable: {code}: {shown(why)}\n")

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from retemper.core.errors import RetemperError
+from retemper.core.errors import RetemperError, shown
 
 
 def print_json(document: Any) -> None:
@@ -58,7 +58,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         numbers = all(cell[:1] in _NUMBER for cell in cells)
         table.add_column(Text(column), justify="right" if numbers else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(shown(cell)) for cell in row))
     with console.capture() as captured:
         console.print(table)
     write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
