@@ -1,25 +1,27 @@
-"""95 % bootstrap intervals: what would the score be on other test rows of the same kind?
+"""95 % intervals: what would the score be on other test rows of the same kind?
 
-Rows are drawn with replacement (Efron 1979). A resample is a vector of row counts, so that all resamples of a
-chunk are scored by one product (:mod:`retemper.evaluation.weighted`).
+Shares (accuracy, recalls, precisions, F1, ROC area) have closed forms that hold for few rows and near 1; mean losses
+(log loss, RMSE, MAE, R²) take the studentized bootstrap. ``benchmarks/interval_coverage.py`` measures how often they
+hold the truth.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
 from scipy.stats import norm
 
 from retemper.core.errors import InputError
 from retemper.core.records import Score, Task
+from retemper.evaluation.area_interval import area_interval
 from retemper.evaluation.metrics import row_weights, weighted_metrics
+from retemper.evaluation.ratio_intervals import log_ratio_intervals
 from retemper.evaluation.resampling import draws
-from retemper.evaluation.weighted import Classification, Floats
+from retemper.evaluation.share_intervals import Ends, Sample
+from retemper.evaluation.weighted import Classification, Floats, log_losses
 
 LEVEL = 0.95
-SHARES = frozenset(
-    {"accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "roc_auc"}
-)
 
 
 def scores(
@@ -30,24 +32,25 @@ def scores(
     seed: int = 0,
     weight: ArrayLike | None = None,
     predicted: ArrayLike | None = None,
+    group: ArrayLike | None = None,
 ) -> dict[str, Score]:
     """All metrics, each with its 95 % interval.
 
-    Percentile intervals, with two exceptions. ``ece`` is a sum of absolute values, to which noise only adds;
-    its interval takes that off (:func:`_calibration_interval`). A share that is exactly 1 in every resample
-    (no error among n rows) gets the exact lower end .025^(1/n) (Clopper and Pearson 1934).
+    ``ece`` is a sum of absolute values, to which noise only adds; its interval takes that off
+    (:func:`_calibration_interval`).
 
     Args:
         task: ``"classification"`` or ``"regression"``.
         y: class codes or values [N].
         prediction: probabilities [N, C] or values [N].
-        resamples: 100 or more; the ends settle to about a twentieth of the width at 1000.
+        resamples: of the bootstrap, 100 or more; the ends settle to about a twentieth of the width at 1000.
         seed: of the resampling, 0 or more.
         weight: sample weights [N].
         predicted: class codes called, where a threshold decides [N]; ``None``: the likeliest class.
+        group: rows with the same label belong together and vary together [N].
 
     Returns:
-        metric → score; ``low`` and ``high`` are None where fewer than 9 of 10 resamples give the metric.
+        metric → score.
 
     Raises:
         InputError: as :func:`retemper.evaluation.metrics.metrics`.
@@ -60,23 +63,91 @@ def scores(
     _check_resamples(resamples)
     weighted = weighted_metrics(task, y, prediction, predicted)
     base = row_weights(weight, np.shape(y)[0])
-    values = {name: float(value[0]) for name, value in weighted(base[:, None]).items()}
-    drawn, gaps = [], []
-    for counts in draws(len(base), resamples, seed):
-        weights = counts * base[:, None]
-        drawn.append(weighted(weights))
-        if isinstance(weighted, Classification):
-            gaps.append(weighted.gaps(weights))
-    groups = np.bincount(np.asarray(y, dtype=np.int64)) if gaps else np.array([len(base)])
-    found = {
-        name: _score(name, value, np.concatenate([part[name] for part in drawn]), groups)
-        for name, value in values.items()
-        if np.isfinite(value)
-    }
+    measured = {name: float(value[0]) for name, value in weighted(base[:, None]).items()}
+    values = {name: value for name, value in measured.items() if np.isfinite(value)}
+    units = None if group is None else _units(np.asarray(group), len(base))
     if isinstance(weighted, Classification):
-        measured = weighted.gaps(base[:, None])[:, 0]
-        found["ece"] = Score(values["ece"], *_calibration_interval(measured, np.concatenate(gaps, axis=1)))
+        p, codes = np.asarray(prediction, dtype=np.float64), np.asarray(y, dtype=np.int64)
+        called = p.argmax(axis=1) if predicted is None else np.asarray(predicted, dtype=np.int64)
+        ends = _shares(Sample(codes, called, base, units), p, "roc_auc" in values)
+        ends["log_loss"] = _log_loss(log_losses(codes, p), base, units, resamples, seed)
+        ends["ece"] = _calibration(weighted, base, units, resamples, seed)
+    else:
+        true, guess = np.asarray(y, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
+        ends = _errors(true, guess, base, units, resamples, seed)
+    return {
+        name: Score(value, min(ends[name][0], value), max(ends[name][1], value))
+        for name, value in values.items()
+    }
+
+
+def _shares(sample: Sample, probabilities: Floats, with_area: bool) -> dict[str, Ends]:
+    classes = probabilities.shape[1]
+    true, called = (
+        np.bincount(which, sample.weight, minlength=classes) > 0 for which in (sample.y, sample.called)
+    )
+    found = {
+        "accuracy": sample.accuracy(),
+        "balanced_accuracy": sample.mean_over(sample.y, true),
+        "recall_macro": sample.mean_over(sample.y, true | called),
+        "precision_macro": sample.mean_over(sample.called, true | called),
+        "f1_macro": sample.f1(true | called),
+    }
+    if with_area:
+        found["roc_auc"] = area_interval(sample.y, probabilities, sample.weight, sample.units)
     return found
+
+
+def _log_loss(losses: Floats, base: Floats, units: csr_array | None, resamples: int, seed: int) -> Ends:
+    a, b = (_summed(np.stack([part]), units) for part in (base * losses, base))
+    if not a.any():
+        return 0.0, 0.0
+    low, high = log_ratio_intervals(a, b, np.zeros_like(a), resamples, seed)
+    return float(np.exp(low[0])), float(np.exp(high[0]))
+
+
+def _errors(
+    true: Floats, guess: Floats, base: Floats, units: csr_array | None, resamples: int, seed: int
+) -> dict[str, Ends]:
+    """RMSE, MAE, and R² = 1 − Σe² / Σ(y − mean)²; each is a ratio of sums."""
+    error, centred = true - guess, true - np.average(true, weights=base)
+    nothing = np.zeros_like(base)
+    exact = {"rmse": (0.0, 0.0), "mae": (0.0, 0.0), "r2": (1.0, 1.0)}
+    if not (base * np.abs(error)).any():
+        return exact
+    varied = bool((base * centred**2).any())
+    a = _summed(np.stack([base * error**2, base * np.abs(error), base * error**2]), units)
+    b = _summed(np.stack([base, base, base * centred**2 if varied else base]), units)
+    c = _summed(np.stack([nothing, nothing, base * centred if varied else nothing]), units)
+    low, high = log_ratio_intervals(a, b, c, resamples, seed)
+    return {
+        "rmse": (float(np.exp(low[0] / 2)), float(np.exp(high[0] / 2))),
+        "mae": (float(np.exp(low[1])), float(np.exp(high[1]))),
+        "r2": (float(1 - np.exp(high[2])), float(1 - np.exp(low[2]))),
+    }
+
+
+def _calibration(
+    weighted: Classification, base: Floats, units: csr_array | None, resamples: int, seed: int
+) -> Ends:
+    drawn = []
+    for counts in draws(len(base) if units is None else units.shape[1], resamples, seed):
+        rows = counts if units is None else units @ counts
+        drawn.append(weighted.gaps(rows * base[:, None]))
+    return _calibration_interval(weighted.gaps(base[:, None])[:, 0], np.concatenate(drawn, axis=1))
+
+
+def _units(group: NDArray[np.generic], rows: int) -> csr_array:
+    """[N, G], 1 where a row belongs to a group."""
+    if group.shape != (rows,):
+        message = f"There must be one group a row, but got shape {group.shape} for {rows} rows."
+        raise InputError("bad_groups", message, None, "Name a column of the table.")
+    names, place = np.unique(group, return_inverse=True)
+    return csr_array((np.ones(rows), (np.arange(rows), place)), shape=(rows, len(names)))
+
+
+def _summed(rows: Floats, units: csr_array | None) -> Floats:
+    return rows if units is None else np.asarray(rows @ units)
 
 
 def paired_gain(
@@ -131,17 +202,6 @@ def likely(gain: float, low: float, high: float, probability: float = 0.8) -> bo
     """
     deviation = (high - low) / (2 * norm.ppf(0.975))
     return gain > 0 and bool(gain >= norm.ppf(probability) * deviation)
-
-
-def _score(name: str, value: float, drawn: Floats, groups: NDArray[np.int64]) -> Score:
-    usable = drawn[np.isfinite(drawn)]
-    if len(usable) < 0.9 * len(drawn):
-        return Score(value)
-    low, high = _percentiles(usable)
-    if name in SHARES and value == 1.0 and low == high:
-        rows = int(groups.sum() if name == "accuracy" else groups[groups > 0].min())
-        low = ((1 - LEVEL) / 2) ** (1 / rows)
-    return Score(value, min(low, value), max(high, value))
 
 
 def _calibration_interval(measured: Floats, drawn: Floats) -> tuple[float, float]:

@@ -108,7 +108,7 @@ def proof(
     decision, procedure = model.decision, state.recipe.procedure
     wanted = decision.coverage
     if state.task == "regression":
-        if not _allows(decision.intervals and decision.intervals.quantiles, wanted):
+        if decision.intervals is None or not _allows(decision.intervals.quantiles, wanted):
             return {}
         low, high = model.predict_interval(frame).T
         reached = coverage_score((y >= low) & (y <= high))
