@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import combinations
 from typing import Any, Literal
 
@@ -14,14 +15,19 @@ from sklearn.linear_model import Ridge
 
 from retemper.data.features.goal import Codes, Goal, quantile_codes
 from retemper.data.features.relevance import Information, sampled_rows
-from retemper.data.scaling import Floats
+from retemper.data.scaling import Floats, Scaler, smooth_clip
 
 Operation = Literal["log", "ratio", "product"]
 LEAST_SKEW = 1.0
 MOST_INPUTS = 16
 MOST_GOALS = 4
-BASE_BINS = 16
+PAIR_ROWS = 10_000
+SEGMENTS, ROWS_A_SEGMENT = 24, 5
 LEAST_GAIN = 0.01
+LEAST_ROWS = 64
+RIDGE_STRENGTH = 0.1
+RANKS = 256
+SMALL = 1e-6
 LARGEST = 1e100
 
 
@@ -92,13 +98,14 @@ def logarithms(x: Floats, most: int) -> tuple[Built, ...]:
 
 def interactions(
     x: Floats, levels: NDArray[np.int64], goal: Goal, operations: Collection[str], most: int
-) -> tuple[Built, ...]:
-    """Ratios and products that explain what an additive model leaves unexplained.
+) -> dict[Built, float]:
+    """Ratios and products that explain what an additive model leaves unexplained, each with its gain.
 
-    The additive model is a ridge regression on 16 bins of each number and the levels of each category, fitted on one
-    half of a sample and judged on the other. A candidate's gain is the share of the residual's variance that its
-    32 bins explain, again on the other half. The best is taken, its part is taken from the residual, and so on
-    until the gain is below 1 %.
+    The additive model is a ridge regression on a piecewise-linear function of each number, 24 segments at most, and
+    the levels of each category. A candidate joins it as two columns, the clipped number and its rank; its gain is
+    the share of the residual's variance that they take away in the half of a sample that nothing was fitted on (and the
+    same with the halves exchanged). The best candidate's part is taken from the residual, and so on until the gain is
+    below 1 %.
 
     Args:
         x: numbers of the training rows [rows, F], NaN for missing; the 16 that tell most about the target take part.
@@ -108,36 +115,83 @@ def interactions(
         most: how many at most.
 
     >>> a, b = np.random.default_rng(0).normal(5, 1, (2, 2000))
-    >>> interactions(np.stack([a, b], 1), np.zeros((2000, 0), int), Goal("y", (), a / b), ["ratio"], 4)
-    (Built(operation='ratio', first=0, second=1, shift=0.0),)
+    >>> found = interactions(np.stack([a, b], 1), np.zeros((2000, 0), int), Goal("y", (), a / b), ["ratio"], 4)
+    >>> [(built.name(["a", "b"]), gain > 0.5) for built, gain in found.items()]
+    [('a / b', True)]
     """
-    rows = sampled_rows(len(x), x.shape[1])
+    rows = sampled_rows(len(x), x.shape[1], PAIR_ROWS)
     x, levels, goal = x[rows], levels[rows], goal.taken(rows)
-    coded = [quantile_codes(column, BASE_BINS) for column in x.T]
     inputs = np.arange(x.shape[1])
     if len(inputs) > MOST_INPUTS:
         target = goal.codes()
-        told = np.array([Information.of(codes, target).nats for codes in coded])
+        told = np.array([Information.of(quantile_codes(column), target).nats for column in x.T])
         inputs = np.sort(np.argsort(-told, kind="stable")[:MOST_INPUTS])
     candidates = _candidates(x, [int(k) for k in inputs], operations)
-    if not candidates or len(x) < 2 * BASE_BINS:
-        return ()
-    codes = [quantile_codes(built.apply(x)) for built in candidates]
-    half = np.arange(len(x)) % 2 == 1
-    base = [coded[k] for k in inputs] + [_few(column) for column in levels.T]
-    residual = _residual(base, goal.columns(MOST_GOALS)[1], half)
-    chosen: list[Built] = []
-    total = float(np.square(residual).sum())
+    if not candidates or len(x) < LEAST_ROWS:
+        return {}
+    segments = int(np.clip(len(x) / (2 * ROWS_A_SEGMENT * len(inputs)), 4, SEGMENTS))
+    base = [_segments(x[:, k], segments) for k in inputs] + [_one_hot(column) for column in levels.T]
+    columns = np.stack([_columns(built.apply(x)) for built in candidates], axis=1)
+    design, y = np.concatenate(base, axis=1), goal.columns(MOST_GOALS)[1]
+    odd = np.arange(len(x)) % 2 == 1
+    halves = [_Half.of(design, y, columns, learn) for learn in (odd, ~odd)]
+    total = sum(half.loss for half in halves)
+    chosen: dict[Built, float] = {}
     while len(chosen) < most and total > 0:
-        parts = [_explained(own, residual, half) for own in codes]
-        left = [float(np.square(residual - part).sum()) for part in parts]
-        best = int(np.argmin(left))
-        before = float(np.square(residual).sum())
-        if candidates[best] in chosen or before - left[best] < LEAST_GAIN * total:
+        gains = sum((half.gains() for half in halves), np.zeros(len(candidates))) / total
+        best = int(np.argmax(gains))
+        if candidates[best] in chosen or gains[best] < LEAST_GAIN:
             break
-        chosen.append(candidates[best])
-        residual = residual - parts[best]
-    return tuple(chosen)
+        chosen[candidates[best]] = float(gains[best])
+        halves = [half.without(best) for half in halves]
+    return chosen
+
+
+@dataclass(frozen=True)
+class _Half:
+    """What the additive model of the learning rows leaves, there and in the held rows: of y [rows, G], and of the
+    candidates' columns [rows, J, 2]; regressing one on the other is to fit both together (Frisch & Waugh 1933).
+    """
+
+    y: Floats
+    columns: Floats
+    held_y: Floats
+    held_columns: Floats
+
+    @classmethod
+    def of(cls, design: Floats, y: Floats, columns: Floats, learn: NDArray[np.bool_]) -> _Half:
+        flat = columns.reshape(len(y), -1)
+        both = np.concatenate([y, flat], axis=1)
+        model = Ridge(alpha=RIDGE_STRENGTH).fit(design[learn], both[learn])
+        left = both - model.predict(design)
+        y, columns = left[:, : y.shape[1]], left[:, y.shape[1] :].reshape(columns.shape)
+        spread = y[learn].std(axis=0)
+        y = y / np.where(spread > SMALL, spread, np.inf)
+        return cls(y[learn], columns[learn], y[~learn], columns[~learn])
+
+    @property
+    def loss(self) -> float:
+        """Σy² of the held rows."""
+        return float(np.square(self.held_y).sum())
+
+    @cached_property
+    def weights(self) -> Floats:
+        """Each candidate's least squares on the learning rows [J, 2, G]."""
+        squares = np.einsum("rja,rjb->jab", self.columns, self.columns) + SMALL * len(self.y) * np.eye(2)
+        return np.asarray(np.linalg.solve(squares, np.einsum("rja,rg->jag", self.columns, self.y)))
+
+    def gains(self) -> Floats:
+        """By how much each candidate lessens the loss of the held rows [J]."""
+        w, c = self.weights, self.held_columns
+        cross = np.einsum("rja,rg->jag", c, self.held_y)
+        squares = np.einsum("rja,rjb->jab", c, c)
+        return np.asarray(2 * (w * cross).sum((1, 2)) - np.einsum("jag,jab,jbg->j", w, squares, w))
+
+    def without(self, best: int) -> _Half:
+        """The same with one candidate's part taken from y."""
+        w = self.weights[best]
+        y, held_y = self.y - self.columns[:, best] @ w, self.held_y - self.held_columns[:, best] @ w
+        return replace(self, y=y, held_y=held_y)
 
 
 def _candidates(x: Floats, inputs: list[int], operations: Collection[str]) -> list[Built]:
@@ -151,31 +205,30 @@ def _candidates(x: Floats, inputs: list[int], operations: Collection[str]) -> li
     return found
 
 
-def _few(levels: Codes) -> Codes:
-    """The 31 most frequent levels, and one code for the rest."""
+def _segments(x: Floats, count: int) -> Floats:
+    """The basis [rows, count + 1] of piecewise-linear functions of a number, a step for missing cells included."""
+    missing = np.isnan(x)
+    values = np.unique(x[~missing])
+    if len(values) > count + 1:
+        values = np.unique(np.quantile(x[~missing], np.linspace(0, 1, count + 1)))
+    if not len(values):
+        return missing[:, None].astype(np.float64)
+    place = np.interp(np.where(missing, values[0], x), values, np.arange(len(values)))
+    steps = np.clip(place[:, None] - np.arange(max(1, len(values) - 1)), 0.0, 1.0)
+    return np.column_stack([steps, missing])
+
+
+def _one_hot(levels: Codes) -> Floats:
+    """The 31 most frequent levels as columns of 0 and 1, and one column for the rest."""
     counts = np.bincount(levels)
     rank = np.empty(len(counts), dtype=np.int64)
     rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
-    return np.minimum(rank, 31)[levels]
+    return np.eye(32)[np.minimum(rank, 31)[levels]]
 
 
-def _residual(base: list[Codes], y: Floats, half: NDArray[np.bool_]) -> Floats:
-    design = np.concatenate([np.eye(int(codes.max()) + 1)[codes] for codes in base], axis=1)
-    residual = np.empty_like(y)
-    for learn, held in ((half, ~half), (~half, half)):
-        model = Ridge(alpha=1.0).fit(design[learn], y[learn])
-        residual[held] = y[held] - model.predict(design[held]).reshape(-1, y.shape[1])
-    spread = residual.std(axis=0)
-    return np.asarray(residual / np.where(spread > 0, spread, 1.0))
-
-
-def _explained(codes: Codes, residual: Floats, half: NDArray[np.bool_]) -> Floats:
-    """The mean of the residual in each row's bin, over the rows of the other half."""
-    size = int(codes.max()) + 1
-    part = np.empty_like(residual)
-    for learn, held in ((half, ~half), (~half, half)):
-        rows = np.bincount(codes[learn], minlength=size)
-        for g in range(residual.shape[1]):
-            sums = np.bincount(codes[learn], residual[learn, g], size)
-            part[held, g] = (sums / np.maximum(rows, 1))[codes[held]]
-    return part
+def _columns(new: Floats) -> Floats:
+    """A candidate as the network could use it [rows, 2]: standardised and clipped, and its rank; 0 where missing."""
+    scaled = smooth_clip(Scaler.fit(new[:, None], "robust").apply(new[:, None]))[:, 0]
+    codes = quantile_codes(new, RANKS)
+    columns = np.column_stack([scaled, codes / RANKS - 0.5])
+    return np.where(np.isnan(new)[:, None], 0.0, columns)

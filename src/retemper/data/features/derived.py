@@ -130,7 +130,7 @@ class Derived:
 def _built(x: Floats, codes: Codes, goal: Goal | None, options: PrepareOptions) -> tuple[Built, ...]:
     most = options.constructed_columns
     pairs = set(options.constructed) & {"ratio", "product"}
-    found = interactions(x, codes, goal, pairs, most) if pairs and goal is not None else ()
+    found = tuple(interactions(x, codes, goal, pairs, most)) if pairs and goal is not None else ()
     return found + (logarithms(x, most - len(found)) if "log" in options.constructed else ())
 
 
