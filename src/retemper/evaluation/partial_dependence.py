@@ -23,6 +23,7 @@ from retemper.evaluation.held_out import HeldOut, Predict, resampled
 from retemper.evaluation.weighted import Floats
 
 POINTS = 16
+HEAVY_SHARE = 1 / 8
 MOST_LEVELS = 12
 MOST_OUTPUTS = 5
 MOST_MEMBERS = 8
@@ -165,7 +166,7 @@ def _grid(cells: pl.Series, kind: ColumnKind) -> tuple[pl.Series, Floats]:
 
 
 def _through(cells: pl.Series, date: bool) -> tuple[pl.Series, NDArray[np.int64]]:
-    """Values that occur, from the 2nd to the 98th percentile, and the rows nearest to each."""
+    """Values that occur, without the outermost 2 %, and the rows nearest to each."""
     values = values_of(cells, date)
     order = np.argsort(values, kind="stable")[: np.isfinite(values).sum()]
     ranked = values[order]
@@ -173,10 +174,19 @@ def _through(cells: pl.Series, date: bool) -> tuple[pl.Series, NDArray[np.int64]
     if len(distinct) <= POINTS:
         wanted = distinct
     else:
-        wanted = np.unique(np.quantile(ranked, np.linspace(0.02, 0.98, POINTS), method="nearest"))
+        wanted = _spread_out(ranked)
     between = (wanted[1:] + wanted[:-1]) / 2
     counted = np.bincount(np.searchsorted(between, ranked), minlength=len(wanted))
     return cells[order[np.searchsorted(ranked, wanted)]], counted
+
+
+def _spread_out(ranked: Floats) -> Floats:
+    """Points for many values: each that an eighth of the rows has, and quantiles of the other rows."""
+    values, counts = np.unique(ranked, return_counts=True)
+    heavy = values[counts >= HEAVY_SHARE * len(ranked)]
+    others = ranked[~np.isin(ranked, heavy)]
+    levels = np.linspace(0.02, 0.98, POINTS - len(heavy))
+    return np.union1d(heavy, np.quantile(others, levels, method="nearest"))
 
 
 def _plain(cell: Any) -> float | int | str | bool | None:

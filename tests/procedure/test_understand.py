@@ -1,0 +1,159 @@
+"""Understanding a run's model: rows are asked of networks that have not seen them, and the record is as documented."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from retemper.core.records import Step
+from retemper.evaluation.held_out import HeldOut
+from retemper.procedure import calibrate, ensemble, sample_sizes, train_long, understand
+from retemper.procedure.test_once import held_out_outputs
+from retemper.procedure.unseen import held_out_rows
+
+NUMBER = {"value", "low", "high"}
+
+
+def trained(bench, frame, target, changes):
+    desk, state = bench(frame, target, {"procedure.members": 2, "training.epochs": 3, **changes})
+    for step in (train_long, ensemble, calibrate):
+        state, _ = desk.do(step, state)
+    return desk, state
+
+
+def asked(desk, state):
+    """The record, as a step of the bench makes it."""
+    step = SimpleNamespace(run=lambda book, own: (own, Step("", "pass", "", understand.run(book, own))))
+    return desk.do(step, state)[1].evidence
+
+
+@pytest.fixture(scope="module")
+def folded(bench, tables):
+    """Two classes, weights, three folds."""
+    return trained(bench, tables.two_classes(600), "y", {"procedure.folds": 3, "data.weight": "cost"})
+
+
+@pytest.fixture(scope="module")
+def validated(bench, tables):
+    """A regression with dates, judged by its validation rows."""
+    return trained(bench, tables.prices(330), "price", {"procedure.folds": 0, "split.validation": 0.4})
+
+
+@pytest.fixture(scope="module")
+def records(folded, validated):
+    return [asked(desk, state) for desk, state in (folded, validated)]
+
+
+@pytest.mark.parametrize("case", ["folded", "validated"])
+def test_every_row_is_answered_by_networks_that_have_not_seen_it(case, request):
+    _, state = request.getfixturevalue(case)
+    held, rows = held_out_rows(state)
+    (y, _), outputs = held_out_outputs(state)
+    assert held.rows == len(rows) == len(y)
+    assert held.y == pytest.approx(y, rel=1e-5)
+    assert held.outputs() == pytest.approx(outputs, abs=1e-3 * np.abs(outputs).max())
+    some = np.array([5, 2, 17, 40])
+    assert held.take(some).outputs() == pytest.approx(held.outputs()[some], abs=1e-4 * np.abs(outputs).max())
+
+
+def test_no_test_row_is_looked_at(folded, records):
+    _, state = folded
+    assert state.splits.tests_read == 0
+    _, rows = held_out_rows(state)
+    assert len(rows) == len(state.splits.train) + len(state.splits.validation)
+    assert {own["row"] - 1 for own in records[0]["surprising"]["largest"]} <= set(rows.tolist())
+
+
+def test_the_record_is_plain_and_has_every_part(records):
+    for record in records:
+        json.dumps(record, allow_nan=False)
+        assert set(record) == {
+            "metric", "rows", "networks", "importance", "dependence", "slices", "surprising", "more_data",
+        }  # fmt: skip
+    assert [record["metric"] for record in records] == ["log_loss", "rmse"]
+
+
+def test_importance_finds_the_columns_that_made_the_target(records):
+    classes, prices = (record["importance"]["columns"] for record in records)
+    assert prices[0]["column"] == "x" and prices[0]["used"]
+    assert {"size", "age", "city"} == {own["column"] for own in classes}
+    assert classes[0]["column"] == "size" and classes[0]["used"]
+    assert all(set(own["rise"]) == NUMBER for own in classes)
+
+
+def test_dependence_follows_importance_and_reads_dates(records):
+    classes, prices = records
+    order = [own["column"] for own in classes["importance"]["columns"]]
+    assert [own["column"] for own in classes["dependence"]["columns"]] == order
+    size = next(own for own in classes["dependence"]["columns"] if own["column"] == "size")
+    assert size["grid"][-1] is None and size["curves"][0]["output"] == "yes"
+    assert size["curves"][0]["mean"][-2] > size["curves"][0]["mean"][0]
+    day = next(own for own in prices["dependence"]["columns"] if own["column"] == "day")
+    assert day["grid"][0].startswith("2024-") and day["curves"][0]["output"] is None
+
+
+def test_surprising_rows_are_those_of_the_table(records, validated):
+    _, state = validated
+    for own in records[1]["surprising"]["largest"]:
+        row = state.table.frame.row(own["row"] - 1, named=True)
+        assert own["expected"] == pytest.approx(row["price"]) and own["cells"]["kind"] == row["kind"]
+    assert set(records[1]["surprising"]["typical_error"]) == NUMBER
+    first = records[0]["surprising"]["largest"][0]
+    assert first["expected"] in ("yes", "no") and 0 <= first["probability"] <= first["confidence"] <= 1
+
+
+def test_slices_are_searched_or_said_to_have_too_few_rows(records):
+    assert records[0]["slices"]["rows"] == records[0]["rows"] and records[0]["slices"]["searched"] > 10
+    assert "too few" in records[1]["slices"].get("left_out", "too few")
+
+
+def test_the_learning_curve_answers_from_trainings_on_parts(records, folded):
+    desk, state = folded
+    found = records[0]["more_data"]
+    rows = [point["rows"] for point in found["points"]]
+    assert rows == sample_sizes.sizes_of(len(state.splits.train)) and found["have"] == len(state.splits.train)
+    assert found["answer"] in ("yes", "no", "can't tell") and found["why"]
+    assert set(found["gain"]) == set(found["floor"]) == NUMBER
+    jobs = [path.name for path in (desk.book.folder.checkpoints / "jobs").glob("understand.*")]
+    assert len(jobs) == sum(sample_sizes.DRAWS[-len(rows) :])
+
+
+def test_parts_of_the_rows_make_the_same_number_of_steps(folded):
+    desk, state = folded
+    state = state.with_(recipe=state.recipe.with_changes({"training.batch_size": 256}))
+    for job in sample_sizes._jobs(desk.book, state, [4000, 8000, 16000, 32000], 8):
+        batch = job.training["batch_size"]
+        assert job.epochs * job.rows / batch == pytest.approx(1000, rel=0.02)
+        assert job.members[0].learning_rate == pytest.approx(
+            sample_sizes.member_of(state.recipe, 0).learning_rate * np.sqrt(batch / 256)
+        )
+
+
+def test_the_seed_alone_decides(folded, records):
+    desk, state = folded
+    assert asked(desk, state) == records[0]
+
+
+def test_without_time_each_part_says_so(folded):
+    desk, state = folded
+    late = desk.limited(20, used=18)
+    found = asked(late, state)
+    for part in ("importance", "dependence", "more_data"):
+        assert "left_out" in found[part], part
+    made = {row["name"]: row["value"] for row in log_of(late) if row["event"] == "decision"}
+    assert made["understand.importance"] is None and made["understand.seconds_a_row"] > 0
+    assert asked(desk.replaying(made), state) == found
+
+
+def log_of(desk):
+    return [json.loads(line) for line in (desk.book.folder.path / "log.jsonl").read_text().splitlines()]
+
+
+def test_groups_stay_together_in_the_halves(bench, tables):
+    _, state = bench(tables.three_classes(300), "y", {"data.group": "home"})
+    held, _ = held_out_rows(state.with_(chosen=()))
+    assert isinstance(held, HeldOut) and held.group is not None
+    homes = state.table.frame[state.splits.validation]["home"]
+    assert pl.DataFrame({"g": held.group, "h": homes}).n_unique() == homes.n_unique() == len(set(held.group))
