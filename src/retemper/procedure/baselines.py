@@ -21,7 +21,8 @@ SHARE_OF_LIMIT = 0.1
 
 def rows_of(state: State, frame: pl.DataFrame, dense: NDArray[np.float32] | None = None) -> BaselineRows:
     """Rows as the baselines read them; ``dense`` are the same rows prepared, where that is done already."""
-    preparer, target, _ = state.ready
+    # Treatments of the columns may come later: the baselines go on reading what they were fitted on.
+    preparer, target = state.baseline_preparer or state.ready[0], state.ready[1]
     numbers, levels = preparer.plain(frame)
     dense = preparer.transform(frame).dense if dense is None else dense
     weight = weights(state.schema, frame).astype(float) if state.schema.weight else None
@@ -72,4 +73,6 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         message += (
             f" A tenth of the time limit was not enough for {names}: a weaker mark than with more time."
         )
-    return state.with_(baselines=fitted, baseline_losses=marks), Step("baselines", "pass", message, evidence)
+    return state.with_(baselines=fitted, baseline_losses=marks, baseline_preparer=state.preparer), Step(
+        "baselines", "pass", message, evidence
+    )

@@ -125,6 +125,7 @@ class State:
     data_folder: Path = Path()
     folds: NDArray[np.uint8] | None = None
     baselines: dict[str, Baseline] = field(default_factory=dict)
+    baseline_preparer: Preparer | None = None
     baseline_losses: dict[str, float] = field(default_factory=dict)
     rate_range: tuple[float, float] | None = None
     trials: tuple[Candidate, ...] = ()

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from retemper.core.records import Step
+from retemper.procedure import treat
 from retemper.procedure.book import Book, Candidate, State, candidates_of, main_loss
 from retemper.procedure.jobs import job_of, member_of
 from retemper.search.space import Interval, Space, Words, quasi_random
@@ -38,7 +39,8 @@ def space_of(state: State) -> Space:
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:
-    """Every trial of one width trains in one stack; the validation loss ranks them."""
+    """Every trial of one shape trains in one stack; the validation loss ranks them."""
+    state, treated = treat.run(book, state)
     search, space = state.recipe.search, space_of(state)
     amount = _amount(book, state, space)
     points = quasi_random(space, amount["trials"], state.recipe.seed)
@@ -55,6 +57,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     evidence |= {
         "space": {name: vars(axis) for name, axis in space.items()},
         "edges": _edges(space, trials[0]),
+        "treatments": treated,
     }
     _store(book, state, space, trials)
     best = trials[0]
@@ -64,7 +67,8 @@ def run(book: Book, state: State) -> tuple[State, Step]:
             f"None of {len(trials)} recipes trained to a finite loss: look at the scales (prepare.scaling)."
         )
         return state, Step("search_coarse", "fail", message, evidence)
-    message = f"{len(trials)} recipes for {amount['epochs']} epochs on {amount['rows']:,} rows; best so far: "
+    message = f"{treat.sentence(treated)}{len(trials)} recipes for {amount['epochs']} epochs on "
+    message += f"{amount['rows']:,} rows; best so far: "
     message += f"{describe(best)}, validation loss {best.fit.val_loss:.4g}."
     if evidence["edges"]:
         message += f" The best lies at the edge of {', '.join(evidence['edges'])}: a wider range may gain."

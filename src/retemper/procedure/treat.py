@@ -1,0 +1,212 @@
+"""Which treatments of the columns help: each is raced against the table as it is, and kept where validation gains.
+
+A treatment is a change of the recipe's ``prepare`` (a logarithm, ratios of two columns, group means, imputation,
+selection) that cheap statistics propose. All of them train short, with the same networks on the same folds; a
+treatment is kept when it lowers the loss of held-out rows beyond noise, at a level divided by the number tried.
+Several that are kept must also do well together.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from scipy.stats import norm
+
+from retemper.core.recipe import Recipe
+from retemper.data.prepare import Preparer
+from retemper.data.propose import Proposal, propose
+from retemper.evaluation.intervals import paired_gain
+from retemper.procedure.book import EVERY, Bag, Book, State, bags_of, candidates_of, validation_rows
+from retemper.procedure.cross_fitting import REPEATS, bag_of_contenders, dealt, folds_for
+from retemper.procedure.jobs import contender_of, jobs_for
+from retemper.procedure.prepare import prepare
+from retemper.training import arrays
+from retemper.training.job import Job
+
+FIRST_BAG = 700
+SHARE_OF_TIME = 0.12
+"""Of the time left, for all treatments."""
+LEVEL = 0.05
+LEAST_STEPS = 300
+MOST_ROWS = 20_000
+"""Training rows a race sees, and validation rows from which on folds are not needed to judge."""
+FEW_VALIDATION_ROWS = 3000
+
+
+@dataclass(frozen=True)
+class Raced:
+    """A preparation with the networks trained on it; ``folded`` is its state with the folds they are judged by."""
+
+    state: State
+    folded: State
+    bag: Bag
+
+
+def run(book: Book, state: State) -> tuple[State, list[dict[str, Any]]]:
+    """Race what is proposed for this table.
+
+    Returns:
+        the state with the kept treatments in its recipe and arrays, and for each proposal a record: ``name``,
+        ``why``, ``changes``, ``verdict`` (kept, reverted, not_tried), ``columns`` (names of new or lost inputs),
+        ``before``, ``after``, ``gain``, ``low``, ``high`` (95 %).
+    """
+    if not state.recipe.data.clean:
+        return state, []
+    _, target, data = state.ready
+    y = data.train.y if state.task == "classification" else target.unscale(data.train.y.astype(float))
+    train = state.table.frame[state.splits.train]
+    proposals = propose(train, state.schema, y, state.findings, state.recipe.prepare)
+    allowed = book.budget.decide("treat.seconds", lambda left: SHARE_OF_TIME * left)
+    end = book.budget.left_s() - allowed if book.budget.limited else 0.0
+    told = []
+    base: Raced | None = None
+    kept: list[tuple[float, Proposal, Raced]] = []
+    for number, proposal in enumerate(proposals, start=1):
+        if not _time_for(book, state, number, end):
+            told.append(_record(proposal, "not_tried"))
+            continue
+        base = base or _race(book, state, state.recipe, 0)
+        own = _race(book, state, state.recipe.with_changes(proposal.changes), number)
+        record = _judge(state, base, own, proposal, len(proposals))
+        told.append(record)
+        if record["verdict"] == "kept":
+            kept.append((record["gain"], proposal, own))
+    kept.sort(key=lambda entry: -entry[0])
+    return _together(book, state, kept, told)
+
+
+def _together(
+    book: Book, state: State, kept: list[tuple[float, Proposal, Raced]], told: list[dict[str, Any]]
+) -> tuple[State, list[dict[str, Any]]]:
+    """All kept treatments at once where they do at least as well as the best alone; else that one."""
+    if not kept:
+        return state, told
+    best = kept[0][2]
+    if len(kept) > 1:
+        recipe = state.recipe.with_changes(_merged([proposal for _, proposal, _ in kept]))
+        joint = _race(book, state, recipe, len(told) + 1)
+        if joint.bag.loss <= best.bag.loss:
+            best = joint
+        else:
+            given_up = {proposal.name for _, proposal, _ in kept[1:]}
+            note = {"verdict": "reverted", "note": f"does not add to {kept[0][1].name}"}
+            told = [record | (note if record["name"] in given_up else {}) for record in told]
+    book.pace.inputs = best.state.ready[0].n_inputs
+    return best.state, told
+
+
+def _merged(proposals: list[Proposal]) -> dict[str, Any]:
+    """Changes of several treatments; where they name lists, all of their entries."""
+    changes: dict[str, Any] = {}
+    for proposal in proposals:
+        for path, value in proposal.changes.items():
+            old = changes.get(path)
+            changes[path] = (
+                [*old, *(v for v in value if v not in old)]
+                if isinstance(old, list)
+                else changes.get(path, value)
+            )
+    return changes
+
+
+def _race(book: Book, state: State, recipe: Recipe, number: int) -> Raced:
+    """Prepare the rows by a recipe, and train a bag on them."""
+    if number:
+        prepared = prepare(
+            state.table.frame, state.schema, recipe, state.splits.train, state.splits.validation
+        )
+        place = state.data_folder.parent / f"arrays.{number}"
+        arrays.save(prepared.arrays, place)
+        state = state.with_(
+            recipe=recipe,
+            preparer=prepared.preparer,
+            target=prepared.target,
+            arrays=prepared.arrays,
+            data_folder=place,
+        )
+    folded = dealt(state, _folds(state))
+    (job,) = _jobs(book, folded, number)
+    seconds = SHARE_OF_TIME * book.budget.left_s() if book.budget.limited else 0.0
+    (result,) = book.train([job], seconds, tell=False)
+    (bag,) = bags_of(folded, candidates_of(folded, result))[:1]
+    return Raced(state, folded, bag)
+
+
+def _folds(state: State) -> int:
+    return folds_for(state) if len(state.splits.validation) < FEW_VALIDATION_ROWS else 0
+
+
+def _jobs(book: Book, state: State, number: int) -> list[Job]:
+    """The same networks whatever the preparation: ids, folds and rates don't depend on the treatment."""
+    contender = contender_of(state.recipe.with_changes(_rate(state)), 0)
+    folds = 0 if state.folds is None else int(state.folds.max()) + 1
+    members = bag_of_contenders(contender, FIRST_BAG, folds, REPEATS - 1)
+    batch = state.recipe.training.batch_size
+    rows = min(MOST_ROWS, len(state.splits.train))
+    epochs = max(state.recipe.search.coarse_epochs, -(-LEAST_STEPS * batch // rows))
+    changes: dict[str, Any] = {"folds": folds} if folds else {"rows": rows}
+    return jobs_for(state, book, f"treat.{number}", members, epochs, training={"signals": False}, **changes)
+
+
+def _rate(state: State) -> dict[str, Any]:
+    if state.rate_range is None:
+        return {}
+    return {"training.optimizer.learning_rate": min(state.rate_range[1] / 3, 0.03)}
+
+
+def _time_for(book: Book, state: State, number: int, end: float) -> bool:
+    def fit_into(left: float) -> bool:
+        if math.isinf(left):
+            return True
+        jobs = _jobs(book, dealt(state, _folds(state)), number)
+        need = sum(book.pace.seconds(job, book.workers) for job in jobs)
+        return need * (2 if number == 1 else 1) <= left - end
+
+    decided: bool = book.budget.decide(f"treat.{number}", fit_into)
+    return decided
+
+
+def _judge(state: State, base: Raced, own: Raced, proposal: Proposal, tried: int) -> dict[str, Any]:
+    if not math.isfinite(own.bag.loss) or not math.isfinite(base.bag.loss):
+        return _record(proposal, "reverted") | {"before": base.bag.loss, "after": own.bag.loss}
+    gain, low, high = paired_gain(
+        validation_rows(base.folded, base.bag.outputs, EVERY),
+        validation_rows(own.folded, own.bag.outputs, EVERY),
+        state.recipe.procedure.bootstrap,
+        state.recipe.seed,
+        base.folded.judges(EVERY)[1],
+        root=state.task == "regression",
+    )
+    deviation = (high - low) / (2 * norm.ppf(0.975))
+    proved = gain > norm.ppf(1 - LEVEL / tried) * deviation
+    return _record(proposal, "kept" if proved else "reverted") | {
+        "before": base.bag.loss,
+        "after": own.bag.loss,
+        "gain": gain,
+        "low": low,
+        "high": high,
+        "columns": _columns(base.state.preparer, own.state.preparer),
+    }
+
+
+def _columns(before: Preparer | None, after: Preparer | None) -> dict[str, list[str]]:
+    """Raw numbers that a treatment adds and takes away."""
+    assert before is not None and after is not None
+    old, new = before.raw_names, after.raw_names
+    return {"new": [n for n in new if n not in old], "left_out": [n for n in old if n not in new]}
+
+
+def _record(proposal: Proposal, verdict: str) -> dict[str, Any]:
+    return {"name": proposal.name, "why": proposal.why, "changes": proposal.changes, "verdict": verdict}
+
+
+def sentence(told: list[dict[str, Any]]) -> str:
+    """What was tried and kept, for the step's message; empty when nothing was proposed.
+
+    >>> sentence([{"name": "logarithms", "verdict": "kept"}, {"name": "ranks", "verdict": "reverted"}])
+    'Treatments of columns: logarithms kept, ranks reverted. '
+    """
+    named = [f"{record['name']} {record['verdict'].replace('_', ' ')}" for record in told]
+    return f"Treatments of columns: {', '.join(named)}. " if named else ""
