@@ -19,8 +19,8 @@ def test_arrays_come_back(task_arrays: Any, tmp_path: Path, classes: int, class_
     for name in ("task", "n_classes", "shape", "prior", "class_weight"):
         assert getattr(again, name) == getattr(data, name)
     for split in ("train", "validation"):
-        for part, own in vars(getattr(data, split)).items():
-            loaded = getattr(getattr(again, split), part)
+        for part in arrays.FIELDS:
+            own, loaded = (getattr(getattr(one, split), part) for one in (data, again))
             assert np.array_equal(loaded, own) and loaded.dtype == own.dtype
     assert {path.suffix for path in (tmp_path / "new").iterdir()} == {".npy", ".json"}
 
@@ -35,3 +35,18 @@ def test_rows_are_padded_to_whole_lanes_with_zeros_of_no_weight(count: int) -> N
         assert tensor[:count].any() and not tensor[count:].any()
     assert not rows.x[:, 5:].any() and rows.weight.sum() == count
     assert Rows.of(dense, codes, np.ones(count), dtype=torch.float64).y.dtype == torch.float64
+
+
+@pytest.mark.parametrize("size", [7, 100])
+def test_parts_on_disk_are_the_rows_in_memory(task_arrays: Any, tmp_path: Path, size: int) -> None:
+    split = task_arrays(3, None).train
+    count = len(split.y)
+    starts = range(0, count, size)
+    parts = [arrays.SplitArrays(*(getattr(split, f)[s : s + size] for f in arrays.FIELDS)) for s in starts]
+    assert np.array_equal(arrays.joined(parts).dense, split.dense)
+    mapped = arrays.write_split(tmp_path, "train", iter(parts), count).rows()
+    own = split.rows()
+    for name in ("x", "codes", "y", "weight"):
+        one, other = getattr(mapped, name), getattr(own, name)
+        assert torch.equal(one, other) and one.dtype == other.dtype
+    assert mapped.count == own.count

@@ -112,11 +112,13 @@ class FrameOnDisk:
 
     def _rows(self, rows: NDArray[np.integer[Any]]) -> pl.DataFrame:
         order = np.argsort(rows, kind="stable")
-        ascending = rows[order]
-        taken = []
-        for first, cells in self.windows():
-            low, high = np.searchsorted(ascending, (first, first + cells.height))
-            taken.append(cells[ascending[low:high] - first])
+        ascending = rows[order] + self._first
+        taken, start = [pl.DataFrame(schema=self.schema)], 0
+        for part in self._parts:
+            low, high = np.searchsorted(ascending, (start, start + part.rows))
+            if low < high:
+                taken.append(pl.read_ipc(part.path)[ascending[low:high] - start])
+            start += part.rows
         found = pl.concat(taken)
         return found if (order[1:] > order[:-1]).all() else found[np.argsort(order, kind="stable")]
 

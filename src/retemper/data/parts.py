@@ -18,7 +18,7 @@ from retemper.data.columns import PART_ROWS, Frame, Store, content_key, find, ty
 from retemper.data.csv_file import delimiter_of, read_blocks, unreadable
 from retemper.data.csv_types import Typing
 
-LARGE_BYTES = 1 << 29
+LARGE_BYTES = 3 << 28
 """Tables that would take more memory than this are kept on disk."""
 WINDOW_BYTES = 1 << 27
 """Parquet files up to this size are read in one go."""

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from retemper.core.recipe import Recipe
+from retemper.core.seeds import generator
+from retemper.data.columns import Frame
 from retemper.data.prepare import Preparer
 from retemper.data.schema import Schema
 from retemper.data.target import Target
 from retemper.models.layers.inputs import InputShape
 from retemper.training import losses
-from retemper.training.arrays import SplitArrays, TaskArrays
+from retemper.training.arrays import SplitArrays, TaskArrays, joined, write_split
 from retemper.training.class_losses import ClassLoss
+
+FIT_ROWS = 250_000
+"""Scales, bins and levels of so many rows are as good as of all: a quantile is within .2 % of its rank."""
+WINDOW_ROWS = 250_000
 
 
 @dataclass(frozen=True)
@@ -28,30 +36,46 @@ class Prepared:
 
 
 def prepare(
-    frame: pl.DataFrame,
+    frame: Frame,
     schema: Schema,
     recipe: Recipe,
     train: NDArray[np.int64],
     validation: NDArray[np.int64],
+    folder: Path | None = None,
 ) -> Prepared:
     """Fit the preparer and the target on the training rows, and apply them to both splits.
 
     Args:
         frame: all rows.
         schema: of the table, with a target.
-        recipe: ``prepare`` and ``training.loss`` are used.
+        recipe: ``prepare``, ``seed`` and ``training.loss`` are used.
         train, validation: row numbers; validation may be empty.
+        folder: where the arrays of many rows are written as they come, and mapped; None: all in memory.
+
+    With more than ``FIT_ROWS`` training rows the columns are fitted on that many, drawn by the seed; classes and
+    their shares are counted on all.
     """
     assert schema.target is not None
-    seen = frame[train]
-    preparer = Preparer.fit(seen, schema, recipe.prepare)
-    target = Target.fit(seen[schema.target.name], schema, recipe.prepare)
+    preparer = Preparer.fit(frame[_drawn(train, recipe)], schema, recipe.prepare)
+    target = Target.fit(frame[schema.target.name][train], schema, recipe.prepare)
+    means, left_out = _of_all(frame, schema, recipe, preparer, train)
+
+    def parts(rows: NDArray[np.int64]) -> Iterator[SplitArrays]:
+        for start in range(0, max(1, len(rows)), WINDOW_ROWS):
+            place = slice(start, start + WINDOW_ROWS)
+            own = None if means is None or rows is not train else means[place]
+            part = _split(frame[rows[place]], schema, preparer, target, own)
+            if left_out is not None and rows is train:
+                # A row that is left out keeps its place and weighs nothing: arrays stay in step with row numbers.
+                part.weight[left_out[place]] = 0.0
+            yield part
+
     splits = [
-        _split(seen, schema, preparer, target, preparer.out_of_fold(seen, schema)),
-        _split(frame[validation], schema, preparer, target),
+        joined(list(parts(rows)))
+        if folder is None or len(rows) <= WINDOW_ROWS
+        else write_split(folder, name, parts(rows), len(rows))
+        for name, rows in (("train", train), ("validation", validation))
     ]
-    # A row that is left out keeps its place and weighs nothing: arrays stay in step with the split's row numbers.
-    splits[0].weight[preparer.outlying(seen, recipe.prepare)] = 0.0
     prior = target.prior
     if target.task == "regression":
         prior = (float(np.mean(splits[0].y)), float(np.std(splits[0].y)))
@@ -67,6 +91,23 @@ def prepare(
         validation=splits[1],
     )
     return Prepared(preparer, target, arrays)
+
+
+def _drawn(train: NDArray[np.int64], recipe: Recipe) -> NDArray[np.int64]:
+    """The training rows to fit on, in their order."""
+    if len(train) <= FIT_ROWS:
+        return train
+    return np.sort(generator(recipe.seed, "rows to fit").choice(train, FIT_ROWS, replace=False))
+
+
+def _of_all(
+    frame: Frame, schema: Schema, recipe: Recipe, preparer: Preparer, train: NDArray[np.int64]
+) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_] | None]:
+    """What some options need all training rows at once for: group means out of fold, and the rows left out."""
+    if not preparer.derived.means and recipe.prepare.outliers in ("keep", "clip"):
+        return None, None
+    seen = frame[train]
+    return preparer.out_of_fold(seen, schema), preparer.outlying(seen, recipe.prepare)
 
 
 def _split(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -12,25 +14,34 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from retemper.core.run_folder import write_whole
+from retemper.core.run_folder import disk_faults, write_whole
 from retemper.models.layers.inputs import InputShape
+from retemper.models.layers.parameter import ROW_LANE, padded
 from retemper.training.plan import Rows
 
+FIELDS = ("dense", "codes", "y", "weight")
 FOLDS = "folds.npy"
 """Beside the arrays: [repeats, rows] the folds of training and validation rows, in this order."""
 
 
 @dataclass(frozen=True)
 class SplitArrays:
-    """One split's rows: dense [N, D], codes [N, K], y [N], weight [N]."""
+    """One split's rows: dense [N, D], codes [N, K], y [N], weight [N].
+
+    ``mapped`` are the same rows where they lie on disk padded to whole lanes: a training reads them from there.
+    """
 
     dense: NDArray[np.float32]
     codes: NDArray[np.int64]
     y: NDArray[Any]
     weight: NDArray[np.float32]
+    mapped: Rows | None = None
 
     def rows(self, dtype: torch.dtype = torch.float32, device: torch.device | None = None) -> Rows:
-        """As tensors, padded to whole lanes."""
+        """As tensors, padded to whole lanes; without a copy where they are mapped that way."""
+        on_cpu = device is None or device.type == "cpu"
+        if self.mapped is not None and dtype == torch.float32 and on_cpu:
+            return self.mapped
         return Rows.of(self.dense, self.codes, self.y, self.weight, dtype, device)
 
 
@@ -55,28 +66,110 @@ class TaskArrays:
     validation: SplitArrays
 
 
+def joined(parts: Sequence[SplitArrays]) -> SplitArrays:
+    """Rows below each other; a copy in memory where there is more than one part."""
+    if len(parts) == 1:
+        return parts[0]
+    dense, codes, y, weight = (np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS)
+    return SplitArrays(dense, codes, y, weight)
+
+
 def pooled(arrays: TaskArrays) -> SplitArrays:
     """Training and validation rows together, in this order; a copy in memory."""
-    parts = (arrays.train, arrays.validation)
-    fields = ("dense", "codes", "y", "weight")
-    return SplitArrays(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
+    return joined((arrays.train, arrays.validation))
 
 
-def save(arrays: TaskArrays, folder: Path) -> None:
-    """Write the arrays; meta.json comes last, so that its presence means that all is there."""
-    folder.mkdir(parents=True, exist_ok=True)
+def save(arrays: TaskArrays, folder: Path) -> TaskArrays:
+    """Write the arrays, those that are not there yet; meta.json comes last, and its presence means that all is there.
+
+    Returns:
+        The same arrays, mapped.
+
+    Raises:
+        InputError: ``disk_full`` or ``cannot_write``.
+    """
     for split in ("train", "validation"):
-        part = getattr(arrays, split)
-        for name in ("dense", "codes", "y", "weight"):
-            np.save(folder / f"{split}.{name}.npy", getattr(part, name))
+        part: SplitArrays = getattr(arrays, split)
+        if part.mapped is None:
+            write_split(folder, split, [part], len(part.y))
     meta = {
         "task": arrays.task,
         "n_classes": arrays.n_classes,
         "shape": asdict(arrays.shape),
         "prior": list(arrays.prior),
         "class_weight": None if arrays.class_weight is None else list(arrays.class_weight),
+        "rows": {"train": len(arrays.train.y), "validation": len(arrays.validation.y)},
     }
-    write_whole(folder / "meta.json", json.dumps(meta).encode())
+    with disk_faults(folder):
+        write_whole(folder / "meta.json", json.dumps(meta).encode())
+    return load(folder)
+
+
+def write_split(folder: Path, split: str, parts: Iterable[SplitArrays], count: int) -> SplitArrays:
+    """Write a split's rows as they come, padded to whole lanes; only one part at a time is in memory.
+
+    Args:
+        folder: where; made if need be.
+        split: ``train`` or ``validation``.
+        parts: the rows in order, at least one part.
+        count: how many rows they are in all.
+
+    Returns:
+        The rows, mapped.
+    """
+    with disk_faults(folder), ExitStack() as stack:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = {
+            name: stack.enter_context(_RowFile(_place(folder, split, name), padded(count, ROW_LANE)))
+            for name in FIELDS
+        }
+        width = 0
+        for part in parts:
+            width = part.dense.shape[1]
+            room = padded(width) - width
+            files["dense"].add(np.pad(part.dense, ((0, 0), (0, room))).astype(np.float32, copy=False))
+            files["codes"].add(part.codes.astype(np.int64, copy=False))
+            files["y"].add(part.y.astype(np.int64 if part.y.dtype.kind in "iu" else np.float32, copy=False))
+            files["weight"].add(part.weight.astype(np.float32, copy=False))
+    return _mapped(folder, split, count, width)
+
+
+class _RowFile:
+    """An .npy file whose rows are appended; what is short of ``rows`` at the end is zero."""
+
+    def __init__(self, path: Path, rows: int) -> None:
+        self._path = path
+        self._left = rows
+        self._row_bytes = 0
+
+    def __enter__(self) -> _RowFile:
+        self._file = self._path.open("wb")
+        return self
+
+    def add(self, rows: NDArray[Any]) -> None:
+        if not self._row_bytes:
+            header = np.lib.format.header_data_from_array_1_0(rows)
+            header = {**header, "fortran_order": False, "shape": (self._left, *rows.shape[1:])}
+            np.lib.format.write_array_header_1_0(self._file, header)
+            self._row_bytes = rows.dtype.itemsize * int(np.prod(rows.shape[1:]))
+        self._file.write(np.ascontiguousarray(rows).tobytes())
+        self._left -= len(rows)
+
+    def __exit__(self, *exception: object) -> None:
+        self._file.write(bytes(self._left * self._row_bytes))
+        self._file.close()
+
+
+def _place(folder: Path, split: str, name: str) -> Path:
+    return folder / f"{split}.{name}.npy"
+
+
+def _mapped(folder: Path, split: str, count: int, width: int) -> SplitArrays:
+    # Copy-on-write: PyTorch wants writable memory, though nobody writes.
+    dense, codes, y, weight = (np.load(_place(folder, split, name), mmap_mode="c") for name in FIELDS)
+    x, levels, target, weights = (torch.from_numpy(part) for part in (dense, codes, y, weight))
+    rows = Rows(x, levels, target, weights, count)
+    return SplitArrays(dense[:count, :width], codes[:count], y[:count], weight[:count], rows)
 
 
 def save_folds(folds: NDArray[np.uint8], folder: Path) -> None:
@@ -89,23 +182,13 @@ def save_folds(folds: NDArray[np.uint8], folder: Path) -> None:
 def load(folder: Path) -> TaskArrays:
     """Map the arrays of :func:`save` into memory."""
     meta = json.loads((folder / "meta.json").read_text())
-
-    def split(name: str) -> SplitArrays:
-        # Copy-on-write: PyTorch wants writable memory, though nobody writes.
-        parts = [
-            np.load(folder / f"{name}.{part}.npy", mmap_mode="c")
-            for part in ("dense", "codes", "y", "weight")
-        ]
-        return SplitArrays(*parts)
-
-    shape = meta["shape"]
-    weight = meta["class_weight"]
+    shape, weight = meta["shape"], meta["class_weight"]
     return TaskArrays(
         meta["task"],
         meta["n_classes"],
         InputShape(shape["width"], shape["n_numbers"], tuple(shape["cardinalities"]), tuple(shape["bins"])),
         tuple(meta["prior"]),
         None if weight is None else tuple(weight),
-        split("train"),
-        split("validation"),
+        _mapped(folder, "train", meta["rows"]["train"], shape["width"]),
+        _mapped(folder, "validation", meta["rows"]["validation"], shape["width"]),
     )
