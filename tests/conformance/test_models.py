@@ -22,6 +22,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "linear": {},
     "mlp": {"width": 50, "depth": 2},
     "residual_mlp": {"width": 18, "expansion": 1.5},
+    "tabm": {"width": 18, "copies": 3},
     "ft_transformer": {"heads": 2, "most_tokens": 3},
 }
 MODELS = names("model")
@@ -55,7 +56,7 @@ def gradients(plan: Plan, engine: str) -> tuple[torch.Tensor, torch.Tensor]:
     x, codes = rows.x[:64].expand(members, -1, -1), rows.codes[:64].expand(members, -1, -1)
     smoothing = torch.tensor([[member.label_smoothing] for member in plan.members])
     loss = batch_loss(
-        plan.loss,
+        plan.network_loss,
         rows.y[:64].expand(members, -1),
         rows.weight[:64].expand(members, -1),
         None,
@@ -134,7 +135,7 @@ def assert_same_bits(plan: Plan, fits: list[Fit], others: list[Fit]) -> None:
 
 SIZES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     # (of the problem, of the training)
-    "1 input, 2 classes, batch 7": ({"width": 1, "classes": 2, "rows": 60}, {"batch_size": 7}),
+    "1 input, 2 classes, batch 7": ({"width": 1, "classes": 2, "rows": 30}, {"batch_size": 7}),
     "3 inputs, 3 classes, batch 100": (
         {"width": 3, "classes": 3, "rows": 230, "class_weight": (1.0, 2.5, 0.5)},
         {"batch_size": 100, "clip_norm": 0.5, "accumulate_steps": 3},

@@ -97,6 +97,19 @@ def test_residual_mlp(rows: Rows, frequencies: int) -> None:
     torch.testing.assert_close(outputs, linear(p, "head", functional.gelu(norm(p, "exit", x))))
 
 
+@pytest.mark.parametrize("frequencies", [0, 4])
+def test_tabm(rows: Rows, frequencies: int) -> None:
+    """Each copy is a perceptron of its own: its first layer's outputs scaled, its head apart."""
+    outputs, p = forward(build("tabm", copies=3, width=20, periodic_frequencies=frequencies), rows)
+    first = linear(p, "hidden_1", front(p, rows, frequencies))
+    for copy in range(3):
+        x = functional.silu(first * p["copies.adapter"][copy])
+        x = functional.silu(linear(p, "hidden_2", x))
+        own = slice(copy * OUTPUTS, (copy + 1) * OUTPUTS)
+        z = functional.linear(x, p["head.weight"][own], p["head.bias"][own, 0])
+        torch.testing.assert_close(outputs[:, own], z)
+
+
 @pytest.mark.parametrize(("depth", "most_tokens"), [(1, 64), (3, 64), (2, 2)])
 def test_ft_transformer(rows: Rows, depth: int, most_tokens: int) -> None:
     shape = InputShape(5, 2, SHAPE.cardinalities, bins=(3, 0), groups=(1, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -96,6 +97,11 @@ class CrossEntropy(ClassLoss):
     def activate(self, outputs: Tensor) -> Tensor:
         return torch.softmax(outputs, -1)
 
+    def blend(self, outputs: Tensor) -> Tensor:
+        members, networks, batch, classes = outputs.shape
+        log_p = _log_softmax(outputs.reshape(-1, batch, classes)).view(members, networks, classes, batch)
+        return (torch.logsumexp(log_p, 1) - math.log(networks)).transpose(-1, -2)
+
     def value_and_gradient(
         self,
         outputs: Tensor,
@@ -164,6 +170,10 @@ class BinaryCrossEntropy(ClassLoss):
     def activate(self, outputs: Tensor) -> Tensor:
         z = outputs.squeeze(-1)
         return torch.stack([logsigmoid(-z), logsigmoid(z)], -1).exp_()
+
+    def blend(self, outputs: Tensor) -> Tensor:
+        # The log odds of the mean: log Σ σ(z) − log Σ σ(−z).
+        return torch.logsumexp(logsigmoid(outputs), 1) - torch.logsumexp(logsigmoid(-outputs), 1)
 
     def value_and_gradient(
         self,

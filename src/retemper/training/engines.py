@@ -15,6 +15,7 @@ from torch import Tensor
 
 from retemper.models.layers.layer import Draws
 from retemper.models.layers.parameter import Views
+from retemper.training.copies_loss import CopiesLoss
 from retemper.training.loss import Loss
 from retemper.training.stack import Stack
 
@@ -49,12 +50,16 @@ ENGINES = {"dense": dense, "autograd": autograd}
 
 
 def batch_loss(
-    loss: Loss, target: Tensor, weight: Tensor, class_weight: Tensor | None, smoothing: Tensor | float
+    loss: Loss | CopiesLoss,
+    target: Tensor,
+    weight: Tensor,
+    class_weight: Tensor | None,
+    smoothing: Tensor | float,
 ) -> LossGradient:
     """The loss of one batch as a function of the outputs alone.
 
     Args:
-        loss: from :func:`retemper.training.losses.resolve`.
+        loss: the plan's ``network_loss``.
         target: [M, B] class codes or scaled values.
         weight: [M, B] row weights, 0 for rows that only fill the batch up.
         class_weight: [C], or None.

@@ -71,6 +71,7 @@ class Training:
         self.deadline = deadline or Deadline()
         self.optimizer = options.optimizer.options
         self.engine = ENGINES[engine]
+        self._loss = plan.network_loss
         self.stack = Stack(
             plan.network, plan.members, self.optimizer.slots, plan.train.x.device, plan.train.x.dtype
         )
@@ -164,7 +165,7 @@ class Training:
             rows = order[:, part].reshape(-1)
             x = plan.train.x.index_select(0, rows).view(*shape, -1)
             codes = plan.train.codes.index_select(0, rows).view(*shape, plan.train.codes.shape[1])
-            batch = batch_loss(plan.loss, target[:, part], weight[:, part], self._class_weight, smoothing)
+            batch = batch_loss(self._loss, target[:, part], weight[:, part], self._class_weight, smoothing)
             loss = self.engine(stack, parameters, x.to(self.compute_dtype), codes, draws, batch)
             if len(parts) == 1:
                 return loss
@@ -241,7 +242,7 @@ class Training:
         start = 0
         for outputs in outputs_in_chunks(self.plan.network, self.stack.parameters, data):
             stop = start + outputs.shape[1]
-            row = self.plan.loss.rows(outputs, data.y[start:stop])
+            row = self._loss.rows(outputs, data.y[start:stop])
             total += (row * data.weight[start:stop]).sum(1).double().cpu()
             start = stop
         return np.asarray((total / float(data.weight.sum())).numpy())
@@ -256,7 +257,7 @@ class Training:
             start += outputs.shape[1]
             outputs, rows = outputs[:, : own.shape[1]], own.clamp_min(0)
             weight = data.weight[rows] * (own >= 0)
-            total += (self.plan.loss.rows(outputs, data.y[rows]) * weight).sum(1).double().cpu()
+            total += (self._loss.rows(outputs, data.y[rows]) * weight).sum(1).double().cpu()
             sums += weight.sum(1).double().cpu()
         return np.asarray((total / sums).numpy())
 

@@ -30,6 +30,10 @@ class Loss(Options, ABC):
         """Outputs ``[M, B, O]`` as probabilities ``[M, B, C]``, or as values ``[M, B]`` for regression."""
 
     @abstractmethod
+    def blend(self, outputs: Tensor) -> Tensor:
+        """Outputs ``[M, K, B, O]`` of K networks as outputs ``[M, B, O]`` that predict the networks' mean."""
+
+    @abstractmethod
     def expected_initial(self, prior: Sequence[float], class_weight: Sequence[float] | None = None) -> float:
         """The loss of a network that knows only the prior.
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from retemper.core.recipe import TrainingOptions
 from retemper.models.layers.network import Network
 from retemper.models.layers.parameter import ROW_LANE, padded
+from retemper.training.copies_loss import CopiesLoss
 from retemper.training.loss import Loss
 from retemper.training.stack import Layout, Member
 
@@ -98,6 +99,11 @@ class Plan:
     trivial_loss: float = float("nan")
 
     @property
+    def network_loss(self) -> Loss | CopiesLoss:
+        """The loss of the network's outputs, copies included."""
+        return loss_of(self.network, self.loss)
+
+    @property
     def rows_per_epoch(self) -> int:
         """Rows each member meets in an epoch: as many as any fold leaves, whoever trains beside it."""
         if self.held_out is not None:
@@ -147,11 +153,17 @@ def predict(
         [M, N, C] probabilities, or [M, N] values; N is L with an index.
     """
     parameters = Layout(network).views(rows)
+    activate = loss_of(network, loss).activate
     parts: Sequence[Tensor] = [
-        loss.activate(outputs) for outputs in outputs_in_chunks(network, parameters, data, index)
+        activate(outputs) for outputs in outputs_in_chunks(network, parameters, data, index)
     ]
     count = data.count if index is None else index.shape[1]
     return torch.cat(list(parts), 1)[:, :count]
+
+
+def loss_of(network: Network, loss: Loss) -> Loss | CopiesLoss:
+    """The loss for a network's outputs: its copies learn apart and predict together."""
+    return CopiesLoss(loss, network.copies) if network.copies > 1 else loss
 
 
 CHUNK_ROWS = 2048

@@ -185,7 +185,7 @@ def _start(
         case "gain":
             return np.ones(parameter.shape)
         case "sign":
-            return generator.integers(2, size=parameter.shape) * 2.0 - 1.0
+            return np.where(generator.random(parameter.shape) < 0.5, -1.0, 1.0)
         case "phase":
             return generator.uniform(-0.5, 0.5, parameter.shape)
         case "head_bias" if output_bias is not None:

@@ -27,6 +27,9 @@ class ValueLoss(Loss):
     def activate(self, outputs: Tensor) -> Tensor:
         return outputs.squeeze(-1)
 
+    def blend(self, outputs: Tensor) -> Tensor:
+        return outputs.mean(1)
+
     def value_and_gradient(
         self,
         outputs: Tensor,

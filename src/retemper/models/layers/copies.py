@@ -19,8 +19,13 @@ from retemper.models.layers.parameter import Backward, Parameter, Views, padded
 class Spread:
     """Makes the copies: copy k sees r_k ∘ x, [M, B, width] → [M, copies·B, width].
 
-    Multiplying the inputs of a layer by r_k is the same as multiplying its weights by a matrix of rank one
-    (Wen et al. 2020, "BatchEnsemble"). The adapters begin as random signs, so that the copies begin apart.
+    Scaling the inputs (or outputs) of a product by r_k is the same as multiplying its weights by a matrix of rank
+    one (Wen et al. 2020, "BatchEnsemble").
+
+    Args:
+        name: of the layer.
+        copies: networks inside a member.
+        width: columns; the adapters begin as random signs, so that the copies begin apart.
     """
 
     name: str
@@ -30,16 +35,16 @@ class Spread:
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         stored = (self.copies, padded(self.width))
-        return (Parameter(f"{self.name}.scale", (self.copies, self.width), stored, "sign"),)
+        return (Parameter(f"{self.name}.adapter", (self.copies, self.width), stored, "sign"),)
 
     def forward(self, p: Views, x: Tensor, draws: Draws | None) -> tuple[Tensor, Backward]:
         members, rows, columns = x.shape
-        scale = p[f"{self.name}.scale"].unsqueeze(2)
-        y = x.unsqueeze(1) * scale
+        adapter = p[f"{self.name}.adapter"].unsqueeze(2)
+        y = x.unsqueeze(1) * adapter
 
         def backward(gy: Tensor, g: Views, wants_input: bool) -> Tensor | None:
             by_copy = gy.view(members, self.copies, rows, columns)
-            torch.sum(by_copy * x.unsqueeze(1), 2, out=g[f"{self.name}.scale"])
-            return (by_copy * scale).sum(1) if wants_input else None
+            torch.sum(by_copy * x.unsqueeze(1), 2, out=g[f"{self.name}.adapter"])
+            return (by_copy * adapter).sum(1) if wants_input else None
 
         return y.view(members, -1, columns), backward
