@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from retemper.bundle.model import Model
 from retemper.core.errors import InputError, nearest
 from retemper.core.recipe import DecisionOptions
+from retemper.data.propose import Proposal
 from retemper.data.schema import Schema
 from retemper.evaluation.calibration import apply_temperature
 from retemper.evaluation.conformal import (
@@ -27,6 +28,7 @@ from retemper.evaluation.conformal import (
 from retemper.evaluation.decision import Decision
 from retemper.evaluation.difficulty import MOST_INPUTS, MOST_ROWS, Kind, features_of, kinds_for
 from retemper.evaluation.precision_recall import precision_recall
+from retemper.evaluation.resampling import draws
 from retemper.evaluation.threshold import Choice, Rule, Threshold, best_cut, choose_threshold, outcome
 from retemper.procedure.book import EVERY, Book, State
 from retemper.procedure.ensemble import mixed
@@ -136,46 +138,59 @@ def proof(
     return found
 
 
-def imbalance_treatments(state: State) -> list[tuple[str, str, dict[str, Any]]]:
-    """Class weights worth a trial: (name, reason, changes of the recipe).
+def imbalance_treatments(state: State) -> list[Proposal]:
+    """Class weights worth a race, judged by :func:`goal_gain`; none where log loss decides or classes are even.
 
-    Resampling is none of them: to draw a class more often is, in expectation, to weight it (the gradient is the
-    same, its noise is not smaller), and rows drawn twice cost time twice.
+    Weights shift probabilities towards rare classes, which can only harm log loss, so nothing is proposed without a
+    goal. Resampling is not proposed: to draw a class more often is, in expectation, to weight it.
     """
-    if state.task != "classification":
+    if rule_of(state.recipe.decision) is None:
         return []
-    loss = state.recipe.training.loss.options
     _, target, _ = state.ready
     share = np.asarray(target.prior)
     ratio = float(share.max() / share.min())
-    if getattr(loss, "class_weights", None) != "none" or ratio < IMBALANCED:
+    if getattr(state.recipe.training.loss.options, "class_weights", None) != "none" or ratio < IMBALANCED:
         return []
     root = np.sqrt(1 / share)
     root /= float(share @ root)
     weights = {name: round(float(w), 4) for name, w in zip(target.classes, root, strict=True)}
-    reason = f"the largest class has {ratio:.3g} times the rows of the smallest"
+    why = f"the largest class has {ratio:.3g} times the rows of the smallest"
     path = "training.loss.class_weights"
-    return [("weights_balanced", reason, {path: "balanced"}), ("weights_sqrt", reason, {path: weights})]
+    return [
+        Proposal("class weights, balanced", why, {path: "balanced"}),
+        Proposal("class weights, square root", why, {path: weights}),
+    ]
 
 
-def goal_value(state: State, probabilities: Floats) -> float | None:
-    """The recipe's goal on validation rows, higher is better; ``None`` where log loss decides.
+def goal_gain(state: State, before: Floats, after: Floats) -> tuple[float, float, float]:
+    """How much better ``after`` serves the recipe's goal on the rows that judge: gain with its 95 % interval.
 
-    The threshold of each half of the rows is chosen on the other half, so that networks are compared by what they
-    can reach and not by where one half happens to lie.
+    Each half of the rows is decided by the threshold that is best on the other half, so that networks are compared
+    by what they can reach, and class weights by more than the shift that a threshold makes as well.
+
+    Args:
+        state: with a goal (:func:`rule_of`).
+        before, after: probabilities for the rows that judge [N, 2].
     """
-    rule = rule_of(state.recipe.decision)
-    if rule is None:
-        return None
+    rule, positive = rule_of(state.recipe.decision), positive_code(state)
+    assert rule is not None
     codes, weights = state.judges(EVERY)
-    y, weight = codes == positive_code(state), weights.astype(np.float64)
-    p = probabilities[:, positive_code(state)].astype(np.float64)
+    y, weight = codes == positive, weights.astype(np.float64)
+    called = [_called_by_halves(y, p[:, positive].astype(np.float64), rule, weight) for p in (before, after)]
+    sides = np.stack([y, ~y, *(c & side for c in called for side in (y, ~y))]) * weight
+    resamples, seed = state.recipe.procedure.bootstrap, state.recipe.seed
+    totals = [sides.sum(axis=1, keepdims=True), *(sides @ drawn for drawn in draws(len(y), resamples, seed))]
+    gains = [rule.value(t[4], t[5], t[0], t[1]) - rule.value(t[2], t[3], t[0], t[1]) for t in totals]
+    low, high = np.quantile(np.concatenate(gains[1:]), [0.025, 0.975])
+    return float(gains[0][0]), float(low), float(high)
+
+
+def _called_by_halves(y: NDArray[np.bool_], p: Floats, rule: Rule, weight: Floats) -> NDArray[np.bool_]:
     even = np.arange(len(y)) % 2 == 0
     called = np.zeros(len(y), dtype=bool)
     for half in (even, ~even):
         called[half] = p[half] >= best_cut(y[~half], p[~half], rule, weight[~half])
-    sums = [weight[rows].sum() for rows in (called & y, called & ~y, y, ~y)]
-    return float(rule.value(*(np.array([total]) for total in sums))[0])
+    return called
 
 
 def rule_of(options: DecisionOptions) -> Rule | None:
@@ -258,7 +273,7 @@ def _spread(state: State, mean: Floats) -> Floats:
 
 def _affordable(book: Book, kinds: tuple[Kind, ...], shape: tuple[int, ...]) -> tuple[Kind, ...]:
     seconds = SECONDS_A_CELL * min(shape[0], MOST_ROWS) * min(shape[1], MOST_INPUTS + 2)
-    rich = book.budget.decide("decide.boosted", lambda left: bool(seconds <= max(0.3, left / 3)))
+    rich = book.budget.decide("decide.boosted", lambda left: bool(seconds <= max(0.6, left / 3)))
     return kinds if rich else tuple(kind for kind in kinds if kind != "boosted")
 
 
