@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from retemper.core.recipe import PrepareOptions
 from retemper.core.records import Finding, NotApplicable
 from retemper.data import label_noise, target_noise
-from retemper.data.out_of_fold import FIT_ROWS, FOLDS, TreeRows, class_probabilities, values
+from retemper.data.out_of_fold import FIT_ROWS, FOLDS, OutOfFold, TreeRows, class_probabilities, values
 from retemper.data.prepare import Preparer
 from retemper.data.schema import Schema
 from retemper.data.target import Target
@@ -45,6 +45,7 @@ class Suspects:
         wrong: [N] probability of the given label to be wrong.
         flagged: [N] the rows most surely wrong, Σ wrong of them.
         rate, low, high: share of wrong labels among the rows judged, with its 95 % interval.
+        fitted_on: rows that each fold's models learnt from.
     """
 
     task: str
@@ -56,6 +57,7 @@ class Suspects:
     rate: float
     low: float
     high: float
+    fitted_on: int
 
     @property
     def found(self) -> bool:
@@ -80,8 +82,8 @@ def find(frame: pl.DataFrame, schema: Schema, seed: int = 0) -> Finding | None:
     return finding(judge(frame, schema, seed), np.arange(frame.height))
 
 
-def judge(frame: pl.DataFrame, schema: Schema, seed: int) -> Suspects:
-    """How probably wrong each row's label is.
+def judge(frame: pl.DataFrame, schema: Schema, seed: int, fit_rows: int = FIT_ROWS) -> Suspects:
+    """How probably wrong each row's label is; a fold's models learn from at most ``fit_rows`` rows.
 
     Raises:
         NotApplicable: as :func:`find`.
@@ -98,10 +100,11 @@ def judge(frame: pl.DataFrame, schema: Schema, seed: int) -> Suspects:
         raise NotApplicable("there is no column of numbers, categories, dates or texts")
     target = Target.fit(frame[schema.target.name], schema, PrepareOptions())
     given = target.encode(frame[schema.target.name])
-    return _classes(rows, given, target, seed) if target.classes else _values(rows, given, seed)
+    settings = OutOfFold(seed, fit_rows)
+    return _classes(rows, given, target, settings) if target.classes else _values(rows, given, settings)
 
 
-def _classes(rows: TreeRows, given: NDArray[np.int64], target: Target, seed: int) -> Suspects:
+def _classes(rows: TreeRows, given: NDArray[np.int64], target: Target, settings: OutOfFold) -> Suspects:
     sizes = np.bincount(given, minlength=len(target.classes))
     known = sizes >= LEAST_CLASS_ROWS
     judged = np.flatnonzero(known[given])
@@ -110,7 +113,7 @@ def _classes(rows: TreeRows, given: NDArray[np.int64], target: Target, seed: int
     own = np.flatnonzero(known)
     codes = np.searchsorted(own, given[judged])
     some = TreeRows(rows.numbers[judged], rows.levels[judged])
-    noise = label_noise.estimate(class_probabilities(some, codes, len(own), seed), codes, seed)
+    noise = label_noise.estimate(class_probabilities(some, codes, len(own), settings), codes, settings.seed)
     wrong, suggested = np.zeros(len(given)), given.copy()
     others = noise.clean.copy()
     others[np.arange(len(codes)), codes] = -1.0
@@ -119,17 +122,26 @@ def _classes(rows: TreeRows, given: NDArray[np.int64], target: Target, seed: int
     flagged = label_noise.surest(wrong)
     suggested = np.where(flagged, suggested, given)
     return Suspects(
-        "classification", target.classes, given, suggested, wrong, flagged, noise.rate, noise.low, noise.high
+        "classification",
+        target.classes,
+        given,
+        suggested,
+        wrong,
+        flagged,
+        noise.rate,
+        noise.low,
+        noise.high,
+        settings.rows_of(len(given)),
     )
 
 
-def _values(rows: TreeRows, given: Floats, seed: int) -> Suspects:
+def _values(rows: TreeRows, given: Floats, settings: OutOfFold) -> Suspects:
     if np.ptp(given) == 0:
         raise NotApplicable("the target has one value only")
     scores = target_noise.Scores.fit(given)
     known = scores.apply(given)
-    predicted = values(rows, known.clip(-LARGEST_SCORE, LARGEST_SCORE), seed)
-    noise = target_noise.estimate(predicted, known, seed)
+    predicted = values(rows, known.clip(-LARGEST_SCORE, LARGEST_SCORE), settings)
+    noise = target_noise.estimate(predicted, known, settings.seed)
     flagged = noise.wrong > LIKELY_WRONG
     return Suspects(
         "regression",
@@ -141,6 +153,7 @@ def _values(rows: TreeRows, given: Floats, seed: int) -> Suspects:
         noise.rate,
         noise.low,
         noise.high,
+        settings.rows_of(len(given)),
     )
 
 
@@ -153,7 +166,7 @@ def finding(suspects: Suspects, rows: NDArray[np.int64]) -> Finding | None:
     """
     if not suspects.found:
         return None
-    count, total = int(suspects.flagged.sum()), len(suspects.wrong)
+    count = int(suspects.flagged.sum())
     what = "labels" if suspects.classes else "target values"
     share = f"{suspects.rate:.1%} (95 % interval {suspects.low:.1%} to {suspects.high:.1%})"
     first = surest_rows(suspects, rows)[0]
@@ -179,7 +192,7 @@ def evidence(suspects: Suspects, rows: NDArray[np.int64]) -> dict[str, Any]:
         "high": round(suspects.high, 4),
         "warning_from": LEAST_RATE,
         "folds": FOLDS,
-        "fitted_on": min(FIT_ROWS, len(suspects.wrong) * (FOLDS - 1) // FOLDS),
+        "fitted_on": suspects.fitted_on,
         "surest": surest_rows(suspects, rows),
     }
     if suspects.classes:

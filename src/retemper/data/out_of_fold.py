@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 FOLDS = 4
 FIT_ROWS = 12_000
 """A fold's models learn from at most so many rows; every row is predicted."""
+ROW_S = 4e-5
+"""Seconds for a row to learn from, times the square root of the columns: measured on one busy core."""
 TREES, LEAST_LEAF = 80, 2
 BOOSTING_ROUNDS = 60
 BOOSTING_CLASSES, BOOSTING_COLUMNS = 3, 300
@@ -30,6 +32,18 @@ BOOSTING_CLASSES, BOOSTING_COLUMNS = 3, 300
 MOST_LEVELS = 254
 FLOOR = 2e-3
 """Added to probabilities before the geometric mean: a forest of 80 trees can't tell 0 from a little."""
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """The seed of folds and trees, and how many rows a fold's models learn from at most."""
+
+    seed: int
+    fit_rows: int = FIT_ROWS
+
+    def rows_of(self, total: int) -> int:
+        """Rows that each fold's models learn from, out of so many."""
+        return min(self.fit_rows, total * (FOLDS - 1) // FOLDS)
 
 
 @dataclass(frozen=True)
@@ -45,7 +59,18 @@ class TreeRows:
         return np.concatenate([self.numbers, self.levels.astype(np.float64)], axis=1)
 
 
-def class_probabilities(rows: TreeRows, given: NDArray[np.int64], classes: int, seed: int) -> Floats:
+def rows_within(seconds: float, columns: int) -> int:
+    """How many rows a fold's models may learn from to be done in about so many seconds.
+
+    >>> rows_within(4.0, 26)
+    4166
+    """
+    return int(seconds / (FOLDS * ROW_S * (columns + 10) ** 0.5))
+
+
+def class_probabilities(
+    rows: TreeRows, given: NDArray[np.int64], classes: int, settings: OutOfFold
+) -> Floats:
     """Positive probabilities [N, C] of each row, from models fitted on other folds.
 
     The geometric mean of extremely randomised trees and, for up to 3 classes, gradient boosting: their errors differ,
@@ -55,15 +80,15 @@ def class_probabilities(rows: TreeRows, given: NDArray[np.int64], classes: int, 
         rows: N rows.
         given: [N] class codes.
         classes: C.
-        seed: of folds and trees.
+        settings: seed and size.
 
     >>> x = np.repeat([[0.0], [1.0]], 40, axis=0)
-    >>> p = class_probabilities(TreeRows(x, np.zeros((80, 0), np.int64)), np.repeat([0, 1], 40), 2, seed=0)
+    >>> p = class_probabilities(TreeRows(x, np.zeros((80, 0), np.int64)), np.repeat([0, 1], 40), 2, OutOfFold(0))
     >>> bool((p.argmax(axis=1) == x[:, 0]).all()), bool(np.allclose(p.sum(axis=1), 1))
     (True, True)
     """
     logs = np.zeros((len(given), classes))
-    for model, columns, train, held in _fitted(rows, given, classes, seed):
+    for model, columns, train, held in _fitted(rows, given, classes, settings):
         p = np.zeros((len(held), classes))
         model.fit(columns[train], given[train])
         p[:, model.classes_] = model.predict_proba(columns[held])
@@ -72,10 +97,10 @@ def class_probabilities(rows: TreeRows, given: NDArray[np.int64], classes: int, 
     return q / q.sum(axis=1, keepdims=True)
 
 
-def values(rows: TreeRows, given: Floats, seed: int) -> Floats:
+def values(rows: TreeRows, given: Floats, settings: OutOfFold) -> Floats:
     """Predicted values [N] of each row, from models fitted on other folds; the mean of both kinds of trees."""
     total = np.zeros(len(given))
-    for model, columns, train, held in _fitted(rows, given, 0, seed):
+    for model, columns, train, held in _fitted(rows, given, 0, settings):
         total[held] += model.fit(columns[train], given[train]).predict(columns[held])
     return total / _models(rows, 0)
 
@@ -86,18 +111,20 @@ def _models(rows: TreeRows, classes: int) -> int:
 
 
 def _fitted(
-    rows: TreeRows, given: NDArray[Any], classes: int, seed: int
+    rows: TreeRows, given: NDArray[Any], classes: int, settings: OutOfFold
 ) -> Iterator[tuple[Any, Floats, NDArray[np.int64], NDArray[np.int64]]]:
     """For each model of each fold: an unfitted model, the columns, rows to fit on, rows to predict."""
-    columns = rows.columns
+    columns, seed = rows.columns, settings.seed
     # Trees split numbers in float32; a value beyond its range would be refused.
     columns = np.clip(columns, -np.finfo(np.float32).max, np.finfo(np.float32).max)
     fold = folds(given if classes else np.zeros(len(given), np.int64), seed)
     with threadpool_limits(1):
         for k in range(FOLDS):
             held, train = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
-            if len(train) > FIT_ROWS:
-                train = np.sort(generator(seed, "out-of-fold rows", k).permutation(train)[:FIT_ROWS])
+            if len(train) > settings.fit_rows:
+                train = np.sort(
+                    generator(seed, "out-of-fold rows", k).permutation(train)[: settings.fit_rows]
+                )
             used = _with_values(columns[train])
             forest = ExtraTreesClassifier if classes else ExtraTreesRegressor
             options = {"max_features": "sqrt"} if classes else {"max_features": 0.5}
