@@ -137,12 +137,8 @@ class Preparer:
     @property
     def columns(self) -> tuple[str, ...]:
         """The raw columns that are needed."""
-        others = [
-            *(name for name, _ in self.dates),
-            *(t.name for t in self.texts),
-            *(v.name for v in self.levels),
-        ]
-        return (*self.numbers, *others)
+        dates = (name for name, _ in self.dates)
+        return (*self.numbers, *dates, *(t.name for t in self.texts), *(v.name for v in self.levels))
 
     @property
     def raw_names(self) -> list[str]:
