@@ -171,10 +171,7 @@ def _through(cells: pl.Series, date: bool) -> tuple[pl.Series, NDArray[np.int64]
     order = np.argsort(values, kind="stable")[: np.isfinite(values).sum()]
     ranked = values[order]
     distinct = np.unique(ranked)
-    if len(distinct) <= POINTS:
-        wanted = distinct
-    else:
-        wanted = _spread_out(ranked)
+    wanted = distinct if len(distinct) <= POINTS else _spread_out(ranked)
     between = (wanted[1:] + wanted[:-1]) / 2
     counted = np.bincount(np.searchsorted(between, ranked), minlength=len(wanted))
     return cells[order[np.searchsorted(ranked, wanted)]], counted

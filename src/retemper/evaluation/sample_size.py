@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from retemper.core.records import Score
 from retemper.core.seeds import generator
@@ -80,7 +82,8 @@ def sample_size_curve(
     """Fit the law and ask it what twice the rows would gain.
 
     The bootstrap draws held-out rows (the same for all sizes, so that what is common to them cancels) and networks
-    within each size, whose deviations are spread by √(D/(D−1)) since they are few.
+    within each size. Since these are few, their deviations are spread by √(D/(D−1)), and by what Student's law has over
+    the normal one at 95 %, with D − 1 degrees of freedom for each size.
 
     Args:
         rows: different numbers of training rows, ascending, 3 or more.
@@ -103,7 +106,14 @@ def sample_size_curve(
     counts = resampled(len(weight), resamples, seed) * weight
     counts /= counts.sum(1, keepdims=True)
     own = np.stack([_main((part @ weight) / weight.sum(), root).mean() for part in losses])
-    drawn = np.stack([_drawn(part, counts, weight, root, seed, k) for k, part in enumerate(losses)], 1)
+    freedom = sum(len(part) - 1 for part in losses)
+    wider = float(student.ppf(0.975, freedom) / norm.ppf(0.975))
+    metrics = [_main(counts @ part.T, root).mean(1) for part in losses]
+    moves = [
+        wider * _moves(_main((part @ weight) / weight.sum(), root), resamples, seed, size)
+        for size, part in enumerate(losses)
+    ]
+    drawn = np.stack(metrics, 1) + np.stack(moves, 1)
     shares = np.array(rows) / rows[-1]
     law, laws = fit(shares, own[None]), fit(shares, drawn)
     have = have or rows[-1]
@@ -150,15 +160,12 @@ def _main(mean_loss: Floats, root: bool) -> Floats:
     return np.sqrt(mean_loss) if root else mean_loss
 
 
-def _drawn(losses: Floats, counts: Floats, weight: Floats, root: bool, seed: int, size: int) -> Floats:
-    """The size's mean metric in each resample of rows and networks [B]."""
-    networks = len(losses)
-    metrics = _main(counts @ losses.T, root)
-    point = _main((losses @ weight) / weight.sum(), root)
+def _moves(metrics: Floats, resamples: int, seed: int, size: int) -> Floats:
+    """How far resamples of a size's networks move the mean of their metrics [resamples]."""
+    networks = len(metrics)
     random = generator(seed, "learning curve networks", size)
-    picks = random.multinomial(networks, np.full(networks, 1 / networks), len(counts)) / networks
-    moved = ((picks - 1 / networks) * point).sum(1) * np.sqrt(networks / (networks - 1))
-    return np.asarray(metrics.mean(1) + moved)
+    picks = random.multinomial(networks, np.full(networks, 1 / networks), resamples) / networks
+    return np.asarray((picks - 1 / networks) @ metrics * np.sqrt(networks / (networks - 1)))
 
 
 def _answer(gain: Score, now: float) -> tuple[Answer, str]:
