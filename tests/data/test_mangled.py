@@ -89,3 +89,37 @@ def test_a_terminal_is_told_nothing_but_text(tmp_path, capsys):
     assert run(["check", str(path), "--target", "y"]) == 0
     told = capsys.readouterr().out
     assert told.replace("\n", "").isprintable() and "\\x1b[31mred" in told
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_may_end_in_any_way(tmp_path, end):
+    path = tmp_path / "t.csv"
+    path.write_bytes(end.join(["a,b", "1,x", "2,y", ""]).encode())
+    assert read(path).frame.rows() == [(1, "x"), (2, "y")]
+
+
+@pytest.mark.parametrize("name", ['q"uote', "new\nline", "a,b", "*", "c1", "x" * 200_000])
+def test_names_that_a_header_has_to_quote(tmp_path, name):
+    path = tmp_path / "t.csv"
+    frame = pl.DataFrame({"c0": [1, 2], name: [0.5, None]})
+    frame.write_csv(path)
+    assert read(path).frame.equals(frame)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b'a,"b\n1,2\n' + b"x" * 200_000, "open_quote"),
+        (b'a,b\n1,\n2,x\r3"\n', "open_quote"),
+        ("a,b\n1,2\n".encode("utf-16"), "wrong_encoding"),
+        (b"\xff\xfe\xff", "wrong_encoding"),
+        (b"a,b\0\n1,2\n", "wrong_encoding"),
+        (b'a,b\n"', "open_quote"),
+    ],
+)
+def test_text_that_is_no_table(tmp_path, content, code):
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read(path)
+    assert caught.value.code == code

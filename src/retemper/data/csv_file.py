@@ -26,7 +26,7 @@ class Block:
     """Whole rows of a CSV file.
 
     Args:
-        data: UTF-8 text; its first line is a header of the columns' clean names.
+        data: UTF-8 text; its first line is a header of the columns' :attr:`places`.
         names: the columns' names, stripped; an empty one is ``column_<position>``.
         delimiter: comma, semicolon, tab or bar, read off the header.
         path: the file, for messages.
@@ -39,9 +39,14 @@ class Block:
     path: Path
     first: int = 0
 
+    @property
+    def places(self) -> list[str]:
+        """The columns as the header of ``data`` calls them: names of any letters would have to be quoted."""
+        return [f"c{position}" for position in range(len(self.names))]
+
 
 def read_blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:
-    """A CSV file's rows, block by block; a quoted line end never ends a row.
+    """A CSV file's rows, block by block; a quoted line end never ends a row. Lines end in LF, CR LF or CR alone.
 
     Args:
         path: a ``.csv`` or ``.csv.gz`` file in UTF-8 with a header line.
@@ -53,6 +58,9 @@ def read_blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:
     with _opened(path) as file:
         chunk = _read(file, size, path)
         last = len(chunk) < size
+        returns = b"\r" in chunk and b"\n" not in chunk
+        if returns:
+            chunk = chunk.replace(b"\r", b"\n")
         mark = len(UTF8_MARK) if chunk.startswith(UTF8_MARK) else 0
         text = chunk[mark:].lstrip(b"\r\n")
         place = len(chunk) - len(text)
@@ -61,7 +69,10 @@ def read_blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:
                 "empty_file", "The file is empty.", {"file": str(path)}, "Give a file with a header and rows."
             )
         names, delimiter, start = _header(text, path)
-        header, tail, chunk = _clean_header(names, delimiter), b"", text[start:]
+        _check_text(text[:start], place, path)
+        check_names(list(names), str(path))
+        header = delimiter.join(f"c{position}" for position in range(len(names))).encode() + b"\n"
+        tail, chunk = b"", text[start:]
         place += start
         while True:
             end = len(chunk) if last else _last_row_end(tail, chunk)
@@ -75,6 +86,8 @@ def read_blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:
                 return
             chunk = _read(file, size, path)
             last = len(chunk) < size
+            if returns:
+                chunk = chunk.replace(b"\r", b"\n")
 
 
 def delimiter_of(path: Path) -> str:
@@ -107,7 +120,7 @@ def cells_of(block: Block) -> pl.DataFrame:
             {"file": str(block.path)},
             f"Check its quotes and line ends ({len(blank)} blank lines).",
         ) from None
-    return without_blank_lines(frame, block)
+    return without_blank_lines(frame, block).rename(dict(zip(block.places, block.names, strict=True)))
 
 
 def without_blank_lines(frame: pl.DataFrame, block: Block) -> pl.DataFrame:
@@ -196,19 +209,18 @@ def _header(data: bytes, path: Path) -> tuple[tuple[str, ...], str, int]:
     head = data[:HEAD_BYTES].decode("utf-8", errors="ignore")
     delimiter = _delimiter(head)
     lines = io.StringIO(head, newline="")
-    header = next(csv.reader(lines, delimiter=delimiter))
+    limit = csv.field_size_limit(len(head) + 1)
+    try:
+        header = next(csv.reader(lines, delimiter=delimiter), [""])
+    except csv.Error:
+        raise _open_quote(path, 0) from None
+    finally:
+        csv.field_size_limit(limit)
     names = [name.strip() or f"column_{position}" for position, name in enumerate(header, 1)]
-    check_names(names, str(path))
     text = head[: lines.tell()]
     if len(text.splitlines()) > 1 and text.count('"') % 2:
         raise _open_quote(path, 0)
     return tuple(names), delimiter, len(text.encode())
-
-
-def _clean_header(names: tuple[str, ...], delimiter: str) -> bytes:
-    line = io.StringIO()
-    csv.writer(line, delimiter=delimiter, lineterminator="\n").writerow(names)
-    return line.getvalue().encode()
 
 
 def _last_row_end(tail: bytes, chunk: bytes) -> int:
@@ -229,11 +241,12 @@ def _blank_rows(block: Block) -> list[int]:
     """Positions of blank lines among the rows; raises at the first row of another width than the header's."""
     limit = csv.field_size_limit(len(block.data) + 1)
     width, blank = len(block.names), []
+    position = -1
     try:
-        text = io.StringIO(block.data.decode("utf-8"), newline="")
+        # Polars ends a line at LF alone; where a CR stands for a line, the reader says so.
+        text = io.StringIO(block.data.decode("utf-8"), newline="\n")
         rows = csv.reader(text, delimiter=block.delimiter, strict=True)
         next(rows)
-        position = -1
         for position, row in enumerate(rows):
             if not row:
                 blank.append(position)
@@ -259,7 +272,7 @@ def _ragged(block: Block, row: int, cells: int) -> InputError:
 def _open_quote(path: Path, row: int) -> InputError:
     return InputError(
         "open_quote",
-        'A quote (") is opened and never closed, or text follows a closing quote.',
+        'A quote (") is opened and never closed, text follows a closing quote, or a CR stands within a line.',
         {"file": str(path), "row": row},
-        'Close the quote; inside quoted cells write "" for one quote.',
+        'Close the quote (inside quoted cells write "" for one quote), and end every line alike.',
     )

@@ -67,12 +67,14 @@ class Typing:
         if not self.known:
             return None
         text = {name for name in block.names if name in self.doubtful or name not in self.known}
-        schema = {name: pl.String() if name in text else self.known[name] for name in block.names}
+        types = [pl.String() if name in text else self.known[name] for name in block.names]
+        schema = dict(zip(block.places, types, strict=True))
         try:
             frame = pl.read_csv(block.data, separator=block.delimiter, schema=schema)
         except pl.exceptions.PolarsError:
             return None
-        frame = tidy(without_blank_lines(frame, block))
+        frame = without_blank_lines(frame, block)
+        frame = tidy(frame.rename(dict(zip(block.places, block.names, strict=True))))
         long = _long_numbers(frame)
         self.doubtful |= long
         if long or _zeros_lead_numbers(block, frame):
@@ -96,7 +98,12 @@ def _long_numbers(frame: pl.DataFrame) -> set[str]:
     numbers = frame.select(cs.numeric())
     if not numbers.width or not numbers.height:
         return set()
-    ends = zip(numbers.columns, numbers.min().row(0), numbers.max().row(0), strict=True)
+    ends = zip(
+        numbers.columns,
+        numbers.select(pl.all().min()).row(0),
+        numbers.select(pl.all().max()).row(0),
+        strict=True,
+    )
     return {name for name, low, high in ends if low is not None and max(-low, high) >= LONG_NUMBER}
 
 
