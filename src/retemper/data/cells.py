@@ -223,7 +223,12 @@ def as_words(column: pl.Series) -> pl.Series:
     text = column.cast(pl.String)
     if column.dtype.is_integer():
         return text
-    return text.str.strip_chars().str.replace(r"^([+-]?\d+)\.0+$", "$1")
+    # Most columns have neither; to ask is much cheaper than to write every cell anew.
+    if text.str.contains(SPACE_AT_AN_END).any():
+        text = text.str.strip_chars()
+    if text.str.contains(".0", literal=True).any():
+        text = text.str.replace(r"^([+-]?\d+)\.0+$", "$1")
+    return text
 
 
 def level_counts(words: pl.Series) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from retemper.core.recipe import PrepareOptions
 from retemper.data.scaling import Floats, Scaler, smooth_clip
 
+BLOCK_ROWS = 2048
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -68,6 +69,12 @@ class NumberCode:
 
     def write(self, x: Floats, missing: NDArray[np.bool_], out: NDArray[np.float32]) -> None:
         """Fill ``out`` [rows, width], which is zero, from numbers [rows, F] and what was missing of them."""
+        # Blocks of rows that fit the processor's cache: every step below would else go through the memory.
+        for start in range(0, len(x), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            self._write(x[block], missing[block], out[block])
+
+    def _write(self, x: Floats, missing: NDArray[np.bool_], out: NDArray[np.float32]) -> None:
         scaled = self.scaler.apply(x)
         if self.scaler.method == "robust":
             scaled = smooth_clip(scaled)

@@ -127,7 +127,7 @@ def write_split(folder: Path, split: str, parts: Iterable[SplitArrays], count: i
         for part in parts:
             width = part.dense.shape[1]
             room = padded(width) - width
-            files["dense"].add(np.pad(part.dense, ((0, 0), (0, room))).astype(np.float32, copy=False))
+            files["dense"].add(np.pad(part.dense, ((0, 0), (0, room))) if room else part.dense)
             files["codes"].add(part.codes.astype(np.int64, copy=False))
             files["y"].add(part.y.astype(np.int64 if part.y.dtype.kind in "iu" else np.float32, copy=False))
             files["weight"].add(part.weight.astype(np.float32, copy=False))
@@ -152,7 +152,8 @@ class _RowFile:
             header = {**header, "fortran_order": False, "shape": (self._left, *rows.shape[1:])}
             np.lib.format.write_array_header_1_0(self._file, header)
             self._row_bytes = rows.dtype.itemsize * int(np.prod(rows.shape[1:]))
-        self._file.write(np.ascontiguousarray(rows).tobytes())
+        if rows.size:
+            self._file.write(np.ascontiguousarray(rows).data)
         self._left -= len(rows)
 
     def __exit__(self, *exception: object) -> None:
