@@ -63,7 +63,9 @@ def _mixed(rows: int = 2000) -> pl.DataFrame:
     score = (age - 45) / 12 + (hours - 40) / 15 + 1.5 * (job % 3 == 0) - 0.8
     y = draw.random(rows) < 1 / (1 + np.exp(-6 * score))
     gaps = [None if gap else float(h) for gap, h in zip(draw.random(rows) < 0.05, hours, strict=True)]
-    return pl.DataFrame({"age": age, "hours": gaps, "job": [f"job {k}" for k in job], "y": np.where(y, ">50K", "<=50K")})
+    return pl.DataFrame(
+        {"age": age, "hours": gaps, "job": [f"job {k}" for k in job], "y": np.where(y, ">50K", "<=50K")}
+    )
 
 
 CLEAN = {
