@@ -11,7 +11,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from retemper.core.records import Finding, NotApplicable
-from retemper.data import check_columns, check_rows, dates, leakage
+from retemper.data import (
+    adversarial,
+    check_columns,
+    check_rows,
+    dates,
+    duplicates,
+    leakage,
+    missingness,
+    outlier_rows,
+    placeholders,
+    units,
+)
 from retemper.data.cells import as_numbers, as_words, level_counts
 from retemper.data.read import Table
 from retemper.data.schema import Column, Schema
@@ -23,7 +34,10 @@ Check = Callable[[pl.DataFrame, Schema], Finding | None]
 CHECKS: dict[str, Check] = {
     "few_rows": check_rows.few_rows,
     "missing_values": check_columns.missing_values,
+    "missing_tells_target": missingness.missing_tells_target,
+    "placeholders": placeholders.placeholders,
     "duplicate_rows": check_rows.duplicate_rows,
+    "near_duplicates": duplicates.near_duplicates,
     "conflicting_labels": check_rows.conflicting_labels,
     "constant_column": check_columns.constant_column,
     "identifier_column": check_columns.identifier_column,
@@ -31,8 +45,16 @@ CHECKS: dict[str, Check] = {
     "mixed_types": check_columns.mixed_types,
     "high_cardinality": check_columns.high_cardinality,
     "outliers": check_columns.outliers,
+    "outlier_rows": outlier_rows.outlier_rows,
+    "units_slips": units.units_slips,
     "class_imbalance": check_rows.class_imbalance,
     "leakage": leakage.leakage,
+}
+Part = NDArray[np.int8]
+SplitCheck = Callable[[pl.DataFrame, Schema, Part | None], Finding | None]
+SPLIT_CHECKS: dict[str, SplitCheck] = {
+    "duplicates_across_splits": duplicates.duplicates_across_splits,
+    "parts_told_apart": adversarial.parts_told_apart,
 }
 SEVERITIES = ("error", "warning", "advice")
 
@@ -46,13 +68,16 @@ class Checked:
     evidence: dict[str, Any]
 
 
-def check(table: Table, schema: Schema, rows: NDArray[np.int64] | None = None) -> Checked:
+def check(
+    table: Table, schema: Schema, rows: NDArray[np.int64] | None = None, part: Part | None = None
+) -> Checked:
     """Run every data check on a table.
 
     Args:
         table: the table.
         schema: of the table.
         rows: row numbers from 0 to look at (training and validation, so that the test stays sealed); None: all.
+        part: 0 for a training row, 1 for a validation row, for each row looked at; None: not split yet.
 
     Returns:
         Findings with values beside thresholds; ``evidence`` holds ``rows``, ``columns`` (kind, missing cells, and a
@@ -66,12 +91,13 @@ def check(table: Table, schema: Schema, rows: NDArray[np.int64] | None = None) -
     >>> checked = check(table, infer(table, DataOptions()))
     >>> [finding.code for finding in checked.findings]
     ['few_rows', 'constant_column']
-    >>> checked.not_applicable[-1]
-    ('leakage', 'there is no target')
+    >>> dict(checked.not_applicable)["leakage"]
+    'there is no target'
     """
     frame = table.frame if rows is None else table.frame[rows]
     findings, not_applicable = [], []
-    for code, run in CHECKS.items():
+    runs = CHECKS | {code: _of_part(run, part) for code, run in SPLIT_CHECKS.items()}
+    for code, run in runs.items():
         try:
             finding = run(frame, schema)
         except NotApplicable as error:
@@ -81,6 +107,10 @@ def check(table: Table, schema: Schema, rows: NDArray[np.int64] | None = None) -
             findings.append(finding)
     findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), -finding.confidence))
     return Checked(findings, not_applicable, _evidence(frame, schema))
+
+
+def _of_part(run: SplitCheck, part: Part | None) -> Check:
+    return lambda frame, schema: run(frame, schema, part)
 
 
 def _evidence(frame: pl.DataFrame, schema: Schema) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Does a column give the target away?
 
-A score alone can't tell: carat explains nearly all of a diamond's price, and should. Four things tell:
+A score alone can't tell: carat explains nearly all of a diamond's price, and should. Five things tell:
 
 - *copy*: the column is the target under other names, or in the same order;
 - *computed*: two or three columns add or multiply up to the target, exactly;
+- *future*: the column holds the target of a later row, or a running total (see :mod:`retemper.data.future`);
 - *nearly perfect*: the column alone explains at least 98 %, and leaves a quarter, at most, of what all other columns
   together leave;
 - *made from the target*: among rows with the same target the column knows nothing of any other column, while the other
@@ -25,6 +26,7 @@ from retemper.data.cells import as_words
 from retemper.data.check_columns import listed
 from retemper.data.computed_target import formula
 from retemper.data.forest import forest_inputs, out_of_bag
+from retemper.data.future import ahead_of_time
 from retemper.data.given_target import Faces, islands, linked_given_target
 from retemper.data.sampled import Floats, Goals, cell_columns, is_ordered, ordered_cells, sample_rows
 from retemper.data.schema import Column, Schema
@@ -48,6 +50,7 @@ CONFIDENCE = {
     "identical": 1.0,
     "copy": 0.95,
     "computed": 0.9,
+    "future": 0.9,
     "nearly perfect": 0.7,
     "made from the target": 0.8,
 }
@@ -55,6 +58,7 @@ SAID = {
     "identical": "is the target itself",
     "copy": "is the target under other names or in another unit",
     "computed": "gives the target exactly, by {how} with {partners}",
+    "future": "{how} ({alone:.0%})",
     "nearly perfect": "explains {alone:.1%} of the target by itself, all other columns together {others:.1%}",
     "made from the target": "explains {alone:.0%} of the target (the others {others:.0%}), but is linked to no other "
     "column among rows with the same target, as if made from it with noise or known only afterwards",
@@ -79,10 +83,11 @@ class Suspect:
             "why": self.why,
             "alone": round(self.alone, 4),
             "others": None if self.others is None else round(self.others, 4),
+            "how": self.how,
             "p_linked": self.p_linked,
             "partners": list(self.partners),
         }
-        return {key: value for key, value in parts.items() if value not in (None, [])}
+        return {key: value for key, value in parts.items() if value not in (None, [], "")}
 
 
 def leakage(frame: pl.DataFrame, schema: Schema) -> Finding | None:
@@ -100,13 +105,18 @@ def leakage(frame: pl.DataFrame, schema: Schema) -> Finding | None:
         raise NotApplicable("there is no column of numbers, categories or dates")
     if frame.height < MIN_ROWS:
         raise NotApplicable(f"{frame.height} rows are fewer than the {MIN_ROWS} that the scores need")
-    rows = sample_rows(frame.height, LINK_ROWS, "leakage")
-    frame = frame[rows]
-    found = suspects(
-        frame, columns, Goals.of(frame[schema.target.name], schema.task == "classification"), schema
-    )
-    if not found:
-        return None
+    ahead = [
+        Suspect(one.name, "future", one.strength, how=one.how)
+        for one in ahead_of_time(frame, columns, schema)
+    ]
+    names = {suspect.name for suspect in ahead}
+    columns = [column for column in columns if column.name not in names]
+    frame = frame[sample_rows(frame.height, LINK_ROWS, "leakage")]
+    found = ahead + (suspects(frame, columns, schema) if columns else [])
+    return _finding(found, frame.height) if found else None
+
+
+def _finding(found: list[Suspect], rows: int) -> Finding:
     worst = max(found, key=lambda suspect: (CONFIDENCE[suspect.why], suspect.alone))
     said = SAID[worst.why].format(
         alone=worst.alone, others=worst.others or 0.0, how=worst.how, partners=listed(list(worst.partners))
@@ -119,18 +129,19 @@ def leakage(frame: pl.DataFrame, schema: Schema) -> Finding | None:
         "is not known when a prediction is made.",
         {
             "columns": {suspect.name: suspect.to_json() for suspect in found},
-            "rows": len(rows),
-            "rows_scored": min(len(rows), SCORE_ROWS),
+            "rows": rows,
+            "rows_scored": min(rows, SCORE_ROWS),
             "nearly_perfect_from": NEARLY_PERFECT,
-            "made_from_target_from": _least_alone(len(rows)),
+            "made_from_target_from": _least_alone(rows),
             "no_link_above_p": NO_LINK_P,
         },
     )
 
 
-def suspects(frame: pl.DataFrame, columns: Sequence[Column], goals: Goals, schema: Schema) -> list[Suspect]:
-    """The columns that give the target away, each with the first reason that holds."""
+def suspects(frame: pl.DataFrame, columns: Sequence[Column], schema: Schema) -> list[Suspect]:
+    """The columns that give the target away, each with the first reason that holds; order of rows does not matter."""
     assert schema.target is not None
+    goals = Goals.of(frame[schema.target.name], schema.task == "classification")
     columns = columns if len(columns) <= MOST_SCORED else _promising(frame, columns, goals)
     few = sample_rows(frame.height, SCORE_ROWS, "leakage_scores")
     sample, scored = frame[few], goals.rows(few)

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from retemper.core.records import Step
+from retemper.core.seeds import generator
 from retemper.data.check import Checked, check
 from retemper.data.kinds import infer_kind
 from retemper.data.schema import Column, Schema
@@ -16,15 +17,22 @@ from retemper.procedure.prepare import prepare
 from retemper.training import arrays
 
 
+MOST_ROWS = 250_000
+"""Of more rows a sample is checked, drawn by the seed; the evidence says how many were looked at (``rows``)."""
+
+
 def run(book: Book, state: State) -> tuple[State, Step]:
     """Findings about training and validation rows (the test stays sealed), and the prepared arrays."""
     seen = np.sort(np.concatenate([state.splits.train, state.splits.validation]))
+    if len(seen) > MOST_ROWS:
+        seen = np.sort(generator(state.recipe.seed, "rows to check").choice(seen, MOST_ROWS, replace=False))
     frame = state.table.frame[seen]
-    checked = check(replace(state.table, frame=frame), _told_by(frame, state.schema))
-    prepared = prepare(
-        state.table.frame, state.schema, state.recipe, state.splits.train, state.splits.validation
-    )
+    part = np.isin(seen, state.splits.validation).astype(np.int8)
+    checked = check(replace(state.table, frame=frame), _told_by(frame, state.schema), part=part)
     place = (book.folder.checkpoints / "arrays").resolve()
+    prepared = prepare(
+        state.table.frame, state.schema, state.recipe, state.splits.train, state.splits.validation, place
+    )
     arrays.save(prepared.arrays, place)
     state = state.with_(
         preparer=prepared.preparer, target=prepared.target, arrays=prepared.arrays, data_folder=place

@@ -1,0 +1,133 @@
+"""Cells that stand for "not known" become missing, counted; what was decided on training rows holds when serving."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from retemper.data.cells import as_numbers, as_words
+from retemper.data.placeholders import placeholders_in
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What was done to the cells of one column: ``cells`` of them held ``before`` and hold ``after`` now."""
+
+    what: str
+    column: str
+    cells: int
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Sentinel:
+    """The values of one column that stand for missing; ``words`` in lower case.
+
+    ``numeric``: the column is text because of its words alone, and becomes numbers without them.
+    """
+
+    column: str
+    numbers: tuple[float, ...] = ()
+    words: tuple[str, ...] = ()
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Sentinels:
+    """The placeholders of a table, found in training rows by :func:`retemper.data.placeholders.placeholders_in`."""
+
+    columns: tuple[Sentinel, ...]
+
+    @classmethod
+    def fit(cls, frame: pl.DataFrame, names: Sequence[str]) -> Sentinels:
+        """Find the placeholders of some columns.
+
+        Args:
+            frame: tidy training rows.
+            names: the features' names; the target is never cleaned.
+
+        >>> frame = pl.DataFrame({"age": [*range(18, 80), -999, -999, -999]})
+        >>> Sentinels.fit(frame, ["age"]).columns[0].numbers
+        (-999.0,)
+        """
+        found = [(name, placeholders_in(frame[name])) for name in names]
+        return cls(
+            tuple(
+                Sentinel(name, tuple(one.numbers), tuple(one.words), one.numeric)
+                for name, one in found
+                if one
+            )
+        )
+
+    def apply(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Cleaned]]:
+        """The frame with these cells missing, and what was done; columns that are absent are passed over.
+
+        >>> sentinels = Sentinels((Sentinel("age", numbers=(-999.0,)),))
+        >>> frame, done = sentinels.apply(pl.DataFrame({"age": [20, -999]}))
+        >>> frame["age"].to_list(), done[0].cells, done[0].before, done[0].after
+        ([20, None], 1, '-999', 'missing')
+        """
+        done: list[Cleaned] = []
+        changed = []
+        for sentinel in self.columns:
+            if sentinel.column in frame.columns:
+                changed.append(_apply(frame[sentinel.column], sentinel, done))
+        return frame.with_columns(changed), done
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; :meth:`from_json` is the way back."""
+        return {
+            "columns": [
+                {
+                    "column": one.column,
+                    "numbers": list(one.numbers),
+                    "words": list(one.words),
+                    "numeric": one.numeric,
+                }
+                for one in self.columns
+            ]
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Sentinels:
+        """The sentinels that :meth:`to_json` wrote.
+
+        >>> sentinels = Sentinels((Sentinel("a", (-1.0,), ("unknown",), True),))
+        >>> Sentinels.from_json(sentinels.to_json()) == sentinels
+        True
+        """
+        return cls(
+            tuple(
+                Sentinel(one["column"], tuple(one["numbers"]), tuple(one["words"]), one["numeric"])
+                for one in data["columns"]
+            )
+        )
+
+
+def _apply(cells: pl.Series, sentinel: Sentinel, done: list[Cleaned]) -> pl.Series:
+    if sentinel.numbers:
+        numbers = as_numbers(cells)
+        for value in sentinel.numbers:
+            cells = _emptied(cells, numbers == value, f"{value:g}", done)
+    if sentinel.words and cells.dtype == pl.String:
+        words = as_words(cells).str.to_lowercase()
+        for word in sentinel.words:
+            cells = _emptied(cells, words == word, word, done)
+    if not sentinel.numeric or cells.dtype != pl.String:
+        return cells
+    numbers = as_numbers(cells)
+    # A cell that is neither a known word nor a number stays, for the preparation to name it in its error.
+    return numbers if numbers.null_count() == cells.null_count() else cells
+
+
+def _emptied(cells: pl.Series, where: pl.Series, before: str, done: list[Cleaned]) -> pl.Series:
+    where = where.fill_null(False)
+    count = int(where.sum())
+    if not count:
+        return cells
+    done.append(Cleaned("placeholder", cells.name, count, before, "missing"))
+    return cells.to_frame().select(pl.when(~where).then(pl.col(cells.name))).to_series()

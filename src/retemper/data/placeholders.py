@@ -1,0 +1,136 @@
+"""Values that stand for "not known": -999 among ages, 0 among blood pressures, ``unknown`` among numbers.
+
+Empty cells, ``NA``, ``?`` and their kin become missing when a table is read (:mod:`retemper.data.cells`). What is
+found here might be meant, so that it is reported, and cleaned only where the recipe says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from retemper.core.records import Finding
+from retemper.data.cells import as_numbers, as_words, level_counts
+from retemper.data.check_columns import listed
+from retemper.data.sampled import Floats
+from retemper.data.schema import Schema
+
+WORDS = (
+    "unknown", "unk", "missing", "(missing)", "not available", "not applicable", "not known", "n.a.", "n.a", "n/a.",
+    "-", "--", "---", ".", "..", "...", "tbd", "undefined", "no data", "nodata", "blank", "(blank)", "empty", "(null)",
+    "[null]", "\\n", "not stated", "not reported", "unspecified", "no answer", "??", "???", "#ref!", "#value!",
+    "#name?",
+)  # fmt: skip
+NINES = tuple(10.0**digits - 1 for digits in range(2, 10))
+CODES = (*NINES, *(-nines for nines in NINES), -1.0, -9.0, -32768.0, -2147483648.0, 2147483647.0, 1e20, -1e20)
+MIN_CELLS = 3
+MIN_DISTINCT = 20
+MINUS_ONE_SHARE = 0.01
+MOST_ZEROS_SHARE = 0.1
+MIN_ROWS = 50
+
+
+@dataclass(frozen=True)
+class Placeholders:
+    """The values of one column that stand for missing: numbers and words (lower case) with their cells.
+
+    ``numeric``: without its words, the column holds numbers only.
+    """
+
+    numbers: dict[float, int]
+    words: dict[str, int]
+    numeric: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.numbers or self.words)
+
+    def shown(self) -> dict[str, int]:
+        """Value → cells."""
+        return {**{f"{value:g}": cells for value, cells in self.numbers.items()}, **self.words}
+
+
+def placeholders_in(cells: pl.Series) -> Placeholders:
+    """The placeholders of one tidy column.
+
+    - A number such as -999, 9999 or -1 that comes 3 times or more and lies apart: the only negative one, or as far
+      beyond all others as these reach from the lowest to the highest.
+    - A 0 in up to 10 % of the cells where all others are positive and keep away from it: the gap is at least half the
+      interquartile range, and the lowest twentieth starts a whole one above 0.
+    - Words such as ``unknown`` or ``-``; where all cells but these are numbers, the column is one of numbers.
+
+    >>> ages = pl.Series("age", [*range(18, 80)] * 2 + [-999] * 4)
+    >>> placeholders_in(ages).shown()
+    {'-999': 4}
+    """
+    if cells.dtype.is_numeric():
+        return Placeholders(sentinels(as_numbers(cells).drop_nulls().to_numpy()), {})
+    if cells.dtype != pl.String:
+        return Placeholders({}, {})
+    counts = level_counts(as_words(cells).str.to_lowercase())
+    known = counts.filter(pl.col("level").is_in(WORDS))
+    if not known.height:
+        return Placeholders({}, {})
+    rest = counts.filter(~pl.col("level").is_in(WORDS))["level"]
+    numeric = len(rest) > 0 and not as_numbers(rest).has_nulls()
+    return Placeholders({}, {str(word): int(rows) for word, rows in known.iter_rows()}, numeric)
+
+
+def sentinels(x: Floats) -> dict[float, int]:
+    """Numbers of ``x`` (no NaN) that stand for missing, and how often they come."""
+    if len(x) < MIN_ROWS:
+        return {}
+    values, counts = np.unique(x, return_counts=True)
+    rest = values[~np.isin(values, CODES)]
+    if len(rest) < MIN_DISTINCT:
+        return {}
+    share = counts / len(x)
+    found = {
+        float(value): int(count)
+        for value, count in zip(values, counts, strict=True)
+        if value in CODES and count >= MIN_CELLS and _apart(value, count / len(x), rest)
+    }
+    zero = np.flatnonzero(values == 0)
+    if (
+        len(zero)
+        and counts[zero[0]] >= MIN_CELLS
+        and share[zero[0]] <= MOST_ZEROS_SHARE
+        and _zero_apart(x, found)
+    ):
+        found[0.0] = int(counts[zero[0]])
+    return found
+
+
+def _apart(value: float, share: float, rest: Floats) -> bool:
+    low, high = float(rest[0]), float(rest[-1])
+    if value in (-1.0, -9.0):
+        return low >= 0 and share >= MINUS_ONE_SHARE
+    if value < 0 <= low:
+        return True
+    return max(low - value, value - high) >= high - low
+
+
+def _zero_apart(x: Floats, others: dict[float, int]) -> bool:
+    rest = x[(x != 0) & ~np.isin(x, list(others))]
+    low, quarter, three = np.quantile(rest, [0.05, 0.25, 0.75])
+    spread = three - quarter
+    return bool(rest.min() > 0 and spread > 0 and rest.min() >= 0.5 * spread and low >= spread)
+
+
+def placeholders(frame: pl.DataFrame, schema: Schema) -> Finding | None:
+    """Cells that seem to stand for "not known" but count as values: -999, 9999, a 0 that stands out, ``unknown``."""
+    found = {c.name: one for c in schema.features() if (one := placeholders_in(frame[c.name]))}
+    if not found:
+        return None
+    worst = max(found, key=lambda name: sum(found[name].shown().values()))
+    value, cells = max(found[worst].shown().items(), key=lambda item: item[1])
+    sure = any(one.numeric or set(one.numbers) - {0.0} for one in found.values())
+    return Finding(
+        "placeholders",
+        "warning" if sure else "advice",
+        0.7,
+        f"Cells that seem to stand for a missing value: {listed(list(found))}; {worst!r} holds {value!r} {cells} "
+        "times. Leave such cells empty, or let cleaning do it.",
+        {"columns": {name: one.shown() for name, one in found.items()}, "cells_from": MIN_CELLS},
+    )
