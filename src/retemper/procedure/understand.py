@@ -134,7 +134,7 @@ def run(book: Book, state: State) -> dict[str, Any]:
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "importance": importance,
         "dependence": lambda: _dependence(book, state, some, ranked, second),
-        "slices": lambda: _slices(book, state, some, outputs, _first(bands, ranked)),
+        "slices": lambda: _slices(state, some, outputs, (bands, ranked)),
         "surprising": lambda: _surprising(state, some, outputs, rows, ranked),
         "more_data": lambda: _more_data(book, state),
     }
@@ -236,8 +236,11 @@ def _dependence(book: Book, state: State, held: HeldOut, ranked: list[str], seco
 
 
 def _slices(
-    book: Book, state: State, held: HeldOut, outputs: NDArray[np.float64], bands: list[Bands]
+    state: State, held: HeldOut, outputs: NDArray[np.float64], columns: tuple[list[Bands], list[str]]
 ) -> dict[str, Any]:
+    # The important columns first: of many conditions the search takes the first ones.
+    order = {name: k for k, name in enumerate(columns[1])}
+    bands = sorted(columns[0], key=lambda own: order.get(own.column, len(order)))
     losses = held.losses(outputs)
     found = worst_slices(held, (losses, surplus(held, outputs, losses)), bands, seed=state.recipe.seed)
     aside = "bias" if state.task == "regression" else "surplus"
@@ -259,12 +262,6 @@ def _slices(
         "confirmed": sum(own.proof.confirmed for own in found.slices),
         "slices": slices,
     }
-
-
-def _first(bands: list[Bands], ranked: list[str]) -> list[Bands]:
-    """The important columns first: of many conditions the search takes the first ones."""
-    order = {name: k for k, name in enumerate(ranked)}
-    return sorted(bands, key=lambda own: order.get(own.column, len(order)))
 
 
 def _surprising(
