@@ -26,7 +26,8 @@ CSV = (".csv", ".csv.gz")
 
 @dataclass(frozen=True)
 class Table:
-    """A frame of Int64, Float64, Boolean, Datetime and String columns.
+    """A frame of Int64, Float64, Boolean, Datetime and String columns; a large file's stays on disk
+    (:class:`retemper.data.columns.FrameOnDisk`), where a column or some rows are read at a time.
 
     ``name`` is short, for titles; ``source`` is the path or the kind of object, for messages. ``target`` is the
     target's name where the source itself tells (``y`` of an archive or a pair).

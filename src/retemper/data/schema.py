@@ -11,6 +11,7 @@ import polars as pl
 from retemper.core.errors import InputError, nearest
 from retemper.core.recipe import ColumnKind, DataOptions
 from retemper.core.records import Task, to_json
+from retemper.data.columns import Frame
 from retemper.data.kinds import check_kind, demanded_numbers, infer_kind
 from retemper.data.read import Table, missing_target
 from retemper.data.roles import check_target, check_weight, class_labels, infer_task
@@ -154,9 +155,12 @@ def _column(table: Table, name: str, distinct: int, options: DataOptions) -> Col
     return Column(name, kind, cells.null_count(), distinct, why)
 
 
-def _distinct(frame: pl.DataFrame) -> dict[str, int]:
-    counts = frame.select(pl.all().n_unique()).row(0, named=True)
-    return {name: counts[name] - (frame[name].null_count() > 0) for name in frame.columns}
+def _distinct(frame: Frame) -> dict[str, int]:
+    if isinstance(frame, pl.DataFrame):
+        counts = frame.select(pl.all().n_unique()).row(0, named=True)
+        return {name: counts[name] - (frame[name].null_count() > 0) for name in frame.columns}
+    columns = ((name, frame[name]) for name in frame.columns)
+    return {name: cells.n_unique() - (cells.null_count() > 0) for name, cells in columns}
 
 
 def _named(options: DataOptions) -> Iterator[tuple[str, str]]:
