@@ -16,7 +16,6 @@ from retemper.procedure.book import Book, State
 from retemper.procedure.prepare import prepare
 from retemper.training import arrays
 
-
 MOST_ROWS = 250_000
 """Of more rows a sample is checked, drawn by the seed; the evidence says how many were looked at (``rows``)."""
 
@@ -27,8 +26,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     if len(seen) > MOST_ROWS:
         seen = np.sort(generator(state.recipe.seed, "rows to check").choice(seen, MOST_ROWS, replace=False))
     frame = state.table.frame[seen]
-    part = np.isin(seen, state.splits.validation).astype(np.int8)
-    checked = check(replace(state.table, frame=frame), _told_by(frame, state.schema), part=part)
+    checked = check(replace(state.table, frame=frame), _told_by(frame, state.schema))
     place = (book.folder.checkpoints / "arrays").resolve()
     prepared = prepare(
         state.table.frame, state.schema, state.recipe, state.splits.train, state.splits.validation, place
