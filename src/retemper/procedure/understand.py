@@ -7,12 +7,10 @@ the target's units. A part that was left out is ``{"left_out": why}`` instead.
 .. code-block:: text
 
     {"metric": "log_loss" | "rmse",
-     "rows": rows that are held out in all,
-     "networks": in the model,
+     "rows": held out in all, "networks": in the model,
 
      "importance": {                # the rise of the metric when cells change places between rows
-       "rows", "repeats",
-       "of": columns in all; wide tables are screened first,
+       "rows", "repeats", "of": columns in all; wide tables are screened first,
        "columns": [                 # the largest rise first
          {"column", "rise": number, "used": whether rise.low > 0,
           "related": [{"column", "association": Cramér's V, .5 to 1}]}],
@@ -52,8 +50,7 @@ the target's units. A part that was left out is ``{"left_out": why}`` instead.
 
      "more_data": {
        "answer": "yes" | "no" | "can't tell", "why",
-       "have": training rows,
-       "points": [{"rows", "value", "low", "high"}],
+       "have": training rows, "points": [{"rows", "value", "low", "high"}],
        "law": {"a", "b", "c"} of a + b·(rows / rows of the last point)^−c,
        "gain": number, by twice the rows there are, "doubled": number, the metric then,
        "floor": number, with endless rows}}
