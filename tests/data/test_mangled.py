@@ -33,7 +33,7 @@ def test_a_trained_model_or_a_clean_error(fuzz_tables, monkeypatch):
     from retemper.procedure import sequence
 
     monkeypatch.setattr(sequence, "Pool", fuzz_tables.InProcess)
-    outcomes = [fuzz_tables.fuzz(seed, train=True) for seed in range(12)]
+    outcomes = [fuzz_tables.fuzz(seed, train=True) for seed in range(5)]
     assert not [outcome.trace for outcome in outcomes if outcome.trace]
     assert any(outcome.end.startswith("trained") for outcome in outcomes)
 

@@ -68,8 +68,8 @@ def _tidy_column(column: pl.Series, source: str) -> pl.Series:
         return column.cast(pl.Float64)
     if dtype in (pl.Categorical, pl.Enum, pl.Null):
         return column.cast(pl.String)
-    if dtype == pl.Duration:
-        return column.to_physical().cast(pl.Float64) / A_SECOND[dtype.time_unit]  # type: ignore[attr-defined]
+    if isinstance(dtype, pl.Duration):
+        return column.to_physical().cast(pl.Float64) / A_SECOND[dtype.time_unit]
     if dtype == pl.Time:
         return column.cast(pl.Duration("us")).cast(pl.Int64).cast(pl.Datetime("us"))
     if dtype in (pl.Date, pl.Datetime):
