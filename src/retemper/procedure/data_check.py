@@ -26,7 +26,8 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     if len(seen) > MOST_ROWS:
         seen = np.sort(generator(state.recipe.seed, "rows to check").choice(seen, MOST_ROWS, replace=False))
     frame = state.table.frame[seen]
-    checked = check(replace(state.table, frame=frame), _told_by(frame, state.schema))
+    part = np.isin(seen, state.splits.validation).astype(np.int8)
+    checked = check(replace(state.table, frame=frame), _told_by(frame, state.schema), part=part)
     place = (book.folder.checkpoints / "arrays").resolve()
     prepared = prepare(
         state.table.frame, state.schema, state.recipe, state.splits.train, state.splits.validation, place
