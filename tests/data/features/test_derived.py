@@ -77,7 +77,11 @@ def test_same_bits_from_json_and_in_any_batch(name: str, target: str) -> None:
 def test_names_say_what_was_done() -> None:
     preparer, _, _ = _fit(**TREATMENTS["constructed"])
     new = preparer.number_names[len(preparer.raw_names) :]
-    assert {"area / rooms", "rooms / area"} & set(new) and "log(area)" in new and new[-1] == "mean of value by city"
+    assert (
+        {"area / rooms", "rooms / area"} & set(new)
+        and "log(area)" in new
+        and new[-1] == "mean of value by city"
+    )
     assert set(new) <= set(preparer.feature_names)
     assert "share of dear=dear by city" in _fit("dear", constructed=["group_mean"])[0].number_names
     assert _fit(components=2)[0].number_names[-2:] == ["component 1", "component 2"]
