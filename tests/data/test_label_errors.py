@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn import datasets
 
 from retemper.core.recipe import DataOptions
 from retemper.core.records import Finding, NotApplicable
+from retemper.data import cross_check
 from retemper.data.label_errors import LEAST_RATE, Suspects, find, finding, judge
 from retemper.data.read import read
 from retemper.data.schema import Schema, infer
@@ -184,3 +186,13 @@ def test_without_target() -> None:
     table = read({"x": np.arange(200.0)})
     with pytest.raises(NotApplicable, match="no target"):
         find(table.frame, infer(table, DataOptions()))
+
+
+def test_cleanlab_is_asked_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    suspects, _ = _judged(_made(3, 400), 0.1)
+    if find_spec("cleanlab"):
+        assert 0.6 * suspects.flagged.sum() < suspects.cleanlab["agreed"] <= suspects.cleanlab["named"]
+    monkeypatch.setattr(cross_check, "find_spec", lambda name: None)
+    alone, _ = _judged(_made(3, 400), 0.1)
+    assert "retemper[labels]" in alone.cleanlab["not_applicable"]
+    assert (alone.wrong == suspects.wrong).all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from retemper.core.recipe import PrepareOptions
 from retemper.core.records import Finding, NotApplicable
 from retemper.data import label_noise, target_noise
+from retemper.data.cross_check import second_opinion
 from retemper.data.out_of_fold import FIT_ROWS, FOLDS, OutOfFold, TreeRows, class_probabilities, values
 from retemper.data.prepare import Preparer
 from retemper.data.schema import Schema
@@ -46,6 +47,7 @@ class Suspects:
         flagged: [N] the rows most surely wrong, Σ wrong of them.
         rate, low, high: share of wrong labels among the rows judged, with its 95 % interval.
         fitted_on: rows that each fold's models learnt from.
+        cleanlab: the second opinion, where there is something to be of an opinion about.
     """
 
     task: str
@@ -58,6 +60,7 @@ class Suspects:
     low: float
     high: float
     fitted_on: int
+    cleanlab: dict[str, Any] = field(default_factory=dict)
 
     @property
     def found(self) -> bool:
@@ -113,7 +116,8 @@ def _classes(rows: TreeRows, given: NDArray[np.int64], target: Target, settings:
     own = np.flatnonzero(known)
     codes = np.searchsorted(own, given[judged])
     some = TreeRows(rows.numbers[judged], rows.levels[judged])
-    noise = label_noise.estimate(class_probabilities(some, codes, len(own), settings), codes, settings.seed)
+    probabilities = class_probabilities(some, codes, len(own), settings)
+    noise = label_noise.estimate(probabilities, codes, settings.seed)
     wrong, suggested = np.zeros(len(given)), given.copy()
     others = noise.clean.copy()
     others[np.arange(len(codes)), codes] = -1.0
@@ -121,6 +125,7 @@ def _classes(rows: TreeRows, given: NDArray[np.int64], target: Target, settings:
     suggested[judged] = own[others.argmax(axis=1)]
     flagged = label_noise.surest(wrong)
     suggested = np.where(flagged, suggested, given)
+    found = noise.low >= LEAST_RATE
     return Suspects(
         "classification",
         target.classes,
@@ -132,6 +137,7 @@ def _classes(rows: TreeRows, given: NDArray[np.int64], target: Target, settings:
         noise.low,
         noise.high,
         settings.rows_of(len(given)),
+        second_opinion(probabilities, codes, flagged[judged]) if found else {},
     )
 
 
@@ -197,6 +203,7 @@ def evidence(suspects: Suspects, rows: NDArray[np.int64]) -> dict[str, Any]:
     }
     if suspects.classes:
         facts["classes"] = class_counts(suspects)
+        facts["cleanlab"] = suspects.cleanlab
     return facts
 
 

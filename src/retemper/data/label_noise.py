@@ -100,11 +100,12 @@ def estimate(probabilities: Floats, given: Codes, seed: int, resamples: int = RE
         resamples: how many; 0: no interval (low = high = rate).
 
     >>> draw = np.random.default_rng(0)
-    >>> true = draw.integers(3, size=2000)
-    >>> p = np.full((2000, 3), 0.05); p[np.arange(2000), true] = 0.9
-    >>> flips = draw.random(2000) < 0.1
-    >>> noise = estimate(p, np.where(flips, (true + 1) % 3, true), seed=0)
-    >>> bool(0.08 < noise.low < noise.rate < noise.high < 0.12), bool((noise.flagged() == flips).mean() > 0.99)
+    >>> p = 1 / (1 + np.exp(-draw.normal(0, 6, 4000)))
+    >>> right = (draw.random(4000) < p).astype(int)
+    >>> given = np.where(draw.random(4000) < 0.1, 1 - right, right)
+    >>> both = np.stack([1 - p, p], axis=1)
+    >>> noise = estimate(both, given, seed=0)
+    >>> bool(noise.low < 0.1 < noise.high), estimate(both, right, seed=0).low < 0.01
     (True, True)
     """
     logs = np.log(probabilities)
