@@ -3,7 +3,7 @@
 An area close to 1 from few positives varies little in resamples, however much it would vary in new rows. So the
 interval is the score interval of Newcombe (2006), method 5: all areas A with |Â − A| ≤ z·√V(A), where V is the
 variance that two exponential scores with area A have (Hanley and McNeil 1982). V is scaled by what the rows say
-(DeLong et al. 1988), the more the more rows of the rarest class there are.
+(DeLong et al. 1988), the more the more rows of the rarer side there are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from retemper.evaluation.share_intervals import Ends, Z
 from retemper.evaluation.weighted import Floats
 
 PRIOR_ROWS = 20.0
-"""How many rows of the rarest class weigh as much as the model's own variance."""
+"""How many rows of the rarer side weigh as much as the model's own variance."""
 
 
 def area_interval(
@@ -47,7 +47,7 @@ def area_interval(
     design = max(1.0, float(np.square(together).sum()) / alone) if alone > 0 else 1.0
     # Classes of unlike size: the harmonic mean, as variances go with 1/n.
     positives, negatives = (len(found) / np.sum([design / sizes[k] for *_, sizes in found]) for k in (0, 1))
-    least = min(min(sizes) for *_, sizes in found) / design
+    least = min(positives, negatives)
 
     def model(a: float) -> float:
         rows = (positives + negatives) / 2
