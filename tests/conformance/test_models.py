@@ -193,3 +193,15 @@ def test_a_member_keeps_its_bits_while_others_drop_out(problem: Any, train: Any,
     assert len({fit.epochs for fit in together}) > 2, "the stack must shrink in several steps"
     alone = [train(replace(plan, members=(member,)))[1][0] for member in members]
     assert_same_bits(plan, together, alone)
+
+
+@every_model
+def test_products_in_bfloat16_learn_too(problem: Any, train: Any, model: str) -> None:
+    options, cardinalities = model_of(model, "periodic")
+    case = problem(bins=(3, 0), cardinalities=cardinalities)
+    members = (Member(1, 2e-2), Member(2, 1e-2, dropout=0.1))
+    training, fits = train(case.plan(options, members, epochs=15, mixed_precision="on"))
+    assert training.compute_dtype == torch.bfloat16
+    assert {buffer.dtype for buffer in training.stack.buffers.values()} == {torch.float32}
+    for fit in fits:
+        assert fit.history[-1]["train_loss"] < 0.8 * fit.history[0]["train_loss"]
