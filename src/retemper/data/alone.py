@@ -57,3 +57,35 @@ def _by_bins(bins: Codes, goals: Goals) -> Floats:
     others = (rows[bins] - 1 + PRIOR_ROWS)[:, None]
     predicted = (sums[bins] - goals.y + PRIOR_ROWS * goals.y.mean(axis=0)) / others
     return goals.explained(predicted)
+
+
+def explained_coarsely(x: Floats, goals: Goals) -> Floats:
+    """The largest share of a common goal that each of many columns of numbers explains in 32 bins, all at once.
+
+    As :func:`explained_alone`, but ties are cut as they fall: enough to tell which columns are worth a closer look.
+
+    Args:
+        x: [rows, F], NaN for missing (they sort last); ``goals``: of the same rows.
+
+    Returns:
+        [F].
+
+    >>> x = np.stack([np.arange(64.0), np.arange(64.0) % 7], axis=1)
+    >>> explained_coarsely(x, Goals.of(pl.Series(["a"] * 32 + ["b"] * 32), classes=True)).round(1).tolist()
+    [1.0, 0.1]
+    """
+    rows, columns = x.shape
+    bins = min(COARSE_BINS, rows // 2)
+    place = np.empty(x.shape, dtype=np.int64)
+    np.put_along_axis(
+        place, np.argsort(x, axis=0, kind="stable"), np.arange(rows)[:, None] * bins // rows, axis=0
+    )
+    flat = place + np.arange(columns) * bins
+    others = np.bincount(flat.ravel(), minlength=bins * columns)[flat] - 1 + PRIOR_ROWS
+    best = np.full(columns, -np.inf)
+    for g in goals.common:
+        y = goals.y[:, [g]]
+        sums = np.bincount(flat.ravel(), np.repeat(y, columns), bins * columns)[flat]
+        left = ((y - (sums - y + PRIOR_ROWS * y.mean()) / others) ** 2).sum(axis=0)
+        best = np.maximum(best, 1 - left / max(float(((y - y.mean()) ** 2).sum()), 1e-300))
+    return best

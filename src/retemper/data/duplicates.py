@@ -29,6 +29,7 @@ MIN_ACROSS = 5
 NEAR_SPREAD = 0.05
 NEAR_DISTINCT = 20
 NEAR_GRIDS = 2
+NEAR_COLUMNS = 500
 NEAR_SHARE, MIN_NEAR_PAIRS = 0.002, 5
 
 
@@ -135,18 +136,18 @@ def near_duplicates(frame: pl.DataFrame, schema: Schema) -> Finding | None:
 
     Numbers are rounded to a grid of 5 % of their interquartile range, at random offsets, and rows on one point are
     counted. Rows that meet there by chance have many near misses, copies don't (see :func:`alike`). At most
-    100,000 rows are looked at; exact copies are not counted.
+    100,000 rows and 500 such columns are looked at; exact copies are not counted.
 
     Raises:
         NotApplicable: fewer than two columns of numbers with 20 values or more.
     """
-    fine = [c for c in schema.features() if is_ordered(c) and c.distinct >= NEAR_DISTINCT]
+    fine = [column for column in schema.features() if _fine(column)]
     if len(fine) < 2:
         raise NotApplicable("fewer than two columns of numbers have 20 values or more")
     frame = frame[sample_rows(frame.height, CHANCE_ROWS, "near_duplicates")]
-    names = {column.name for column in fine}
-    others = [frame[c.name] for c in schema.features() if c.name not in names]
-    exact = _pairs(row_hashes([*others, *(frame[name] for name in names)])[0])
+    fine = [fine[i] for i in sample_rows(len(fine), NEAR_COLUMNS, "near_duplicates_columns")]
+    others = [frame[c.name] for c in schema.features() if not _fine(c)]
+    exact = _pairs(row_hashes([*others, *(frame[c.name] for c in fine)])[0])
     spreads = [_in_spreads(frame[c.name], c) for c in fine]
     grids = [[*others, *_on_grid(spreads, grid)] for grid in range(NEAR_GRIDS)]
     pairs = [_pairs(row_hashes(grid)[0]) - exact for grid in grids]
@@ -170,6 +171,10 @@ def near_duplicates(frame: pl.DataFrame, schema: Schema) -> Finding | None:
             "rows": frame.height,
         },
     )
+
+
+def _fine(column: Column) -> bool:
+    return is_ordered(column) and column.distinct >= NEAR_DISTINCT
 
 
 def _in_spreads(cells: pl.Series, column: Column) -> Floats:

@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from retemper.core.records import Finding, NotApplicable
-from retemper.data.alone import explained_alone
+from retemper.data.alone import explained_alone, explained_coarsely
 from retemper.data.cells import as_words
 from retemper.data.check_columns import listed
 from retemper.data.computed_target import formula
@@ -35,7 +35,7 @@ MIN_ROWS = 50
 SCORE_ROWS = 5_000
 LINK_ROWS = 10_000
 LINK_COLUMNS = 120
-MOST_SCORED = 1_000
+MOST_SCORED, PROMISING_ROWS = 300, 1_000
 NEARLY_PERFECT = 0.98
 LEFT_OF_OTHERS = 0.25
 SAYS_SOMETHING = 0.02
@@ -142,7 +142,8 @@ def suspects(frame: pl.DataFrame, columns: Sequence[Column], schema: Schema) -> 
     """The columns that give the target away, each with the first reason that holds; order of rows does not matter."""
     assert schema.target is not None
     goals = Goals.of(frame[schema.target.name], schema.task == "classification")
-    columns = columns if len(columns) <= MOST_SCORED else _promising(frame, columns, goals)
+    if sum(map(is_ordered, columns)) > MOST_SCORED:
+        columns = _promising(frame, columns, goals)
     few = sample_rows(frame.height, SCORE_ROWS, "leakage_scores")
     sample, scored = frame[few], goals.rows(few)
     alone = np.stack([explained_alone(sample[column.name], column, scored) for column in columns])
@@ -174,10 +175,13 @@ def suspects(frame: pl.DataFrame, columns: Sequence[Column], schema: Schema) -> 
 
 
 def _promising(frame: pl.DataFrame, columns: Sequence[Column], goals: Goals) -> list[Column]:
-    """The columns with the best coarse scores on few rows, of very many."""
-    few = sample_rows(frame.height, 500, "leakage_promising")
-    scores = [explained_alone(frame[c.name][few], c, goals.rows(few)).max() for c in columns]
-    return [columns[i] for i in np.sort(np.argsort(scores)[::-1][:MOST_SCORED])]
+    """The columns of very many that are worth a closer look: levels, and the numbers with the best coarse scores."""
+    few = sample_rows(frame.height, PROMISING_ROWS, "leakage_promising")
+    numbers = [column for column in columns if is_ordered(column)]
+    x = np.stack([ordered_cells(frame[column.name][few], column) for column in numbers], axis=1)
+    order = np.argsort(-explained_coarsely(x, goals.rows(few)), kind="stable")
+    best = {numbers[i].name for i in order[:MOST_SCORED]}
+    return [column for column in columns if column.name in best or not is_ordered(column)]
 
 
 def _copy(cells: pl.Series, column: Column, target: pl.Series, goals: Goals) -> str | None:

@@ -65,7 +65,10 @@ def placeholders_in(cells: pl.Series) -> Placeholders:
     {'-999': 4}
     """
     if cells.dtype.is_numeric():
-        return Placeholders(sentinels(as_numbers(cells).drop_nulls().to_numpy()), {})
+        numbers = as_numbers(cells).drop_nulls()
+        # Most columns hold no such number at all: one pass tells.
+        suspicious = numbers.is_in(pl.Series([0.0, *CODES]).implode()).any()
+        return Placeholders(sentinels(numbers.to_numpy()) if suspicious else {}, {})
     if cells.dtype != pl.String:
         return Placeholders({}, {})
     counts = level_counts(as_words(cells).str.to_lowercase())
