@@ -57,6 +57,17 @@ class Levels:
 
     def codes(self, column: pl.Series) -> NDArray[np.int64]:
         """The code of each cell, int64 [rows]; cells are compared as text, so that 1, "1" and 1.0 are one level."""
+        if column.dtype != pl.String:
+            return self._code_each(column)
+        # A level comes many times: each is looked up once, and the cells take its code by their place.
+        different = column.drop_nulls().unique()
+        if len(different) > len(column) // 4:
+            return self._code_each(column)
+        place = column.cast(pl.Enum(different)).to_physical().cast(pl.UInt32).fill_null(len(different))
+        codes: NDArray[np.int64] = np.append(self._code_each(different), MISSING)[place.to_numpy()]
+        return codes
+
+    def _code_each(self, column: pl.Series) -> NDArray[np.int64]:
         words = _words(column, self.boolean)
         known = words.cast(pl.Enum(self.words), strict=False).to_physical().cast(pl.Int64) + FIRST_LEVEL
         codes = known.fill_null(UNKNOWN).set(words.is_null(), MISSING)
