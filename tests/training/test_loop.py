@@ -11,12 +11,12 @@ from retemper.core.budget import Deadline
 from retemper.core.errors import InputError
 from retemper.training.callbacks import Record, Silent
 from retemper.training.loop import Training
-from retemper.training.plan import Rows
+from retemper.training.plan import Rows, outputs_in_chunks
 from retemper.training.planning import callbacks_of
 from retemper.training.plateau import OnPlateauState
 from retemper.training.precision import compute_dtype
 from retemper.training.schedules import ENTRIES as SCHEDULES
-from retemper.training.stack import Member
+from retemper.training.stack import Layout, Member
 
 NO_DROPOUT = (Member(0, 1e-2, weight_decay=0.1), Member(1, 3e-2))
 
@@ -91,14 +91,33 @@ def test_on_plateau_lowers_the_rate_of_who_stalls(plan_for: Any, train: Any) -> 
         factor = state.update(row["val_loss"])
 
 
-def test_early_stopping_keeps_the_best_epoch(plan_for: Any, train: Any) -> None:
-    plan = plan_for(training={"patience_epochs": 3}, epochs=60)
+@pytest.mark.parametrize(("judge", "column"), [("plain", "val_loss"), ("calibrated", "val_loss_calibrated")])
+def test_early_stopping_keeps_the_best_epoch(plan_for: Any, train: Any, judge: str, column: str) -> None:
+    plan = plan_for(training={"patience_epochs": 3, "judge": judge}, epochs=60)
     training, fits = train(plan)
     assert len(training.stack) == 0 and training.epoch < 60
     for fit in fits:
-        losses = [row["val_loss"] for row in fit.history]
+        losses = [row[column] for row in fit.history]
         assert len(losses) == fit.epochs == fit.best_epoch + 3
         assert fit.val_loss == min(losses) == losses[fit.best_epoch - 1]
+
+
+def test_the_kept_head_is_as_sure_as_validation_asks(plan_for: Any, train: Any) -> None:
+    """The kept parameters, used as they are, have the loss they were judged by: the best of all temperatures."""
+    data = plan_for(epochs=25, training={"judge": "calibrated"})
+    _, fits = train(data)
+    rows = torch.stack([fit.row for fit in fits])
+    outputs = torch.cat(
+        list(outputs_in_chunks(data.network, Layout(data.network).views(rows), data.validation)), 1
+    )
+    y, weight = data.validation.y, data.validation.weight
+
+    def loss(scale: float) -> Any:
+        return ((data.loss.rows(outputs * scale, y) * weight).sum(1) / weight.sum()).numpy()
+
+    np.testing.assert_allclose(loss(1.0), [fit.val_loss for fit in fits], rtol=1e-4)
+    for scale in (1 / 1.44, 1.44):
+        assert (loss(scale) > loss(1.0)).all()
 
 
 class Poison(Silent):

@@ -140,6 +140,9 @@ class TrainingOptions(Options):
     )
     epochs: int = Field(200, ge=1, description="upper bound of passes over the training rows")
     patience_epochs: int = Field(12, ge=0, description="stop after so many epochs without gain; 0: never")
+    judge: Literal["calibrated", "plain"] = Field(
+        "calibrated", description="best epoch by the loss after the best temperature (classes), or as it is"
+    )
     l1: float = Field(0.0, ge=0, description="λ of λ·Σ|w| added to the loss")
     l2: float = Field(0.0, ge=0, description="λ of λ/2·Σw² added to the loss (coupled decay)")
     clip_norm: float = Field(0.0, ge=0, description="upper bound of the gradient's norm; 0: none")

@@ -99,6 +99,7 @@ class Record(Silent):
                 "step": training.step,
                 "train_loss": train_loss[slot],
                 "val_loss": float(training.val_loss[slot]),
+                "val_loss_calibrated": float(training.verdict.judged[slot]),
                 "learning_rate": rates[slot],
             }
             if self._signals:
@@ -150,17 +151,17 @@ class StepLosses(Silent):
 
 
 class Best(Silent):
-    """Keeps each member's parameters of the epoch with the lowest validation loss."""
+    """Keeps each member's parameters of the epoch that validation judges best."""
 
     def __init__(self, record: Record) -> None:
         self._record = record
 
     def on_epoch_end(self, training: Training) -> None:
         for slot, member in enumerate(training.stack.members):
-            loss = float(training.val_loss[slot])
+            loss = float(training.verdict.judged[slot])
             old = training.fits.get(member.id)
             if old is None or training.plan.validation is None or _better(loss, old.val_loss):
-                row, epoch = training.stack.buffers["parameters"][slot].clone(), training.epoch
+                row, epoch = training.best_row(slot), training.epoch
             else:
                 row, epoch, loss = old.row, old.best_epoch, old.val_loss
             history = self._record.rows.get(member.id, [])

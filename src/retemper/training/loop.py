@@ -16,6 +16,7 @@ can do is one of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from retemper.core.budget import Deadline
+from retemper.training.class_losses import ClassLoss
 from retemper.training.draws import EpochDraws, batch_orders
 from retemper.training.engines import ENGINES, Name, batch_loss
 from retemper.training.optimizers import Optimizer
@@ -46,13 +48,38 @@ class Callback(Protocol):
         """After validation; may drop members or end the training."""
 
 
+SCALES = tuple(1.2**k for k in range(-10, 5))
+"""What a network's outputs are multiplied by to ask how good they would be, were it as sure as it may be."""
+MOST_OUTPUTS = 64
+"""With more outputs the question costs too much, and the loss is taken as it is."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What validation says of the members.
+
+    With classes the best epoch is the one with the lowest loss *after* the best temperature 1 / scale: cross-entropy
+    rises as soon as a network grows too sure, long before it stops to learn (Berta et al. 2025, "Rethinking early
+    stopping: refine, then calibrate"). The kept parameters have that scale in their head.
+
+    Args:
+        loss: [M] as it is; NaN without validation rows.
+        judged: [M] at the best of the scales; the same where there is one scale.
+        scale: [M] the best scale.
+    """
+
+    loss: NDArray[np.float64]
+    judged: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+
 class Training:
     """A training under way; callbacks read and steer it.
 
     Attributes:
         epoch: epochs done; step: steps done in all.
         losses: [steps of the epoch, M] loss of each batch.
-        val_loss: [M] of the epoch just ended (NaN without validation rows).
+        verdict: of the epoch just ended; ``val_loss`` [M] is its plain loss (NaN without validation rows).
         factors: [M] what callbacks multiply the members' rates by (on_plateau).
         over: the deadline has passed; learnt: there is nothing left to learn. Either ends the training.
     """
@@ -79,7 +106,8 @@ class Training:
         self.epoch = 0
         self.step = 0
         self.factors = np.ones(len(plan.members))
-        self.val_loss = np.full(len(plan.members), np.nan)
+        nothing = np.full(len(plan.members), np.nan)
+        self.verdict = Verdict(nothing, nothing, np.ones(len(plan.members)))
         self.losses = torch.zeros(0)
         self._last = torch.zeros(0), torch.zeros(0)
         self.over = False
@@ -89,6 +117,11 @@ class Training:
         self._subsets = dict(zip((m.id for m in plan.members), _subsets(plan), strict=True))
         weight = plan.class_weight
         self._class_weight = None if weight is None else torch.from_numpy(weight).to(plan.train.x)
+
+    @property
+    def val_loss(self) -> NDArray[np.float64]:
+        """[M] the plain validation loss of the epoch just ended."""
+        return self.verdict.loss
 
     def run(self) -> list[Fit]:
         """Train to the end; the members' fits in the order of the plan."""
@@ -104,7 +137,8 @@ class Training:
         """Drop all members but those in ``slots``."""
         self.stack.keep(slots)
         self.factors = self.factors[list(slots)]
-        self.val_loss = self.val_loss[list(slots)]
+        old = self.verdict
+        self.verdict = Verdict(*(values[list(slots)] for values in (old.loss, old.judged, old.scale)))
         self.losses = self.losses[:, list(slots)]
 
     def _emit(self, event: str) -> None:
@@ -143,7 +177,7 @@ class Training:
                 self.losses = self.losses[: now + 1]
                 break
         self.epoch += 1
-        self.val_loss = self.validate()
+        self.verdict = self.validate()
         self._emit("on_epoch_end")
 
     def _gradients(
@@ -231,39 +265,55 @@ class Training:
             return self.stack.parameters
         return self.stack.layout.views(self.stack.buffers["parameters"].to(self.compute_dtype))
 
-    def validate(self) -> NDArray[np.float64]:
-        """Each member's weighted mean loss on the validation rows [M]; NaN without any."""
-        data = self.plan.validation
+    def validate(self) -> Verdict:
+        """Each member's weighted mean loss on the rows that judge it."""
+        data, count = self.plan.validation, len(self.stack)
         if data is None:
-            return np.full(len(self.stack), np.nan)
-        if self.plan.held_out is not None:
-            return self._validate_on_own(data, self.plan.held_out[self._slots()])
-        total = torch.zeros(len(self.stack), dtype=torch.float64)
-        start = 0
-        for outputs in outputs_in_chunks(self.plan.network, self.stack.parameters, data):
-            stop = start + outputs.shape[1]
-            row = self._loss.rows(outputs, data.y[start:stop])
-            total += (row * data.weight[start:stop]).sum(1).double().cpu()
-            start = stop
-        return np.asarray((total / float(data.weight.sum())).numpy())
-
-    def _validate_on_own(self, data: Rows, held_out: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Each member's weighted mean loss on the rows [M, L] that are held out from it."""
-        total = torch.zeros(len(self.stack), dtype=torch.float64)
-        sums = torch.zeros_like(total)
+            return Verdict(np.full(count, np.nan), np.full(count, np.nan), np.ones(count))
+        held_out = None if self.plan.held_out is None else self.plan.held_out[self._slots()]
+        scales = self._scales()
+        total = torch.zeros((len(scales), count), dtype=torch.float64)
+        weights = torch.zeros(count, dtype=torch.float64)
         start = 0
         for outputs in outputs_in_chunks(self.plan.network, self.stack.parameters, data, held_out):
-            own = torch.from_numpy(held_out[:, start : start + outputs.shape[1]]).to(data.y.device)
-            start += outputs.shape[1]
-            outputs, rows = outputs[:, : own.shape[1]], own.clamp_min(0)
-            weight = data.weight[rows] * (own >= 0)
-            total += (self._loss.rows(outputs, data.y[rows]) * weight).sum(1).double().cpu()
-            sums += weight.sum(1).double().cpu()
-        return np.asarray((total / sums).numpy())
+            stop = start + outputs.shape[1]
+            rows, weight = _judges(data, held_out, slice(start, stop))
+            outputs, start = outputs[:, : weight.shape[-1]], stop
+            for number, scale in enumerate(scales):
+                row = self._loss.rows(outputs if scale == 1 else outputs * scale, data.y[rows])
+                total[number] += (row * weight).sum(1).double().cpu()
+            weights += weight.sum(-1).double().cpu()
+        losses = (total / weights).numpy()
+        best = np.where(np.isfinite(losses), losses, np.inf).argmin(0)
+        return Verdict(losses[scales.index(1.0)], losses[best, np.arange(count)], np.array(scales)[best])
+
+    def _scales(self) -> tuple[float, ...]:
+        loss = self.plan.loss
+        few = isinstance(loss, ClassLoss) and self.plan.network.head.outputs <= MOST_OUTPUTS
+        return SCALES if few and self.plan.options.judge == "calibrated" else (1.0,)
+
+    def best_row(self, slot: int) -> Tensor:
+        """A member's parameters [P] as they are judged: the head scaled, so that it is as sure as it may be."""
+        row = self.stack.buffers["parameters"][slot].clone()
+        if self.verdict.scale[slot] != 1:
+            views = self.stack.layout.views(row.unsqueeze(0))
+            for parameter in self.stack.layout.parameters:
+                if parameter.role in ("head_weight", "head_bias"):
+                    views[parameter.name].mul_(float(self.verdict.scale[slot]))
+        return row
 
     def _slots(self) -> list[int]:
         """The places in the plan of the members that still train."""
         return [self.plan.members.index(member) for member in self.stack.members]
+
+
+def _judges(data: Rows, held_out: NDArray[np.int64] | None, place: slice) -> tuple[Any, Tensor]:
+    """Which rows a chunk of outputs is for, and their weights: [B] that all share, or [M, B] of each member."""
+    if held_out is None:
+        return place, data.weight[place]
+    own = torch.from_numpy(held_out[:, place]).to(data.y.device)
+    rows = own.clamp_min(0)
+    return rows, data.weight[rows] * (own >= 0)
 
 
 def _schedule_factors(plan: Plan) -> NDArray[np.float64]:
