@@ -203,10 +203,10 @@ def test_each_treatment_changes_what_it_says():
 
 
 def test_wrong_values_of_a_regression(bench, tables):
-    frame = tables.prices(360).drop("day")
-    wrong = np.arange(360) % 12 == 0
-    frame = frame.with_columns(price=pl.when(pl.Series(wrong)).then(pl.col("price") * 10).otherwise("price"))
-    own, state = prepared(bench, frame, "price")
+    frame = tables.numbers_only(700, 0, lambda x, draw: 300 + 80 * x[:, 0] + 10 * draw.normal(size=len(x)))
+    wrong = np.arange(700) % 12 == 0
+    frame = frame.with_columns(y=pl.when(pl.Series(wrong)).then(pl.col("y") * 10).otherwise("y"))
+    own, state = prepared(bench, frame)
     after, finding, facts = _run(own, state)
     assert set(facts["tried"]) == {"drop", "down_weight"} and finding.outcome.verdict == "kept"
     light = after.arrays.train.weight < 0.5

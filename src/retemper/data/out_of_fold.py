@@ -94,7 +94,8 @@ def class_probabilities(
         p[:, model.classes_] = model.predict_proba(columns[held])
         logs[held] += np.log(p + FLOOR)
     q: Floats = np.exp(logs / _models(rows, classes))
-    return q / q.sum(axis=1, keepdims=True)
+    q /= q.sum(axis=1, keepdims=True)
+    return q
 
 
 def values(rows: TreeRows, given: Floats, settings: OutOfFold) -> Floats:
@@ -149,8 +150,7 @@ def folds(strata: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 
 def _with_values(columns: Floats) -> NDArray[np.bool_]:
     """Columns that have values; trees can't bin the others."""
-    used: NDArray[np.bool_] = ~np.isnan(columns).all(axis=0)
-    return used
+    return np.asarray(~np.isnan(columns).all(axis=0))
 
 
 def _boosting(rows: TreeRows, classes: int, used: NDArray[np.bool_], seed: int) -> Any:
