@@ -145,9 +145,15 @@ def test_copies_of_a_row_are_held_out_together(monkeypatch):
     frame, _, _, train, validation = seen[0]
     assert len(validation) == 48 and len(train) == 272
     assert frame[train].join(frame[validation], on=frame.columns, nulls_equal=True).is_empty()
-    few = np.tile(np.arange(4.0)[:, None], (40, 1))  # four different rows: held out one by one
-    NetRegressor(epochs=1).fit(few, few[:, 0])
-    assert len(seen[1][4]) == 24 and seen[1][0][seen[1][3]].n_unique() == 4
+    # Twelve different cells whose targets differ: a table of categories, held out row by row.
+    cells = np.tile(np.arange(12.0)[:, None], (20, 1))
+    NetRegressor(epochs=1).fit(cells, DRAWS.integers(0, 2, 240))
+    frame, _, _, train, validation = seen[1]
+    assert len(validation) == 36 and frame[train]["x0"].n_unique() == 12
+    NetRegressor(epochs=1).fit(
+        cells[:, :1] // 4, cells[:, 0] // 4
+    )  # three different rows: too few to hold one out
+    assert len(seen[2][4]) == 36
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])

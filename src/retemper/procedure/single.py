@@ -28,7 +28,7 @@ from retemper.training.planning import callbacks_of, plan_of
 LEAST_ROWS = 2
 LEAST_ROWS_TO_HOLD_OUT = 10
 MOST_COPIES = 10
-DISTINCT_SHARE = 0.5
+AT_ODDS = 0.05
 
 
 def fit_single(frame: pl.DataFrame, recipe: Recipe) -> Model:
@@ -40,7 +40,8 @@ def fit_single(frame: pl.DataFrame, recipe: Recipe) -> Model:
 
     With ``training.patience_epochs`` above 0 and 10 rows or more, a share of them (``split.validation``) is held
     out, training stops after so many epochs without gain there, and the best epoch's parameters are kept. Copies
-    of a row are held out together, unless most rows are copies (a table of a few categories).
+    of a row are held out together, for who has seen one knows the others; but where rows of the same cells differ in
+    their target, as in a table of a few categories, a copy is an observation like any other.
 
     Args:
         frame: 2 rows or more, target included; one class or a constant target is let in for regression alone.
@@ -77,6 +78,9 @@ def _observations(table: Table, recipe: Recipe) -> tuple[Table, Recipe]:
             copies = np.repeat(np.arange(rows.height), weight.to_numpy().astype(np.int64))
             rows = rows.drop(name)[copies]
             recipe = recipe.with_changes({"data.weight": None})
+    assert recipe.data.target is not None
+    last = [recipe.data.target, *filter(None, [recipe.data.weight])]
+    rows = pl.DataFrame([*rows.drop(last), *(rows[column] for column in last)])
     return replace(table, frame=rows.sort(pl.all())), recipe
 
 
@@ -108,8 +112,12 @@ def _schema(table: Table, recipe: Recipe) -> Schema:
 
 def _held_out(table: Table, schema: Schema, recipe: Recipe) -> NDArray[np.bool_]:
     """Which rows [N] are held out to stop by; ``table`` is sorted, so that copies of a row are neighbours."""
-    first = _differs_from_row_before(table.frame)
-    if first.sum() < DISTINCT_SHARE * len(first):
+    assert schema.target is not None
+    features = table.frame.drop(schema.target.name, *filter(None, [schema.weight]))
+    new_cells = _differs_from_row_before(features)
+    first = new_cells | _differs_from_row_before(table.frame.select(schema.target.name))
+    few = first.sum() < LEAST_ROWS_TO_HOLD_OUT
+    if few or first.sum() > (1 + AT_ODDS) * new_cells.sum():
         first[:] = True
     held_out = np.zeros(int(first.sum()), dtype=bool)
     if len(held_out) >= LEAST_ROWS_TO_HOLD_OUT:
