@@ -226,10 +226,10 @@ def begin(
     splits = split(table, schema, recipe.split, recipe.seed)
     folder = RunFolder.create(path, "t")
     folder.close()
-    pace = Pace(len(splits.train), len(splits.validation), 1, max(1, len(schema.classes)))
+    pace = Pace(len(splits.train), len(splits.validation), max(1, len(schema.classes)))
     bench = Bench(Book(folder, Budget(None, 0.0), SilentReporter(), pool, 1, pace))
     state, _ = bench.do(data_check, State(recipe, table, schema, splits))
-    pace.inputs = state.ready[0].width
+    pace.shape = state.ready[2].shape
     return bench, state
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from retemper.core.budget import Budget, decisions
+from retemper.models.layers.inputs import InputShape
 from retemper.procedure.jobs import job_of, members_of
 from retemper.procedure.pace import RECENT, SAFETY, Pace
 from retemper.training.job import JobResult
@@ -25,7 +26,7 @@ def fit_of(member, epochs):
 
 def test_the_pace_is_that_of_the_last_jobs(bench, tables):
     desk, state = bench(tables.numbers_only(200, 0, line))
-    pace = Pace(1000, 300, 10, 1)
+    pace = Pace(1000, 300, 1, InputShape(10, 10))
     job = job_of(state, desk.book, "a", members_of(state.recipe, range(3)), 10)
     assert pace.seconds(job, 1) == 0.0, "nothing is known yet"
 
@@ -49,13 +50,12 @@ def test_the_pace_is_that_of_the_last_jobs(bench, tables):
     assert pace.seconds(job, 1) == pytest.approx(2.0 * whole), "half of the epochs in a second"
 
 
-def test_wider_networks_are_expected_to_take_longer():
-    pace = Pace(1000, 300, 10, 1)
-    sizes = [pace.parameters({**MODEL, "width": width}) for width in (16, 64, 256)]
-    assert sizes == sorted(sizes) and sizes[0] == 10 * 16 + 16 * 16 + 16
-    assert pace.parameters({"name": "linear"}) == 11
-    residual = {"name": "residual_mlp", "width": 16, "depth": 2, "expansion": 2.0}
-    assert pace.parameters(residual) == 10 * 16 + 2 * (2 * 16 * 32) + 16
+def test_larger_networks_are_expected_to_take_longer():
+    pace = Pace(1000, 300, 1, InputShape(10, 10))
+    sizes = [pace.products({**MODEL, "width": width}) for width in (16, 64, 256)]
+    assert sizes == sorted(sizes)
+    copies = pace.products({"name": "tabm", "width": 64, "depth": 2, "copies": 8})
+    assert copies > 4 * sizes[1], "copies are computed as often as there are"
 
 
 LIMITED = {

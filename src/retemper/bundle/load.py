@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
-from retemper.bundle.model import Model, Part
+from retemper.bundle.model import Model, Part, shape_of
 from retemper.bundle.save import SCHEMA
 from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
@@ -20,7 +20,6 @@ from retemper.data.schema import Schema
 from retemper.data.target import Target
 from retemper.evaluation.decision import Decision
 from retemper.models.layers.build import network_of
-from retemper.models.layers.inputs import InputShape
 from retemper.training import losses
 from retemper.training.stack import Layout
 
@@ -68,7 +67,7 @@ def _model(folder: Path, facts: dict[str, Any]) -> Model:
         raise _damaged(folder, facts["weights"]["file"])
     preparer, target = Preparer.from_json(facts["preparer"]), Target.from_json(facts["target"])
     recipe = Recipe.model_validate(facts["recipe"])
-    shape = InputShape(preparer.width, preparer.n_numbers, preparer.cardinalities, preparer.bins)
+    shape = shape_of(preparer)
     loss = losses.resolve(recipe.training.loss, target.task, len(target.classes))
     tensors = load_tensors(content)
     parts = []

@@ -35,6 +35,13 @@ from retemper.training.stack import Layout
 CHUNK_ROWS = 65_536
 
 
+def shape_of(preparer: Preparer) -> InputShape:
+    """What the rows that a preparer gives look like to a network."""
+    return InputShape(
+        preparer.width, preparer.n_numbers, preparer.cardinalities, preparer.bins, preparer.groups
+    )
+
+
 @dataclass(frozen=True)
 class Part:
     """One network of the model: its architecture, its parameters [P], its weight in the mean."""
@@ -82,9 +89,7 @@ class Model:
     @property
     def shape(self) -> InputShape:
         """Of prepared rows."""
-        return InputShape(
-            self.preparer.width, self.preparer.n_numbers, self.preparer.cardinalities, self.preparer.bins
-        )
+        return shape_of(self.preparer)
 
     @cached_property
     def _groups(self) -> list[tuple[Network, Tensor, Tensor]]:

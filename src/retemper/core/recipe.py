@@ -174,12 +174,18 @@ class ProcedureOptions(Options):
     )
     members: int = Field(15, ge=1, description="networks of train_long at least, trained as stacks")
     folds: int = Field(
-        5, ge=0, le=50, description="folds of train_long: every row is held out once; 0: the validation rows judge"
+        5,
+        ge=0,
+        le=50,
+        description="folds of train_long: every row is held out once; 0: the validation rows judge",
     )
     range_seeds: int = Field(4, ge=2, description="seeds of learning_rate_range")
     range_steps: int = Field(100, ge=20, description="steps of learning_rate_range")
     overfit_rows: int = Field(64, ge=4, description="rows of overfit_sample")
     remedy_rounds: int = Field(2, ge=0, description="most changes of recipe that read_curves tries")
+    understand: bool = Field(
+        True, description="look into the chosen model: importance, dependence, slices, rows, more data"
+    )
     bootstrap: int = Field(1000, ge=100, description="resamples behind every interval")
 
 

@@ -119,6 +119,12 @@ class Preparer:
         return self.width - self.code.n_places + sum(self.bins)
 
     @property
+    def groups(self) -> tuple[int, ...]:
+        """Widths of the columns after the places that belong together: gaps, a category's levels, a text's words."""
+        parts = [len(self.code.gaps), *(len(own.seen) for own in self.levels if not own.embedded)]
+        return tuple(width for width in (*parts, *(len(text.words) for text in self.texts)) if width)
+
+    @property
     def plain_columns(self) -> list[int]:
         """The columns of ``dense`` that a linear model can use: all but the places."""
         places = range(self.n_numbers, self.n_numbers + self.code.n_places)

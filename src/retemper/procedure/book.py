@@ -26,6 +26,7 @@ from retemper.data.schema import Schema
 from retemper.data.split import Splits
 from retemper.data.target import Target
 from retemper.evaluation.baselines import Baseline
+from retemper.evaluation.decision import Decision
 from retemper.evaluation.metrics import row_losses
 from retemper.procedure.pace import Pace
 from retemper.training.arrays import TaskArrays
@@ -135,6 +136,7 @@ class State:
     candidates: tuple[Candidate, ...] = ()
     chosen: tuple[tuple[Bag, float], ...] = ()
     temperature: float = 1.0
+    decision: Decision = field(default_factory=Decision)
     findings: tuple[Finding, ...] = ()
     test: dict[str, Any] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""Step 12: one temperature that makes probabilities mean what they say (Guo et al. 2017)."""
+"""Step 12: one temperature that makes probabilities mean what they say (Guo et al. 2017), and what they decide."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from retemper.core.records import Step
 from retemper.evaluation.calibration import apply_temperature, fit_temperature, reliability
 from retemper.evaluation.intervals import likely, paired_gain
 from retemper.evaluation.metrics import metrics
+from retemper.procedure import decide
 from retemper.procedure.book import EVERY, Book, State, validation_rows
 from retemper.procedure.ensemble import mixed
 
@@ -15,6 +16,17 @@ LEAST_ROWS = 40
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:
+    """A temperature for the probabilities, then what they are used for: a threshold, sets, intervals."""
+    state, step = _temper(state)
+    decision, said, evidence = decide.run(book, state)
+    if not evidence:
+        return state.with_(decision=decision), step
+    verdict = "pass" if step.verdict == "skipped" else step.verdict
+    message = said if step.verdict == "skipped" else f"{step.message} {said}".strip()
+    return state.with_(decision=decision), Step("calibrate", verdict, message, {**step.evidence, **evidence})
+
+
+def _temper(state: State) -> tuple[State, Step]:
     """Fit on half of the validation rows, judge on the other half; kept if log loss likely gains there."""
     if state.task != "classification":
         message = "Temperature scaling is for classes; a regression has no probabilities to calibrate."

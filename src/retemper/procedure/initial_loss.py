@@ -27,7 +27,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     training = Training(plan, [])
     training.stack.initialise(plan.options.initialiser.options, plan.seed, plan.output_bias)
     with torch.no_grad():
-        observed = float(np.mean(training.validate()))
+        observed = float(np.mean(training.validate().loss))
     expected = _of_the_prior(state, plan)
     ratio = observed / expected if expected else float("nan")
     evidence = {

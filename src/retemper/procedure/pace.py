@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from retemper.models.layers.build import network_of
+from retemper.models.layers.cost import multiply_adds
+from retemper.models.layers.inputs import InputShape
 from retemper.training.job import Job, JobResult
 
 VALIDATION_SHARE = 1 / 3
 """A validation row costs about a third of a training row: forward only."""
 FIXED_ROW_COST = 30_000
-"""What a row costs besides its products, in parameters: gathering, activations, masks."""
+"""What a row costs besides its products, in multiply-adds: gathering, activations, masks."""
 
 
 SAFETY = 1.25
@@ -23,23 +27,24 @@ RECENT = 6
 class Pace:
     """Seconds for a row of a member, by the network's size.
 
-    A row costs about (parameters + a constant) multiply-adds; the factor is that of the largest of the last few jobs,
+    A row costs about (its products + a constant) multiply-adds; the factor is that of the largest of the last few jobs,
     ``finished`` with their seconds and their work.
     """
 
     n_train: int
     n_validation: int
-    inputs: int
     outputs: int
+    shape: InputShape = field(default_factory=lambda: InputShape(1, 1))
     finished: list[tuple[float, float]] = field(default_factory=list)
+    _known: dict[str, float] = field(default_factory=dict)
 
-    def parameters(self, model: dict[str, Any]) -> float:
-        """About how many parameters a model of the recipe has."""
-        width = float(model.get("width", self.outputs))
-        depth = int(model.get("depth", 0))
-        inside = width * width * (2 * float(model["expansion"]) if "expansion" in model else 1)
-        blocks = depth if "expansion" in model else max(0, depth - 1)
-        return self.inputs * width + blocks * inside + width * self.outputs
+    def products(self, model: dict[str, Any]) -> float:
+        """Multiply-adds of a row through a model of the recipe."""
+        key = json.dumps([model, vars(self.shape)], sort_keys=True)
+        if key not in self._known:
+            network = network_of(model, self.shape, self.outputs)
+            self._known[key] = multiply_adds(network, self.shape.width, len(self.shape.cardinalities))
+        return self._known[key]
 
     def work(self, job: Job) -> float:
         """A job's multiply-adds, all members."""
@@ -55,7 +60,7 @@ class Pace:
         return min(job.rows or self.n_train, self.n_train), self.n_validation
 
     def _row(self, job: Job) -> float:
-        return self.parameters(job.model) + FIXED_ROW_COST
+        return self.products(job.model) + FIXED_ROW_COST
 
     def learn(self, result: JobResult) -> None:
         """Take in a finished job (one that the deadline cut short says little)."""

@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from retemper.bundle.model import shape_of
 from retemper.core.recipe import Recipe
 from retemper.core.seeds import generator
 from retemper.data.columns import Frame
 from retemper.data.prepare import Preparer
 from retemper.data.schema import Schema
 from retemper.data.target import Target
-from retemper.models.layers.inputs import InputShape
 from retemper.training import losses
 from retemper.training.arrays import SplitArrays, TaskArrays, joined, write_split
 from retemper.training.class_losses import ClassLoss
@@ -84,7 +84,7 @@ def prepare(
     arrays = TaskArrays(
         task=target.task,
         n_classes=len(target.classes),
-        shape=InputShape(preparer.width, preparer.n_numbers, preparer.cardinalities, preparer.bins),
+        shape=shape_of(preparer),
         prior=tuple(prior),
         class_weight=None if weight is None else tuple(weight.tolist()),
         train=splits[0],

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from retemper.core.records import Step
-from retemper.procedure import treat
+from retemper.procedure import label_errors, treat
 from retemper.procedure.book import Book, Candidate, State, candidates_of, main_loss
 from retemper.procedure.jobs import job_of, member_of
 from retemper.search.space import Interval, Space, Words, quasi_random
@@ -41,6 +41,8 @@ def space_of(state: State) -> Space:
 def run(book: Book, state: State) -> tuple[State, Step]:
     """Every trial of one shape trains in one stack; the validation loss ranks them."""
     state, treated = treat.run(book, state)
+    state, wrong, labels = label_errors.run(book, state)
+    state = state.with_(findings=(*state.findings, *([wrong] if wrong else [])))
     search, space = state.recipe.search, space_of(state)
     amount = _amount(book, state, space)
     points = quasi_random(space, amount["trials"], state.recipe.seed)
@@ -58,6 +60,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         "space": {name: vars(axis) for name, axis in space.items()},
         "edges": _edges(space, trials[0]),
         "treatments": treated,
+        "label_errors": labels,
     }
     _store(book, state, space, trials)
     best = trials[0]
@@ -67,7 +70,8 @@ def run(book: Book, state: State) -> tuple[State, Step]:
             f"None of {len(trials)} recipes trained to a finite loss: look at the scales (prepare.scaling)."
         )
         return state, Step("search_coarse", "fail", message, evidence)
-    message = f"{treat.sentence(treated)}{len(trials)} recipes for {amount['epochs']} epochs on "
+    message = treat.sentence(treated) + (f"{labels['message']} " if wrong else "")
+    message += f"{len(trials)} recipes for {amount['epochs']} epochs on "
     message += f"{amount['rows']:,} rows; best so far: "
     message += f"{describe(best)}, validation loss {best.fit.val_loss:.4g}."
     if evidence["edges"]:

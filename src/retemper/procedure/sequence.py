@@ -28,6 +28,7 @@ from retemper.procedure import (
     baselines,
     calibrate,
     data_check,
+    decide,
     ensemble,
     initial_loss,
     input_blind,
@@ -38,6 +39,7 @@ from retemper.procedure import (
     search_refine,
     test_once,
     train_long,
+    understand,
 )
 from retemper.procedure.book import Book, State
 from retemper.procedure.pace import Pace
@@ -60,6 +62,8 @@ STEPS = {
     "calibrate": calibrate.run,  # make probabilities honest
     "test_once": test_once.run,  # break the seal
 }
+LAST_BEFORE_TEST = "calibrate"
+"""After it the model is chosen, and what it does is looked into, on rows that are not the test's."""
 ALWAYS = ("data_check", "baselines", "train_long", "ensemble", "test_once")
 """Steps that can't be left out: without them there is no model, or nobody can tell how good it is."""
 
@@ -95,15 +99,19 @@ def run(
     with Pool(folder.checkpoints / "jobs", workers) as pool:
         device.one_thread()
         schema = infer(table, recipe.data)
+        decide.check(schema, recipe.decision)
         splits = split(table, schema, recipe.split, recipe.seed, own_test_rows)
         recipe = _sized(recipe, len(splits.train))
-        pace = Pace(len(splits.train), len(splits.validation), 1, max(1, len(schema.classes)))
+        pace = Pace(len(splits.train), len(splits.validation), max(1, len(schema.classes)))
         book = Book(folder, budget, reporter, pool, workers, pace)
         state = State(recipe, table, schema, splits, own_test_rows)
-        steps = []
+        steps: list[Step] = []
+        understanding: dict[str, Any] = {}
         for number, name in enumerate(STEPS, start=1):
             state, step = _step(book, state, name, number)
             steps.append(step)
+            if name == LAST_BEFORE_TEST and state.chosen and recipe.procedure.understand:
+                understanding = understand.run(book, state)
     if state.chosen:
         test_once.model_of(state).save(folder.model)
     else:
@@ -114,7 +122,7 @@ def run(
             "Look at the data check's findings (huge values, targets), or lower training.optimizer.learning_rate.",
         )
     seconds = budget.elapsed_s() if budget.limit_s else time.perf_counter() - began
-    result = _result(state, steps, seconds)
+    result = _result(state, steps, seconds) | {"understanding": to_json(understanding)}
     folder.write_json("result.json", result)
     write_report(folder.path)
     return result
@@ -128,7 +136,7 @@ def _step(book: Book, state: State, name: str, number: int) -> tuple[State, Step
     else:
         state, step = STEPS[name](book, state)
         if name == "data_check":
-            book.pace.inputs = state.ready[0].n_inputs
+            book.pace.shape = state.ready[2].shape
     step = Step(step.name, step.verdict, step.message, step.evidence, time.perf_counter() - began)
     book.folder.log({"event": "step", "name": name, "verdict": step.verdict, "message": step.message})
     book.reporter.step_finished(step)

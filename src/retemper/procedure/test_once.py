@@ -14,6 +14,7 @@ from retemper.core.records import Score, Step
 from retemper.evaluation.calibration import apply_temperature, reliability
 from retemper.evaluation.intervals import paired_gain, scores
 from retemper.evaluation.metrics import main_metric, row_losses
+from retemper.procedure import decide
 from retemper.procedure.baselines import rows_of
 from retemper.procedure.book import EVERY, Book, State
 from retemper.procedure.ensemble import mixed
@@ -32,7 +33,7 @@ def model_of(state: State) -> Model:
         for bag, weight in state.chosen
         for network in bag.networks
     )
-    return Model(state.schema, preparer, target, state.recipe, parts, state.temperature)
+    return Model(state.schema, preparer, target, state.recipe, parts, state.temperature, state.decision)
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:
@@ -53,10 +54,12 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     }
     against = rows_of(state, test)
     predicted = {name: baseline.predict(against) for name, baseline in state.baselines.items()}
-    baselines = {name: _scores(state, (y, weight), own) for name, own in predicted.items()}
+    baselines = {name: _scores(state, (y, weight), own, decided=False) for name, own in predicted.items()}
     gains = _gains(state, y, outputs, predicted, weight)
     evidence: dict[str, Any] = {"read": state.splits.tests_read, "rows": len(rows), "gains": gains}
     evidence |= _pictures(state, y, outputs)
+    named = weight.astype(np.float64) if state.schema.weight else None
+    evidence |= decide.proof(state, model, test, y, outputs, named)
     main = measured["test"][main_metric(state.task)]
     beaten = [name for name, gain in gains.items() if gain["low"] > 0]
     missed = [name for name in gains if name not in beaten]
@@ -96,11 +99,17 @@ def held_out_outputs(state: State) -> tuple[tuple[NDArray[Any], NDArray[np.float
 
 
 def _scores(
-    state: State, rows: tuple[NDArray[Any], NDArray[np.float32]], outputs: NDArray[np.float64]
+    state: State,
+    rows: tuple[NDArray[Any], NDArray[np.float32]],
+    outputs: NDArray[np.float64],
+    decided: bool = True,
 ) -> dict[str, Score]:
+    """Scores with intervals; ``decided``: by the classes that the model's threshold calls, not the likeliest."""
     y, weight = rows
     own = weight if state.schema.weight else None
-    return scores(state.task, y, outputs, state.recipe.procedure.bootstrap, state.recipe.seed, own)
+    called = state.decision.codes(outputs) if decided and state.task == "classification" else None
+    resamples, seed = state.recipe.procedure.bootstrap, state.recipe.seed
+    return scores(state.task, y, outputs, resamples, seed, own, predicted=called)
 
 
 def _gains(

@@ -12,12 +12,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from scipy.stats import norm
 
 from retemper.core.recipe import Recipe
 from retemper.data.prepare import Preparer
 from retemper.data.propose import Proposal, propose
 from retemper.evaluation.intervals import paired_gain
+from retemper.procedure import decide
 from retemper.procedure.book import EVERY, Bag, Book, State, bags_of, candidates_of, validation_rows
 from retemper.procedure.cross_fitting import REPEATS, bag_of_contenders, dealt, folds_for
 from retemper.procedure.jobs import contender_of, jobs_for
@@ -58,6 +60,7 @@ def run(book: Book, state: State) -> tuple[State, list[dict[str, Any]]]:
     y = data.train.y if state.task == "classification" else target.unscale(data.train.y.astype(float))
     train = state.table.frame[state.splits.train]
     proposals = propose(train, state.schema, y, state.findings, state.recipe.prepare)
+    proposals += decide.imbalance_treatments(state)
     allowed = book.budget.decide("treat.seconds", lambda left: SHARE_OF_TIME * left)
     end = book.budget.left_s() - allowed if book.budget.limited else 0.0
     told = []
@@ -69,7 +72,7 @@ def run(book: Book, state: State) -> tuple[State, list[dict[str, Any]]]:
             continue
         base = base or _race(book, state, state.recipe, 0)
         own = _race(book, state, state.recipe.with_changes(proposal.changes), number)
-        record = _judge(state, base, own, proposal, len(proposals))
+        record = _judge(base, own, proposal, len(proposals))
         told.append(record)
         if record["verdict"] == "kept":
             kept.append((record["gain"], proposal, own))
@@ -87,13 +90,13 @@ def _together(
     if len(kept) > 1:
         recipe = state.recipe.with_changes(_merged([proposal for _, proposal, _ in kept]))
         joint = _race(book, state, recipe, len(told) + 1)
-        if joint.bag.loss <= best.bag.loss:
+        if joint.bag.loss <= min(own.bag.loss for _, _, own in kept):
             best = joint
         else:
             given_up = {proposal.name for _, proposal, _ in kept[1:]}
             note = {"verdict": "reverted", "note": f"does not add to {kept[0][1].name}"}
             told = [record | (note if record["name"] in given_up else {}) for record in told]
-    book.pace.inputs = best.state.ready[0].n_inputs
+    book.pace.shape = best.state.ready[2].shape
     return best.state, told
 
 
@@ -114,16 +117,14 @@ def _merged(proposals: list[Proposal]) -> dict[str, Any]:
 def _race(book: Book, state: State, recipe: Recipe, number: int) -> Raced:
     """Prepare the rows by a recipe, and train a bag on them."""
     if number:
-        prepared = prepare(
-            state.table.frame, state.schema, recipe, state.splits.train, state.splits.validation
-        )
         place = state.data_folder.parent / f"arrays.{number}"
-        arrays.save(prepared.arrays, place)
+        splits = state.splits
+        prepared = prepare(state.table.frame, state.schema, recipe, splits.train, splits.validation, place)
         state = state.with_(
             recipe=recipe,
             preparer=prepared.preparer,
             target=prepared.target,
-            arrays=prepared.arrays,
+            arrays=arrays.save(prepared.arrays, place),
             data_folder=place,
         )
     folded = dealt(state, _folds(state))
@@ -168,17 +169,15 @@ def _time_for(book: Book, state: State, number: int, end: float) -> bool:
     return decided
 
 
-def _judge(state: State, base: Raced, own: Raced, proposal: Proposal, tried: int) -> dict[str, Any]:
+def _judge(base: Raced, own: Raced, proposal: Proposal, tried: int) -> dict[str, Any]:
     if not math.isfinite(own.bag.loss) or not math.isfinite(base.bag.loss):
         return _record(proposal, "reverted") | {"before": base.bag.loss, "after": own.bag.loss}
-    gain, low, high = paired_gain(
-        validation_rows(base.folded, base.bag.outputs, EVERY),
-        validation_rows(own.folded, own.bag.outputs, EVERY),
-        state.recipe.procedure.bootstrap,
-        state.recipe.seed,
-        base.folded.judges(EVERY)[1],
-        root=state.task == "regression",
-    )
+    if any(path.startswith("training.loss") for path in proposal.changes):
+        gain, low, high = decide.goal_gain(
+            base.folded, base.bag.outputs.astype(np.float64), own.bag.outputs.astype(np.float64)
+        )
+    else:
+        gain, low, high = _gain(base, own)
     deviation = (high - low) / (2 * norm.ppf(0.975))
     proved = gain > norm.ppf(1 - LEVEL / tried) * deviation
     return _record(proposal, "kept" if proved else "reverted") | {
@@ -189,6 +188,19 @@ def _judge(state: State, base: Raced, own: Raced, proposal: Proposal, tried: int
         "high": high,
         "columns": _columns(base.state.preparer, own.state.preparer),
     }
+
+
+def _gain(base: Raced, own: Raced) -> tuple[float, float, float]:
+    """How much lower the main metric is on the same held-out rows, with its 95 % interval."""
+    state = base.folded
+    return paired_gain(
+        validation_rows(base.folded, base.bag.outputs, EVERY),
+        validation_rows(own.folded, own.bag.outputs, EVERY),
+        state.recipe.procedure.bootstrap,
+        state.recipe.seed,
+        state.judges(EVERY)[1],
+        root=state.task == "regression",
+    )
 
 
 def _columns(before: Preparer | None, after: Preparer | None) -> dict[str, list[str]]:

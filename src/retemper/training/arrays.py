@@ -187,7 +187,11 @@ def load(folder: Path) -> TaskArrays:
     return TaskArrays(
         meta["task"],
         meta["n_classes"],
-        InputShape(shape["width"], shape["n_numbers"], tuple(shape["cardinalities"]), tuple(shape["bins"])),
+        InputShape(
+            shape["width"],
+            shape["n_numbers"],
+            *(tuple(shape[name]) for name in ("cardinalities", "bins", "groups")),
+        ),
         tuple(meta["prior"]),
         None if weight is None else tuple(weight),
         _mapped(folder, "train", meta["rows"]["train"], shape["width"]),
