@@ -1,5 +1,6 @@
 """Prepared arrays on disk come back as they were."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +51,10 @@ def test_parts_on_disk_are_the_rows_in_memory(task_arrays: Any, tmp_path: Path, 
         one, other = getattr(mapped, name), getattr(own, name)
         assert torch.equal(one, other) and one.dtype == other.dtype
     assert mapped.count == own.count
+
+
+def test_changed_rows_are_not_the_ones_on_disk(task_arrays: Any, tmp_path: Path) -> None:
+    train = arrays.save(task_arrays(), tmp_path).train
+    assert train.mapped is not None
+    changed = replace(train, weight=np.zeros_like(train.weight))
+    assert changed.mapped is None and not changed.rows().weight.any() and train.rows().weight.any()

@@ -39,6 +39,8 @@ def outlier_rows(frame: pl.DataFrame, schema: Schema) -> Finding | None:
     x = np.stack([ordered_cells(frame[c.name][rows], c) for c in columns], axis=1)
     x = x[:, ~np.isnan(x).all(axis=0)]
     x = np.where(np.isnan(x), np.nanmedian(x, axis=0), x)
+    # The forest computes in single precision and only compares: any scale will do that keeps numbers in its range.
+    x = x / np.maximum(np.abs(x).max(axis=0), 1.0)
     seed = int(generator(0, "outlier_rows").integers(2**31))
     scores = -IsolationForest(n_estimators=TREES, random_state=seed).fit(x).score_samples(x)
     middle = float(np.median(scores))

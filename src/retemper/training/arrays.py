@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,15 @@ FOLDS = "folds.npy"
 class SplitArrays:
     """One split's rows: dense [N, D], codes [N, K], y [N], weight [N].
 
-    ``mapped`` are the same rows where they lie on disk padded to whole lanes: a training reads them from there.
+    ``mapped`` are the same rows where they lie on disk padded to whole lanes: a training reads them from there. It is
+    no argument, so that rows that ``dataclasses.replace`` has changed never claim to be the ones on disk.
     """
 
     dense: NDArray[np.float32]
     codes: NDArray[np.int64]
     y: NDArray[Any]
     weight: NDArray[np.float32]
-    mapped: Rows | None = None
+    mapped: Rows | None = field(default=None, init=False, repr=False, compare=False)
 
     def rows(self, dtype: torch.dtype = torch.float32, device: torch.device | None = None) -> Rows:
         """As tensors, padded to whole lanes; without a copy where they are mapped that way."""
@@ -170,7 +171,9 @@ def _mapped(folder: Path, split: str, count: int, width: int) -> SplitArrays:
     dense, codes, y, weight = (np.load(_place(folder, split, name), mmap_mode="c") for name in FIELDS)
     x, levels, target, weights = (torch.from_numpy(part) for part in (dense, codes, y, weight))
     rows = Rows(x, levels, target, weights, count)
-    return SplitArrays(dense[:count, :width], codes[:count], y[:count], weight[:count], rows)
+    split_arrays = SplitArrays(dense[:count, :width], codes[:count], y[:count], weight[:count])
+    object.__setattr__(split_arrays, "mapped", rows)
+    return split_arrays
 
 
 def save_folds(folds: NDArray[np.uint8], folder: Path) -> None:
