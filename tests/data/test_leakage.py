@@ -169,3 +169,20 @@ def test_not_applicable() -> None:
     texts = read({"t": [f"the film number {i} was good" for i in range(N)], "y": ["u", "v"] * (N // 2)})
     with pytest.raises(NotApplicable, match="no column"):
         leakage(texts.frame, infer(texts, DataOptions(target="y")))
+
+
+def test_columns_of_mostly_zeros_know_no_future() -> None:
+    random = np.random.default_rng(8)
+    rare = np.where(random.random(N) < 0.05, random.integers(1, 40, N), 0)
+    twin = np.where(random.random(N) < 0.9, rare, 0)
+    assert "twin" not in {
+        name for name, leak in _leaks({**VALUES, "y": rare, "twin": twin}).items() if leak["why"] == "future"
+    }
+
+
+def test_a_flipped_copy_among_columns_that_say_nothing() -> None:
+    noise = {f"x{i}": np.random.default_rng(100 + i).normal(size=N) for i in range(4)}
+    flipped = YES ^ (np.random.default_rng(9).random(N) < 0.1)
+    assert list(_leaks({**noise, "leak": flipped.astype(int), "y": CLASSES["y"]})) == ["leak"]
+    honest = YES + np.random.default_rng(10).normal(size=N)
+    assert _leaks({**noise, "size": honest, "y": CLASSES["y"]}) == {}

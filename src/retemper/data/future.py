@@ -17,7 +17,7 @@ MIN_ROWS = 50
 MOST_ROWS = 50_000
 MOST_SHIFT = 3
 PAST_ROWS = 3
-SAME_SHARE = 0.6
+SAME_SHARE, RARE_SHARE = 0.6, 0.5
 OVER_PRESENT = 0.3
 KNOWS_NEXT = 0.6
 OVER_NOW = 0.15
@@ -97,9 +97,15 @@ def _shifted(x: Floats, goals: Goals, y: Floats, shifts: Sequence[int]) -> tuple
 
 
 def _agreement(x: Floats, y: Floats, shift: int) -> float:
-    """The share of rows that agree, over chance (Cohen's κ)."""
+    """The share of rows that agree, over chance (Cohen's κ).
+
+    0 where rows do not agree in what is rare: most columns of mostly zeros agree in their zeros.
+    """
     here, there = _pair(x, y, shift)
     values, counts = np.unique(y, return_counts=True)
+    rare = there != values[counts.argmax()]
+    if rare.sum() < MIN_ROWS or np.mean(here[rare] == there[rare]) < RARE_SHARE:
+        return 0.0
     own = np.searchsorted(values, here).clip(0, len(values) - 1)
     expected = float(np.mean(np.where(values[own] == here, counts[own] / len(y), 0.0)))
     same = float(np.mean(here == there))
@@ -118,7 +124,10 @@ def _total(x: Floats, y: Floats) -> tuple[str, float] | None:
     moves = y[1:] != 0  # where the target is 0 any column that stands still would agree
     if moves.sum() < MIN_ROWS:
         return None
-    same = float(np.mean(np.isclose(np.diff(x)[moves], y[1:][moves], rtol=1e-6, atol=1e-9)))
+    grown, here = np.diff(x)[moves], x[1:][moves]
+    if np.isclose(here, y[1:][moves]).mean() >= RARE_SHARE:
+        return None  # the target itself, between zeros
+    same = float(np.mean(np.isclose(grown, y[1:][moves], rtol=1e-6, atol=1e-9)))
     return ("is the running total of the target", same) if same >= SAME_SHARE else None
 
 

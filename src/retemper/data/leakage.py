@@ -37,15 +37,16 @@ LINK_ROWS = 10_000
 LINK_COLUMNS = 120
 MOST_SCORED, PROMISING_ROWS = 300, 1_000
 NEARLY_PERFECT = 0.98
-LEFT_OF_OTHERS = 0.25
+LEFT_OF_OTHERS, LEAST_MARGIN = 0.25, 0.02
 SAYS_SOMETHING = 0.02
 LEAST_ALONE = {2_000: 0.14, 400: 0.3, 0: 0.6}
 FEW_ROWS, LEAST_OF_A_CLASS = 400, 0.9
-NO_LINK_P = 0.01
+NO_LINK_P = 0.005
 MOST_TOGETHER = 3
 HOLD_TOGETHER = 0.8
 ENOUGH_OTHERS = 3
-CLEARLY_MORE = 0.2
+CLEARLY_MORE, CLEARLY_LESS_LEFT = 0.2, 0.5
+LEAST_TWIN, LEAST_AMONG_FEW, LEAST_AMONG_NONE = 0.4, 0.5, 0.9
 CONFIDENCE = {
     "identical": 1.0,
     "copy": 0.95,
@@ -166,10 +167,11 @@ def suspects(frame: pl.DataFrame, columns: Sequence[Column], schema: Schema) -> 
             continue
         others = _others(matrix[:, [owner != name for owner in owners]], scored)
         best = int(score.argmax())
-        if name in apart and _stands_out(float(score[best]), float(others[best]), apart[name][1]):
+        twin = goals.classes and columns[i].distinct == goals.y.shape[1]
+        if name in apart and _stands_out(float(score[best]), float(others[best]), apart[name][1], twin):
             p = apart[name][0]
             found[name] = Suspect(name, "made from the target", float(score[best]), float(others[best]), p)
-        elif 1 - score[0] <= LEFT_OF_OTHERS * (1 - others[0]) and score[0] >= NEARLY_PERFECT:
+        elif score[0] >= NEARLY_PERFECT and _leaves_less(float(score[0]), float(others[0])):
             found[name] = Suspect(name, "nearly perfect", float(score[0]), float(others[0]))
     return sorted(found.values(), key=lambda suspect: -suspect.alone)
 
@@ -203,6 +205,9 @@ def _same_order(cells: pl.Series, column: Column, goals: Goals) -> str | None:
     x, y = x[known], y[known]
     if (x == y).all() and known.all():
         return "identical"
+    pairs = pl.DataFrame({"x": x, "y": y}).n_unique()
+    if pairs > max(len(np.unique(x)), len(np.unique(y))):
+        return None  # neither tells the other, and ties would let any order pass
     rising = np.diff(x[np.lexsort((x, y))])
     falling = np.diff(x[np.lexsort((-x, y))])
     return "copy" if (rising >= 0).all() or (falling <= 0).all() else None
@@ -243,13 +248,14 @@ def _apart(
     score, least = alone.max(axis=1), _least_alone(frame.height)
     if frame.height < FEW_ROWS:
         score = np.where(score >= LEAST_OF_A_CLASS, score, alone[:, 0])
-    together = [i for i in groups[0] if score[i] >= SAYS_SOMETHING]
-    small = [group for group in groups[1:] if len(group) <= MOST_TOGETHER]
+    large = groups[0] if len(groups[0]) > 1 else []
+    together = [i for i in large if score[i] >= SAYS_SOMETHING]
+    small = [group for group in groups if group is not large and len(group) <= MOST_TOGETHER]
     odd = [i for group in small for i in group if score[i] >= least]
     speaking = int((score >= SAYS_SOMETHING).sum()) - len(odd)
     if len(odd) > max(1, len(together) // 2) or len(together) < HOLD_TOGETHER * speaking:
         return {}
-    return {columns[i].name: (float(p[i, groups[0]].min()), len(together)) for i in odd}
+    return {columns[i].name: (float(p[i].min()), len(together)) for i in odd}
 
 
 def _least_alone(rows: int) -> float:
@@ -257,11 +263,20 @@ def _least_alone(rows: int) -> float:
     return next(least for from_, least in LEAST_ALONE.items() if rows >= from_)
 
 
-def _stands_out(alone: float, others: float, together: int) -> bool:
+def _stands_out(alone: float, others: float, together: int, twin: bool) -> bool:
+    """With few other columns "linked to none" says little, so that the score must speak too.
+
+    ``together``: how many others say something of the target; ``twin``: as many levels as there are classes.
+    """
     if together >= ENOUGH_OTHERS:
         return True
-    # With few other columns "linked to none" says little, so that the score must speak too.
-    return alone >= (0.5 if together else 0.9) and alone >= others + CLEARLY_MORE
+    least = LEAST_TWIN if twin else LEAST_AMONG_FEW if together else LEAST_AMONG_NONE
+    clearly = alone >= others + CLEARLY_MORE or 1 - alone <= CLEARLY_LESS_LEFT * (1 - others)
+    return alone >= least and clearly
+
+
+def _leaves_less(alone: float, others: float) -> bool:
+    return 1 - alone <= LEFT_OF_OTHERS * (1 - others) and alone - others >= LEAST_MARGIN
 
 
 def _others(x: Floats, goals: Goals) -> Floats:
