@@ -23,6 +23,7 @@ LEFT_OUT_COLUMNS = 6
 CHANCE_ROWS = 100_000
 DISTINCT_ROWS = 5_000
 MIN_BOTH = 10
+BEYOND_CHANCE = 5.0
 BY_CHANCE_SHARE, NEAR_BY_CHANCE_SHARE = 2 / 3, 1 / 3
 ACROSS_ADVICE, ACROSS_WARNING = 0.005, 0.01
 MIN_ACROSS = 5
@@ -42,8 +43,9 @@ class Alike:
 
     @property
     def copies(self) -> bool:
-        """True when chance explains less than two thirds of the pairs."""
-        return self.pairs > 0 and self.by_chance < BY_CHANCE_SHARE * self.pairs
+        """True when chance explains less than two thirds of the pairs, and 5 standard deviations (√chance) too few."""
+        beyond = self.pairs - self.by_chance
+        return beyond > BEYOND_CHANCE * self.by_chance**0.5 and self.by_chance < BY_CHANCE_SHARE * self.pairs
 
 
 def row_hashes(columns: Sequence[pl.Series]) -> tuple[Hashes, list[Hashes]]:
