@@ -1,5 +1,7 @@
 """Baselines: right, bounded by what is allowed, repeatable, quiet."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -102,3 +104,13 @@ def test_no_columns_leave_the_constant_alone():
         np.zeros((9, 0)), np.zeros((9, 0), np.int64), np.zeros((9, 0), np.float32), np.arange(9) % 3
     )
     assert list(fit_baselines("classification", none, none, 3, YES, 0)) == ["majority"]
+
+
+@pytest.mark.parametrize("unit", [2.0**-140, 2.0**140, 2.0**500])
+def test_the_unit_of_a_target_changes_nothing(unit):
+    train, validation = rows(600, "regression", 0), rows(200, "regression", 1)
+    plain = fit_baselines("regression", train, validation, 0, YES, seed=0)
+    scaled = [replace(part, y=part.y * unit) for part in (train, validation)]
+    huge = fit_baselines("regression", *scaled, 0, YES, seed=0)
+    for name in ("linear", "gradient_boosting"):
+        assert np.array_equal(huge[name].predict(validation), plain[name].predict(validation) * unit)

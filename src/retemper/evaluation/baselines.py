@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -117,11 +117,32 @@ def fit_baselines(
     problem = _Problem(task, train, validation, n_classes, seed)
     constant = _majority if task == "classification" else _mean
     found = {"majority" if task == "classification" else "mean": constant(problem)}
+    problem, unit = _in_unit(problem)
     if train.dense.shape[1]:
-        found["linear"] = _linear(problem, allowed)
+        found["linear"] = _times(unit, _linear(problem, allowed))
     if _with_values(train).any() or train.levels.shape[1]:
-        found["gradient_boosting"] = _gradient_boosting(problem, allowed)
+        found["gradient_boosting"] = _times(unit, _gradient_boosting(problem, allowed))
     return found
+
+
+def _in_unit(problem: _Problem) -> tuple[_Problem, float]:
+    """A regression with targets of at most 1, and the unit that they are counted in.
+
+    Boosting keeps gradients in float32, where targets of 1e30 overflow. The unit is a power of two: what is fitted
+    has the bits that it had, but for its exponents.
+    """
+    largest = float(np.abs(problem.train.y).max(initial=0.0)) if problem.task == "regression" else 0.0
+    if not largest:
+        return problem, 1.0
+    unit = float(np.ldexp(1.0, min(int(np.frexp(largest)[1]), 1023)))
+    train, validation = (replace(rows, y=rows.y / unit) for rows in (problem.train, problem.validation))
+    return replace(problem, train=train, validation=validation), unit
+
+
+def _times(unit: float, baseline: Baseline) -> Baseline:
+    if unit == 1.0:
+        return baseline
+    return Baseline(lambda rows: baseline.predict(rows) * unit, baseline.message)
 
 
 def _majority(problem: _Problem) -> Baseline:

@@ -92,7 +92,8 @@ class Difficulty:
 
 def features_of(dense: NDArray[Any], prediction: NDArray[Any], spread: NDArray[Any]) -> Features:
     """What a difficulty is estimated from: [prediction, spread, prepared inputs], float32 [N, 2 + D]."""
-    return np.column_stack([prediction, spread, dense]).astype(np.float32)
+    largest = np.finfo(np.float32).max  # a target may be larger
+    return np.column_stack([np.clip(prediction, -largest, largest), spread, dense]).astype(np.float32)
 
 
 def kinds_for(features: Features, residual: Floats) -> tuple[Kind, ...]:

@@ -15,7 +15,7 @@ from retemper.evaluation.calibration import apply_temperature, reliability
 from retemper.evaluation.intervals import paired_gain, scores
 from retemper.evaluation.metrics import main_metric, row_losses
 from retemper.procedure import decide
-from retemper.procedure.baselines import rows_of
+from retemper.procedure.baselines import drawn, rows_of
 from retemper.procedure.book import EVERY, Book, State
 from retemper.procedure.ensemble import mixed
 from retemper.procedure.prepare import weights
@@ -42,9 +42,11 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         return state, Step("test_once", "fail", "There is no model to test; the test rows stay sealed.")
     model = model_of(state)
     frame = state.table.frame
-    rows = state.splits.open_test()
+    opened = state.splits.open_test()
+    # Of millions of rows a sample says the same, within intervals of a few thousandths.
+    rows = opened[drawn(len(opened), state.recipe.seed, "test rows")]
     state = state.with_(recipe=_affordable(book, state, len(rows)))
-    book.folder.log({"event": "test_read", "rows": len(rows)})
+    book.folder.log({"event": "test_read", "rows": len(rows), "of": len(opened)})
     test = frame[rows]
     outputs = model.outputs(test)
     y, weight = state.ready[1].encode(test[model.target]), weights(state.schema, test)
@@ -56,7 +58,12 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     predicted = {name: baseline.predict(against) for name, baseline in state.baselines.items()}
     baselines = {name: _scores(state, (y, weight), own, decided=False) for name, own in predicted.items()}
     gains = _gains(state, y, outputs, predicted, weight)
-    evidence: dict[str, Any] = {"read": state.splits.tests_read, "rows": len(rows), "gains": gains}
+    evidence: dict[str, Any] = {
+        "read": state.splits.tests_read,
+        "rows": len(rows),
+        "of_rows": len(opened),
+        "gains": gains,
+    }
     evidence |= _pictures(state, y, outputs)
     named = weight.astype(np.float64) if state.schema.weight else None
     evidence |= decide.proof(state, model, test, y, outputs, named)
@@ -65,7 +72,8 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     missed = [name for name in gains if name not in beaten]
     message = f"{main_metric(state.task)} {main.value:.4g}"
     message += "" if main.low is None else f" (95 %: {main.low:.4g} to {main.high:.4g})"
-    message += f" on {len(rows):,} test rows, read once; "
+    of = f" of {len(opened):,}" if len(opened) > len(rows) else ""
+    message += f" on {len(rows):,}{of} test rows, read once; "
     message += _verdict(gains, beaten, missed)
     state = state.with_(test={"metrics": measured, "baselines": baselines})
     return state, Step("test_once", "warn" if missed else "pass", message, evidence)
