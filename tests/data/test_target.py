@@ -103,3 +103,11 @@ def test_a_schema_without_target_is_refused() -> None:
     schema = infer(read({"x": np.arange(20) * 0.5}), DataOptions())
     with pytest.raises(ValueError, match="no target"):
         Target.fit(pl.Series("y", ["a"]), schema, PrepareOptions())
+
+
+def test_a_target_whose_errors_cannot_be_squared_is_refused() -> None:
+    values = [0.5 * k for k in range(40)]
+    assert _fit([*values, 1e50]).prior[1] > 0
+    with pytest.raises(InputError) as caught:
+        _fit([*values, -1e200])
+    assert caught.value.code == "huge_target" and "-1e+200" in caught.value.message

@@ -20,6 +20,8 @@ from retemper.data.schema import Schema
 
 Floats = NDArray[np.float64]
 Label = bool | int | float | str
+LARGEST = 1e60
+"""Of a regression target: the variance of its squared errors is still a float64."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Target:
 
         Raises:
             ValueError: the schema has no target.
-            InputError: a class of the schema has no row here, or a regression target holds what is no number.
+            InputError: a class of the schema has no row here, or a regression target holds what is no number or above
+                1e60.
 
         >>> from retemper.data.schema import Column
         >>> schema = Schema((), Column("y", "category", 0, 2, ""), "classification", ("1", "2"))
@@ -61,6 +64,7 @@ class Target:
         cells = _tidy(series)
         if schema.task == "regression":
             y = _numbers(cells)
+            _refuse_huge(y, schema.target.name)
             scaler = Scaler.fit(y[:, None], options.target_scaling)
             return cls(schema.target.name, "regression", (), (float(y.mean()), float(y.std())), scaler)
         labels = tuple(class_labels(cells))
@@ -147,6 +151,17 @@ class Target:
         """The target that :meth:`to_json` wrote."""
         scaler = Scaler.from_json(data["scaler"])
         return cls(data["name"], data["task"], tuple(data["labels"]), tuple(data["prior"]), scaler)
+
+
+def _refuse_huge(y: Floats, name: str) -> None:
+    if np.abs(y).max(initial=0.0) > LARGEST:
+        row = int(np.abs(y).argmax())
+        raise InputError(
+            "huge_target",
+            f"The target {name!r} holds {y[row]:.4g}: errors of that size can't be squared.",
+            {"column": name},
+            "Give the target in a larger unit, or correct the cell; logarithms may suit it better.",
+        )
 
 
 def _tidy(series: pl.Series) -> pl.Series:
