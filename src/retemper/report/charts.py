@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+from retemper.report import model_charts
 from retemper.report.traces import (
     FAINT,
     GRID,
@@ -46,9 +47,11 @@ def figures(facts: dict[str, Any]) -> dict[str, Figure]:
         "calibration": calibration,
         "residuals": residual_scatter,
         "errors": residual_histogram,
+        "precision-recall": model_charts.precision_recall,
+        "more-data": model_charts.more_data,
     }
     made = {name: make(facts) for name, make in makers.items()}
-    return {name: found for name, found in made.items() if found}
+    return {name: found for name, found in made.items() if found} | model_charts.dependence(facts)
 
 
 def overfit_sample(facts: dict[str, Any]) -> Figure | None:
@@ -141,7 +144,7 @@ def search_curves(facts: dict[str, Any]) -> Figure | None:
 
 def training_curves(facts: dict[str, Any]) -> Figure | None:
     """Training and validation loss of each network of the long training, the best one on top."""
-    members = _long(facts)
+    members = long_members(facts)
     if not members:
         return None
     ranked = sorted(members, key=rank)
@@ -154,9 +157,13 @@ def training_curves(facts: dict[str, Any]) -> Figure | None:
     ]
     traces[0]["line"]["dash"] = traces[2]["line"]["dash"] = "dot"
     traces[0]["showlegend"] = traces[1]["showlegend"] = False
+    judged = "val_loss_calibrated" if "val_loss_calibrated" in best[0] else "val_loss"
+    if judged != "val_loss":
+        traces.append(joined(best, judged, THIRD, 1.5, "validation, best, after its temperature"))
+        traces[-1]["line"]["dash"] = "dash"
     made = loss_figure([t for t in traces if t["x"]], "Loss")
     losses = [
-        (v, e) for v, e in zip(best[0].get("val_loss", []), best[0]["epoch"], strict=False) if v is not None
+        (v, e) for v, e in zip(best[0].get(judged, []), best[0]["epoch"], strict=False) if v is not None
     ]
     if losses:
         value, epoch = min(losses)
@@ -177,7 +184,7 @@ def training_curves(facts: dict[str, Any]) -> Figure | None:
 
 def training_signals(facts: dict[str, Any]) -> Figure | None:
     """Learning rate, gradient norm and update ratio of the best network, below each other."""
-    members = sorted(_long(facts), key=rank)[:1]
+    members = sorted(long_members(facts), key=rank)[:1]
     names = {
         "learning_rate": "Learning rate",
         "gradient_norm": "Gradient norm",
@@ -258,6 +265,7 @@ def residual_histogram(facts: dict[str, Any]) -> Figure | None:
     return figure([trace], "True − predicted", "Rows")
 
 
-def _long(facts: dict[str, Any]) -> list[dict[str, Any]]:
+def long_members(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Curves of the networks of the long training."""
     stem = facts["evidence"].get("train_long", {}).get("history") or "train_long"
     return list(facts["curves"].get(stem, {}).get("members", []))

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from retemper.core.errors import InputError
 from retemper.core.history import History, read_histories
 from retemper.core.records import to_json
+from retemper.report.cleaning import cleaning
+from retemper.report.decisions import decisions
+from retemper.report.understanding import understanding
 from retemper.report.verdict import verdict
 from retemper.report.words import METRICS, STEPS, metric, number, phrase
 
@@ -49,6 +52,9 @@ def facts(run_folder: Path) -> dict[str, Any]:
         "versions": result.get("versions") or {},
         "verdict": verdict(result),
         "scores": _scores(result),
+        "understanding": understanding(result),
+        "decisions": decisions(evidence),
+        "cleaning": cleaning(result, evidence),
         "steps": steps,
         "data": _data(evidence.get("data_check", {})),
         "evidence": evidence,
@@ -205,7 +211,8 @@ def _histories(folder: Path) -> tuple[dict[str, Any], list[str]]:
 
 
 def _lowest(history: History) -> float:
-    losses = history.series.get("val_loss", np.array([]))
+    """The lowest validation loss; by the best temperature where the training measured it, as early stopping does."""
+    losses = history.series.get("val_loss_calibrated", history.series.get("val_loss", np.array([])))
     losses = losses[np.isfinite(losses)]
     return float(losses.min()) if len(losses) else float("inf")
 

@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from retemper.report import words
-from retemper.report.charts import figures
+from retemper.report.charts import figures, long_members
 
 
 def render(facts: dict[str, Any]) -> str:
@@ -82,9 +82,12 @@ def _sections(facts: dict[str, Any], charts: dict[str, Any]) -> dict[str, bool]:
         "checks": any(evidence.get(step) for step in before),
         "search": bool(facts["trials"]) or bool({"rates", "trials", "search"} & set(charts)),
         "training": "training" in charts,
+        "calibrated": any("val_loss_calibrated" in own for own in long_members(facts)),
         "tried": bool((evidence.get("read_curves") or {}).get("rounds"))
         or "ensemble" in (evidence.get("ensemble") or {})
         or "temperature" in (evidence.get("calibrate") or {}),
+        "decisions": any(facts["decisions"][part] for part in ("curves", "threshold", "interval")),
+        "cleaning": any(facts["cleaning"][part] for part in ("changes", "treatments", "labels")),
     }
 
 
