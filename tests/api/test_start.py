@@ -5,10 +5,10 @@ import os
 import polars as pl
 import pytest
 
-from retemper.api.start import Clock, read_tables, reopen_start, save_start
+from retemper.api.start import SECONDS, Clock, read_tables, reopen_start, save_start
 from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
-from retemper.core.run_folder import RunFolder
+from retemper.core.run_folder import START, RunFolder
 
 FRAME = pl.DataFrame({"x": [float(i) for i in range(20)], "c": ["a", None] * 10, "y": ["p", "q"] * 10})
 
@@ -16,7 +16,7 @@ FRAME = pl.DataFrame({"x": [float(i) for i in range(20)], "c": ["a", None] * 10,
 def started(run, data, test=None, limit=None):
     recipe = Recipe().with_changes({"data.target": "y", "training.optimizer": "sgd"})
     with RunFolder.create(run, "x") as folder:
-        save_start(folder, recipe, read_tables(data, test, "y"), Clock(limit, None, 1000.0))
+        save_start(folder, recipe, read_tables(data, test, "y"), Clock(limit, None))
     return recipe
 
 
@@ -36,7 +36,7 @@ def test_the_same_rows_come_back(tmp_path, kind):
         FRAME.tail(8).write_csv(data / "b.csv")
     recipe = started(tmp_path / "run", data, test=FRAME.head(3))
     with RunFolder.reopen(tmp_path / "run") as folder:
-        start, found, tables = reopen_start(folder, 2000.0)
+        start, found, tables = reopen_start(folder)
     assert found == recipe
     table, own_test_rows = tables.joined()
     assert own_test_rows == 3
@@ -48,7 +48,7 @@ def test_a_run_may_be_moved(tmp_path):
     started(tmp_path / "run", FRAME)
     (tmp_path / "run").rename(tmp_path / "moved")
     with RunFolder.reopen(tmp_path / "moved") as folder:
-        assert reopen_start(folder, 2000.0)[2].data.table.frame.equals(FRAME)
+        assert reopen_start(folder)[2].data.table.frame.equals(FRAME)
 
 
 def test_a_relative_path_is_found_from_elsewhere(tmp_path, monkeypatch):
@@ -58,7 +58,7 @@ def test_a_relative_path_is_found_from_elsewhere(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
     with RunFolder.reopen("../run") as folder:
-        reopen_start(folder, 2000.0)
+        reopen_start(folder)
 
 
 def test_data_that_changed_is_refused_and_data_that_was_touched_is_not(tmp_path):
@@ -67,13 +67,13 @@ def test_data_that_changed_is_refused_and_data_that_was_touched_is_not(tmp_path)
     started(tmp_path / "run", path)
     os.utime(path, (1, 1))
     with RunFolder.reopen(tmp_path / "run") as folder:
-        reopen_start(folder, 2000.0)
+        reopen_start(folder)
         path.write_text(path.read_text().replace("19.0", "18.0"))
         with pytest.raises(InputError) as changed:
-            reopen_start(folder, 2000.0)
+            reopen_start(folder)
         path.unlink()
         with pytest.raises(InputError) as gone:
-            reopen_start(folder, 2000.0)
+            reopen_start(folder)
     assert (changed.value.code, gone.value.code) == ("data_changed", "no_such_file")
 
 
@@ -83,16 +83,23 @@ def test_a_new_part_is_a_change(tmp_path):
     started(tmp_path / "run", tmp_path / "parts")
     FRAME.write_csv(tmp_path / "parts" / "b.csv")
     with RunFolder.reopen(tmp_path / "run") as folder, pytest.raises(InputError) as caught:
-        reopen_start(folder, 2000.0)
+        reopen_start(folder)
     assert caught.value.code == "data_changed"
 
 
 def test_the_seconds_of_killed_sessions_add_up(tmp_path):
     started(tmp_path / "run", FRAME, limit=60.0)
-    for session, (began, last_write) in enumerate([(2000.0, 1010.0), (3000.0, 2005.0)]):
+    for noted, used in [("10.5", 10.5), ("15.25", 15.25), ("1", 15.25), ("{", 15.25)]:
         with RunFolder.reopen(tmp_path / "run") as folder:
-            for path in folder.checkpoints.iterdir():
-                os.utime(path, (last_write, last_write))
-            start, _, _ = reopen_start(folder, began)
-        assert start.clock.seconds_used == [10.0, 15.0][session]
-    assert start.clock.time_limit_s == 60.0
+            (folder.path / SECONDS).write_text(noted)
+            start, _, _ = reopen_start(folder)
+        assert (start.clock.seconds_used, start.clock.time_limit_s) == (used, 60.0)
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe", b"[]", b'{"clock": {}}'])
+def test_a_damaged_start_is_told(tmp_path, damage):
+    started(tmp_path / "run", FRAME)
+    (tmp_path / "run" / START).write_bytes(damage)
+    with RunFolder.reopen(tmp_path / "run") as folder, pytest.raises(InputError) as caught:
+        reopen_start(folder)
+    assert caught.value.code == "damaged_run"

@@ -50,7 +50,7 @@ class TrainOptions(TypedDict, total=False):
     reporter: Reporter
     """told of each step; silent without"""
     started: float
-    """when the time limit began, in seconds since the epoch; now"""
+    """when the time limit began, by the monotonic clock (``time.monotonic()``); now"""
 
 
 def refuse_unknown(given: Mapping[str, Any]) -> None:

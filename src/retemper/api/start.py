@@ -10,10 +10,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from retemper.core.budget import seconds_noted
 from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe, build, load
 from retemper.core.run_folder import START, RunFolder, disk_faults
 from retemper.data.read import Table, append, read
+
+SECONDS = "checkpoints/seconds.json"
+"""How long the run has been going, noted while it goes."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +55,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Clock:
-    """The time limit, and what of it is used.
+    """The time limit, and what of it the sessions before have used.
 
-    ``began`` is this session's start in seconds since the epoch; ``seconds_used`` are those of the sessions
-    before; ``replay`` is the file in the RUN whose decisions stand in for a clock.
+    ``replay`` is the file in the RUN whose decisions stand in for a clock.
     """
 
     time_limit_s: float | None
     replay: str | None
-    began: float
     seconds_used: float = 0.0
 
 
@@ -100,24 +102,35 @@ def save_start(folder: RunFolder, recipe: Recipe, tables: Tables, clock: Clock) 
     return start
 
 
-def reopen_start(folder: RunFolder, began: float) -> tuple[Start, Recipe, Tables]:
+def reopen_start(folder: RunFolder) -> tuple[Start, Recipe, Tables]:
     """What the killed run started from, its data checked to be the same.
 
     Raises:
-        InputError: ``data_changed`` or ``no_such_file``.
+        InputError: ``data_changed``, ``no_such_file`` or ``damaged_run``.
     """
-    saved = json.loads((folder.path / START).read_text(encoding="utf-8"))
-    clock, test = Clock(**saved["clock"]), saved["test"]
-    start = Start(saved["name"], Source(**saved["data"]), test and Source(**test), clock)
+    start = _saved(folder)
     recipe = build(load((folder.path / "recipe.yaml").read_text(encoding="utf-8"), "recipe.yaml"))
     data, own = (_unchanged(folder, source) if source else None for source in (start.data, start.test))
     tables = read_tables(data, own, recipe.data.target)
     rows = replace(tables.data, table=replace(tables.data.table, name=start.name))
-    # A killed session told nobody how long it ran: its last write did.
-    used = clock.seconds_used + max(0.0, _last_write(folder) - clock.began)
-    now = replace(start, clock=replace(clock, began=began, seconds_used=used))
+    used = max(start.clock.seconds_used, seconds_noted(folder.path / SECONDS))
+    now = replace(start, clock=replace(start.clock, seconds_used=used))
     folder.write_json(START, {"schema": 1, **asdict(now)})
     return now, recipe, replace(tables, data=rows)
+
+
+def _saved(folder: RunFolder) -> Start:
+    try:
+        saved = json.loads((folder.path / START).read_text(encoding="utf-8"))
+        clock, test = Clock(**saved["clock"]), saved["test"]
+        return Start(saved["name"], Source(**saved["data"]), test and Source(**test), clock)
+    except (ValueError, TypeError, KeyError):
+        raise InputError(
+            "damaged_run",
+            "What this run was started with can't be read any more.",
+            {"file": str(folder.path / START)},
+            "Start a new run with `retemper train`; this one can't go on.",
+        ) from None
 
 
 def _kept(folder: RunFolder, rows: Rows, name: str) -> Source:
@@ -171,8 +184,3 @@ def _same(path: Path, mark: dict[str, Any]) -> bool:
     if stat.st_size != mark["size"]:
         return False
     return bool(stat.st_mtime_ns == mark["mtime_ns"] or _mark(path)["sha256"] == mark["sha256"])
-
-
-def _last_write(folder: RunFolder) -> float:
-    written = [*folder.checkpoints.rglob("*"), *folder.history.rglob("*"), folder.log_path]
-    return max((path.stat().st_mtime for path in written if path.is_file()), default=0.0)

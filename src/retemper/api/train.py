@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +12,10 @@ from typing import Any, Unpack
 
 from retemper.api.faults import machine_faults
 from retemper.api.options import TrainOptions, compose, refuse_unknown, seconds_of
-from retemper.api.start import Clock, Start, Tables, read_tables, reopen_start, save_start
+from retemper.api.start import SECONDS, Clock, Start, Tables, read_tables, reopen_start, save_start
 from retemper.bundle.load import load as load_bundle
 from retemper.bundle.model import Model
-from retemper.core.budget import Budget, decisions
+from retemper.core.budget import Budget, decisions, now
 from retemper.core.errors import InputError, RetemperError
 from retemper.core.interrupt import Watch
 from retemper.core.progress import Reporter, SilentReporter
@@ -68,10 +67,10 @@ def train(data: Any, target: str | None = None, **options: Unpack[TrainOptions])
     >>> run.metrics["log_loss"].value < 0.3  # doctest: +SKIP
     True
     """
-    started = options.get("started", time.time())
+    started = options.get("started", now())
     refuse_unknown(options)
     recipe = compose(target, options)
-    clock = Clock(seconds_of(options.get("time_limit")), None, started)
+    clock = Clock(seconds_of(options.get("time_limit")), None)
     replay = _read_replay(options.get("replay"))
     reporter = options.get("reporter", SilentReporter())
     with machine_faults():
@@ -82,7 +81,7 @@ def train(data: Any, target: str | None = None, **options: Unpack[TrainOptions])
                 folder.write_bytes(REPLAY, replay)
                 clock = replace(clock, replay=REPLAY)
             start = save_start(folder, recipe, tables, clock)
-            return _carry_out(folder, recipe, tables, start, reporter)
+            return _carry_out(folder, (start, recipe, tables), started, reporter)
 
 
 def resume(run: str | Path, reporter: Reporter | None = None, started: float | None = None) -> Run:
@@ -91,24 +90,27 @@ def resume(run: str | Path, reporter: Reporter | None = None, started: float | N
     Args:
         run: the run's folder.
         reporter: told of each step; silent without.
-        started: when this session began, in seconds since the epoch; now without.
+        started: when this session began, by :func:`retemper.core.budget.now`; now without.
 
     Raises:
-        InputError: ``not_a_run``, ``run_finished``, ``run_in_use``, ``data_changed``, ``no_such_file``.
+        InputError: ``not_a_run``, ``run_finished``, ``run_in_use``, ``data_changed``, ``no_such_file``,
+            ``damaged_run``.
         Interrupted: stopped again.
     """
-    began = time.time() if started is None else started
+    began = now() if started is None else started
     with machine_faults(), RunFolder.reopen(run) as folder:
-        start, recipe, tables = reopen_start(folder, began)
-        return _carry_out(folder, recipe, tables, start, reporter or SilentReporter())
+        return _carry_out(folder, reopen_start(folder), began, reporter or SilentReporter())
 
 
-def _carry_out(folder: RunFolder, recipe: Recipe, tables: Tables, start: Start, reporter: Reporter) -> Run:
-    budget = _budget(folder, start.clock)
+def _carry_out(
+    folder: RunFolder, begun: tuple[Start, Recipe, Tables], started: float, reporter: Reporter
+) -> Run:
+    start, recipe, tables = begun
+    budget = _budget(folder, start.clock, started)
     table, own_test_rows = tables.joined()
-    folder.log({"event": "resumed" if start.clock.seconds_used else "started", **asdict(start.clock)})
+    folder.log({"event": "resumed" if folder.log_path.exists() else "started", **asdict(start.clock)})
     try:
-        with Watch(folder.path):
+        with Watch(folder.path), budget.noted(folder.path / SECONDS):
             result = sequence.run(table, recipe, folder, budget, reporter, own_test_rows)
     except RetemperError:
         raise
@@ -119,12 +121,12 @@ def _carry_out(folder: RunFolder, recipe: Recipe, tables: Tables, start: Start, 
     return Run(folder.path, result)
 
 
-def _budget(folder: RunFolder, clock: Clock) -> Budget:
+def _budget(folder: RunFolder, clock: Clock, started: float) -> Budget:
     """The clock, with the decisions to repeat: another run's (replay) or those before this run was killed."""
     log = folder.path / clock.replay if clock.replay else folder.log_path
     return Budget(
         clock.time_limit_s,
-        clock.began,
+        started,
         used_s=clock.seconds_used,
         made=decisions(log) if log.is_file() else {},
         log=folder.log,

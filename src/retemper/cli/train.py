@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,13 +11,14 @@ import typer
 from retemper.cli.options import Json, Quiet, Seed, Target
 from retemper.cli.output import print_json, print_table, score_text, write
 from retemper.cli.recipe_index import as_help
+from retemper.core.budget import process_started
 from retemper.core.errors import InputError
 
 if TYPE_CHECKING:
     from retemper.api.train import Run
     from retemper.core.progress import ConsoleReporter, SilentReporter
 
-STARTED = time.time()  # the time limit runs from here: what comes before is the interpreter's own start
+STARTED = process_started()  # the time limit runs from here
 
 
 def _option(name: str, metavar: str, text: str) -> Any:

@@ -3,22 +3,46 @@
 A decision that depends on time is asked for by name, ``budget.decide("train_long.epochs", choose)``, and its
 value is logged. Replay answers from the log instead of the clock, so the same run comes out without one; a
 resumed run first goes through the decisions it had made before it was killed.
+
+The clock is the monotonic one, which nobody sets: a jump of the time of day ends no run early and lets none go on for
+ever. On one machine it is the same for all processes.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 ENDING_S, ENDING_SHARE = 2.5, 0.05
 """What is kept for the ending: seconds, and a share of the limit."""
+BEAT_S = 1.0
+"""So often a run notes how long it has been going."""
 
 Log = Callable[[dict[str, Any]], None]
+
+
+def now() -> float:
+    """Seconds of a clock that only goes forward; differences of it count, the figure itself says nothing."""
+    return time.monotonic()
+
+
+def process_started() -> float:
+    """:func:`now` when this process started, as the system knows it; where it doesn't say, now."""
+    try:
+        # Field 22 of proc(5)'s stat, counted behind the command's name, which may hold spaces.
+        ticks = float(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, AttributeError, ValueError, IndexError):
+        return now()
+    return now() - max(0.0, age)
 
 
 @dataclass
@@ -27,7 +51,7 @@ class Budget:
 
     Args:
         limit_s: the limit; None: no clock is read.
-        started: ``time.time()`` at the start of the process.
+        started: :func:`now` at the start of the process.
         used_s: seconds that earlier parts of a resumed run have used.
         made: decisions to repeat: name → value.
         log: where decisions are written.
@@ -48,7 +72,7 @@ class Budget:
 
     def elapsed_s(self) -> float:
         """Seconds used so far, earlier parts of a resumed run included."""
-        return self.used_s + time.time() - self.started
+        return self.used_s + now() - self.started
 
     def left_s(self) -> float:
         """Seconds left until the ending (ensemble, test, report) must begin; infinite without a limit."""
@@ -77,7 +101,40 @@ class Budget:
         stopped = self.made.get(name)
         if stopped is not None or not self.limited:
             return Deadline(name, None, stopped)
-        return Deadline(name, time.time() + max(0.0, seconds), None)
+        return Deadline(name, now() + max(0.0, seconds), None)
+
+    @contextmanager
+    def noted(self, place: Path) -> Iterator[None]:
+        """While open, the seconds used so far are in a file, for whoever goes on after a kill.
+
+        >>> import tempfile
+        >>> place = Path(tempfile.mkdtemp()) / "seconds.json"
+        >>> with Budget(60.0, started=now(), used_s=5.0).noted(place):
+        ...     pass
+        >>> 5 <= seconds_noted(place) < 10
+        True
+        """
+        if not self.limited:
+            yield
+            return
+        over = threading.Event()
+        beat = threading.Thread(target=self._beat, args=(place, over), daemon=True)
+        beat.start()
+        try:
+            yield
+        finally:
+            over.set()
+            beat.join()
+
+    def _beat(self, place: Path, over: threading.Event) -> None:
+        beside = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+        while True:
+            # A disk that can't be written stops the run elsewhere, in words; here it costs the note alone.
+            with suppress(OSError):
+                beside.write_text(json.dumps(round(self.elapsed_s(), 3)))
+                beside.replace(place)
+            if over.wait(BEAT_S):
+                return
 
     def record_stop(self, name: str, units: int) -> None:
         """Write down that the deadline ``name`` ended a training after so many units."""
@@ -103,17 +160,25 @@ class Deadline:
         """
         if self.units is not None:
             return units_done >= self.units
-        return self.at is not None and time.time() >= self.at
+        return self.at is not None and now() >= self.at
 
 
 def decisions(log: Path) -> dict[str, Any]:
     """The decisions written in a run's log.jsonl; a line cut off by a kill is passed over."""
     made: dict[str, Any] = {}
-    for line in log.read_text(encoding="utf-8").splitlines():
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             event = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if event.get("event") == "decision":
+        if isinstance(event, dict) and event.get("event") == "decision" and {"name", "value"} <= set(event):
             made[event["name"]] = event["value"]
     return made
+
+
+def seconds_noted(place: Path) -> float:
+    """What :meth:`Budget.noted` wrote last; 0 where nothing can be read."""
+    try:
+        return float(json.loads(place.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return 0.0

@@ -294,11 +294,7 @@ else:
 def _cut_half_line(path: Path) -> None:
     if not path.is_file():
         return
-    stat = path.stat()
     with path.open("r+b") as file:
         text = file.read()
-        if not text or text.endswith(b"\n"):
-            return
-        file.truncate(text.rfind(b"\n") + 1)
-    # Its last write still tells when the killed session ended.
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        if text and not text.endswith(b"\n"):
+            file.truncate(text.rfind(b"\n") + 1)
