@@ -12,7 +12,7 @@ import torch
 from retemper.core.budget import Deadline
 from retemper.core.errors import InputError
 from retemper.core.history import read_histories
-from retemper.training import callbacks, carry_out, planning
+from retemper.training import callbacks, carry_out, planning, sealed
 from retemper.training import job as jobs
 from retemper.training.checkpoint import Checkpoint
 from retemper.training.job import Job, JobResult
@@ -155,7 +155,7 @@ def test_a_full_disk_is_told(
     def full(path: Path, content: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(jobs if place == "write_whole" else callbacks, place, full)
+    monkeypatch.setattr(sealed if place == "write_whole" else callbacks, place, full)
     with pytest.raises(InputError) as caught:
         do(run_folder, job)
     assert caught.value.code == "disk_full" and caught.value.exit_code == 2

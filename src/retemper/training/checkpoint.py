@@ -7,17 +7,13 @@ whole or not at all.
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
-from retemper.core.records import to_json
-from retemper.core.run_folder import write_whole
+from retemper.training import sealed
 from retemper.training.callbacks import Plateau, Record, Silent
 from retemper.training.loop import Training
 from retemper.training.plan import Fit
@@ -63,16 +59,14 @@ class Checkpoint(Silent):
             f"buffer.{name}": buffer.cpu() for name, buffer in stack.buffers.items() if name != "delta"
         }
         tensors |= {f"best.{fit.member.id}": fit.row.cpu() for fit in training.fits.values()}
-        write_whole(self.path, save(tensors, {"state": json.dumps(to_json(state))}))
+        sealed.write(self.path, tensors, state)
 
     def restore(self, training: Training) -> bool:
-        """Bring a training to the saved state; False when there is none (or it can't be read: start anew)."""
-        try:
-            with safe_open(self.path, framework="pt") as file:
-                state = json.loads(file.metadata()["state"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError, KeyError, TypeError, json.JSONDecodeError):
+        """Bring a training to the saved state; False when there is none (or it is damaged: start anew)."""
+        saved = sealed.read(self.path)
+        if saved is None:
             return False
+        state, tensors = saved
         _restore(training, state, tensors)
         self.record.rows = {int(member): rows for member, rows in state["history"].items()}
         if self.plateau is not None:

@@ -17,12 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from retemper.core.records import to_json
-from retemper.core.run_folder import write_whole
+from retemper.core.run_folder import disk_faults, write_whole
+from retemper.training import sealed
 from retemper.training.plan import Fit
 from retemper.training.stack import Member
 
@@ -125,18 +124,17 @@ def write_result(folder: Path, result: JobResult) -> None:
         "outputs": torch.from_numpy(result.outputs),
         "losses": torch.from_numpy(np.ascontiguousarray(result.losses)),
     }
-    write_whole(folder / "done.safetensors", save_tensors(tensors, {"facts": json.dumps(to_json(facts))}))
+    sealed.write(folder / "done.safetensors", tensors, facts)
     (folder / "state.safetensors").unlink(missing_ok=True)
 
 
 def read(folder: Path, job: Job) -> JobResult | None:
-    """What a finished job left; None while it isn't finished (or its file can't be read: do it again)."""
-    try:
-        with safe_open(folder / "done.safetensors", framework="pt") as file:
-            facts = json.loads(file.metadata()["facts"])
-            rows, outputs, batch_losses = (file.get_tensor(name) for name in ("rows", "outputs", "losses"))
-    except (OSError, SafetensorError, KeyError, json.JSONDecodeError):
+    """What a finished job left; None while it isn't finished (or its file is damaged: do it again)."""
+    saved = sealed.read(folder / "done.safetensors")
+    if saved is None:
         return None
+    facts, tensors = saved
+    rows, outputs, batch_losses = (tensors[name] for name in ("rows", "outputs", "losses"))
     by_id = {member.id: member for member in job.members}
     fits = [
         Fit(by_id[id_], rows[k], best, epochs, float("nan") if loss is None else loss, history)
@@ -148,12 +146,17 @@ def read(folder: Path, job: Job) -> JobResult | None:
 
 
 def write_job(folder: Path, job: Job) -> None:
-    """Make a job's folder; a folder of another job by that name is emptied."""
-    text = json.dumps(job.to_json())
+    """Make a job's folder; a folder of another job by that name is emptied.
+
+    Raises:
+        InputError: ``disk_full`` or ``cannot_write``.
+    """
+    content = json.dumps(job.to_json()).encode()
     place = folder / "job.json"
-    if place.is_file() and place.read_text() == text:
+    if place.is_file() and place.read_bytes() == content:
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
-        old.unlink()
-    write_whole(place, text.encode())
+    with disk_faults(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.iterdir():
+            old.unlink()
+        write_whole(place, content)
