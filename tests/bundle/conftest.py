@@ -7,14 +7,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from retemper.bundle.model import Model, Part, network_of
+from retemper.bundle.model import Model, Part, network_of, shape_of
 from retemper.core import device
 from retemper.core.recipe import Recipe
 from retemper.data.prepare import Preparer
 from retemper.data.read import read
 from retemper.data.schema import infer
 from retemper.data.target import Target
-from retemper.models.layers.inputs import InputShape
 from retemper.training import losses
 from retemper.training.stack import Member, Stack
 
@@ -51,7 +50,7 @@ def model_for(frame: pl.DataFrame, temperature: float = 1.0, **changes: Any) -> 
     schema = infer(read(frame, "y"), recipe.data)
     preparer = Preparer.fit(frame, schema, recipe.prepare)
     target = Target.fit(frame["y"], schema, recipe.prepare)
-    shape = InputShape(preparer.width, preparer.n_numbers, preparer.cardinalities, preparer.bins)
+    shape = shape_of(preparer)
     outputs = losses.resolve(recipe.training.loss, target.task, len(target.classes)).n_outputs(
         len(target.classes)
     )

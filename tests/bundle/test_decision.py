@@ -34,7 +34,7 @@ def test_intervals_follow_their_difficulty_and_come_back_from_disk(
         np.sqrt((weights * (np.stack(each) - values) ** 2).sum(0))
         / model.target_codec.scaler.to_json()["scale"][0]
     )
-    features = features_of(inputs.dense, values, spread)
+    features = features_of(model.preparer.encoded(inputs), values, spread)
     difficulty = fit_difficulty(kind, features, frame["y"].to_numpy() - values, 0)
     model = replace(model, decision=Decision(intervals=Intervals(SCORES, difficulty)))
     monkeypatch.setattr(module, "CHUNK_ROWS", 128)

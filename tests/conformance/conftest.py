@@ -31,6 +31,7 @@ class Problem:
     classes: int = 3
     cardinalities: tuple[int, ...] = ()
     bins: tuple[int, ...] = ()
+    one_hot: tuple[int, ...] = ()
     rows: int = 150
     dtype: torch.dtype = torch.float32
     class_weight: tuple[float, ...] = ()
@@ -42,9 +43,11 @@ class Problem:
         options = module.Options(**{key: value for key, value in model.items() if key != "name"})
         numbers, places = min(2, self.width), sum(n > 0 for n in self.bins)
         rest = self.width - numbers - places
-        groups = (1, rest - 1) if rest > 1 else ()
+        groups = (rest - 1,) if rest > 1 else ()
         bins = self.bins if rest >= 0 else ()
-        shape = InputShape(self.width, numbers, self.cardinalities, bins, groups)
+        shape = InputShape(
+            self.width, numbers, self.cardinalities, bins, groups, int(rest > 1), one_hot=self.one_hot
+        )
         network: Network = module.build(options, shape, outputs)
         return network
 
@@ -52,8 +55,10 @@ class Problem:
         """``count`` rows with weights between .5 and 1.5."""
         draw = seeds.generator(3, name)
         x = draw.normal(size=(count, self.width))
-        codes = np.zeros((count, len(self.cardinalities)), dtype=np.int64)
-        for column, levels in enumerate(self.cardinalities):
+        # A one-hot column has a code for none of its levels, 0.
+        counts = (*self.cardinalities, *(levels + 1 for levels in self.one_hot))
+        codes = np.zeros((count, len(counts)), dtype=np.uint8)
+        for column, levels in enumerate(counts):
             codes[:, column] = draw.integers(levels, size=count)
         score = x @ np.linspace(-1, 2, self.width) + codes.sum(1) + 0.3 * draw.normal(size=count)
         cuts = np.quantile(score, np.arange(1, self.classes) / max(1, self.classes))

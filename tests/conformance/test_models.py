@@ -13,10 +13,14 @@ from retemper.training.engines import ENGINES, batch_loss
 from retemper.training.plan import Fit, Plan, predict
 from retemper.training.stack import Layout, Member, Stack
 
-FRONTS: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
-    "numbers": ({}, ()),
-    "embeddings": ({}, (3, 20)),
-    "periodic": ({"periodic_frequencies": 3, "periodic_units": 2, "periodic_sigma": 0.5}, (4,)),
+FRONTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "numbers": ({}, {}),
+    "embeddings": ({}, {"cardinalities": (3, 20)}),
+    "levels": ({}, {"cardinalities": (4,), "one_hot": (2, 9)}),
+    "periodic": (
+        {"periodic_frequencies": 3, "periodic_units": 2, "periodic_sigma": 0.5},
+        {"cardinalities": (4,)},
+    ),
 }
 SMALL: dict[str, dict[str, Any]] = {
     "linear": {},
@@ -39,11 +43,11 @@ model_by_front = pytest.mark.parametrize("front", FRONTS)
 every_model = pytest.mark.parametrize("model", MODELS)
 
 
-def model_of(name: str, front: str) -> tuple[dict[str, Any], tuple[int, ...]]:
-    """A small model of the name with the front's options, and the levels of its embedded columns."""
-    options, cardinalities = FRONTS[front]
+def model_of(name: str, front: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A small model of the name with the front's options, and the columns of levels that its rows have."""
+    options, levels = FRONTS[front]
     known = options_class("model", name).model_fields
-    return {"name": name, **SMALL[name], **{k: v for k, v in options.items() if k in known}}, cardinalities
+    return {"name": name, **SMALL[name], **{k: v for k, v in options.items() if k in known}}, levels
 
 
 def gradients(plan: Plan, engine: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -71,8 +75,8 @@ def gradients(plan: Plan, engine: str) -> tuple[torch.Tensor, torch.Tensor]:
 @model_by_front
 @pytest.mark.parametrize("classes", [0, 3])
 def test_gradients_written_out_are_autograds(problem: Any, model: str, front: str, classes: int) -> None:
-    options, cardinalities = model_of(model, front)
-    case = problem(classes=classes, bins=(3, 0), cardinalities=cardinalities, dtype=torch.float64)
+    options, levels = model_of(model, front)
+    case = problem(classes=classes, bins=(3, 0), **levels, dtype=torch.float64)
     plan = case.plan(options, MEMBERS if classes else PLAIN)
     value, dense = gradients(plan, "dense")
     reference, by_autograd = gradients(plan, "autograd")
@@ -97,8 +101,8 @@ def test_gradients_of_every_activation(problem: Any, model: str, activation: str
 @every_model
 @model_by_front
 def test_padding_stays_zero(problem: Any, train: Any, model: str, front: str) -> None:
-    options, cardinalities = model_of(model, front)
-    case = problem(bins=(3, 0), cardinalities=cardinalities)
+    options, levels = model_of(model, front)
+    case = problem(bins=(3, 0), **levels)
     training, _ = train(case.plan(options, MEMBERS, epochs=4, l1=1e-3, l2=1e-2, clip_norm=1.0))
     assert training.step == 20
     true = training.stack.layout.true_places()
@@ -109,8 +113,8 @@ def test_padding_stays_zero(problem: Any, train: Any, model: str, front: str) ->
 
 @every_model
 def test_rows_lose_and_gain_their_padding(problem: Any, train: Any, model: str) -> None:
-    options, cardinalities = model_of(model, "periodic")
-    plan = problem(bins=(3, 0), cardinalities=cardinalities).plan(options, MEMBERS[:1], epochs=1)
+    options, levels = model_of(model, "periodic")
+    plan = problem(bins=(3, 0), **levels).plan(options, MEMBERS[:1], epochs=1)
     row = train(plan)[1][0].row
     layout = Layout(plan.network)
     tensors = layout.unpadded(row)
@@ -155,9 +159,9 @@ SIZES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def test_a_member_has_its_bits_in_any_company(
     problem: Any, train: Any, model: str, front: str, size: str
 ) -> None:
-    options, cardinalities = model_of(model, front)
+    options, levels = model_of(model, front)
     of_problem, of_training = SIZES[size]
-    case = problem(bins=(3, 0), cardinalities=cardinalities, **of_problem)
+    case = problem(bins=(3, 0), **levels, **of_problem)
     members = MEMBERS if case.classes else PLAIN
     plan = case.plan(options, members, epochs=2, **of_training)
     _, together = train(plan)
@@ -185,8 +189,8 @@ def test_a_member_meets_its_own_rows_only(problem: Any, train: Any, model: str) 
 
 @every_model
 def test_a_member_keeps_its_bits_while_others_drop_out(problem: Any, train: Any, model: str) -> None:
-    options, cardinalities = model_of(model, "embeddings")
-    case = problem(bins=(3, 0), cardinalities=cardinalities)
+    options, levels = model_of(model, "embeddings")
+    case = problem(bins=(3, 0), **levels)
     members = tuple(replace(member, learning_rate=member.learning_rate * 10) for member in MEMBERS)
     plan = case.plan(options, members, epochs=30, patience_epochs=2, schedule="on_plateau")
     _, together = train(plan)
@@ -197,8 +201,8 @@ def test_a_member_keeps_its_bits_while_others_drop_out(problem: Any, train: Any,
 
 @every_model
 def test_products_in_bfloat16_learn_too(problem: Any, train: Any, model: str) -> None:
-    options, cardinalities = model_of(model, "periodic")
-    case = problem(bins=(3, 0), cardinalities=cardinalities)
+    options, levels = model_of(model, "periodic")
+    case = problem(bins=(3, 0), **levels)
     members = (Member(1, 2e-2), Member(2, 1e-2, dropout=0.1))
     training, fits = train(case.plan(options, members, epochs=15, mixed_precision="on"))
     assert training.compute_dtype == torch.bfloat16

@@ -49,17 +49,19 @@ def _back(preparer: Preparer) -> Preparer:
 
 
 def _same(a: Inputs, b: Inputs) -> bool:
-    return a.dense.tobytes() == b.dense.tobytes() and np.array_equal(a.categories, b.categories)
+    kinds = a.categories.dtype == b.categories.dtype
+    return kinds and a.dense.tobytes() == b.dense.tobytes() and np.array_equal(a.categories, b.categories)
 
 
 @pytest.mark.parametrize("scaling", METHODS)
 def test_layout_and_round_trip(scaling: str) -> None:
     preparer, frame, _ = _fit(scaling=scaling, one_hot_levels=10, bins=8)
     inputs = preparer.transform(frame)
-    assert inputs.dense.dtype == np.float32 and inputs.categories.dtype == np.int64
-    assert inputs.dense.shape == (N, preparer.width) == (N, len(preparer.feature_names))
+    assert inputs.dense.dtype == np.float32 and inputs.categories.dtype == np.uint8
+    assert inputs.dense.shape == (N, preparer.width)
     assert np.isfinite(inputs.dense).all()
-    assert preparer.cardinalities == (82,) and inputs.categories.shape == (N, 1)
+    assert preparer.cardinalities == (82,) and preparer.one_hot == (6, 2)
+    assert inputs.categories.shape == (N, 3)
     assert set(preparer.columns) == {"age", "gain", "hours", "job", "city", "member", "day", "note"}
     assert preparer.feature_names[:3] == ["age", "gain", "hours"]
     assert _same(inputs, _back(preparer).transform(frame))
@@ -68,13 +70,16 @@ def test_layout_and_round_trip(scaling: str) -> None:
 
 def test_blocks() -> None:
     preparer, frame, _ = _fit(bins=8)
-    dense, names = preparer.transform(frame).dense, preparer.feature_names
+    inputs, names = preparer.transform(frame), preparer.feature_names
+    dense = preparer.encoded(inputs)
+    assert dense.shape == (N, len(names)) and dense.dtype == np.float32
     places = [i for i, name in enumerate(names) if name.endswith(":place")]
     assert places == list(range(preparer.n_numbers, preparer.n_numbers + len(places)))
     assert dense[:, places].min() == 0.0
     assert dense[:, places].max(axis=0).tolist() == [n for n in preparer.bins if n]
-    assert preparer.n_inputs == preparer.width - len(places) + sum(preparer.bins)
-    assert preparer.plain_columns == [i for i in range(preparer.width) if i not in places]
+    assert preparer.n_inputs == len(names) - len(places) + sum(preparer.bins)
+    plain = [i for i in range(len(names)) if i not in places]
+    assert np.array_equal(preparer.encoded(inputs, places=False), dense[:, plain])
     hours = [i for i in places if names[i].startswith("hours:")]
     assert (dense[::10, hours] == 0).all() and (dense[::10, 2] == 0).all()
     assert dense[:, names.index("hours=(missing)")].tolist() == [float(i % 10 == 0) for i in range(N)]
@@ -129,8 +134,11 @@ def test_any_categories(train: list[str | None], new: list[str | None], one_hot:
     assert np.isfinite(inputs.dense).all() and _same(inputs, _back(preparer).transform(frame))
     levels = preparer.plain(frame)[1]
     assert (levels >= 0).all() and (levels < preparer.levels[0].cardinality).all()
-    if inputs.categories.size:
-        assert (inputs.categories < preparer.cardinalities[0]).all()
+    assert inputs.categories.shape == (len(new), 1)
+    assert (inputs.categories < (preparer.cardinalities or (preparer.one_hot[0] + 1,))[0]).all()
+    ones = preparer.encoded(inputs)[:, preparer.width :].sum(axis=1)
+    if one_hot:
+        assert (ones == (inputs.categories[:, 0] > 0)).all()
 
 
 def test_missing_unknown_and_rare_levels() -> None:
@@ -139,7 +147,19 @@ def test_missing_unknown_and_rare_levels() -> None:
     assert preparer.feature_names[-4:] == ["c=(missing)", "c=(unknown)", "c=u", "c=v"]
     frame = pl.DataFrame({"c": ["v", "rare", "new", None, "NA"], "x": [1.0] * 5})
     assert preparer.plain(frame)[1][:, 0].tolist() == [3, 1, 1, 0, 0]
-    assert preparer.transform(frame).dense[:, -4:].argmax(axis=1).tolist() == [3, 1, 1, 0, 0]
+    assert preparer.transform(frame).categories.tolist() == [[4], [2], [2], [1], [1]]
+    assert preparer.encoded(preparer.transform(frame))[:, -4:].argmax(axis=1).tolist() == [3, 1, 1, 0, 0]
+    seen, _, _ = _fit({"c": cells[:90] + ["u"] * 10, "x": np.arange(100) * 0.5})
+    assert seen.transform(frame).categories.tolist() == [[2], [0], [0], [0], [0]]
+    assert not seen.encoded(seen.transform(frame[1:]))[:, -2:].any(), "a level that was not seen"
+
+
+@pytest.mark.parametrize(("levels", "dtype"), [(200, np.uint8), (300, np.int16)])
+def test_codes_are_kept_in_few_bytes(levels: int, dtype: Any) -> None:
+    cells = [f"level {k % levels}" for k in range(3 * levels)]
+    preparer, frame, _ = _fit({"c": cells, "x": np.arange(3 * levels) * 0.5})
+    codes = preparer.transform(frame).categories
+    assert codes.dtype == dtype and np.array_equal(codes[:, 0], preparer.plain(frame)[1][:, 0])
 
 
 def test_levels_are_compared_as_text() -> None:

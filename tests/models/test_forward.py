@@ -15,6 +15,7 @@ from retemper.models.layers.activation import Activation
 from retemper.models.layers.inputs import Inputs, InputShape
 from retemper.models.layers.levels import embedding_width
 from retemper.models.layers.network import Network
+from retemper.models.layers.parameter import padded
 from retemper.training.initialisers import He
 from retemper.training.plan import Rows
 from retemper.training.stack import Member, Stack
@@ -112,7 +113,7 @@ def test_tabm(rows: Rows, frequencies: int) -> None:
 
 @pytest.mark.parametrize(("depth", "most_tokens"), [(1, 64), (3, 64), (2, 2)])
 def test_ft_transformer(rows: Rows, depth: int, most_tokens: int) -> None:
-    shape = InputShape(5, 2, SHAPE.cardinalities, bins=(3, 0), groups=(1, 1))
+    shape = InputShape(5, 2, SHAPE.cardinalities, bins=(3, 0), groups=(1,), gaps=1)
     network = build("ft_transformer", shape=shape, depth=depth, heads=2, most_tokens=most_tokens)
     outputs, p = forward(network, rows)
     x = rows.x[: rows.count]
@@ -202,6 +203,28 @@ def test_places_become_piecewise_linear_codes() -> None:
     ]
     shared, _ = inputs.forward({}, x[:1].expand(2, -1, -1), codes)
     assert torch.equal(shared, y) and shared.stride(0) == 0, "rows that members share are worked out once"
+
+
+def test_levels_become_ones_between_gaps_and_words() -> None:
+    shape = InputShape(4, 1, (5,), bins=(2,), groups=(1,), gaps=1, one_hot=(2, 3))
+    inputs = Inputs(shape)
+    x = torch.zeros(2, 4, 16)
+    x[:, :, :4] = torch.tensor([7.0, 0.5, 8.0, 9.0])  # number, place, gap, word
+    codes = torch.tensor([[4, 0, 0], [0, 1, 3], [0, 2, 1], [0, 1, 2]], dtype=torch.uint8).expand(2, -1, -1)
+    p = {"embedding_0.table": torch.ones(2, 5, padded(embedding_width(5)))}
+    y, _ = inputs.forward(p, x, codes)
+    front = [7.0, 0.5, 0.0, 8.0]
+    assert y[1, :, :10].tolist() == [
+        [*front, 0, 0, 0, 0, 0, 9.0],
+        [*front, 1, 0, 0, 0, 1, 9.0],
+        [*front, 0, 1, 1, 0, 0, 9.0],
+        [*front, 1, 0, 0, 1, 0, 9.0],
+    ]
+    assert inputs.width == 10 + embedding_width(5) and y.shape[2] % 16 == 0
+    assert (y[:, :, 10 : inputs.width] == 1).all() and not y[:, :, inputs.width :].any()
+    assert shape.blocks == (1, 2, 3, 1) and shape.n_codes == 3
+    shared, _ = inputs.forward(p, x[:1].expand(2, -1, -1), codes)
+    assert torch.equal(shared, y)
 
 
 def test_widths_of_embeddings_grow_with_the_levels_and_stay_small() -> None:

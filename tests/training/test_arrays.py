@@ -28,9 +28,9 @@ def test_arrays_come_back(task_arrays: Any, tmp_path: Path, classes: int, class_
 
 @pytest.mark.parametrize("count", [1, 32, 33])
 def test_rows_are_padded_to_whole_lanes_with_zeros_of_no_weight(count: int) -> None:
-    dense, codes = np.ones((count, 5)), np.ones((count, 2), dtype=np.int64)
+    dense, codes = np.ones((count, 5)), np.ones((count, 2), dtype=np.int16)
     rows = Rows.of(dense, codes, np.ones(count, dtype=np.int64))
-    assert rows.count == count and rows.x.dtype == torch.float32
+    assert rows.count == count and rows.x.dtype == torch.float32 and rows.codes.dtype == torch.int16
     assert rows.x.shape == (64 if count > 32 else 32, 16)
     for tensor in (rows.x, rows.codes, rows.y, rows.weight):
         assert tensor[:count].any() and not tensor[count:].any()

@@ -38,7 +38,13 @@ CHUNK_ROWS = 65_536
 def shape_of(preparer: Preparer) -> InputShape:
     """What the rows that a preparer gives look like to a network."""
     return InputShape(
-        preparer.width, preparer.n_numbers, preparer.cardinalities, preparer.bins, preparer.groups
+        width=preparer.width,
+        n_numbers=preparer.n_numbers,
+        cardinalities=preparer.cardinalities,
+        bins=preparer.bins,
+        groups=preparer.groups,
+        gaps=preparer.gaps,
+        one_hot=preparer.one_hot,
     )
 
 
@@ -205,7 +211,8 @@ class Model:
             inputs = self.preparer.transform(chunk)
             mean, spread = self._votes(inputs)
             values.append(self.target_codec.unscale(mean))
-            ends.append(intervals(values[-1], features_of(inputs.dense, values[-1], spread), wanted))
+            encoded = self.preparer.encoded(inputs)
+            ends.append(intervals(values[-1], features_of(encoded, values[-1], spread), wanted))
         return np.concatenate(values), np.concatenate(ends)
 
     def _sets(self, probabilities: NDArray[np.float64], coverage: float | None) -> list[list[Any]]:

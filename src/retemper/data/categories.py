@@ -73,13 +73,16 @@ class Levels:
         codes = known.fill_null(UNKNOWN).set(words.is_null(), MISSING)
         return codes.to_numpy().astype(np.int64, copy=False)
 
-    def write_one_hot(self, codes: NDArray[np.int64], out: NDArray[np.float32]) -> None:
-        """Set the ones in ``out`` [rows, len(seen)], which is zero; a code that was not seen stays all zero."""
-        place = np.full(self.cardinality, -1)
-        place[list(self.seen)] = np.arange(len(self.seen))
-        column = place[codes]
-        rows = np.flatnonzero(column >= 0)
-        out[rows, column[rows]] = 1.0
+    @property
+    def kept(self) -> NDArray[np.int32]:
+        """For each code what a network is given: the code itself where it has an embedding, else the number, from 1,
+        of its one-hot column, and 0 for codes that were not seen.
+        """
+        if self.embedded:
+            return np.arange(self.cardinality, dtype=np.int32)
+        place = np.zeros(self.cardinality, dtype=np.int32)
+        place[list(self.seen)] = np.arange(1, len(self.seen) + 1)
+        return place
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; :meth:`from_json` is the way back."""

@@ -33,12 +33,13 @@ class Inputs:
     """What a network sees of some rows.
 
     ``dense``: float32 [rows, D], first the scaled numbers (the derived ones last), then their places among the bins,
-    then indicators of missing numbers, one-hot levels and TF-IDF weights. ``categories``: int64 [rows, K], the
-    level codes of the columns with learned embeddings (0 missing, 1 unknown).
+    then indicators of missing numbers and TF-IDF weights. ``categories``: small integers [rows, K], first the
+    level codes of the columns with learned embeddings (0 missing, 1 unknown), then those of the one-hot columns
+    (0 for a level that was not seen in training).
     """
 
     dense: NDArray[np.float32]
-    categories: NDArray[np.int64]
+    categories: NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,9 @@ class Preparer:
         >>> preparer = Preparer.fit(table.frame, infer(table, DataOptions()), PrepareOptions(bins=2))
         >>> preparer.feature_names
         ['size', 'size:place', 'kind=(missing)', 'kind=u', 'kind=v']
-        >>> preparer.transform(pl.DataFrame({"size": ["0", None], "kind": ["v", "w"]})).dense.tolist()[1]
-        [0.0, 0.0, 0.0, 0.0, 0.0]
+        >>> inputs = preparer.transform(pl.DataFrame({"size": ["0", None], "kind": ["v", "w"]}))
+        >>> inputs.dense.tolist()[1], inputs.categories.tolist()
+        ([0.0, 0.0], [[3], [0]])
         """
         goal = Goal.of(frame, schema)
         if options.select != "none":
@@ -115,30 +117,33 @@ class Preparer:
 
     @property
     def n_inputs(self) -> int:
-        """Inputs of the network's first layer, bins worked out and embeddings left out."""
-        return self.width - self.code.n_places + sum(self.bins)
+        """Inputs of the network's first layer, bins and levels worked out and embeddings left out."""
+        return self.width - self.code.n_places + sum(self.bins) + sum(self.one_hot)
+
+    @property
+    def gaps(self) -> int:
+        """The columns of ``dense`` after the places that say which numbers were missing."""
+        return len(self.code.gaps)
 
     @property
     def groups(self) -> tuple[int, ...]:
-        """Widths of the columns after the places that belong together: gaps, a category's levels, a text's words."""
-        parts = [len(self.code.gaps), *(len(own.seen) for own in self.levels if not own.embedded)]
-        return tuple(width for width in (*parts, *(len(text.words) for text in self.texts)) if width)
+        """Widths of the columns after the gaps that belong together: each text's words."""
+        return tuple(len(text.words) for text in self.texts if text.words)
 
     @property
-    def plain_columns(self) -> list[int]:
-        """The columns of ``dense`` that a linear model can use: all but the places."""
-        places = range(self.n_numbers, self.n_numbers + self.code.n_places)
-        return [k for k in range(self.width) if k not in places]
-
-    @cached_property
     def width(self) -> int:
         """D, the columns of ``dense``."""
-        return len(self.feature_names)
+        return self.code.width + sum(self.groups)
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
-        """The number of codes, missing and unknown included, of each column of ``categories``."""
+        """The number of codes, missing and unknown included, of each column with learned embeddings."""
         return tuple(levels.cardinality for levels in self.levels if levels.embedded)
+
+    @property
+    def one_hot(self) -> tuple[int, ...]:
+        """How many levels each one-hot column has."""
+        return tuple(len(levels.seen) for levels in self.levels if not levels.embedded)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -174,7 +179,7 @@ class Preparer:
 
     @cached_property
     def feature_names(self) -> list[str]:
-        """Names of the columns of ``dense``."""
+        """Names of the columns of :meth:`encoded`."""
         one_hot = [name for levels in self.levels if not levels.embedded for name in levels.one_hot_names]
         return [
             *self.code.names(self.number_names),
@@ -202,21 +207,30 @@ class Preparer:
             InputError: ``missing_column``, ``not_a_number``, ``infinite_value`` or ``not_a_date``, with the place.
         """
         cells = _cells(frame, self.columns)
-        dense = np.zeros((frame.height, self.width), dtype=np.float32)
+        dense = np.empty((frame.height, self.width), dtype=np.float32)
         codes = self._codes(cells)
         numbers, missing = self.derived.apply(self._raw_numbers(cells), codes, group_means)
         self.code.write(numbers, missing, dense[:, : self.code.width])
         start = self.code.width
-        for k, levels in enumerate(self.levels):
-            if not levels.embedded:
-                stop = start + len(levels.seen)
-                levels.write_one_hot(codes[:, k], dense[:, start:stop])
-                start = stop
         for text in self.texts:
             stop = start + len(text.words)
             dense[:, start:stop] = text.tf_idf(as_words(cells[text.name]))
             start = stop
-        return Inputs(dense, codes[:, [k for k, levels in enumerate(self.levels) if levels.embedded]])
+        return Inputs(dense, self._kept(codes))
+
+    def encoded(self, inputs: Inputs, places: bool = True) -> NDArray[np.float32]:
+        """Inputs for other models than networks, float32 [rows, ·]: ``dense`` with a column for each one-hot level.
+
+        Args:
+            inputs: of :meth:`transform`.
+            places: whether the places are wanted; a linear model can't use them.
+        """
+        numbers, gaps, words = self.n_numbers, self.code.width - self.gaps, self.code.width
+        first = len(self.cardinalities)
+        blocks = [inputs.dense[:, :numbers], inputs.dense[:, numbers if places else gaps : words]]
+        for codes, count in zip(inputs.categories[:, first:].T, self.one_hot, strict=True):
+            blocks.append(codes[:, None] == np.arange(1, count + 1, dtype=codes.dtype))
+        return np.concatenate([*blocks, inputs.dense[:, words:]], axis=1, dtype=np.float32)
 
     def plain(self, frame: pl.DataFrame) -> tuple[Floats, NDArray[np.int64]]:
         """The same rows for trees, neither scaled nor embedded.
@@ -247,6 +261,16 @@ class Preparer:
         codes = [levels.codes(cells[levels.name]) for levels in self.levels]
         return np.stack(codes, axis=1) if codes else np.empty((cells.height, 0), dtype=np.int64)
 
+    def _kept(self, codes: NDArray[np.int64]) -> NDArray[np.integer[Any]]:
+        """``categories``, from the codes of all levels: embedded ones first, in the smallest type that holds them."""
+        order = sorted(range(len(self.levels)), key=lambda k: not self.levels[k].embedded)
+        largest = max((*self.cardinalities, *self.one_hot), default=0)
+        dtype = next(one for one in CODE_TYPES if largest <= np.iinfo(one).max)
+        kept = np.empty((len(codes), len(order)), dtype=dtype)
+        for column, k in enumerate(order):
+            kept[:, column] = self.levels[k].kept[codes[:, k]]
+        return kept
+
     def to_json(self) -> dict[str, Any]:
         """Plain data; :meth:`from_json` is the way back, to the same bits."""
         return {
@@ -271,6 +295,7 @@ class Preparer:
         )
 
 
+CODE_TYPES = (np.uint8, np.int16, np.int32)
 _KINDS = ("number", "datetime", "text")
 
 

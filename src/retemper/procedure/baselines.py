@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from retemper.core.records import Step
 from retemper.core.seeds import generator
+from retemper.data.prepare import Inputs
 from retemper.evaluation.baselines import BaselineRows, fit_baselines
 from retemper.evaluation.metrics import main_metric, metrics
 from retemper.procedure.book import Book, State
@@ -23,15 +24,15 @@ MOST_ROWS = 250_000
 """Of more rows a sample is fitted on, and scored: a mark that is a few thousandths off is a mark all the same."""
 
 
-def rows_of(state: State, frame: pl.DataFrame, dense: NDArray[np.float32] | None = None) -> BaselineRows:
-    """Rows as the baselines read them; ``dense`` are the same rows prepared, where that is done already."""
+def rows_of(state: State, frame: pl.DataFrame, done: Inputs | None = None) -> BaselineRows:
+    """Rows as the baselines read them; ``done`` are the same rows prepared, where that is done already."""
     # Treatments of the columns may come later: the baselines go on reading what they were fitted on.
     preparer, target = state.baseline_preparer or state.ready[0], state.ready[1]
     numbers, levels = preparer.plain(frame)
-    dense = preparer.transform(frame).dense if dense is None else dense
+    inputs = preparer.transform(frame) if done is None else done
     weight = weights(state.schema, frame).astype(float) if state.schema.weight else None
     return BaselineRows(
-        numbers, levels, dense[:, preparer.plain_columns], target.encode(frame[target.name]), weight
+        numbers, levels, preparer.encoded(inputs, places=False), target.encode(frame[target.name]), weight
     )
 
 
@@ -51,7 +52,7 @@ def _part(state: State, rows: NDArray[np.int64], own: SplitArrays, name: str) ->
     place = drawn(len(rows), state.recipe.seed, f"baseline rows of {name}")
     if state.task == "classification" and len(place) < len(rows):
         place = np.union1d(place, np.unique(own.y, return_index=True)[1])
-    return rows_of(state, state.table.frame[rows[place]], own.dense[place])
+    return rows_of(state, state.table.frame[rows[place]], Inputs(own.dense[place], own.codes[place]))
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:

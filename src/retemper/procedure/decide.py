@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from retemper.bundle.model import Model
 from retemper.core.errors import InputError, nearest
 from retemper.core.recipe import DecisionOptions
+from retemper.data.prepare import Inputs
 from retemper.data.propose import Proposal
 from retemper.data.schema import Schema
 from retemper.evaluation.calibration import apply_temperature
@@ -234,7 +235,7 @@ def _validation(state: State) -> tuple[Floats, NDArray[np.int64], Floats | None]
 
 
 def _intervals(book: Book, state: State) -> tuple[Decision, str, dict[str, Any]]:
-    _, target, arrays = state.ready
+    preparer, target, arrays = state.ready
     coverage, (y, weights) = state.recipe.decision.interval, state.judges(EVERY)
     if len(y) < LEAST_ROWS:
         return Decision(coverage=coverage), "", {}
@@ -242,7 +243,8 @@ def _intervals(book: Book, state: State) -> tuple[Decision, str, dict[str, Any]]
     prediction = target.unscale(mean)
     residual = target.unscale(y.astype(np.float64)) - prediction
     rows = arrays.validation if state.folds is None else pooled(arrays)
-    features = features_of(rows.dense, prediction, _spread(state, mean))
+    encoded = preparer.encoded(Inputs(rows.dense, rows.codes))
+    features = features_of(encoded, prediction, _spread(state, mean))
     weight = weights.astype(np.float64) if state.schema.weight else None
     kinds = _affordable(book, kinds_for(features, residual), features.shape)
     intervals, tried = fit_intervals(residual, features, coverage, state.recipe.seed, weight, kinds)

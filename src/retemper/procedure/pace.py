@@ -43,7 +43,7 @@ class Pace:
         key = json.dumps([model, vars(self.shape)], sort_keys=True)
         if key not in self._known:
             network = network_of(model, self.shape, self.outputs)
-            self._known[key] = multiply_adds(network, self.shape.width, len(self.shape.cardinalities))
+            self._known[key] = multiply_adds(network, self.shape.width, self.shape.n_codes)
         return self._known[key]
 
     def work(self, job: Job) -> float:

@@ -33,7 +33,7 @@ class SplitArrays:
     """
 
     dense: NDArray[np.float32]
-    codes: NDArray[np.int64]
+    codes: NDArray[np.integer[Any]]
     y: NDArray[Any]
     weight: NDArray[np.float32]
     mapped: Rows | None = field(default=None, init=False, repr=False, compare=False)
@@ -129,7 +129,7 @@ def write_split(folder: Path, split: str, parts: Iterable[SplitArrays], count: i
             width = part.dense.shape[1]
             room = padded(width) - width
             files["dense"].add(np.pad(part.dense, ((0, 0), (0, room))) if room else part.dense)
-            files["codes"].add(part.codes.astype(np.int64, copy=False))
+            files["codes"].add(part.codes)
             files["y"].add(part.y.astype(np.int64 if part.y.dtype.kind in "iu" else np.float32, copy=False))
             files["weight"].add(part.weight.astype(np.float32, copy=False))
     return _mapped(folder, split, count, width)
@@ -186,15 +186,14 @@ def save_folds(folds: NDArray[np.uint8], folder: Path) -> None:
 def load(folder: Path) -> TaskArrays:
     """Map the arrays of :func:`save` into memory."""
     meta = json.loads((folder / "meta.json").read_text())
-    shape, weight = meta["shape"], meta["class_weight"]
+    weight = meta["class_weight"]
+    shape: dict[str, Any] = {
+        name: tuple(own) if isinstance(own, list) else own for name, own in meta["shape"].items()
+    }
     return TaskArrays(
         meta["task"],
         meta["n_classes"],
-        InputShape(
-            shape["width"],
-            shape["n_numbers"],
-            *(tuple(shape[name]) for name in ("cardinalities", "bins", "groups")),
-        ),
+        InputShape(**shape),
         tuple(meta["prior"]),
         None if weight is None else tuple(weight),
         _mapped(folder, "train", meta["rows"]["train"], shape["width"]),

@@ -25,7 +25,7 @@ class Rows:
 
     Args:
         x: [N, D] dense part.
-        codes: [N, K] int64 levels of embedded columns (K may be 0).
+        codes: [N, K] level codes, small integers (K may be 0).
         y: [N] class codes (int64) or scaled target.
         weight: [N] sample weights; 0 for padding rows.
         count: true rows; they come first.
@@ -41,7 +41,7 @@ class Rows:
     def of(
         cls,
         dense: NDArray[np.floating[Any]],
-        codes: NDArray[np.int64],
+        codes: NDArray[np.integer[Any]],
         y: NDArray[Any],
         weight: NDArray[np.floating[Any]] | None = None,
         dtype: torch.dtype = torch.float32,
@@ -52,8 +52,7 @@ class Rows:
         stored = padded(count, ROW_LANE)
         x = torch.zeros((stored, padded(width)), dtype=dtype)
         x[:count, :width] = torch.from_numpy(dense)
-        levels = torch.zeros((stored, codes.shape[1]), dtype=torch.int64)
-        levels[:count] = torch.from_numpy(codes)
+        levels = torch.from_numpy(np.pad(codes, ((0, stored - count), (0, 0))))
         target = torch.zeros(stored, dtype=torch.int64 if y.dtype.kind in "iu" else dtype)
         target[:count] = torch.from_numpy(y).to(target.dtype)
         weights = torch.zeros(stored, dtype=dtype)

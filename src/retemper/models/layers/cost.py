@@ -25,7 +25,7 @@ class _Products(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def multiply_adds(network: Network, dense: int, embedded: int = 0) -> float:
+def multiply_adds(network: Network, dense: int, codes: int = 0) -> float:
     """Multiply-adds of a forward pass, per row of a member; a step of training takes three times as many.
 
     They are counted, not estimated, in a pass over one lane of rows of zeros: copies and tokens are counted as often
@@ -34,7 +34,7 @@ def multiply_adds(network: Network, dense: int, embedded: int = 0) -> float:
     Args:
         network: any.
         dense: columns of the dense part.
-        embedded: columns with learned embeddings.
+        codes: columns of level codes.
 
     >>> from retemper.models.layers.build import network_of
     >>> from retemper.models.layers.inputs import InputShape
@@ -44,7 +44,7 @@ def multiply_adds(network: Network, dense: int, embedded: int = 0) -> float:
     """
     views = {p.name: torch.zeros((1, *p.stored)) for p in network.parameters}
     x = torch.zeros((1, ROW_LANE, padded(dense)))
-    codes = torch.zeros((1, ROW_LANE, embedded), dtype=torch.int64)
+    levels = torch.zeros((1, ROW_LANE, codes), dtype=torch.int64)
     with torch.no_grad(), _Products() as products:
-        network.forward(views, x, codes)
+        network.forward(views, x, levels)
     return float(products.count / ROW_LANE)

@@ -1,4 +1,4 @@
-"""The front of a network: prepared numbers, their codes over bins, learned embeddings of levels and numbers."""
+"""The front of a network: numbers, their codes over bins, levels one-hot or embedded, numbers embedded."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ class InputShape:
         cardinalities: levels of each column that gets a learned embedding.
         bins: of each number (or empty: of none); the columns after the numbers are the places among the bins
             of the numbers that have any.
-        groups: widths of the groups of columns after the places that belong together (the levels of a
-            category, the words of a text); empty: all of them are one group.
+        groups: widths of the groups of columns after places and gaps that belong together (the words of a
+            text); empty: all of them are one group.
+        gaps: the columns after the places that say which numbers were missing.
+        one_hot: levels of each column that is worked out one-hot; their codes, 0 for none and k for level k,
+            stand to the right of those with learned embeddings.
     """
 
     width: int
@@ -32,12 +35,20 @@ class InputShape:
     cardinalities: tuple[int, ...] = ()
     bins: tuple[int, ...] = ()
     groups: tuple[int, ...] = ()
+    gaps: int = 0
+    one_hot: tuple[int, ...] = ()
 
     @property
     def blocks(self) -> tuple[int, ...]:
-        """The groups, or the one that all columns after the places are."""
-        rest = self.width - self.n_numbers - self.n_places
-        return self.groups or ((rest,) if rest > 0 else ())
+        """Widths of what belongs together after the codes over bins: gaps, each column's levels, each group."""
+        rest = self.width - self.n_numbers - self.n_places - self.gaps
+        groups = self.groups or ((rest,) if rest > 0 else ())
+        return (*((self.gaps,) if self.gaps else ()), *self.one_hot, *groups)
+
+    @property
+    def n_codes(self) -> int:
+        """Columns of codes."""
+        return len(self.cardinalities) + len(self.one_hot)
 
     @property
     def n_places(self) -> int:
@@ -47,38 +58,71 @@ class InputShape:
 
 @dataclass(frozen=True)
 class DensePart:
-    """The dense part with the places worked out into piecewise-linear codes (Gorishniy et al. 2022).
+    """The dense part with places and levels worked out, so that rows are kept and fetched as few bytes.
 
-    A number at place p among its bins becomes, in bin j, clamp(p − j, 0, 1), in the stead of the place.
+    A number at place p among its bins becomes, in bin j, clamp(p − j, 0, 1): the piecewise-linear code (Gorishniy
+    et al. 2022). A level becomes a 1 in its column. From left to right: numbers, codes over bins, gaps, levels, the
+    rest.
     """
 
     shape: InputShape
 
     @property
     def width(self) -> int:
-        """True columns: numbers, codes, and the rest."""
-        return self.shape.width - self.shape.n_places + sum(self.shape.bins)
+        """True columns of the result."""
+        return self.shape.width - self.shape.n_places + sum(self.shape.bins) + sum(self.shape.one_hot)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x [M, B, dense] (padded) → [M, B, width] (padded); rows that all members share stay shared."""
-        if not self.shape.n_places:
+    def forward(self, x: Tensor, codes: Tensor) -> Tensor:
+        """x [M, B, dense] (padded), codes [M, B, K] → [M, B, width] (padded).
+
+        Rows that all members share stay shared.
+        """
+        shape = self.shape
+        if not (shape.n_places or shape.one_hot):
             return x
         members = x.shape[0]
         if x.stride(0) == 0:
-            x = x[:1]
-        numbers, places = self.shape.n_numbers, self.shape.n_numbers + self.shape.n_places
-        columns, first = self._code
-        codes = x.index_select(2, columns.to(x.device)) - first.to(x)
-        parts = [x[:, :, :numbers], codes.clamp_(0, 1), x[:, :, places : self.shape.width]]
-        return pad_columns(torch.cat(parts, 2)).expand(members, -1, -1)
+            x, codes = x[:1], codes[:1]
+        y = x.new_zeros((*x.shape[:2], padded(self.width)))
+        for start, place, count in self._copied:
+            y.narrow(2, place, count).copy_(x.narrow(2, start, count))
+        if shape.n_places:
+            column, first = self._bins
+            code = x.index_select(2, column.to(x.device)).sub_(first.to(x)).clamp_(0, 1)
+            y.narrow(2, shape.n_numbers, len(first)).copy_(code)
+        if shape.one_hot:
+            level = codes.narrow(2, len(shape.cardinalities), len(shape.one_hot))
+            # No level (0) writes a zero where its column's first would write a one.
+            column = level.clamp(min=1) + self._before_levels.to(x.device)
+            y.scatter_(2, column, (level > 0).to(x.dtype))
+        return y.expand(members, -1, -1)
 
     @cached_property
-    def _code(self) -> tuple[Tensor, Tensor]:
+    def _copied(self) -> list[tuple[int, int, int]]:
+        """What only moves, numbers, gaps and the rest: first column of x, first column of the result, columns."""
+        shape = self.shape
+        gaps, rest = shape.n_numbers + shape.n_places, shape.n_numbers + shape.n_places + shape.gaps
+        bins, levels = sum(shape.bins), sum(shape.bins) + sum(shape.one_hot)
+        moved = (
+            (0, 0, shape.n_numbers),
+            (gaps, shape.n_numbers + bins, shape.gaps),
+            (rest, shape.n_numbers + levels + shape.gaps, shape.width - rest),
+        )
+        return [columns for columns in moved if columns[2]]
+
+    @cached_property
+    def _bins(self) -> tuple[Tensor, Tensor]:
         """For each bin the column of its number's place, and the place where the bin begins."""
         bins = [n for n in self.shape.bins if n]
         column = torch.arange(len(bins)).repeat_interleave(torch.tensor(bins))
         first = torch.cat([torch.arange(n) for n in bins])
         return column + self.shape.n_numbers, first.float()
+
+    @cached_property
+    def _before_levels(self) -> Tensor:
+        """For each one-hot column the column of the result before its first level."""
+        first = self.shape.n_numbers + sum(self.shape.bins) + self.shape.gaps
+        return torch.tensor((0, *self.shape.one_hot[:-1])).cumsum(0) + first - 1
 
 
 @dataclass(frozen=True)
@@ -131,8 +175,8 @@ class Inputs:
         return (*own, *(self._periodic.parameters if self._periodic else ()))
 
     def forward(self, p: Views, x: Tensor, codes: Tensor) -> tuple[Tensor, Backward]:
-        """x [M, B, dense] (padded), codes [M, B, K] int64 → [M, B, width] (padded)."""
-        dense = self._dense.forward(x)
+        """x [M, B, dense] (padded), codes [M, B, K] → [M, B, width] (padded)."""
+        dense = self._dense.forward(x, codes)
         learned = [table.forward(p, codes[:, :, k]) for k, table in enumerate(self._tables)]
         if self._periodic:
             learned.append(self._periodic.forward(p, x[:, :, : self.shape.n_numbers]))
@@ -140,6 +184,7 @@ class Inputs:
             return dense, _nothing
         parts = [dense, *(part for part, _ in learned)]
         columns = [part[:, :, :width] for part, width in zip(parts, self.widths, strict=True)]
+        room = dense.new_zeros((*dense.shape[:2], padded(self.width) - self.width))
 
         def backward(gy: Tensor, g: Views, wants_input: bool) -> Tensor | None:
             pieces = torch.split(gy[:, :, : self.width], self.widths, 2)[1:]
@@ -147,13 +192,8 @@ class Inputs:
                 own(piece, g, False)
             return None
 
-        return pad_columns(torch.cat(columns, 2)), backward
+        return torch.cat([*columns, room], 2), backward
 
 
 def _nothing(gy: Tensor, g: Views, wants_input: bool) -> None:
     return None
-
-
-def pad_columns(x: Tensor) -> Tensor:
-    """Zeros at the end of each row, up to whole lanes."""
-    return torch.nn.functional.pad(x, (0, padded(x.shape[2]) - x.shape[2]))

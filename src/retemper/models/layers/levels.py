@@ -22,7 +22,7 @@ def embedding_width(levels: int) -> int:
 
 @dataclass(frozen=True)
 class LevelTable:
-    """codes [M, B] int64 → [M, B, width]: the table's rows.
+    """codes [M, B] → [M, B, width]: the table's rows.
 
     Args:
         name: of the parameter's layer.
@@ -42,7 +42,7 @@ class LevelTable:
     def forward(self, p: Views, codes: Tensor) -> tuple[Tensor, Backward]:
         """The rows [M, B, width] (padded), and their gradient."""
         table = p[f"{self.name}.table"]
-        index = codes.unsqueeze(2).expand(-1, -1, table.shape[2])
+        index = codes.long().unsqueeze(2).expand(-1, -1, table.shape[2])
         y = torch.gather(table, 1, index)
 
         def backward(gy: Tensor, g: Views, wants_input: bool) -> Tensor | None:

@@ -74,14 +74,14 @@ class Tokens:
         return (*own, *(parameter for table in self._tables for parameter in table.parameters))
 
     def forward(self, p: Views, x: Tensor, codes: Tensor) -> tuple[Tensor, Backward]:
-        """x [M, B, dense] (padded), codes [M, B, K] int64 → [M, tokens·B, token_width]."""
+        """x [M, B, dense] (padded), codes [M, B, K] → [M, tokens·B, token_width]."""
         members, batch = x.shape[:2]
         bias = p["token.bias"].unsqueeze(2)
         tokens = [bias[:, 0].expand(-1, batch, -1)]
         parts: tuple[Tensor, ...] = ()
         if self._columns:
             sizes = [len(columns) for columns in self._columns]
-            dense = self._dense.forward(x).index_select(2, self._order.to(x.device))
+            dense = self._dense.forward(x, codes).index_select(2, self._order.to(x.device))
             parts, weights = torch.split(dense, sizes, 2), torch.split(p["token.weight"], sizes, 1)
             tokens += [torch.baddbmm(bias[:, k + 1], parts[k], weights[k]) for k in range(len(parts))]
         learned = [table.forward(p, codes[:, :, k]) for k, table in enumerate(self._tables)]
