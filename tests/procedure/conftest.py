@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ import torch
 
 from retemper.bundle.load import load
 from retemper.core import device
-from retemper.core.budget import Budget
+from retemper.core.budget import Budget, now
 from retemper.core.progress import SilentReporter
 from retemper.core.recipe import Recipe, build
 from retemper.core.records import Step, to_json
@@ -40,6 +39,8 @@ TINY = {
     "search.coarse_epochs": 1,
     "search.refine_rungs": 1,
     "search.widths": [16],
+    "search.periodic_frequencies": [0],
+    "search.challengers": [],
     "training.epochs": 4,
     "training.batch_size": 64,
     "procedure.members": 3,
@@ -199,7 +200,7 @@ class Bench:
 
     def limited(self, seconds: float, used: float = 0.0) -> Bench:
         """The same bench with a time limit that ``used`` seconds have been used of."""
-        budget = Budget(seconds, time.time() - used, log=self.book.folder.log)
+        budget = Budget(seconds, now() - used, log=self.book.folder.log)
         return Bench(replace(self.book, budget=budget))
 
     def replaying(self, made: Mapping[str, Any]) -> Bench:

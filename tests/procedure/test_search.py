@@ -1,7 +1,6 @@
 """The search: what is tried, how it is ranked and stored, and what the time allows of it."""
 
 import math
-import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -10,8 +9,10 @@ import optuna
 import polars as pl
 import pytest
 
-from retemper.core.budget import Budget
-from retemper.procedure import search_coarse, search_refine, train_long
+from retemper.core.budget import Budget, now
+from retemper.core.errors import InputError
+from retemper.core.recipe import build
+from retemper.procedure import search_coarse, search_refine, sequence, train_long
 from retemper.procedure.book import Bag
 from retemper.procedure.search_coarse import describe, rank, space_of
 from retemper.procedure.train_long import adopt
@@ -60,7 +61,13 @@ def test_the_study_is_readable_by_optuna(searched):
     assert len(study.trials) == 6
     assert study.best_value == pytest.approx(state.trials[0].fit.val_loss)
     assert study.best_params["learning_rate"] == pytest.approx(state.trials[0].member.learning_rate)
-    assert set(study.best_params) == {"learning_rate", "weight_decay", "width", "dropout"}
+    assert set(study.best_params) == {
+        "learning_rate",
+        "weight_decay",
+        "width",
+        "periodic_frequencies",
+        "dropout",
+    }
     assert study.best_trial.user_attrs["main_metric"] > 0
 
 
@@ -85,7 +92,7 @@ def test_the_rates_follow_the_range_where_there_is_one(searched):
 
 def test_a_linear_model_has_no_width_to_search(bench, tables):
     desk, state = bench(tables.numbers_only(200, 0, line), changes={"model": "linear"})
-    assert set(space_of(state)) == {"learning_rate", "weight_decay"}
+    assert set(space_of(state)) == {"learning_rate", "weight_decay", "periodic_frequencies"}
     state, step = desk.do(search_coarse, state)
     assert len(state.trials) == 4 and "width" not in step.message
 
@@ -110,7 +117,7 @@ def test_little_time_means_fewer_rows_then_fewer_trials_then_fewer_epochs(bench,
     desk.book.pace.finished.append((1e6, 1e12))
     amounts = []
     for seconds in (1e9, 3e3, 1e2, 1.0):
-        budget = Budget(seconds, time.time())
+        budget = Budget(seconds, now())
         desk.book = replace(desk.book, budget=budget)
         amounts.append(search_coarse._amount(desk.book, state, space_of(state)))
     trials = [amount["trials"] for amount in amounts]
@@ -228,3 +235,17 @@ def test_a_loss_of_zero_can_not_be_lowered(searched):
     _, state, _ = searched
     none = [Bag((trial,), trial.outputs, 0.0) for trial in state.trials]
     assert search_refine._longer_pays([none, none]) is False
+
+
+def test_other_architectures_get_a_chance_where_asked_for(searched):
+    desk, state, _ = searched
+    recipe = state.recipe.with_changes({"search.challengers": ["tabm", "residual_mlp"], "training.epochs": 4})
+    state, step = desk.do(search_refine, state.with_(recipe=recipe))
+    tried = {trial["model"] for trial in step.evidence["trials"]}
+    assert tried == {"mlp", "tabm", "residual_mlp"}
+
+
+def test_an_unknown_challenger_is_an_error():
+    with pytest.raises(InputError, match="no model") as error:
+        sequence._check_names(build({"search.challengers": ["tabn"]}))
+    assert "tabm" in error.value.hint

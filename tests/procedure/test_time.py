@@ -1,6 +1,5 @@
 """The time limit: decisions are written down, repeated by a replay, and kept to."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -70,7 +69,7 @@ LIMITED = {
 @pytest.fixture(scope="module")
 def hurried(tmp_path_factory, run_all, tables):
     """A run that wants minutes and gets 3 seconds; with the seconds it took."""
-    place, started = tmp_path_factory.mktemp("time") / "run", time.time()
+    place, started = tmp_path_factory.mktemp("time") / "run", now()
     run = run_all(
         place,
         tables.two_classes(),
@@ -78,7 +77,7 @@ def hurried(tmp_path_factory, run_all, tables):
         LIMITED,
         budget=lambda folder: Budget(3.0, started, log=folder.log),
     )
-    return run, time.time() - started
+    return run, now() - started
 
 
 def test_a_limit_that_is_far_too_short_still_ends_in_a_model(hurried, tables):

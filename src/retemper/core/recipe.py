@@ -163,6 +163,14 @@ class SearchOptions(Options):
     keep: float = Field(1 / 3, gt=0, lt=1, description="share of trials that goes on at a halving")
     max_rows: int = Field(20_000, ge=100, description="training rows a coarse trial sees")
     widths: list[int] = Field(default_factory=lambda: [64, 128, 256], min_length=1)
+    periodic_frequencies: list[int] = Field(
+        default_factory=lambda: [0, 8], min_length=1, description="cosines a number that are tried; 0: none"
+    )
+    label_smoothing: float = Field(0.08, ge=0, lt=1, description="upper end of what is tried, for classes")
+    challengers: list[str] = Field(
+        default_factory=lambda: ["residual_mlp", "tabm"],
+        description="models that join the first rung of search_refine where the time allows",
+    )
 
 
 class ProcedureOptions(Options):

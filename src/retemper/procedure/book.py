@@ -30,7 +30,7 @@ from retemper.evaluation.decision import Decision
 from retemper.evaluation.metrics import row_losses
 from retemper.procedure.pace import Pace
 from retemper.training.arrays import TaskArrays
-from retemper.training.job import Job, JobResult
+from retemper.training.job import Job, JobResult, joined
 from retemper.training.plan import Fit
 from retemper.training.pool import Pool
 from retemper.training.stack import Member
@@ -194,44 +194,35 @@ class Book:
             seconds: each training stops where it is after so long (only with a time limit).
             tell: show the progress.
         """
-        parts = [job.parts(self.workers) for job in jobs]
+        parts = [[piece for part in job.parts(self.workers) for piece in self._pieces(part)] for job in jobs]
         flat = [part for own in parts for part in own]
+        owner = {part.name: number for number, own in enumerate(parts) for part in own}
         deadlines = [self.budget.deadline(f"{part.name}.stopped", seconds) for part in flat]
-        results = self.pool.run(flat, deadlines, self.reporter.progress if tell else _silent)
+
+        def halved(job: Job, halves: Sequence[Job]) -> None:
+            owner.update((half.name, owner[job.name]) for half in halves)
+            self.budget.record(f"{job.name}.halved", len(job.members))
+            self.reporter.note(f"Memory is short: {len(job.members)} networks are trained in two halves.")
+
+        results = self.pool.run(flat, deadlines, self.reporter.progress if tell else _silent, halved)
         for result in results:
             self.pace.learn(result)
             if result.stopped is not None:
                 self.budget.record_stop(f"{result.job.name}.stopped", result.stopped)
         return [
-            _joined(job, [r for r in results if r.job in own]) for job, own in zip(jobs, parts, strict=True)
+            joined(job, [result for result in results if owner[result.job.name] == number])
+            for number, job in enumerate(jobs)
         ]
+
+    def _pieces(self, job: Job) -> list[Job]:
+        """The job, or the halves that it was trained in where memory was short before (see the log)."""
+        if f"{job.name}.halved" not in self.budget.made:
+            return [job]
+        return [piece for half in job.parts(2) for piece in self._pieces(half)]
 
 
 def _silent(fraction: float, text: str) -> None:
     return None
-
-
-def _joined(job: Job, parts: Sequence[JobResult]) -> JobResult:
-    if len(parts) == 1:
-        return replace(parts[0], job=job)
-    order = {member.id: slot for slot, member in enumerate(job.members)}
-    fits = [(order[fit.member.id], fit, part.outputs[k]) for part in parts for k, fit in enumerate(part.fits)]
-    places = np.argsort([place for place, _, _ in fits])
-    # Parts that a deadline stopped may have made different numbers of steps.
-    steps = min(len(part.losses) for part in parts)
-    losses = np.concatenate([part.losses[:steps] for part in parts], 1)
-    losses = losses[:, places] if losses.size else losses
-    fits.sort(key=lambda entry: entry[0])
-    stopped = [part.stopped for part in parts if part.stopped is not None]
-    return JobResult(
-        job,
-        [fit for _, fit, _ in fits],
-        np.stack([outputs for _, _, outputs in fits]),
-        max(part.seconds for part in parts),
-        max(part.steps for part in parts),
-        min(stopped, default=None),
-        losses,
-    )
 
 
 def candidates_of(state: State, result: JobResult) -> tuple[Candidate, ...]:

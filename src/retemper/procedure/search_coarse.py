@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from itertools import groupby
 from typing import Any
 
 from retemper.core.records import Step
 from retemper.procedure import label_errors, treat
-from retemper.procedure.book import Book, Candidate, State, candidates_of, main_loss
-from retemper.procedure.jobs import job_of, member_of
+from retemper.procedure.book import Book, Candidate, Contender, State, candidates_of, main_loss
+from retemper.procedure.jobs import jobs_for, member_of
 from retemper.search.space import Interval, Space, Words, quasi_random
 from retemper.search.storage import write_study
 from retemper.training.job import Job
@@ -17,6 +16,8 @@ from retemper.training.job import Job
 FIRST_ID = 1000
 SHARE_OF_TIME = 0.14
 LEAST_ROWS, LEAST_TRIALS = 4000, 8
+MODEL_AXES = ("width", "periodic_frequencies")
+"""What makes another shape; members of one stack differ in the rest."""
 
 
 def space_of(state: State) -> Space:
@@ -30,11 +31,16 @@ def space_of(state: State) -> Space:
         "learning_rate": rates,
         "weight_decay": Interval(1e-3, 0.3, log=True),
     }
-    options = state.recipe.model.options
+    search, options = state.recipe.search, state.recipe.model.options
     if hasattr(options, "width") and not getattr(options, "widths", ()):
-        space["width"] = Words(tuple(sorted(set(state.recipe.search.widths))))
+        space["width"] = Words(tuple(sorted(set(search.widths))))
+    if hasattr(options, "periodic_frequencies") and state.ready[0].n_numbers:
+        space["periodic_frequencies"] = Words(tuple(sorted(set(search.periodic_frequencies))))
     if hasattr(options, "dropout"):
         space["dropout"] = Interval(0.0, 0.4)
+    smooth = state.task == "classification" and hasattr(state.recipe.training.loss.options, "label_smoothing")
+    if smooth and search.label_smoothing:
+        space["label_smoothing"] = Interval(0.0, search.label_smoothing)
     return space
 
 
@@ -96,6 +102,9 @@ def describe(candidate: Candidate) -> str:
     member, width = candidate.member, candidate.model.get("width")
     text = f"rate {member.learning_rate:.2g}, decay {member.weight_decay:.2g}"
     text += f", width {width}" if width else ""
+    name, waves = candidate.model["name"], candidate.model.get("periodic_frequencies")
+    text = text if name == "mlp" else f"{name}, {text}"
+    text += f", {waves} cosines" if waves else ""
     return text + (f", dropout {member.dropout:.2f}" if member.dropout else "")
 
 
@@ -106,7 +115,10 @@ def evidence_of(trials: list[Candidate], kept: set[int], history: str) -> dict[s
             "id": trial.id,
             "learning_rate": trial.member.learning_rate,
             "weight_decay": trial.member.weight_decay,
+            "model": trial.model["name"],
             "width": trial.model.get("width"),
+            "periodic_frequencies": trial.model.get("periodic_frequencies", 0),
+            "label_smoothing": trial.member.label_smoothing,
             "dropout": trial.member.dropout,
             "epochs": trial.fit.epochs,
             "val_loss": trial.fit.val_loss,
@@ -154,26 +166,14 @@ def _seconds(book: Book, state: State, space: Space, amount: dict[str, int]) -> 
 
 
 def _jobs(book: Book, state: State, points: list[dict[str, Any]], amount: dict[str, int]) -> list[Job]:
-    numbered = [
-        (point, member_of(state.recipe, FIRST_ID + k, **{n: v for n, v in point.items() if n != "width"}))
-        for k, point in enumerate(points)
-    ]
-    numbered.sort(key=lambda pair: -pair[0].get("width", 0))
-    jobs = []
-    for width, group in groupby(numbered, key=lambda pair: pair[0].get("width")):
-        job = job_of(
-            state,
-            book,
-            f"search_coarse.{width or 'all'}",
-            tuple(member for _, member in group),
-            amount["epochs"],
-            rows=amount["rows"],
-            model={"width": width} if width else {},
-            training={"signals": False},
-            history="search_coarse",
-        )
-        jobs.append(job)
-    return jobs
+    plain = state.recipe.model.as_plain()
+    contenders = []
+    for number, point in enumerate(points):
+        model = {**plain, **{name: point[name] for name in MODEL_AXES if name in point}}
+        own = {name: value for name, value in point.items() if name not in MODEL_AXES}
+        contenders.append(Contender(model, member_of(state.recipe, FIRST_ID + number, **own)))
+    changes: dict[str, Any] = {"rows": amount["rows"], "training": {"signals": False}}
+    return jobs_for(state, book, "search_coarse", contenders, amount["epochs"], **changes)
 
 
 def _edges(space: Space, best: Candidate) -> list[str]:
@@ -190,7 +190,7 @@ def _store(book: Book, state: State, space: Space, trials: list[Candidate]) -> N
     rows = []
     for trial in trials:
         values = {
-            name: trial.model["width"] if name == "width" else getattr(trial.member, name) for name in space
+            name: trial.model[name] if name in MODEL_AXES else getattr(trial.member, name) for name in space
         }
         if math.isfinite(trial.fit.val_loss):
             attributes = {

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
+from retemper.core import catalogue
 from retemper.core.records import Step
 from retemper.evaluation.metrics import main_metric
 from retemper.procedure.book import BAG_IDS, VALIDATION, Bag, Book, Contender, State, bags_of, candidates_of
@@ -16,6 +18,8 @@ from retemper.training.job import Job
 
 FIRST_BAG = 2000
 SHARE_OF_TIME = 0.22
+SHARE_OF_CHALLENGER = 0.06
+FIRST_CHALLENGER = 1900
 FEW_VALIDATION_ROWS = 3000
 """With fewer, recipes are judged by all rows, in folds."""
 LEAST_STEPS = 800
@@ -34,6 +38,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         return state, Step("search_refine", "skipped", message)
     recipes = [own.contender for own in state.survivors[:MOST_FIRST]]
     state = dealt(state, _decide_folds(book, state, recipes))
+    recipes = [*recipes, *_challengers(book, state, recipes)]
     rungs: list[tuple[int, list[Bag]]] = []
     epochs = first_epochs(state)
     for rung in range(state.recipe.search.refine_rungs):
@@ -117,6 +122,28 @@ def _number(recipe: Contender) -> int:
     return (member.id if member.held_out == VALIDATION else member.id // BAG_IDS) % 1000
 
 
+def _challengers(book: Book, state: State, recipes: list[Contender]) -> list[Contender]:
+    """Other architectures with the best recipe's hyperparameters: those whose training the time allows for.
+
+    A challenger costs up to ten times as much as a perceptron, and mostly loses; so it gets one chance.
+    """
+    found = []
+    for number, name in enumerate(state.recipe.search.challengers):
+        if name == state.recipe.model.name:
+            continue
+        model = {"name": name, **catalogue.options_class("model", name)().model_dump(mode="json")}
+        own = Contender(model, replace(recipes[0].member, id=FIRST_CHALLENGER + number))
+
+        def fit_into(left: float, own: Contender = own) -> bool:
+            jobs = _jobs(book, state, [own], 0, first_epochs(state))
+            seconds = sum(book.pace.seconds(job, book.workers) for job in jobs)
+            return math.isinf(left) or seconds <= SHARE_OF_CHALLENGER * left
+
+        if book.budget.decide(f"search_refine.challenger.{name}", fit_into):
+            found.append(own)
+    return found
+
+
 def _decide_folds(book: Book, state: State, recipes: list[Contender]) -> int:
     """Folds for the rungs: where validation rows are few, and the first rung fits into the time with folds."""
     folds = folds_for(state) if len(state.splits.validation) < FEW_VALIDATION_ROWS else 0
@@ -144,7 +171,7 @@ def _decide(
             seconds = sum(book.pace.seconds(job, book.workers) for job in jobs)
             if seconds <= SHARE_OF_TIME * left:
                 break
-            if plan["recipes"] > 3:
+            if plan["recipes"] > 4:
                 plan["recipes"] -= 1
             elif plan["epochs"] > 2 and rung == 0:
                 plan["epochs"] -= 1

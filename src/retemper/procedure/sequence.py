@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from retemper.core import device
+from retemper.core import catalogue, device
 from retemper.core.budget import Budget
 from retemper.core.errors import InputError, nearest
 from retemper.core.progress import Reporter
@@ -93,7 +93,7 @@ def run(
         InputError: the data or an option is at fault, or no network trained to a finite loss.
         Interrupted: stopped on request; the run can be resumed.
     """
-    _check_skips(recipe)
+    _check_names(recipe)
     began = time.perf_counter()
     workers = budget.decide("workers", lambda left: recipe.workers or device.cores())
     with Pool(folder.checkpoints / "jobs", workers) as pool:
@@ -143,7 +143,7 @@ def _step(book: Book, state: State, name: str, number: int) -> tuple[State, Step
     return state, step
 
 
-def _check_skips(recipe: Recipe) -> None:
+def _check_names(recipe: Recipe) -> None:
     for name in recipe.procedure.skip:
         known = [step for step in STEPS if step not in ALWAYS]
         if name not in known:
@@ -151,6 +151,15 @@ def _check_skips(recipe: Recipe) -> None:
                 "bad_recipe",
                 f"procedure.skip names {name!r}, which is no step that can be left out.",
                 {"option": "procedure.skip"},
+                nearest(name, known).capitalize(),
+            )
+    for name in recipe.search.challengers:
+        known = catalogue.names("model")
+        if name not in known:
+            raise InputError(
+                "bad_recipe",
+                f"search.challengers names {name!r}, which is no model.",
+                {"option": "search.challengers"},
                 nearest(name, known).capitalize(),
             )
 
