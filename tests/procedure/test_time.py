@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retemper.core.budget import Budget, decisions
+from retemper.core.budget import Budget, decisions, now
 from retemper.models.layers.inputs import InputShape
 from retemper.procedure.jobs import job_of, members_of
 from retemper.procedure.pace import RECENT, SAFETY, Pace
