@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,10 +21,21 @@ FailOn = Annotated[
         "--fail-on", metavar="LEVEL", help="exit with 3 at a finding of advice, warning or error, or worse"
     ),
 ]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="FILE.html", help="also write a page: distributions, missing cells, correlations"
+    ),
+]
 
 
 def command(
-    data: Data, target: Target = None, fail_on: FailOn = None, json: Json = False, quiet: Quiet = False
+    data: Data,
+    target: Target = None,
+    fail_on: FailOn = None,
+    out: Out = None,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> int:
     """Look for faults in DATA before training.
 
@@ -34,12 +46,14 @@ def command(
         raise InputError("bad_option", message, {"option": "--fail-on"}, "Choose advice, warning or error.")
     from retemper.api.check import check
 
-    checked = check(data, target)
+    checked = check(data, target, out=out)
     if json:
         not_applicable = [{"code": code, "why": why} for code, why in checked.not_applicable]
         print_json({"schema": 1, "findings": checked.findings, "not_applicable": not_applicable})
     else:
         _print(checked, quiet)
+        if out is not None and not quiet:
+            write(f"Page: {out}\n")
     worst = max((LEVELS.index(finding.severity) for finding in checked.findings), default=-1)
     return 3 if fail_on is not None and worst >= LEVELS.index(fail_on) else 0
 

@@ -185,13 +185,14 @@ def _shape(found: dict[str, Any] | None) -> dict[str, Any] | None:
     edges, unit = found.get("edges") or [], found.get("unit")
     if len(edges) < 2:
         return None
-    ends = [_date(edge) if unit == "seconds since 1970" else number(edge) for edge in (edges[0], edges[-1])]
+    ends = [date(edge) if unit == "seconds since 1970" else number(edge) for edge in (edges[0], edges[-1])]
     if unit == "characters":
         ends[1] += " characters"
     return {"edges": edges, "counts": found["counts"], "ends": ends}
 
 
-def _date(seconds: float) -> str:
+def date(seconds: float) -> str:
+    """Seconds since 1970 as a day."""
     return (datetime(1970, 1, 1) + timedelta(seconds=seconds)).strftime("%Y-%m-%d")
 
 

@@ -35,26 +35,27 @@ def render(facts: dict[str, Any]) -> str:
     >>> page = render(facts(Path("RUN")))  # doctest: +SKIP
     """
     charts = figures(facts)
-    scripts = {"plotly": _asset("plotly-basic.min.js"), "page": _asset("page.js")}
+    scripts = {"plotly": asset("plotly-basic.min.js"), "page": asset("page.js")}
     policy = " ".join(f"'sha256-{_hash(text)}'" for text in scripts.values())
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             facts,
             charts=charts,
             show=_sections(facts, charts),
             charts_json=_embedded(charts),
-            style=Markup(_asset("page.css")),
+            style=Markup(asset("page.css")),
             scripts={name: Markup(text) for name, text in scripts.items()},
             policy=policy,
-            licence=_asset("plotly-basic.LICENSE.txt"),
+            licence=asset("plotly-basic.LICENSE.txt"),
         )
     )
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Jinja with the report's templates and filters; all text from the data is escaped."""
     environment = Environment(
         loader=PackageLoader("retemper", "report"),
         autoescape=True,
@@ -99,7 +100,8 @@ def _embedded(value: Any) -> Markup:
     return Markup(text)
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file that lies beside the templates, as text."""
     return files("retemper.report").joinpath(name).read_text(encoding="utf-8")
 
 

@@ -111,17 +111,19 @@ def fixed(value: Any, like: Any = None) -> str:
     return _signed(f"{value:z,.{decimals}f}")  # z: no minus before a zero
 
 
-def percent(share: float | None) -> str:
+def percent(share: float | None, decimals: int = 1) -> str:
     r"""A share in percent.
 
-    >>> percent(0.2387), percent(0.0004), percent(0)
-    ('23.9\xa0%', '0.04\xa0%', '0\xa0%')
+    >>> percent(0.2387), percent(0.0004), percent(0), percent(0.99996)
+    ('23.9\xa0%', '0.04\xa0%', '0\xa0%', '99.996\xa0%')
     """
     if share is None:
         return NOTHING
     value = 100 * share
-    shown = f"{value:.1f}" if value >= 0.1 else f"{value:.2g}"
-    return f"{shown.removesuffix('.0')}\N{NO-BREAK SPACE}%"
+    shown = f"{value:.{decimals}f}" if value >= 0.1 else f"{value:.2g}"
+    if 99.9 < value < 100:
+        shown = f"{100 - float(f'{100 - value:.1g}'):.8g}"  # all but a few is not all
+    return f"{shown.removesuffix('.0').removesuffix('.00')}\N{NO-BREAK SPACE}%"
 
 
 def duration(seconds: float | None) -> str:
