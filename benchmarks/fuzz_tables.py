@@ -62,7 +62,7 @@ class InProcess:
     def __init__(self, folder: Path, workers: int) -> None:
         self.folder = folder
 
-    def run(self, jobs: Sequence[Job], deadlines: Sequence[Deadline], tell: Tell) -> list[JobResult]:
+    def run(self, jobs: Sequence[Job], deadlines: Sequence[Deadline], tell: Tell, *_: Any) -> list[JobResult]:
         """Do the jobs in turn."""
         for job in jobs:
             write_job(self.folder / job.name, job)

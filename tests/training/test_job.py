@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from retemper.core.budget import Deadline
 from retemper.core.errors import InputError
@@ -145,17 +146,19 @@ def test_the_head_starts_at_the_prior(job_for: Any, task_arrays: Any) -> None:
     assert planning.plan_of(job_for(), task_arrays(3, (1.0, 2.0, 3.0))).class_weight.tolist() == [1, 2, 3]
 
 
-@pytest.mark.parametrize("place", ["write_whole", "append_rows"])
+@pytest.mark.parametrize("place", ["save_file", "append_rows"])
 def test_a_full_disk_is_told(
     run_folder: Path, job_for: Any, data_folder: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     job = job_for(data_folder, epochs=2)
     jobs.write_job(run_folder / "checkpoints" / "jobs" / "test", job)
 
-    def full(path: Path, content: Any) -> None:
+    def full(path: Any, *content: Any) -> None:
+        if place == "save_file":
+            raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(sealed if place == "write_whole" else callbacks, place, full)
+    monkeypatch.setattr(sealed if place == "save_file" else callbacks, place, full)
     with pytest.raises(InputError) as caught:
         do(run_folder, job)
     assert caught.value.code == "disk_full" and caught.value.exit_code == 2

@@ -19,6 +19,7 @@ from retemper.core.history import read_histories
 from retemper.training import carry_out
 from retemper.training import job as jobs
 from retemper.training.pool import Pool
+from retemper.training.stack import Member
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 
@@ -89,11 +90,10 @@ def test_a_crash_inside_a_worker_is_ours(pool: Pool, job_for: Any, tmp_path: Pat
         pool.run([job_for(tmp_path / "nowhere")], [Deadline()], quiet)
 
 
-def test_a_worker_killed_at_work(run_folder: Path, job_for: Any, data_folder: Path) -> None:
+def test_a_worker_killed_over_a_single_network(run_folder: Path, job_for: Any, data_folder: Path) -> None:
+    job = job_for(data_folder, epochs=10**6, members=(Member(0, 1e-2),))
     with Pool(run_folder / "checkpoints" / "jobs", 1) as own, pytest.raises(InputError) as caught:
-        own.run(
-            [job_for(data_folder, epochs=10**6)], [Deadline()], lambda share, text: own._processes[0].kill()
-        )
+        own.run([job], [Deadline()], lambda share, text: own._processes[0].kill())
     assert caught.value.code == "worker_lost" and caught.value.exit_code == 2
 
 
@@ -112,6 +112,7 @@ from pathlib import Path
 from retemper.core.budget import Deadline
 from retemper.training.job import Job
 from retemper.training.pool import Pool
+from retemper.training.stack import Member
 import json
 folder, job = Path(sys.argv[1]), Job.from_json(json.loads(sys.argv[2]))
 Pool(folder, 1).run([job], [Deadline()], lambda *_: os.kill(os.getpid(), signal.SIGKILL))

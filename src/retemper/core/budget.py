@@ -143,6 +143,11 @@ class Budget:
                 {"event": "decision", "name": name, "value": units, "elapsed_s": round(self.elapsed_s(), 3)}
             )
 
+    def record(self, name: str, value: Any) -> None:
+        """Write down a decision that the machine made, not the clock: whoever repeats the run makes it too."""
+        if name not in self.made:
+            self.log({"event": "decision", "name": name, "value": value})
+
 
 @dataclass(frozen=True)
 class Deadline:
@@ -161,6 +166,11 @@ class Deadline:
         if self.units is not None:
             return units_done >= self.units
         return self.at is not None and now() >= self.at
+
+    def halves(self, first: str, second: str) -> tuple[Deadline, Deadline]:
+        """For two trainings by these names, one after the other, in place of one: half of the time left for each."""
+        middle = None if self.at is None else (now() + self.at) / 2
+        return Deadline(first, middle, self.units), Deadline(second, self.at, self.units)
 
 
 def decisions(log: Path) -> dict[str, Any]:

@@ -103,7 +103,10 @@ class RunFolder:
             run = cls(place, _locked(place))
             for file in [run.log_path, *run.history.glob("*.jsonl")]:
                 _cut_half_line(file)
-            for file in place.rglob(".*.tmp"):
+            for file in [
+                *place.rglob(".*.tmp"),
+                *place.rglob(".tmp*"),
+            ]:  # the second ones are safetensors' own
                 file.unlink()
         return run
 
@@ -178,12 +181,18 @@ class RunFolder:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write beside the place, flush to the disk, rename: readers see the old file or the new one."""
+    """Write a file so that readers see the old one or the new one, never half of it."""
+    with whole(path) as beside:
+        beside.write_bytes(content)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A path beside the place to write to; what is there at the end is flushed to the disk, and takes the place."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
+        yield beside
+        with beside.open("rb") as file:
             os.fsync(file.fileno())
         beside.replace(path)
     except BaseException:
@@ -201,6 +210,8 @@ def disk_faults(place: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise  # no fault of the disk
         where = {"file": str(error.filename or place)}
         if error.errno in FULL:
             raise InputError(

@@ -8,7 +8,7 @@ trained again.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -109,6 +109,30 @@ class JobResult:
     steps: int
     stopped: int | None
     losses: NDArray[np.float64]
+
+
+def joined(job: Job, parts: Sequence[JobResult]) -> JobResult:
+    """The result of a job from those of its parts, the members in the job's order."""
+    if len(parts) == 1:
+        return replace(parts[0], job=job)
+    order = {member.id: slot for slot, member in enumerate(job.members)}
+    fits = [(order[fit.member.id], fit, part.outputs[k]) for part in parts for k, fit in enumerate(part.fits)]
+    places = np.argsort([place for place, _, _ in fits])
+    # Parts that a deadline stopped may have made different numbers of steps.
+    steps = min(len(part.losses) for part in parts)
+    losses = np.concatenate([part.losses[:steps] for part in parts], 1)
+    losses = losses[:, places] if losses.size else losses
+    fits.sort(key=lambda entry: entry[0])
+    stopped = [part.stopped for part in parts if part.stopped is not None]
+    return JobResult(
+        job,
+        [fit for _, fit, _ in fits],
+        np.stack([outputs for _, _, outputs in fits]),
+        max(part.seconds for part in parts),
+        max(part.steps for part in parts),
+        min(stopped, default=None),
+        losses,
+    )
 
 
 def write_result(folder: Path, result: JobResult) -> None:

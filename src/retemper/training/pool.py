@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 from retemper.core import interrupt
 from retemper.core.budget import Deadline
 from retemper.core.errors import InputError
+from retemper.core.memory import not_enough
 
 if TYPE_CHECKING:
     from retemper.training.job import Job, JobResult
@@ -29,8 +30,22 @@ if TYPE_CHECKING:
 Tell = Callable[[float, str], None]
 
 
+@dataclass(eq=False)
+class _Order:
+    """A job on its way through the workers."""
+
+    job: Job
+    deadline: Deadline
+    fraction: float = 0.0
+    result: JobResult | None = None
+
+
 class Pool:
     """Processes for jobs; they start at once, and load PyTorch while the caller does other things.
+
+    Where memory is too short for a job, its members are trained in two halves, one after the other, and these in
+    halves again; nothing else trains meanwhile. A worker that the system ends (it does so when memory runs out) is
+    replaced.
 
     Args:
         folder: where job folders go (``RUN/checkpoints/jobs``).
@@ -40,73 +55,119 @@ class Pool:
     def __init__(self, folder: Path, workers: int) -> None:
         self.folder = folder
         self.workers = workers
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONUTF8": "1"}
-        command = [sys.executable, "-c", "from retemper.training.worker import main; main()"]
-        self._processes = [
-            subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                encoding="utf-8",
-                env=environment,
-                start_new_session=True,
-            )
-            for _ in range(workers)
-        ]
         self._answers: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
-        self._listeners = [
-            threading.Thread(target=self._listen, args=(number, process), daemon=True)
-            for number, process in enumerate(self._processes)
-        ]
-        for listener in self._listeners:
-            listener.start()
+        self._processes: dict[int, subprocess.Popen[str]] = {}
+        self._listeners: dict[int, threading.Thread] = {}
+        for number in range(workers):
+            self._start(number)
 
-    def run(self, jobs: Sequence[Job], deadlines: Sequence[Deadline], tell: Tell) -> list[JobResult]:
-        """Do the jobs; their results in the same order.
+    def _start(self, number: int) -> None:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from retemper.training.worker import main; main()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=environment,
+            start_new_session=True,
+        )
+        listener = threading.Thread(target=self._listen, args=(number, process), daemon=True)
+        self._processes[number], self._listeners[number] = process, listener
+        listener.start()
+
+    def run(
+        self,
+        jobs: Sequence[Job],
+        deadlines: Sequence[Deadline],
+        tell: Tell,
+        told_halves: Callable[[Job, Sequence[Job]], None] = lambda job, halves: None,
+    ) -> list[JobResult]:
+        """Do the jobs; their results in the same order, those of halves in the place of their job.
+
+        Args:
+            jobs: what to train; names unique in the run.
+            deadlines: one a job.
+            tell: called with the share that is done and a few words.
+            told_halves: called with a job that memory is too short for, and the halves that take its place.
 
         Raises:
-            InputError: a job met a full disk or the like.
+            InputError: a job met a full disk or the like, or memory is too short for a single network.
             Interrupted: Ctrl-C or SIGTERM; the jobs' checkpoints are on disk.
             RuntimeError: a worker crashed.
         """
-        from retemper.training import job as jobs_module
-
-        folders = [self.folder / job.name for job in jobs]
-        results: dict[int, JobResult] = {}
-        waiting = []
-        for number, (folder, job) in enumerate(zip(folders, jobs, strict=True)):
-            jobs_module.write_job(folder, job)
-            done = jobs_module.read(folder, job)
-            if done:
-                results[number] = done
-            else:
-                waiting.append(number)
-        busy: dict[int, int] = {}
-        fractions = [float(number in results) for number in range(len(jobs))]
+        orders = [self._order(*pair) for pair in zip(jobs, deadlines, strict=True)]
+        waiting = [order for order in orders if order.result is None]
+        busy: dict[int, _Order] = {}
+        alone = False
         while waiting or busy:
-            for worker in range(self.workers):
-                if waiting and worker not in busy:
-                    busy[worker] = waiting.pop(0)
-                    self._send(worker, folders[busy[worker]], deadlines[busy[worker]])
+            self._deal(waiting, busy, alone)
             answer = self._next()
             if answer is None:
                 continue
             worker, said = answer
-            if said is None:  # also when it had nothing to do
-                raise _lost()
-            number = busy[worker]
-            if "progress" in said:
-                fractions[number] = said["progress"]
-                tell(sum(fractions) / len(jobs), said["text"])
+            if said is not None and "progress" in said:
+                busy[worker].fraction = said["progress"]
+                tell(_share(orders), said["text"])
                 continue
-            self._raise(said)
-            fractions[number] = 1.0
-            del busy[worker]
-            finished = jobs_module.read(folders[number], jobs[number])
-            assert finished is not None
-            results[number] = finished
-        return [results[number] for number in range(len(jobs))]
+            order = busy.pop(worker, None)
+            if order is None:  # it had nothing to do
+                raise _lost()
+            if said is None:
+                self._replace(worker)
+            elif "short" not in said:
+                self._finish(order, said)
+                continue
+            if len(order.job.members) == 1 and (alone or not busy):
+                raise _lost() if said is None else not_enough("Memory is too short for a single network.")
+            pieces = [order]  # a single network once more, with the memory of the others
+            if len(order.job.members) > 1:
+                pieces = self._halves(order)
+                orders[orders.index(order) : orders.index(order) + 1] = pieces
+                told_halves(order.job, [piece.job for piece in pieces])
+            alone = True
+            waiting[:0] = [piece for piece in pieces if piece.result is None]
+        return [order.result for order in orders if order.result is not None]
+
+    def _order(self, job: Job, deadline: Deadline) -> _Order:
+        from retemper.training import job as jobs_module
+
+        jobs_module.write_job(self.folder / job.name, job)
+        done = jobs_module.read(self.folder / job.name, job)
+        return _Order(job, deadline, float(done is not None), done)
+
+    def _halves(self, order: _Order) -> list[_Order]:
+        one, other = order.job.parts(2)
+        first, second = order.deadline.halves(f"{one.name}.stopped", f"{other.name}.stopped")
+        return [self._order(one, first), self._order(other, second)]
+
+    def _deal(self, waiting: list[_Order], busy: dict[int, _Order], alone: bool) -> None:
+        for worker in range(self.workers):
+            if waiting and worker not in busy and not (alone and busy):
+                busy[worker] = waiting.pop(0)
+                self._send(worker, self.folder / busy[worker].job.name, busy[worker].deadline)
+
+    def _finish(self, order: _Order, said: dict[str, Any]) -> None:
+        from retemper.training import job as jobs_module
+
+        self._raise(said)
+        order.fraction = 1.0
+        order.result = jobs_module.read(self.folder / order.job.name, order.job)
+        if order.result is None:
+            raise InputError(
+                "damaged_file",
+                "What a training wrote can't be read again: the disk does not keep what it is given.",
+                {"folder": str(self.folder / order.job.name)},
+                "Look after the disk, then resume the run.",
+            )
+
+    def _replace(self, worker: int) -> None:
+        """A new process in the place of one that a signal ended; one that ended by itself would do so again."""
+        code = self._processes[worker].wait()
+        self._close(worker)
+        if code >= 0:
+            raise _lost()
+        self._start(worker)
 
     def _send(self, worker: int, folder: Path, deadline: Deadline) -> None:
         pipe = self._processes[worker].stdin
@@ -140,14 +201,19 @@ class Pool:
 
     def close(self) -> None:
         """End the processes."""
-        for process, listener in zip(self._processes, self._listeners, strict=True):
+        for process in self._processes.values():
             process.kill()
-            process.wait()
-            listener.join()
-            for pipe in (process.stdin, process.stdout):
-                assert pipe is not None
-                with suppress(BrokenPipeError):  # an order that nobody took
-                    pipe.close()
+        for number in self._processes:
+            self._close(number)
+
+    def _close(self, number: int) -> None:
+        process = self._processes[number]
+        process.wait()
+        self._listeners[number].join()
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            with suppress(BrokenPipeError):  # an order that nobody took
+                pipe.close()
 
     def __enter__(self) -> Self:
         return self
@@ -156,6 +222,12 @@ class Pool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _share(orders: Sequence[_Order]) -> float:
+    """How much of the work is done, counted in members."""
+    done = sum(order.fraction * len(order.job.members) for order in orders)
+    return done / sum(len(order.job.members) for order in orders)
 
 
 def _lost() -> InputError:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor
 
 from retemper.core.records import to_json
-from retemper.core.run_folder import write_whole
+from retemper.core.run_folder import whole
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -28,6 +31,9 @@ def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -
         path: where.
         tensors: on the CPU.
         facts: plain data; NaN becomes null.
+
+    Raises:
+        OSError: the disk is full or can't be written; what was there before still is.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "state.safetensors"
@@ -39,9 +45,11 @@ def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -
     >>> read(path) is None
     True
     """
-    whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    own = {name: tensor.contiguous() for name, tensor in tensors.items()}
     text = json.dumps(to_json(facts))
-    write_whole(path, save(whole, {"facts": text, "sha256": _digest(whole, text)}))
+    with whole(path) as beside, _system_errors(path):
+        # To the file at once: in memory it would take the tensors' size twice more.
+        save_file(own, beside, {"facts": text, "sha256": _digest(own, text)})
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
@@ -56,6 +64,18 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
     except (OSError, SafetensorError, KeyError, ValueError, OverflowError, RuntimeError):
         return None
     return facts, tensors
+
+
+@contextmanager
+def _system_errors(path: Path) -> Iterator[None]:
+    """safetensors puts the system's refusals into words of its own; here they are OSErrors again."""
+    try:
+        yield
+    except SafetensorError as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def _digest(tensors: Mapping[str, Tensor], text: str) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 from retemper.core import device
 from retemper.core.budget import Deadline
 from retemper.core.errors import RetemperError
+from retemper.core.memory import is_short
 
 
 def main() -> None:
@@ -60,8 +61,8 @@ def _serve(carry_out: Any, order: dict[str, Any], answers: Any) -> None:
         carry_out.run(Path(order["folder"]), Deadline(**order["deadline"]), tell)
     except RetemperError as error:
         say(error={"code": error.code, "message": error.message, "where": error.where, "hint": error.hint})
-    except BaseException:
-        say(crash=traceback.format_exc())
+    except BaseException as error:
+        say(**({"short": str(error)} if is_short(error) else {"crash": traceback.format_exc()}))
     else:
         say(done=True)
 

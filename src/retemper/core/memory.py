@@ -1,0 +1,33 @@
+"""Memory that runs out: how it is recognised, and what a person is told."""
+
+from __future__ import annotations
+
+import errno
+
+from retemper.core.errors import InputError
+
+WORDS = ("can't allocate memory", "cannot allocate memory", "out of memory", "not enough memory", "bad_alloc")
+"""PyTorch's allocators raise RuntimeError (on a GPU a subclass of it), told apart by its words."""
+
+
+def is_short(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, whoever raised it.
+
+    >>> is_short(MemoryError()), is_short(RuntimeError("CUDA out of memory.")), is_short(RuntimeError("shape"))
+    (True, True, False)
+    """
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if isinstance(error, RuntimeError):
+        return any(word in str(error).lower() for word in WORDS)
+    return isinstance(error, MemoryError)
+
+
+def not_enough(message: str = "The machine has not enough memory for this.") -> InputError:
+    """The error for a person, with what can be done."""
+    return InputError(
+        "not_enough_memory",
+        message,
+        None,
+        "Use fewer rows or columns, a smaller training.batch_size or model.width, or workers=1.",
+    )
