@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from retemper.core.errors import InputError
 from retemper.training import arrays
 from retemper.training.plan import Rows
 
@@ -58,3 +59,25 @@ def test_changed_rows_are_not_the_ones_on_disk(task_arrays: Any, tmp_path: Path)
     assert train.mapped is not None
     changed = replace(train, weight=np.zeros_like(train.weight))
     assert changed.mapped is None and not changed.rows().weight.any() and train.rows().weight.any()
+
+
+@pytest.mark.parametrize("name", ["train.dense.npy", "validation.y.npy", "meta.json", "folds.safetensors"])
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
+def test_damaged_arrays_are_found(task_arrays: Any, tmp_path: Path, name: str, damage: str) -> None:
+    arrays.save(task_arrays(), tmp_path)
+    arrays.save_folds(np.arange(6, dtype=np.uint8).reshape(2, 3), tmp_path)
+    arrays.load(tmp_path, verify=True)
+    assert arrays.load_folds(tmp_path).tolist() == [[0, 1, 2], [3, 4, 5]]
+    place = tmp_path / name
+    content = bytearray(place.read_bytes())
+    if damage == "flipped":
+        content[len(content) * 2 // 3] ^= 8
+    place.write_bytes(content[:-5] if damage == "cut" else content)
+    if damage == "gone":
+        if name == "meta.json":
+            pytest.skip("no arrays at all are a fault of ours")
+        place.unlink()
+    with pytest.raises(InputError) as caught:
+        arrays.load(tmp_path, verify=True)
+        arrays.load_folds(tmp_path)
+    assert caught.value.code == "damaged_arrays" and str(place) in caught.value.where_text()

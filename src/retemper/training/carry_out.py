@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from retemper.core.budget import Deadline
 from retemper.core.run_folder import disk_faults
 from retemper.training import arrays
-from retemper.training.arrays import FOLDS, TaskArrays
+from retemper.training.arrays import TaskArrays
 from retemper.training.callbacks import StepLosses, StepTimes
 from retemper.training.checkpoint import Checkpoint
 from retemper.training.job import Job, JobResult, Tell, read, write_result
@@ -26,14 +26,14 @@ def run(folder: Path, deadline: Deadline, tell: Tell) -> JobResult:
     """Do the job of a folder, or go on with it, or read what it left when it is done.
 
     Raises:
-        InputError: the disk is full or can't be written.
+        InputError: the disk is full or can't be written, or the prepared rows are damaged.
     """
     job = Job.from_json(json.loads((folder / "job.json").read_text()))
     finished = read(folder, job)
     if finished:
         return finished
     data = _load(job.data)
-    plan = plan_of(job, data, folds=_folds(job.data) if job.folds else None)
+    plan = plan_of(job, data, folds=arrays.load_folds(Path(job.data)) if job.folds else None)
     run_folder = folder.parents[2]
     history = run_folder / "history" / f"{job.history or job.name}.jsonl"
     # A run over given rates is short and keeps every step's loss: it begins anew after a kill.
@@ -66,11 +66,7 @@ def run(folder: Path, deadline: Deadline, tell: Tell) -> JobResult:
 
 @lru_cache(maxsize=2)
 def _load(folder: str) -> TaskArrays:
-    return arrays.load(Path(folder))
-
-
-def _folds(folder: str) -> NDArray[np.uint8]:
-    return np.asarray(np.load(Path(folder) / FOLDS))
+    return arrays.load(Path(folder), verify=True)
 
 
 def _outputs(plan: Plan, fits: list[Fit]) -> NDArray[np.float32]:

@@ -48,7 +48,7 @@ class Job:
         rates: learning rate of each step, one list for all members, instead of rate × schedule.
         history: stem of the history file; several jobs may share one.
         folds: with k above 0, training and validation rows together are dealt out to k folds as the data folder's
-            ``folds.npy`` says; a member's ``held_out`` h means fold h mod k of repeat h // k.
+            ``folds.safetensors`` says; a member's ``held_out`` h means fold h mod k of repeat h // k.
     """
 
     name: str
