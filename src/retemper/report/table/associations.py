@@ -10,12 +10,13 @@ Rows in which a cell is missing don't count for that pair.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from scipy.stats import chi2, rankdata
 
 from retemper.report.table.cells import LEVELS, Cells, Floats
 
@@ -24,6 +25,8 @@ MOST_LEVELS = 50
 LEAST_ROWS = 30
 """Fewer rows without gaps in both columns tell nothing."""
 BLOCK = 512
+CANDIDATES = 300
+ALPHA = 0.05
 Matrix = NDArray[np.float32]
 
 
@@ -92,22 +95,45 @@ class Associations:
         return found
 
     def strongest(self, most: int) -> list[Pair]:
-        """The pairs with the largest strength of either sign, strongest first."""
+        """The pairs with the largest strength of either sign, strongest first.
+
+        Among many pairs the largest are strong by chance: only those stay whose χ² (n·ρ², and for levels before the
+        correction) would come by chance in less than 5 % of such tables (Bonferroni over all pairs).
+        """
         pairs: list[Pair] = []
         names = list(self._ordered)
+        level = ALPHA / max(1, len(self.names) * (len(self.names) - 1) // 2)
         for start in range(0, len(names), BLOCK):
             block = self._spearman(slice(start, start + BLOCK), list(range(len(names))))
             block[np.arange(len(names))[None, :] <= np.arange(start, start + len(block))[:, None]] = np.nan
-            pairs += [Pair(names[start + i], names[j], float(block[i, j])) for i, j in _largest(block, most)]
+            pairs += [
+                Pair(names[start + i], names[j], float(block[i, j])) for i, j in _largest(block, CANDIDATES)
+            ]
         levels = list(self._codes)
         for k, one in enumerate(levels):
             ratios = self._ratios(one)
-            pairs += [Pair(one, names[j], float(ratios[j])) for _, j in _largest(ratios[None], most)]
+            pairs += [Pair(one, names[j], float(ratios[j])) for _, j in _largest(ratios[None], CANDIDATES)]
             pairs += [
                 Pair(one, other, _cramer(self._codes[one], self._codes[other])) for other in levels[k + 1 :]
             ]
         pairs = [pair for pair in pairs if np.isfinite(pair.strength)]
-        return sorted(pairs, key=lambda pair: -abs(pair.strength))[:most]
+        best = sorted(pairs, key=lambda pair: -abs(pair.strength))[:CANDIDATES]
+        return [pair for pair in best if abs(pair.strength) > self._by_chance(pair, level)][:most]
+
+    def _by_chance(self, pair: Pair, level: float) -> float:
+        """The strength that two columns without any link pass with a probability of ``level``."""
+        parts = [self._codes.get(name) for name in (pair.one, pair.other)]
+        sizes = [len(np.unique(codes[codes >= 0])) - 1 for codes in parts if codes is not None]
+        known = [
+            self._known[:, self._ordered[name]] > 0 if codes is None else codes >= 0
+            for name, codes in zip((pair.one, pair.other), parts, strict=True)
+        ]
+        rows = int((known[0] & known[1]).sum())
+        if not sizes:
+            return float(np.sqrt(chi2.isf(level, 1) / rows))
+        freedom = math.prod(sizes)
+        scale = min(sizes) if len(sizes) == 2 else 1
+        return float(np.sqrt((chi2.isf(level, freedom) - freedom) / (rows * scale)))
 
     def _spearman(self, left: slice, right: Sequence[int]) -> Floats:
         """ρ of ordered columns [left, right]; each pair by the rows that both know."""

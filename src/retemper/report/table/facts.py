@@ -16,7 +16,7 @@ from retemper.report.table.gaps import missing_together, target_where_missing, w
 from retemper.report.table.shapes import shape, told_of
 from retemper.report.words import number
 
-MOST_COLUMNS, MOST_IN_MATRIX, MOST_PAIRS, MOST_PICTURES = 60, 24, 20, 4
+MOST_COLUMNS, MOST_IN_MATRIX, MOST_PAIRS, MOST_PICTURES = 60, 20, 20, 4
 WEIGHTS = {"error": 3.0, "warning": 2.0, "advice": 1.0}
 
 

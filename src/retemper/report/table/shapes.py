@@ -9,8 +9,8 @@ import numpy as np
 from retemper.report.table.cells import Cells, Floats
 
 BINS, MOST_LEVELS = 30, 8
-FAR = 3.0
-"""Values count as far where the whole range is so many times that of the middle 99 %."""
+FENCE_IQR, FAR = 5.0, 3.0
+"""Values count as far where the whole range is 3 times that within 5 interquartile ranges of the quartiles."""
 LEAST_ROWS = 10
 """Rows of a bin for which the target is told."""
 
@@ -61,10 +61,13 @@ def told_of(target: Cells | None) -> str | None:
 
 
 def _range(values: Floats) -> tuple[float, float]:
-    least, most = float(values.min()), float(values.max())
-    low, high = np.quantile(values, [0.005, 0.995])
-    far = most - least > FAR * (high - low) and high > low
-    return (float(low), float(high)) if far else (least, most if most > least else least + 1)
+    """What is drawn: everything, or 5 interquartile ranges beyond the quartiles where values lie far outside."""
+    least, low, high, most = np.quantile(values, [0, 0.25, 0.75, 1]).tolist()
+    fence = FENCE_IQR * (high - low)
+    low, high = max(least, low - fence), min(most, high + fence)
+    if fence > 0 and most - least > FAR * (high - low):
+        return low, high
+    return least, most if most > least else least + 1
 
 
 def _edges(values: Floats, low: float, high: float) -> Floats:
