@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from retemper.report.traces import FAINT, INK, MUTED, NETWORK, SECOND, THIRD, Figure, figure, line
+from retemper.report.traces import INK, MUTED, NETWORK, SECOND, THIRD, Figure, figure, line
 
-PALETTE = [NETWORK, SECOND, THIRD, MUTED, INK, FAINT]
+PALETTE = [NETWORK, SECOND, THIRD, MUTED, INK, "--warn"]
 DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]
 """Colour never stands alone: every curve of a palette has a dash of its own."""
 BANDS = ["--band", "--second-band", "--third-band"]
