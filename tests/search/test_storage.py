@@ -1,10 +1,14 @@
 """trials.db is a study that Optuna opens."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import optuna
+import pytest
 
+from retemper.core.errors import InputError
+from retemper.search import storage
 from retemper.search.space import Interval, Words, quasi_random
 from retemper.search.storage import Finished, write_study
 
@@ -42,3 +46,34 @@ def test_a_study_is_replaced_and_others_stay(tmp_path: Path) -> None:
     assert (len(load(path, "one").trials), len(load(path, "two").trials)) == (4, 2)
     write_study(path, "none", SPACE, [])
     assert load(path, "none").trials == []
+
+
+@pytest.mark.parametrize("damage", [b"no database at all, but long enough to be one" * 100, None])
+def test_a_damaged_file_is_replaced(tmp_path: Path, damage: bytes | None) -> None:
+    path = tmp_path / "trials.db"
+    write_study(path, "one", SPACE, trials(3))
+    content = bytearray(path.read_bytes())
+    content[100:8000] = b"?" * 7900
+    path.write_bytes(damage or content)
+    write_study(path, "one", SPACE, trials(4))
+    assert len(load(path, "one").trials) == 4
+    assert [file.name for file in tmp_path.iterdir()] == ["trials.db"]
+
+
+@pytest.mark.parametrize(("code", "told"), [("FULL", "disk_full"), ("IOERR", "cannot_write")])
+def test_a_disk_that_refuses_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, told: str
+) -> None:
+    path = tmp_path / "trials.db"
+    write_study(path, "one", SPACE, trials(3))
+
+    def refuse(*arguments: Any) -> None:
+        error = sqlite3.OperationalError("the disk refuses")
+        error.sqlite_errorcode = getattr(sqlite3, f"SQLITE_{code}")
+        raise RuntimeError from error
+
+    monkeypatch.setattr(storage, "_write", refuse)
+    with pytest.raises(InputError) as caught:
+        write_study(path, "one", SPACE, trials(4))
+    assert caught.value.code == told
+    assert len(load(path, "one").trials) == 3

@@ -31,5 +31,8 @@ def machine_faults() -> Iterator[None]:
             raise
         where = {"file": str(error.filename)} if error.filename else None
         raise InputError(
-            "disk_full", "The disk is full.", where, "Free space, then resume the run."
+            "disk_full",
+            "The disk is full.",
+            where,
+            "Free space, then resume the run; where nothing was trained yet, start it again.",
         ) from error

@@ -218,7 +218,7 @@ def disk_faults(place: Path | str) -> Iterator[None]:
                 "disk_full",
                 "The disk is full; what was saved before is whole.",
                 where,
-                "Free space, then resume.",
+                "Free space, then resume the run; where nothing was trained yet, start it again.",
             ) from error
         reason = error.strerror or str(error)
         raise InputError(

@@ -2,25 +2,60 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
+import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from retemper.core.run_folder import disk_faults, whole
 from retemper.search.space import Interval, Space
 
 Finished = tuple[Mapping[str, Any], float, dict[str, Any]]
 """Parameters, validation loss, user attributes."""
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def write_study(path: Path, name: str, space: Space, trials: Sequence[Finished]) -> None:
-    """Write finished trials as a study; a study of that name is replaced.
+    """Write finished trials as a study, whole or not at all; a study of that name is replaced, a damaged file is too.
 
     Args:
         path: the database.
         name: of the study.
         space: what was searched.
         trials: (parameters, validation loss, user attributes) of each.
+
+    Raises:
+        InputError: ``disk_full`` or ``cannot_write``.
     """
+    with disk_faults(path), whole(path) as beside:
+        if path.exists():
+            shutil.copyfile(path, beside)
+        try:
+            _write(beside, name, space, trials)
+        except Exception as error:
+            beside.with_name(f"{beside.name}-journal").unlink(missing_ok=True)
+            fault = _of_sqlite(error)
+            if fault is None:
+                raise
+            if fault.sqlite_errorcode & 0xFF not in DAMAGED:
+                full = fault.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL
+                number = errno.ENOSPC if full else errno.EIO
+                raise OSError(number, os.strerror(number), str(path)) from error
+            beside.unlink()
+            _write(beside, name, space, trials)
+
+
+def _of_sqlite(error: BaseException | None) -> sqlite3.Error | None:
+    """SQLite's own error beneath those of SQLAlchemy and Optuna, which name no cause."""
+    while error is not None and not isinstance(error, sqlite3.Error):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _write(path: Path, name: str, space: Space, trials: Sequence[Finished]) -> None:
     import optuna
     from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
