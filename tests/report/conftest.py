@@ -84,8 +84,15 @@ def write_run(
         "steps": steps,
         "findings": [] if bare else findings(),
         "search": {"trials": 24, "sampler": "random", "best": {"learning_rate": 0.0041, "width": 256}},
+        "recipe": {
+            "data": {"clean": True},
+            "prepare": {"missing": "indicator"},
+            "procedure": {"understand": True},
+        },
         "model": "model",
     }
+    if not bare:
+        result["understanding"] = understanding_of(task, list(classes))
     (folder / "result.json").write_text(json.dumps(to_json(result)))
     if bare:
         return
@@ -109,6 +116,7 @@ def curves(random, members: int, epochs: int):
                 "step": epoch * 124,
                 "train_loss": train + 0.001 * random.normal(),
                 "val_loss": floor + 0.1 * np.exp(-epoch / 2.5) + 0.00002 * epoch**2 + 0.001 * random.normal(),
+                "val_loss_calibrated": floor - 0.002 + 0.1 * np.exp(-epoch / 2.5),
                 "learning_rate": rate * (1 + np.cos(np.pi * epoch / epochs)) / 2,
                 "gradient_norm": 0.8 * np.exp(-epoch / 20) + 0.05 * random.random(),
                 "update_ratio": 1e-3 * np.exp(-epoch / 15),
@@ -174,6 +182,8 @@ def evidence_of(random, task: str, classes: list[str]) -> dict:
             "best": trials[3],
             "edges": ["width at its upper end, 256"],
             "history": "search_coarse",
+            "treatments": treatments(),
+            "label_errors": label_errors(task, classes),
         },
         "search_refine": {"trials": trials[:8], "best": trials[3], "edges": [], "history": "search_refine"},
         "train_long": {
@@ -230,6 +240,16 @@ def evidence_of(random, task: str, classes: list[str]) -> dict:
             "after": {"log_loss": 0.2804, "ece": 0.0071},
             "reliability": {"before": reliability(random, 0.03), "after": reliability(random, 0.008)},
             "kept": True,
+            "threshold": {
+                "positive": classes[0],
+                "goal": "f1",
+                "value": 0.41,
+                "low": 0.38,
+                "high": 0.45,
+                "gain": 0.012,
+                "gain_low": 0.002,
+                "gain_high": 0.021,
+            },
         },
         "test_once": test_once(random, task, classes),
     }
@@ -273,6 +293,11 @@ def test_once(random, task: str, classes: list[str]) -> dict:
         counts, edges = np.histogram(residual, bins=40)
         return {
             "read": 1,
+            "interval": {
+                "wanted": 0.9,
+                "coverage": {"value": 0.87, "low": 0.85, "high": 0.89},
+                "width": 81.4,
+            },
             "residuals": {"predicted": predicted, "residual": residual, "edges": edges, "counts": counts},
         }
     counts = random.integers(5, 160, (len(classes), len(classes))) + np.diag([1200] * len(classes))
@@ -280,7 +305,138 @@ def test_once(random, task: str, classes: list[str]) -> dict:
         "read": 1,
         "confusion": {"labels": classes, "counts": counts},
         "reliability": reliability(random, 0.01),
+        "interval": {"wanted": 0.9, "coverage": {"value": 0.91, "low": 0.89, "high": 0.93}, "size": 1.07},
+        "precision_recall": {
+            name: {
+                "average_precision": {"value": 0.9 - 0.01 * k, "low": 0.8, "high": 0.95},
+                "share": (k + 1) / len(classes) / 10,
+                "precision": [0.24, 0.8, 0.95],
+                "recall": [1.0, 0.7, 0.2],
+                "threshold": [0.0, 0.4, 0.9],
+            }
+            for k, name in enumerate(classes)
+        },
+        "threshold": {
+            "positive": classes[0],
+            "value": 0.41,
+            "chosen": {"precision": 0.7, "recall": 0.75, "f1": 0.72},
+            "argmax": {"precision": 0.78, "recall": 0.66, "f1": 0.71},
+        },
     }
+
+
+def treatments() -> list:
+    """One of each verdict, as the race of treatments records them."""
+    changes = {"prepare.constructed": ["ratio", "product"]}
+    raced = {"before": 0.298, "after": 0.294, "gain": 0.004, "low": 0.001, "high": 0.007}
+    return [
+        {
+            "name": "pairs of numbers",
+            "why": "age × hours explain 7% more",
+            "changes": changes,
+            "verdict": "kept",
+            "columns": {"new": ["age × hours"], "left_out": []},
+            **raced,
+        },
+        {
+            "name": "ranks",
+            "why": "long tails",
+            "changes": {"prepare.scaling": "quantile"},
+            "verdict": "not_tried",
+        },
+        {
+            "name": "clipped outliers",
+            "why": "far cells",
+            "changes": {},
+            "verdict": "reverted",
+            "before": None,
+        },
+    ]
+
+
+def label_errors(task: str, classes: list[str]) -> dict:
+    """Wrong labels found and treated."""
+    found = {
+        "rows": 39073, "flagged": 410, "rate": 0.0312, "low": 0.027, "high": 0.036, "warning_from": 0.01,
+        "surest": [{"row": 17, "given": classes[0], "suggested": classes[-1], "probability": 0.991}],
+        "judged_by": "7326 validation rows", "treatment": "drop",
+        "tried": {
+            "drop": {"verdict": "kept", "before": 0.29, "after": 0.28, "low": 0.004, "high": 0.016},
+            "fix": {"verdict": "reverted", "before": 0.29, "after": 0.291, "low": -0.01, "high": 0.008},
+        },
+        "message": "Treated by drop.",
+    }  # fmt: skip
+    if task == "classification":
+        counts = {"given": 2000, "flagged": 40, "suggested": 1990}
+        found["classes"] = {name: dict(counts) for name in classes}
+    return found
+
+
+def number(value: float, width: float = 0.01) -> dict:
+    return {"value": value, "low": value - width, "high": value + width}
+
+
+def understanding_of(task: str, classes: list[str]) -> dict:
+    """All five parts, with numbers, dates and levels among the columns."""
+    regression = task == "regression"
+
+    def depending(name, kind, grid):
+        mean = list(np.linspace(0.1, 0.6, len(grid)))
+        curve = {
+            "mean": mean,
+            "low": [m - 0.05 for m in mean],
+            "high": [m + 0.05 for m in mean],
+            "quantiles": {},
+        }
+        outputs = [None] if regression else classes[1:3]
+        share = [1 / len(grid)] * len(grid)
+        curves = [{"output": output, **curve} for output in outputs]
+        return {"column": name, "kind": kind, "grid": grid, "share": share, "curves": curves, "rows": 200}
+
+    aside = {"bias": number(-3, 1)} if regression else {"surplus": number(0.05, 0.01)}
+    slice_ = {"words": "age ≤ 23 and sex is F", "rows": 300, "share": 0.04, "metric": 0.5, "elsewhere": 0.2}
+    row = {
+        "row": 5954, "loss": 9.1, "expected": 74.0 if regression else classes[0], "low": None, "high": None,
+        "predicted": 385.8 if regression else classes[-1], "probability": None if regression else 1e-4,
+        "confidence": None if regression else 0.9999, "deviations": -16.3 if regression else None,
+        "cells": {"age": "20", "workclass": None},
+    }  # fmt: skip
+    points = [{"rows": n, **number(0.3 + 8 / n, 0.004)} for n in (4000, 8000, 16000, 31747)]
+    return {
+        "metric": "rmse" if regression else "log_loss",
+        "rows": 39073,
+        "networks": 5,
+        "importance": {
+            "rows": 2000, "repeats": 5, "of": 14,
+            "columns": [
+                {"column": "age", "rise": number(0.2), "used": True, "related": [{"column": "education"}]},
+                {"column": "workclass", "rise": number(0.001), "used": False, "related": []},
+            ],
+            "together": [{"columns": ["age", "education"], "rise": number(0.3)}],
+        },
+        "dependence": {
+            "rows": 200, "networks": 5,
+            "left_out": [{"column": "note", "why": "a column of kind text has no order"}],
+            "columns": [
+                depending("age", "number", [18, 30, 44, None]),
+                depending("since", "datetime", ["2024-01-01 00:00:00", "2024-07-01 00:00:00"]),
+                depending("workclass", "category", ["Private", "State", None]),
+            ],
+        },
+        "slices": {
+            "rows": 39073, "searched": 4972, "columns": 14, "confirmed": 1,
+            "slices": [{**slice_, "gap": number(0.3), "confirmed": True, **aside}],
+        },
+        "surprising": {
+            "rows": 39073, "typical_error": number(19.1, 0.8) if regression else None, "largest": [row],
+            "counts": [{"threshold": 3.0 if regression else 0.01, "found": 57, "expected": 26.9, "low": 17}],
+        },
+        "more_data": {
+            "answer": "yes", "why": "More data would help: twice the rows would take 2.1% to 4.0% off the loss.",
+            "have": 31747, "points": points, "gain": number(0.009, 0.003), "doubled": number(0.291, 0.005),
+            "floor": number(0.27, 0.01), "law": {"a": 0.27, "b": 0.03, "c": 0.5},
+        },
+    }  # fmt: skip
 
 
 def scored(values: dict, width: float) -> dict:

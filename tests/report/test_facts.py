@@ -130,7 +130,10 @@ def test_many_classes_become_a_list_of_confusions(make_run):
 def test_figures_are_plain_json_with_no_text_from_the_data(make_run):
     found = facts(make_run(label="MARK-target", classes=("MARK-a", "MARK-b")))
     made = figures(found)
-    assert set(made) == {"overfit", "rates", "trials", "search", "training", "signals", "calibration"}
+    assert set(made) == {
+        "overfit", "rates", "trials", "search", "training", "signals", "calibration", "precision-recall",
+        "more-data", "dependence-0", "dependence-1",
+    }  # fmt: skip
     text = json.dumps(made, allow_nan=False)
     assert "MARK" not in text and len(text) < 200_000
     colours = {c for c in json.dumps(made).split('"') if c.startswith("--")}
@@ -146,6 +149,8 @@ def test_figures_are_plain_json_with_no_text_from_the_data(make_run):
     } | {
         "--accent-faint",
         "--second-faint",
+        "--second-band",
+        "--third-band",
     }
 
 

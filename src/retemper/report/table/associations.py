@@ -158,7 +158,7 @@ class Associations:
         all_ = squares - total * mean**2
         between = (sums**2 / np.maximum(rows, 1)).sum(axis=0) - total * mean**2
         used = (rows > 0).sum(axis=0)
-        enough = (total >= LEAST_ROWS) & (total > used) & (all_ > 0)
+        enough = (total >= LEAST_ROWS) & (used > 1) & (total > used) & (all_ > 0)
         share = between / np.where(enough, all_, 1)
         fair = 1 - (1 - share) * (total - 1) / np.where(enough, total - used, 1)
         return np.where(enough, np.sqrt(np.clip(fair, 0, 1)), np.nan).astype(np.float64)

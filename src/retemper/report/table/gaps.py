@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -112,5 +113,6 @@ def _difference(values: Floats, sides: Sequence[Any]) -> dict[str, Any]:
         {"value": mean, "low": mean - reach * error, "high": mean + reach * error}
         for mean, error in zip(means, errors, strict=True)
     ]
-    error = (errors[0] ** 2 + errors[1] ** 2) ** 0.5
-    return {"missing": shown[0], "present": shown[1], "z": (means[0] - means[1]) / error if error else 0.0}
+    error, apart = (errors[0] ** 2 + errors[1] ** 2) ** 0.5, means[0] - means[1]
+    z = apart / error if error else math.copysign(math.inf, apart) if apart else 0.0
+    return {"missing": shown[0], "present": shown[1], "z": z}
