@@ -103,3 +103,13 @@ def test_a_damaged_start_is_told(tmp_path, damage):
     with RunFolder.reopen(tmp_path / "run") as folder, pytest.raises(InputError) as caught:
         reopen_start(folder)
     assert caught.value.code == "damaged_run"
+
+
+@pytest.mark.parametrize("damage", ["seed: 1\n", "\xff", None])
+def test_a_recipe_that_changed_is_told(tmp_path, damage):
+    started(tmp_path / "run", FRAME)
+    path = tmp_path / "run" / "recipe.yaml"
+    path.unlink() if damage is None else path.write_text(damage, encoding="latin-1")
+    with RunFolder.reopen(tmp_path / "run") as folder, pytest.raises(InputError) as caught:
+        reopen_start(folder)
+    assert caught.value.code == "damaged_run" and "recipe.yaml" in caught.value.message

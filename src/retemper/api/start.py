@@ -67,9 +67,10 @@ class Clock:
 
 @dataclass(frozen=True)
 class Start:
-    """The content of checkpoints/run.json."""
+    """The content of checkpoints/run.json; ``recipe`` is the SHA-256 of recipe.yaml."""
 
     name: str
+    recipe: str
     data: Source
     test: Source | None
     clock: Clock
@@ -94,10 +95,11 @@ def save_start(folder: RunFolder, recipe: Recipe, tables: Tables, clock: Clock) 
     Raises:
         InputError: ``disk_full`` or ``cannot_write``.
     """
-    folder.write_text("recipe.yaml", recipe.to_yaml())
+    content = recipe.to_yaml().encode()
+    folder.write_bytes("recipe.yaml", content)
     data = _kept(folder, tables.data, "data")
     test = None if tables.test is None else _kept(folder, tables.test, "test")
-    start = Start(tables.data.table.name, data, test, clock)
+    start = Start(tables.data.table.name, hashlib.sha256(content).hexdigest(), data, test, clock)
     folder.write_json(START, {"schema": 1, **asdict(start)})
     return start
 
@@ -109,7 +111,7 @@ def reopen_start(folder: RunFolder) -> tuple[Start, Recipe, Tables]:
         InputError: ``data_changed``, ``no_such_file`` or ``damaged_run``.
     """
     start = _saved(folder)
-    recipe = build(load((folder.path / "recipe.yaml").read_text(encoding="utf-8"), "recipe.yaml"))
+    recipe = _recipe(folder, start)
     data, own = (_unchanged(folder, source) if source else None for source in (start.data, start.test))
     tables = read_tables(data, own, recipe.data.target)
     rows = replace(tables.data, table=replace(tables.data.table, name=start.name))
@@ -123,14 +125,28 @@ def _saved(folder: RunFolder) -> Start:
     try:
         saved = json.loads((folder.path / START).read_text(encoding="utf-8"))
         clock, test = Clock(**saved["clock"]), saved["test"]
-        return Start(saved["name"], Source(**saved["data"]), test and Source(**test), clock)
+        return Start(saved["name"], saved["recipe"], Source(**saved["data"]), test and Source(**test), clock)
     except (ValueError, TypeError, KeyError):
-        raise InputError(
-            "damaged_run",
-            "What this run was started with can't be read any more.",
-            {"file": str(folder.path / START)},
-            "Start a new run with `retemper train`; this one can't go on.",
-        ) from None
+        raise _damaged(folder, START) from None
+
+
+def _recipe(folder: RunFolder, start: Start) -> Recipe:
+    try:
+        content = (folder.path / "recipe.yaml").read_bytes()
+    except FileNotFoundError:
+        raise _damaged(folder, "recipe.yaml") from None
+    if hashlib.sha256(content).hexdigest() != start.recipe:
+        raise _damaged(folder, "recipe.yaml")
+    return build(load(content.decode(), "recipe.yaml"))
+
+
+def _damaged(folder: RunFolder, name: str) -> InputError:
+    return InputError(
+        "damaged_run",
+        f"{Path(name).name} is not what was written when this run was started.",
+        {"file": str(folder.path / name)},
+        "Put it back as it was, or start a new run with `retemper train`.",
+    )
 
 
 def _kept(folder: RunFolder, rows: Rows, name: str) -> Source:
