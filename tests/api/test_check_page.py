@@ -145,6 +145,17 @@ def test_tables_of_one_sort(tmp_path, kind):
     assert ("No cell is missing" in path.read_text()) == (kind in ("whole", "numbers alone"))
 
 
+def test_a_column_called_as_a_count_is_no_suspect(tmp_path):
+    """Evidence has entries such as "rows" and "share"; a column of that name is not what the finding is about."""
+    rows = np.arange(400) % 100
+    frame = pl.DataFrame({"rows": rows, "share": rows * 0.5, "far": np.where(rows == 0, 1e6, rows % 7)})
+    path = tmp_path / "check.html"
+    checked = check(frame, out=path)
+    assert {"duplicate_rows", "outliers"} <= {finding.code for finding in checked.findings}
+    pictured = [a["title"] for tag, a in Elements(path.read_text()).tags if tag == "b" and "title" in a]
+    assert pictured == ["far"]
+
+
 @pytest.mark.parametrize("name", ["check.txt", "check", "folder.html"])
 def test_a_page_is_an_html_file(tmp_path, name):
     (tmp_path / "folder.html").mkdir()

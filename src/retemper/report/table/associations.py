@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, rankdata
+from scipy.stats import chi2, norm, rankdata
 
 from retemper.report.table.cells import LEVELS, Cells, Floats
 
@@ -32,11 +32,16 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Pair:
-    """Two columns, and how strongly they go together: −1 to 1 for ordered ones, else 0 to 1."""
+    """Two columns, and how strongly they go together: −1 to 1 for ordered ones, else 0 to 1.
+
+    ``low``, ``high``: 95 % interval of Spearman's ρ on Fisher's scale (Bonett and Wright 2000); None with levels.
+    """
 
     one: str
     other: str
     strength: float
+    low: float | None = None
+    high: float | None = None
 
 
 class Associations:
@@ -118,17 +123,31 @@ class Associations:
             ]
         pairs = [pair for pair in pairs if np.isfinite(pair.strength)]
         best = sorted(pairs, key=lambda pair: -abs(pair.strength))[:CANDIDATES]
-        return [pair for pair in best if abs(pair.strength) > self._by_chance(pair, level)][:most]
+        proved = [pair for pair in best if abs(pair.strength) > self._by_chance(pair, level)]
+        return [self._with_interval(pair) for pair in proved[:most]]
+
+    def _with_interval(self, pair: Pair) -> Pair:
+        if pair.one in self._codes or pair.other in self._codes:
+            return pair
+        rows = self._rows(pair)
+        inside = min(abs(pair.strength), 1 - 0.5 / rows) * math.copysign(1, pair.strength)
+        reach = norm.ppf(0.975) * math.sqrt((1 + inside**2 / 2) / (rows - 3))
+        low, high = (math.tanh(math.atanh(inside) + side * reach) for side in (-1, 1))
+        return replace(pair, low=min(low, pair.strength), high=max(high, pair.strength))
+
+    def _rows(self, pair: Pair) -> int:
+        """Rows that both columns know."""
+        known = [
+            self._known[:, self._ordered[name]] > 0 if name in self._ordered else self._codes[name] >= 0
+            for name in (pair.one, pair.other)
+        ]
+        return int((known[0] & known[1]).sum())
 
     def _by_chance(self, pair: Pair, level: float) -> float:
         """The strength that two columns without any link pass with a probability of ``level``."""
-        parts = [self._codes.get(name) for name in (pair.one, pair.other)]
-        sizes = [len(np.unique(codes[codes >= 0])) - 1 for codes in parts if codes is not None]
-        known = [
-            self._known[:, self._ordered[name]] > 0 if codes is None else codes >= 0
-            for name, codes in zip((pair.one, pair.other), parts, strict=True)
-        ]
-        rows = int((known[0] & known[1]).sum())
+        levels = [self._codes[name] for name in (pair.one, pair.other) if name in self._codes]
+        sizes = [len(np.unique(codes[codes >= 0])) - 1 for codes in levels]
+        rows = self._rows(pair)
         if not sizes:
             return float(np.sqrt(chi2.isf(level, 1) / rows))
         freedom = math.prod(sizes)

@@ -17,6 +17,8 @@ from retemper.report.table.shapes import shape, told_of
 from retemper.report.words import number
 
 MOST_COLUMNS, MOST_IN_MATRIX, MOST_PAIRS, MOST_PICTURES = 60, 20, 20, 4
+NAMING = ("columns", "shares", "rows_a_level", "pairs")
+"""Entries of a finding's evidence that name columns; a column may well be called "rows" or "share"."""
 WEIGHTS = {"error": 3.0, "warning": 2.0, "advice": 1.0}
 
 
@@ -49,7 +51,7 @@ def table_facts(told: TableFacts) -> dict[str, Any]:
     """
     features = [own for own in told.cells if own.name != told.target]
     target = next((own for own in told.cells if own.name == told.target), None)
-    named = {finding.code: sorted(_names(finding, told)) for finding in told.findings}
+    named = {finding.code: _names(finding, told) for finding in told.findings}
     links = Associations(told.cells)
     linked = _with_target(links, told.target)
     shown = _interesting(features, told.findings, named, linked)
@@ -94,19 +96,19 @@ def _counted(gaps: dict[str, Any], columns: Mapping[str, Mapping[str, Any]], row
     return gaps | {"of": sum(bool(own.get("missing")) for own in columns.values())}
 
 
-def _names(finding: Finding, told: TableFacts) -> set[str]:
-    """The columns that a finding speaks of, wherever its evidence names them."""
+def _names(finding: Finding, told: TableFacts) -> list[str]:
+    """The columns that a finding speaks of, in its order, where its evidence names columns."""
     known = {own.name for own in told.cells}
-    return {text for text in _texts(finding.evidence) if text in known}
+    texts = [text for key in NAMING for text in _texts(finding.evidence.get(key))]
+    return [name for name in dict.fromkeys(texts) if name in known]
 
 
 def _texts(value: Any) -> Iterator[str]:
+    """Keys of a mapping, or the texts of a list and of the lists in it."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield str(key)
-            yield from _texts(inner)
+        yield from map(str, value)
     elif isinstance(value, (list, tuple)):
         for inner in value:
             yield from _texts(inner)
