@@ -153,20 +153,20 @@ def test_refining_without_a_search_before_is_skipped(bench, tables):
 
 
 @pytest.mark.parametrize(
-    ("rungs", "pays"),
+    ("rungs", "gain"),
     [
         ([{1: 0.5, 2: 0.6}], None),
-        ([{1: 0.5, 2: 0.6}, {1: 0.4}], True),
-        ([{1: 0.5, 2: 0.6}, {1: 0.4999}], False),
-        ([{1: 0.5, 2: 0.6}, {2: 0.55}], True),  # better than its own short training, if not than the best one
+        ([{1: 0.5, 2: 0.6}, {1: 0.4}], 0.2),
+        ([{1: 0.5, 2: 0.6}, {1: 0.51}], -0.02),
+        ([{1: 0.5, 2: 0.6}, {2: 0.54}], 0.1),  # better than its own short training, if not than the best one
     ],
 )
-def test_longer_training_pays_when_the_same_recipes_gain_by_it(rungs, pays):
+def test_longer_training_pays_when_the_same_recipes_gain_by_it(rungs, gain):
     trained = [
         [SimpleNamespace(number=1000 * k + number, loss=loss) for number, loss in rung.items()]
         for k, rung in enumerate(rungs)
     ]
-    assert search_refine._longer_pays(trained) is pays
+    assert search_refine._gain_of_longer(trained) == (gain if gain is None else pytest.approx(gain))
 
 
 def test_the_full_training_takes_the_best_recipes_in_turn(searched):
@@ -234,7 +234,7 @@ def test_refining_to_no_finite_loss_fails(lost, searched):
 def test_a_loss_of_zero_can_not_be_lowered(searched):
     _, state, _ = searched
     none = [Bag((trial,), trial.outputs, 0.0) for trial in state.trials]
-    assert search_refine._longer_pays([none, none]) is False
+    assert search_refine._gain_of_longer([none, none]) == 0.0
 
 
 def test_other_architectures_get_a_chance_where_asked_for(searched):

@@ -25,8 +25,8 @@ FEW_VALIDATION_ROWS = 3000
 LEAST_STEPS = 800
 """A rung's first training makes at least so many steps, so that a schedule has room."""
 MOST_FIRST = 9
-LEAST_GAIN = 1e-3
-"""Mean relative gain from which longer training counts as paying."""
+LEAST_GAIN, CLEAR_LOSS = 1e-3, 1e-2
+"""Mean relative gain from which longer training counts as paying, and loss from which it counts as harm."""
 FINALISTS = 4
 """Recipes that go on to train_long."""
 
@@ -68,9 +68,8 @@ def _judged(state: State, rungs: list[tuple[int, list[Bag]]]) -> tuple[State, St
     evidence = evidence_of([bag.networks[0] for bag in found], {own.id for own in finalists}, "search_refine")
     evidence["rungs"] = [{"epochs": e, "best_loss": t[0].loss} for e, t in rungs]
     evidence["folds"] = len(found[0].networks) if state.folds is not None else 0
-    longer = _longer_pays([trained for _, trained in rungs])
-    epochs = rungs[-2][0] if longer is False else 2 * rungs[-1][0]
-    state = state.with_(epochs=epochs)
+    gain = _gain_of_longer([trained for _, trained in rungs])
+    state = state.with_(epochs=_epochs([epochs for epochs, _ in rungs], gain))
     times = f", each {evidence['folds']} times, once a fold" if evidence["folds"] else ""
     shown = f"{len(found)} trainings of up to {rungs[-1][0]} epochs{times}"
     if not finalists:
@@ -78,9 +77,8 @@ def _judged(state: State, rungs: list[tuple[int, list[Bag]]]) -> tuple[State, St
     message = (
         f"{shown}; best: {describe(found[0].networks[0])}, {main_metric(state.task)} {found[0].loss:.4g}"
     )
-    message += {True: "; longer training still gains.", False: "; longer training does not gain.", None: "."}[
-        longer
-    ]
+    told = "" if gain is None else f"; twice the epochs change the loss of the same recipes by {-gain:+.1%}"
+    message += f"{told}."
     return state.with_(survivors=tuple(finalists)), Step("search_refine", "pass", message, evidence)
 
 
@@ -183,8 +181,8 @@ def _decide(
     return decided
 
 
-def _longer_pays(rungs: list[list[Bag]]) -> bool | None:
-    """Whether the recipes that both of the last two rungs trained gained by the longer training.
+def _gain_of_longer(rungs: list[list[Bag]]) -> float | None:
+    """Mean relative gain of the recipes that both of the last two rungs trained, the second time twice as long.
 
     Pairs of one recipe are compared, since the best of many short trainings is the luckiest too. None with one
     rung, when nobody knows.
@@ -193,5 +191,17 @@ def _longer_pays(rungs: list[list[Bag]]) -> bool | None:
         return None
     short = {bag.number % 1000: bag.loss for bag in rungs[-2]}
     pairs = [(short[bag.number % 1000], bag.loss) for bag in rungs[-1]]
-    gains = [1 - after / before if before else 0.0 for before, after in pairs]
-    return float(np.mean(gains)) > LEAST_GAIN
+    return float(np.mean([1 - after / before if before else 0.0 for before, after in pairs]))
+
+
+def _epochs(tried: list[int], gain: float | None) -> int:
+    """Epochs of the full training: longer still where that gains, shorter only where longer clearly loses.
+
+    In doubt the longer of the two: what overfits a little is averaged with others, what is not learnt is lost.
+
+    >>> _epochs([10, 20], 0.02), _epochs([10, 20], 0.0), _epochs([10, 20], -0.05), _epochs([10], None)
+    (40, 20, 10, 20)
+    """
+    if gain is None or gain > LEAST_GAIN:
+        return 2 * tried[-1]
+    return tried[-1] if gain > -CLEAR_LOSS else tried[-2]
