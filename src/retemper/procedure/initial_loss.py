@@ -15,6 +15,8 @@ from retemper.training.planning import output_bias, plan_of
 TOLERANCE = 0.25
 """Relative distance from the expected loss that is let pass."""
 MEMBERS = 4
+JUDGES = 10_000
+"""Rows it is measured on, at most."""
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:
@@ -23,7 +25,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     It is measured on the same rows: where these are few, chance is the same on both sides.
     """
     members = members_of(state.recipe, range(MEMBERS))
-    plan = plan_of(job_of(state, book, "initial_loss", members, epochs=1), state.ready[2])
+    plan = plan_of(job_of(state, book, "initial_loss", members, epochs=1, judges=JUDGES), state.ready[2])
     training = Training(plan, [])
     training.stack.initialise(plan.options.initialiser.options, plan.seed, plan.output_bias)
     with torch.no_grad():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from retemper.evaluation.metrics import main_metric
 from retemper.procedure.book import Book, State, main_loss, validation_rows
 from retemper.procedure.jobs import job_of, members_of
 from retemper.training.job import JobResult
+from retemper.training.planning import judge_rows
 
-ROWS = 2000
+ROWS, JUDGES = 2000, 10_000
+"""Rows to learn from and to be judged by, at most."""
 BATCH_SIZE = 64
 """At most: many cheap steps tell more than few dear ones."""
 EPOCHS = 4
@@ -29,14 +32,17 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     steps = -(-rows // batch_size)
     epochs = max(EPOCHS, -(-LEAST_STEPS // steps))
     members = members_of(state.recipe, range(2))
-    training = {"batch_size": batch_size}
+    changes: dict[str, Any] = {"rows": rows, "judges": JUDGES, "training": {"batch_size": batch_size}}
     jobs = [
-        job_of(state, book, f"input_blind.{name}", members, epochs, rows=rows, training=training, **controls)
+        job_of(state, book, f"input_blind.{name}", members, epochs, **changes, **controls)
         for name, controls in CONTROLS.items()
     ]
     results = book.train(jobs, seconds=0.15 * book.budget.left_s() if book.budget.limited else 0.0)
     outputs = {name: _mean(result) for name, result in zip(CONTROLS, results, strict=True)}
-    losses = {name: main_loss(state, own) for name, own in outputs.items()}
+    arrays = state.ready[2]
+    # The step's own view: whatever it compares is judged by the same few rows.
+    few = state.with_(arrays=replace(arrays, validation=judge_rows(arrays, JUDGES, state.recipe.seed)))
+    losses = {name: main_loss(few, own) for name, own in outputs.items()}
     metric = main_metric(state.task)
     if not np.isfinite(list(losses.values())).all():
         message = (
@@ -44,11 +50,11 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         )
         message += "lower training.optimizer.learning_rate."
         return state, Step("input_blind", "warn", message, {"metric": metric, **losses})
-    real = validation_rows(state, outputs["real"])
+    real = validation_rows(few, outputs["real"])
     resamples, seed = state.recipe.procedure.bootstrap, state.recipe.seed
-    weight = state.ready[2].validation.weight
+    weight = few.ready[2].validation.weight
     gains = {
-        name: paired_gain(validation_rows(state, outputs[name]), real, resamples, seed, weight)
+        name: paired_gain(validation_rows(few, outputs[name]), real, resamples, seed, weight)
         for name in ("zeros", "shuffled_labels")
     }
     evidence = {"metric": metric, **losses, "gains": gains, "rows": rows, "epochs": epochs}

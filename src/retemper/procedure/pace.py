@@ -57,7 +57,8 @@ class Pace:
         if job.folds:
             every = self.n_train + self.n_validation
             return every * (1 - 1 / job.folds), every / job.folds
-        return min(job.rows or self.n_train, self.n_train), self.n_validation
+        judges = min(job.judges or self.n_validation, self.n_validation)
+        return min(job.rows or self.n_train, self.n_train), judges
 
     def _row(self, job: Job) -> float:
         return self.products(job.model) + FIXED_ROW_COST

@@ -42,6 +42,7 @@ class Job:
         epochs: passes over the rows.
         device: cpu, cuda or mps.
         rows: train on that many rows, drawn once by the seed; None: on all.
+        judges: be judged by that many of the validation rows, drawn once by the seed; None: by all.
         shuffle_labels, zero_inputs: the controls of ``input_blind``.
         on_train: judge by the (drawn) training rows instead of the validation rows.
         enough: end the training once a member's validation loss is this low; 0: go on to the end.
@@ -60,6 +61,7 @@ class Job:
     epochs: int
     device: str = "cpu"
     rows: int | None = None
+    judges: int | None = None
     shuffle_labels: bool = False
     zero_inputs: bool = False
     on_train: bool = False

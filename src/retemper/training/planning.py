@@ -42,7 +42,7 @@ def plan_of(
     network = network_of(job.model, data.shape, loss.n_outputs(data.n_classes))
     place = device.choose(job.device)
     train = train_rows(job, data) if folds is None else pooled(data)
-    judges = train if job.on_train or folds is not None else data.validation
+    judges = train if job.on_train or folds is not None else judge_rows(data, job.judges, job.seed)
     rows = train.rows(device=place)
     validation = None
     if validating:
@@ -97,15 +97,24 @@ def output_bias(data: TaskArrays, outputs: int, options: TrainingOptions) -> NDA
 
 def train_rows(job: Job, data: TaskArrays) -> SplitArrays:
     """The training rows a job sees: all or a draw, with the controls that it asks for."""
-    part = data.train
-    if job.rows is not None and job.rows < len(part.y):
-        drawn = np.sort(seeds.generator(job.seed, "sample of rows").permutation(len(part.y))[: job.rows])
-        part = SplitArrays(part.dense[drawn], part.codes[drawn], part.y[drawn], part.weight[drawn])
+    part = _some(data.train, job.rows, job.seed, "sample of rows")
     if job.shuffle_labels:
         part = replace(part, y=seeds.generator(job.seed, "shuffled labels").permutation(part.y))
     if job.zero_inputs:
         part = replace(part, dense=np.zeros_like(part.dense), codes=np.zeros_like(part.codes))
     return part
+
+
+def judge_rows(data: TaskArrays, count: int | None, seed: int) -> SplitArrays:
+    """The validation rows that judge a job: all, or so many, the same for every job of the run."""
+    return _some(data.validation, count, seed, "sample of judges")
+
+
+def _some(part: SplitArrays, count: int | None, seed: int, purpose: str) -> SplitArrays:
+    if count is None or count >= len(part.y):
+        return part
+    drawn = np.sort(seeds.generator(seed, purpose).permutation(len(part.y))[:count])
+    return SplitArrays(part.dense[drawn], part.codes[drawn], part.y[drawn], part.weight[drawn])
 
 
 def callbacks_of(
