@@ -72,3 +72,19 @@ def test_robust_scaling_takes_the_range_where_quartiles_are_equal() -> None:
     preparer, _ = _number([0.0] * 90 + [5.0] * 9 + [10.0], number_embedding="none")
     found = preparer.transform(pl.DataFrame({"x": [10.0]})).dense.item()
     assert found == pytest.approx(1 / np.sqrt(1 + 1 / 9), rel=1e-6)
+
+
+@pytest.mark.parametrize("values", [RANDOM.normal(size=5000) ** 3, RANDOM.integers(0, 9, 5000) * 1e90])
+def test_places_are_those_of_linear_interpolation_between_the_edges(values: Any) -> None:
+    preparer, _ = _number(values, bins=256)
+    edges = preparer.code.edges[0]
+    x = np.concatenate([edges, values, values[:999] * 1.7])
+    found = preparer.transform(pl.DataFrame({"x": x})).dense[:, 1]
+    wanted = np.interp(x, edges, np.arange(len(edges)))
+    assert np.array_equal(found, wanted.astype(np.float32))
+
+
+def test_edges_as_close_as_numbers_get() -> None:
+    preparer, _ = _number([0.0, 5e-324, 1e-323, 1.0] * 30, scaling="none")
+    found = preparer.transform(pl.DataFrame({"x": [0.0, 5e-324, 1e-323, 1.0, None]})).dense[:, 1]
+    assert found.tolist() == [0.0, 1.0, 2.0, 3.0, 0.0]

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from retemper.core.errors import InputError
 from retemper.core.recipe import DataOptions, PrepareOptions, SplitOptions
 from retemper.data.check import check
-from retemper.data.prepare import Inputs, Preparer
+from retemper.data.inputs import Inputs
+from retemper.data.prepare import Preparer
 from retemper.data.read import read
 from retemper.data.schema import Schema, infer
 from retemper.data.split import split

@@ -17,7 +17,8 @@ from torch import Tensor
 from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
 from retemper.core.records import Task
-from retemper.data.prepare import Inputs, Preparer
+from retemper.data.inputs import Inputs
+from retemper.data.prepare import Preparer
 from retemper.data.read import read
 from retemper.data.schema import Schema
 from retemper.data.target import Target

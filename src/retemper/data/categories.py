@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from retemper.data.cells import as_words, level_counts
+from retemper.data.cells import as_words
+from retemper.data.inputs import code_type
 from retemper.data.kinds import truth
 
 MISSING, UNKNOWN, FIRST_LEVEL = 0, 1, 2
@@ -36,13 +38,13 @@ class Levels:
         >>> Levels.fit(pl.Series("a", ["u", "u", "v", None]), False, 2, 64).words
         ('u',)
         """
-        counts = level_counts(_words(column, boolean))
-        if not boolean:
-            counts = counts.filter(pl.col("rows") >= min_rows)
-        words = tuple(counts["level"].sort())
-        levels = cls(column.name, boolean, words, (), len(words) > one_hot_levels)
-        seen = tuple(int(code) for code in np.unique(levels.codes(column)))
-        return cls(column.name, boolean, words, seen, levels.embedded)
+        counts = word_counts(column, boolean)
+        kept = counts if boolean else counts.filter(pl.col("rows") >= min_rows)
+        words = tuple(kept["level"].sort())
+        codes = range(FIRST_LEVEL, FIRST_LEVEL + len(words))
+        others = {MISSING: column.null_count() > 0, UNKNOWN: len(kept) < len(counts)}
+        seen = (*(code for code, there in others.items() if there), *codes)
+        return cls(column.name, boolean, words, seen, len(words) > one_hot_levels)
 
     @property
     def cardinality(self) -> int:
@@ -55,23 +57,40 @@ class Levels:
         labels = ["(missing)", "(unknown)", *self.words]
         return [f"{self.name}={labels[code]}" for code in self.seen]
 
-    def codes(self, column: pl.Series) -> NDArray[np.int64]:
-        """The code of each cell, int64 [rows]; cells are compared as text, so that 1, "1" and 1.0 are one level."""
+    def codes(self, column: pl.Series) -> NDArray[np.integer[Any]]:
+        """The code of each cell, small integers [rows]; cells are compared as text, so that 1, "1" and 1.0 are one."""
         if column.dtype != pl.String:
             return self._code_each(column)
-        # A level comes many times: each is looked up once, and the cells take its code by their place.
+        # Most cells are spelt as their level is; where one is not, each different cell is looked up once.
+        known = column.cast(pl.Enum(self.words), strict=False)
+        if known.null_count() == column.null_count():
+            return self._shifted(known)
         different = column.drop_nulls().unique()
         if len(different) > len(column) // 4:
             return self._code_each(column)
         place = column.cast(pl.Enum(different)).to_physical().cast(pl.UInt32).fill_null(len(different))
-        codes: NDArray[np.int64] = np.append(self._code_each(different), MISSING)[place.to_numpy()]
+        codes: NDArray[np.integer[Any]] = np.append(self._code_each(different), [MISSING])[place.to_numpy()]
+        return codes.astype(self._code_type, copy=False)
+
+    def _code_each(self, column: pl.Series) -> NDArray[np.integer[Any]]:
+        words = _words(column, self.boolean)
+        codes = self._shifted(words.cast(pl.Enum(self.words), strict=False))
+        codes[(codes == MISSING) & words.is_not_null().to_numpy()] = UNKNOWN
         return codes
 
-    def _code_each(self, column: pl.Series) -> NDArray[np.int64]:
-        words = _words(column, self.boolean)
-        known = words.cast(pl.Enum(self.words), strict=False).to_physical().cast(pl.Int64) + FIRST_LEVEL
-        codes = known.fill_null(UNKNOWN).set(words.is_null(), MISSING)
-        return codes.to_numpy().astype(np.int64, copy=False)
+    def _shifted(self, levels: pl.Series) -> NDArray[np.integer[Any]]:
+        """Codes of cells that are levels, and MISSING for the others."""
+        places = levels.to_physical()
+        # In few bytes: to fetch new memory costs more than to fill it.
+        codes = places.fill_null(0).to_numpy().astype(self._code_type)
+        codes += FIRST_LEVEL
+        if places.null_count():
+            codes[places.is_null().to_numpy()] = MISSING
+        return codes
+
+    @property
+    def _code_type(self) -> type[np.integer[Any]]:
+        return code_type(self.cardinality)
 
     @property
     def kept(self) -> NDArray[np.int32]:
@@ -98,6 +117,28 @@ class Levels:
     def from_json(cls, data: dict[str, Any]) -> Levels:
         """The levels that :meth:`to_json` wrote."""
         return cls(**{**data, "words": tuple(data["words"]), "seen": tuple(data["seen"])})
+
+
+def word_counts(column: pl.Series, boolean: bool) -> pl.DataFrame:
+    """How often each level comes: ``level`` and ``rows``; each different cell is turned into its word once.
+
+    >>> word_counts(pl.Series(["1", "1.0", "x", None]), False).sort("level").rows()
+    [('1', 2), ('x', 1)]
+    """
+    cells = column.alias("level").drop_nulls().value_counts(name="rows")
+    words = cells.with_columns(_words(cells["level"], boolean))
+    return words.group_by("level").agg(pl.col("rows").sum())
+
+
+def kept_codes(codes: NDArray[np.int64], levels: Sequence[Levels]) -> NDArray[np.integer[Any]]:
+    """What a network is given of codes [rows, K], embedded columns first, in the smallest type that holds them."""
+    order = sorted(range(len(levels)), key=lambda k: not levels[k].embedded)
+    tables = [levels[k].kept for k in order]
+    largest = max((int(table.max()) for table in tables), default=0)
+    kept = np.empty(codes.shape, dtype=code_type(largest))
+    for column, (k, table) in enumerate(zip(order, tables, strict=True)):
+        kept[:, column] = table[codes[:, k]]
+    return kept
 
 
 def _words(column: pl.Series, boolean: bool) -> pl.Series:

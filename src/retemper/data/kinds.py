@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import polars as pl
 
 from retemper.core.errors import InputError
@@ -60,10 +61,11 @@ def _kind_of_text(column: pl.Series, distinct: int) -> tuple[ColumnKind, str]:
     if found is not None:
         return "datetime", f"every cell is a date of the form {found[1]}"
     present = len(column) - column.null_count()
-    words = _words(column)
+    counts = _counts(column)
+    words = _words(counts)
     if words >= TEXT_WORDS and distinct >= max(MIN_ROWS, TEXT_DISTINCT_SHARE * present):
         return "text", f"{words:.1f} words a cell on average and {distinct} distinct values"
-    bad = not_numbers(column)
+    bad = _not_numbers(column, counts)
     if bad is None:
         return "category", f"text with {distinct} distinct values"
     cells, row = bad
@@ -71,8 +73,27 @@ def _kind_of_text(column: pl.Series, distinct: int) -> tuple[ColumnKind, str]:
     return "category", reason if cells else f"numbers written as text, {distinct} distinct values"
 
 
-def _words(column: pl.Series) -> float:
-    return float(column.str.count_matches(r"\S+").mean() or 0.0)  # type: ignore[arg-type]
+def count_distinct(column: pl.Series) -> int:
+    """How many values a tidy column has, missing not counted.
+
+    >>> count_distinct(pl.Series([0.5, None, 0.5, 2.0])), count_distinct(pl.Series(["u", None]))
+    (2, 1)
+    """
+    if not column.dtype.is_numeric():
+        return column.n_unique() - (column.null_count() > 0)
+    # Numbers are sorted in a third of the time that Polars takes to tell them apart.
+    ordered = np.sort(column.drop_nulls().to_numpy())
+    return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + bool(len(ordered))
+
+
+def _words(cells: pl.DataFrame) -> float:
+    """Words a cell on average; each different cell is read once."""
+    words = cells["cell"].str.count_matches(r"\S+").to_numpy()
+    return float(words @ cells["rows"].to_numpy()) / max(1, int(cells["rows"].sum()))
+
+
+def _counts(column: pl.Series) -> pl.DataFrame:
+    return column.alias("cell").drop_nulls().value_counts(name="rows")
 
 
 def not_numbers(column: pl.Series) -> tuple[int, int] | None:
@@ -81,14 +102,15 @@ def not_numbers(column: pl.Series) -> tuple[int, int] | None:
     >>> not_numbers(pl.Series(["1", "2", "x"])), not_numbers(pl.Series(["a", "b", "1"]))
     ((1, 3), None)
     """
-    present = len(column) - column.null_count()
-    if column.dtype != pl.String or not present:
+    return _not_numbers(column, _counts(column)) if column.dtype == pl.String else None
+
+
+def _not_numbers(column: pl.Series, counts: pl.DataFrame) -> tuple[int, int] | None:
+    bad = counts.filter(as_numbers(counts["cell"]).is_null())
+    cells = int(bad["rows"].sum())
+    if counts.is_empty() or cells > (1 - NUMBERS_SHARE) * int(counts["rows"].sum()):
         return None
-    bad = as_numbers(column).is_null() & column.is_not_null()
-    cells = int(bad.sum())
-    if cells > (1 - NUMBERS_SHARE) * present:
-        return None
-    return cells, first_row(bad) if cells else 1
+    return cells, first_row(column.is_in(bad["cell"].implode())) if cells else 1
 
 
 def is_truth(column: pl.Series, distinct: int) -> bool:
@@ -139,7 +161,7 @@ def identifier_reason(column: pl.Series, distinct: int) -> str | None:
         return f"named like an identifier, and {distinct} of {present} cells are different" if named else None
     if column.dtype != pl.String or dates.parse(column) is not None or not_numbers(column) is not None:
         return None
-    if named or _words(column) < 2:
+    if named or _words(_counts(column)) < 2:
         return f"{distinct} of {present} cells are different words"
     return None
 

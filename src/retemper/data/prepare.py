@@ -10,36 +10,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from retemper.core.errors import InputError, nearest
 from retemper.core.recipe import PrepareOptions
-from retemper.data.categories import Levels
-from retemper.data.cells import as_words, chosen, place, tidy
+from retemper.data.categories import Levels, kept_codes
+from retemper.data.cells import as_words
 from retemper.data.dates import DateParts
 from retemper.data.features.derived import Derived
 from retemper.data.features.goal import Goal
 from retemper.data.features.outliers import outlying_rows
 from retemper.data.features.relevance import sampled_rows
 from retemper.data.features.select import selected
+from retemper.data.inputs import Cells, Floats, Inputs, needed_cells
 from retemper.data.kinds import demanded_numbers
 from retemper.data.numbers import NumberCode
 from retemper.data.schema import Schema
 from retemper.data.text import LENGTHS, TextWords, lengths
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a network sees of some rows.
-
-    ``dense``: float32 [rows, D], first the scaled numbers (the derived ones last), then their places among the bins,
-    then indicators of missing numbers and TF-IDF weights. ``categories``: small integers [rows, K], first the
-    level codes of the columns with learned embeddings (0 missing, 1 unknown), then those of the one-hot columns
-    (0 for a level that was not seen in training).
-    """
-
-    dense: NDArray[np.float32]
-    categories: NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -58,7 +42,9 @@ class Preparer:
     code: NumberCode
 
     @classmethod
-    def fit(cls, frame: pl.DataFrame, schema: Schema, options: PrepareOptions) -> Preparer:
+    def fit(
+        cls, frame: pl.DataFrame, schema: Schema, options: PrepareOptions, is_tidy: bool = False
+    ) -> Preparer:
         """Fit on training rows.
 
         Args:
@@ -66,6 +52,7 @@ class Preparer:
                 choose words of text columns, columns to keep and numbers to construct.
             schema: which columns are features, and their kinds.
             options: all of them are used.
+            is_tidy: the rows are a table's own; False: they are tidied first.
 
         Raises:
             InputError: a feature's column is absent, or a cell does not fit its column's kind.
@@ -86,7 +73,7 @@ class Preparer:
         if options.select != "none":
             schema = _selected(frame, schema, options, goal)
         names = {kind: [c.name for c in schema.features() if c.kind == kind] for kind in _KINDS}
-        cells = _cells(frame, [c.name for c in schema.features()])
+        cells = needed_cells(frame, [c.name for c in schema.features()], is_tidy)
         least, most = options.min_level_rows, options.one_hot_levels
         told_by = None if goal is None else goal.values
         dates = tuple((name, DateParts.fit(cells[name])) for name in names["datetime"])
@@ -98,7 +85,8 @@ class Preparer:
         )
         nothing = NumberCode.fit(np.empty((1, 0)), np.empty((1, 0), dtype=bool), options)
         unfitted = cls(tuple(names["number"]), dates, texts, levels, Derived(), nothing)
-        raw, codes = unfitted._raw_numbers(cells), unfitted._codes(cells)
+        read = unfitted._read(cells)
+        raw, codes = read.number_matrix(), read.code_matrix()
         derived = Derived.fit(raw, levels, codes, goal, options)
         # The scales belong to what the network will see of training rows: group means out of fold.
         means = derived.out_of_fold(codes, goal) if goal is not None else None
@@ -194,7 +182,7 @@ class Preparer:
         goal = Goal.of(frame, schema)
         if not self.derived.means or goal is None:
             return None
-        return self.derived.out_of_fold(self._codes(_cells(frame, self.columns)), goal)
+        return self.derived.out_of_fold(self.cells(frame).code_matrix(), goal)
 
     def transform(self, frame: pl.DataFrame, group_means: Floats | None = None) -> Inputs:
         """Network inputs of any rows; further columns are ignored, and types that convert are taken.
@@ -206,17 +194,28 @@ class Preparer:
         Raises:
             InputError: ``missing_column``, ``not_a_number``, ``infinite_value`` or ``not_a_date``, with the place.
         """
-        cells = _cells(frame, self.columns)
-        dense = np.empty((frame.height, self.width), dtype=np.float32)
-        codes = self._codes(cells)
-        numbers, missing = self.derived.apply(self._raw_numbers(cells), codes, group_means)
+        return self.inputs(self.cells(frame), group_means)
+
+    def cells(self, frame: pl.DataFrame, is_tidy: bool = False) -> Cells:
+        """The needed cells of any rows, read; ``is_tidy`` where the rows are a table's own.
+
+        Raises:
+            InputError: see :meth:`transform`.
+        """
+        return self._read(needed_cells(frame, self.columns, is_tidy))
+
+    def inputs(self, cells: Cells, group_means: Floats | None = None) -> Inputs:
+        """Network inputs of rows that were read; see :meth:`transform`."""
+        dense = np.empty((cells.count, self.width), dtype=np.float32)
+        codes = cells.code_matrix()
+        numbers, missing = self.derived.apply(cells.number_matrix(), codes, group_means)
         self.code.write(numbers, missing, dense[:, : self.code.width])
         start = self.code.width
-        for text in self.texts:
+        for text, words in zip(self.texts, cells.words, strict=True):
             stop = start + len(text.words)
-            dense[:, start:stop] = text.tf_idf(as_words(cells[text.name]))
+            dense[:, start:stop] = text.tf_idf(words)
             start = stop
-        return Inputs(dense, self._kept(codes))
+        return Inputs(dense, kept_codes(codes, self.levels))
 
     def encoded(self, inputs: Inputs, places: bool = True) -> NDArray[np.float32]:
         """Inputs for other models than networks, float32 [rows, ·]: ``dense`` with a column for each one-hot level.
@@ -239,37 +238,23 @@ class Preparer:
             numbers, float64 [rows, F] with NaN for missing (TF-IDF weights included), and the level codes of all
             categories and booleans, int64 [rows, K] (0 missing, 1 unknown).
         """
-        cells = _cells(frame, self.columns)
-        weights = [text.tf_idf(as_words(cells[text.name])) for text in self.texts]
-        numbers = np.concatenate([self._raw_numbers(cells), *weights], axis=1)
-        return numbers, self._codes(cells)
+        cells = self.cells(frame)
+        weights = [text.tf_idf(words) for text, words in zip(self.texts, cells.words, strict=True)]
+        return np.concatenate([cells.number_matrix(), *weights], axis=1), cells.code_matrix()
 
     def outlying(self, frame: pl.DataFrame, options: PrepareOptions) -> NDArray[np.bool_]:
         """Which of the training rows [rows] the options leave out; none but for ``drop``, ``isolation_forest``."""
         if options.outliers in ("keep", "clip"):
             return np.zeros(frame.height, dtype=bool)
-        return outlying_rows(self._raw_numbers(_cells(frame, self.columns)), options)
+        return outlying_rows(self.cells(frame).number_matrix(), options)
 
-    def _raw_numbers(self, cells: pl.DataFrame) -> Floats:
-        blocks = [_floats(cells[name])[:, None] for name in self.numbers]
-        blocks += [dates.numbers(cells[name]) for name, dates in self.dates]
-        blocks += [lengths(as_words(cells[text.name])) for text in self.texts]
-        return np.concatenate(blocks, axis=1) if blocks else np.empty((cells.height, 0))
-
-    def _codes(self, cells: pl.DataFrame) -> NDArray[np.int64]:
-        """The level codes of all categories and booleans [rows, K]."""
-        codes = [levels.codes(cells[levels.name]) for levels in self.levels]
-        return np.stack(codes, axis=1) if codes else np.empty((cells.height, 0), dtype=np.int64)
-
-    def _kept(self, codes: NDArray[np.int64]) -> NDArray[np.integer[Any]]:
-        """``categories``, from the codes of all levels: embedded ones first, in the smallest type that holds them."""
-        order = sorted(range(len(self.levels)), key=lambda k: not self.levels[k].embedded)
-        largest = max((*self.cardinalities, *self.one_hot), default=0)
-        dtype = next(one for one in CODE_TYPES if largest <= np.iinfo(one).max)
-        kept = np.empty((len(codes), len(order)), dtype=dtype)
-        for column, k in enumerate(order):
-            kept[:, column] = self.levels[k].kept[codes[:, k]]
-        return kept
+    def _read(self, cells: pl.DataFrame) -> Cells:
+        words = tuple(as_words(cells[text.name]) for text in self.texts)
+        numbers = [demanded_numbers(cells[name]).to_numpy() for name in self.numbers]  # missing: NaN
+        blocks = [dates.numbers(cells[name]) for name, dates in self.dates] + [lengths(own) for own in words]
+        numbers += [np.ascontiguousarray(column) for block in blocks for column in block.T]
+        codes = tuple(levels.codes(cells[levels.name]) for levels in self.levels)
+        return Cells(cells.height, tuple(numbers), codes, words)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; :meth:`from_json` is the way back, to the same bits."""
@@ -295,24 +280,7 @@ class Preparer:
         )
 
 
-CODE_TYPES = (np.uint8, np.int16, np.int32)
 _KINDS = ("number", "datetime", "text")
-
-
-def _cells(frame: pl.DataFrame, columns: Any) -> pl.DataFrame:
-    for name in columns:
-        if name not in frame.columns:
-            raise InputError(
-                "missing_column",
-                f"The column {name!r} is absent, but the network needs it; {nearest(name, frame.columns)}",
-                place("", name),
-                "Give the columns that the network was trained on; further ones are ignored.",
-            )
-    return tidy(chosen(frame, columns))
-
-
-def _floats(column: pl.Series) -> Floats:
-    return demanded_numbers(column).to_numpy()  # missing cells are NaN
 
 
 def _selected(frame: pl.DataFrame, schema: Schema, options: PrepareOptions, goal: Goal | None) -> Schema:

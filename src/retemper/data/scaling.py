@@ -127,6 +127,6 @@ def smooth_clip(x: Floats) -> Floats:
     >>> float(smooth_clip(np.array(1e9)).round(6)), float(smooth_clip(np.array(0.1)).round(3))
     (3.0, 0.1)
     """
-    within = np.clip(x, -1e300, 1e300)
-    clipped: Floats = within / np.hypot(1, within / 3)
+    within = np.clip(x, -1e150, 1e150)  # the square of more overflows
+    clipped: Floats = within / np.sqrt(1 + np.square(within / 3))
     return clipped

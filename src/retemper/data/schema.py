@@ -11,8 +11,7 @@ import polars as pl
 from retemper.core.errors import InputError, nearest
 from retemper.core.recipe import ColumnKind, DataOptions
 from retemper.core.records import Task, to_json
-from retemper.data.columns import Frame
-from retemper.data.kinds import check_kind, demanded_numbers, infer_kind
+from retemper.data.kinds import check_kind, count_distinct, demanded_numbers, infer_kind
 from retemper.data.read import Table, missing_target
 from retemper.data.roles import check_target, check_weight, class_labels, infer_task
 
@@ -107,7 +106,7 @@ def infer(table: Table, options: DataOptions, least_rows: int = MIN_ROWS) -> Sch
             {"file": table.source},
             "Give more rows; a few hundred make a useful network.",
         )
-    distinct = _distinct(frame)
+    distinct = {name: count_distinct(frame[name]) for name in frame.columns}
     if options.weight is not None:
         check_weight(frame[options.weight], table.source)
     aside = {target, options.weight, options.group, *options.drop}
@@ -153,14 +152,6 @@ def _column(table: Table, name: str, distinct: int, options: DataOptions) -> Col
     if kind == "number":
         demanded_numbers(cells, table.source)
     return Column(name, kind, cells.null_count(), distinct, why)
-
-
-def _distinct(frame: Frame) -> dict[str, int]:
-    if isinstance(frame, pl.DataFrame):
-        counts = frame.select(pl.all().n_unique()).row(0, named=True)
-        return {name: counts[name] - (frame[name].null_count() > 0) for name in frame.columns}
-    columns = ((name, frame[name]) for name in frame.columns)
-    return {name: cells.n_unique() - (cells.null_count() > 0) for name, cells in columns}
 
 
 def _named(options: DataOptions) -> Iterator[tuple[str, str]]:

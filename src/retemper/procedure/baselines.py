@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from retemper.core.records import Step
 from retemper.core.seeds import generator
-from retemper.data.prepare import Inputs
+from retemper.data.inputs import Inputs
 from retemper.evaluation.baselines import BaselineRows, fit_baselines
 from retemper.evaluation.metrics import main_metric, metrics
 from retemper.procedure.book import Book, State

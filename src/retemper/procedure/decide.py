@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from retemper.bundle.model import Model
 from retemper.core.errors import InputError, nearest
 from retemper.core.recipe import DecisionOptions
-from retemper.data.prepare import Inputs
+from retemper.data.inputs import Inputs
 from retemper.data.propose import Proposal
 from retemper.data.schema import Schema
 from retemper.evaluation.calibration import apply_temperature

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from retemper.bundle.model import shape_of
 from retemper.core.recipe import Recipe
 from retemper.core.seeds import generator
+from retemper.data.cells import chosen
 from retemper.data.columns import Frame
+from retemper.data.inputs import Inputs
 from retemper.data.prepare import Preparer
 from retemper.data.schema import Schema
 from retemper.data.target import Target
@@ -56,15 +58,25 @@ def prepare(
     their shares are counted on all.
     """
     assert schema.target is not None
-    preparer = Preparer.fit(frame[_drawn(train, recipe)], schema, recipe.prepare)
+    preparer = Preparer.fit(frame[_drawn(train, recipe)], schema, recipe.prepare, is_tidy=True)
     target = Target.fit(frame[schema.target.name][train], schema, recipe.prepare)
     means, left_out = _of_all(frame, schema, recipe, preparer, train)
+
+    # Columns in memory are read once and whole; of those on disk each window of rows by itself.
+    every = preparer.cells(frame, is_tidy=True) if isinstance(frame, pl.DataFrame) else None
+    others = [schema.target.name, *([schema.weight] if schema.weight else [])]
 
     def parts(rows: NDArray[np.int64]) -> Iterator[SplitArrays]:
         for start in range(0, max(1, len(rows)), WINDOW_ROWS):
             place = slice(start, start + WINDOW_ROWS)
             own = None if means is None or rows is not train else means[place]
-            part = _split(frame[rows[place]], schema, preparer, target, own)
+            if every is None or not isinstance(frame, pl.DataFrame):
+                seen = frame[rows[place]]
+                cells = preparer.cells(seen, is_tidy=True)
+            else:
+                seen = chosen(frame, others)[rows[place]]
+                cells = every.taken(rows[place])
+            part = _split(seen, preparer.inputs(cells, own), schema, target)
             if left_out is not None and rows is train:
                 # A row that is left out keeps its place and weighs nothing: arrays stay in step with row numbers.
                 part.weight[left_out[place]] = 0.0
@@ -112,12 +124,10 @@ def _of_all(
 
 def _split(
     frame: pl.DataFrame,
+    inputs: Inputs,
     schema: Schema,
-    preparer: Preparer,
     target: Target,
-    group_means: NDArray[np.float64] | None = None,
 ) -> SplitArrays:
-    inputs = preparer.transform(frame, group_means)
     y = target.encode(frame[target.name])
     if target.task == "regression":
         y = target.scale(y).astype(np.float32)
