@@ -86,11 +86,14 @@ def test_each_row_of_a_part_may_hold_next_to_nothing(make_run):
 )
 def test_more_data_is_answered_in_a_sentence(make_run, answer, words):
     def answered(result):
-        result["understanding"]["more_data"] |= {"answer": answer, "why": "Nobody can tell yet: 0 % to 41 %."}
+        result["understanding"]["more_data"] |= {
+            "answer": answer,
+            "why": "Nobody can tell yet: twice the rows …",
+        }
 
     found = changed(make_run(), answered)
     assert found["understanding"]["more_data"]["sentence"] == words
-    assert found["understanding"]["more_data"]["why"] == "0 % to 41 %."
+    assert found["understanding"]["more_data"]["why"] == "Twice the rows …"
     assert f'<p class="headline">{words}</p>' in render(found)
 
 

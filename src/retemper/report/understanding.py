@@ -199,10 +199,14 @@ def _more_data(part: dict[str, Any]) -> dict[str, Any]:
     return {
         "answer": answer,
         "sentence": ANSWERS.get(str(answer), ANSWERS["can't tell"]),
-        "why": str(part.get("why") or "").removeprefix("Nobody can tell yet: "),
+        "why": _sentence(str(part.get("why") or "").removeprefix("Nobody can tell yet: ")),
         **{key: part.get(key) for key in ("have", "law")},
         "points": [
             own for own in part.get("points") or [] if own.get("rows") and own.get("value") is not None
         ],
         **{key: _score(part.get(key)) for key in ("gain", "doubled", "floor")},
     }
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
