@@ -274,3 +274,14 @@ def test_only_what_was_fitted_counts() -> None:
     changed = frame.with_columns(pl.col("age") * 1000, job=pl.lit("new"))
     preparer.transform(changed)
     assert json.dumps(preparer.to_json()) == json.dumps(again.to_json())
+
+
+def test_placeholders_are_emptied_the_same_way_when_serving() -> None:
+    age = [*range(18, 98), *[-999] * 8]
+    preparer, frame, _ = _fit({"age": age, "x": np.arange(88) * 0.5}, placeholders="missing")
+    numbers = preparer.plain(frame)[0]
+    assert np.isnan(numbers[80:, 0]).all() and not np.isnan(numbers[:80, 0]).any()
+    served = _back(preparer).transform(pl.DataFrame({"age": [-999, 30], "x": [1.0, 1.0]}))
+    assert served.dense[0, preparer.feature_names.index("age=(missing)")] == 1
+    kept, _, _ = _fit({"age": age, "x": np.arange(88) * 0.5})
+    assert kept.plain(frame)[0][80, 0] == -999

@@ -98,6 +98,10 @@ class PrepareOptions(Options):
     target_scaling: Literal["zscore", "minmax", "robust", "quantile", "none"] = Field(
         "zscore", description="of a regression target"
     )
+    placeholders: Literal["keep", "missing"] = Field(
+        "keep",
+        description="missing: cells such as -999 or 'unknown' that stand for not known count as missing",
+    )
     missing: Literal["indicator", "median", "mean", "constant", "iterative"] = Field(
         "indicator",
         description="what a missing number becomes; a column says so in any case, indicator: only that",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -63,6 +63,11 @@ class Sentinels:
             )
         )
 
+    @property
+    def as_they_are(self) -> Sentinels:
+        """The same without turning columns of words into numbers: where a column's kind is settled already."""
+        return Sentinels(tuple(replace(one, numeric=False) for one in self.columns))
+
     def apply(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Cleaned]]:
         """The frame with these cells missing, and what was done; columns that are absent are passed over.
 
@@ -106,6 +111,9 @@ class Sentinels:
                 for one in data["columns"]
             )
         )
+
+
+NO_SENTINELS = Sentinels(())
 
 
 def _apply(cells: pl.Series, sentinel: Sentinel, done: list[Cleaned]) -> pl.Series:

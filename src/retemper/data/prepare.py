@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from retemper.core.recipe import PrepareOptions
 from retemper.data.categories import Levels, kept_codes
 from retemper.data.cells import as_words
+from retemper.data.cleaning import NO_SENTINELS, Sentinels
 from retemper.data.dates import DateParts
 from retemper.data.features.derived import Derived
 from retemper.data.features.goal import Goal
@@ -31,7 +32,8 @@ class Preparer:
     """All that was learnt about the columns; it turns any rows with these columns into :class:`Inputs`.
 
     ``numbers`` are the raw columns of kind number; ``dates``, ``texts`` and ``levels`` hold the state of the others.
-    ``derived`` mends the numbers and adds new ones; ``code`` scales them.
+    ``derived`` mends the numbers and adds new ones; ``code`` scales them. ``sentinels`` are the cells that count as
+    missing.
     """
 
     numbers: tuple[str, ...]
@@ -40,6 +42,7 @@ class Preparer:
     levels: tuple[Levels, ...]
     derived: Derived
     code: NumberCode
+    sentinels: Sentinels = NO_SENTINELS
 
     @classmethod
     def fit(
@@ -73,7 +76,12 @@ class Preparer:
         if options.select != "none":
             schema = _selected(frame, schema, options, goal)
         names = {kind: [c.name for c in schema.features() if c.kind == kind] for kind in _KINDS}
-        cells = needed_cells(frame, [c.name for c in schema.features()], is_tidy)
+        wanted = [c.name for c in schema.features()]
+        cells = needed_cells(frame, wanted, is_tidy)
+        empty = (
+            Sentinels.fit(cells, wanted).as_they_are if options.placeholders == "missing" else NO_SENTINELS
+        )
+        cells, _ = empty.apply(cells)
         least, most = options.min_level_rows, options.one_hot_levels
         told_by = None if goal is None else goal.values
         dates = tuple((name, DateParts.fit(cells[name])) for name in names["datetime"])
@@ -84,7 +92,7 @@ class Preparer:
             if c.kind in ("category", "boolean")
         )
         nothing = NumberCode.fit(np.empty((1, 0)), np.empty((1, 0), dtype=bool), options)
-        unfitted = cls(tuple(names["number"]), dates, texts, levels, Derived(), nothing)
+        unfitted = cls(tuple(names["number"]), dates, texts, levels, Derived(), nothing, empty)
         read = unfitted._read(cells)
         raw, codes = read.number_matrix(), read.code_matrix()
         derived = Derived.fit(raw, levels, codes, goal, options)
@@ -202,7 +210,7 @@ class Preparer:
         Raises:
             InputError: see :meth:`transform`.
         """
-        return self._read(needed_cells(frame, self.columns, is_tidy))
+        return self._read(self.sentinels.apply(needed_cells(frame, self.columns, is_tidy))[0])
 
     def inputs(self, cells: Cells, group_means: Floats | None = None) -> Inputs:
         """Network inputs of rows that were read; see :meth:`transform`."""
@@ -265,6 +273,7 @@ class Preparer:
             "levels": [levels.to_json() for levels in self.levels],
             "derived": self.derived.to_json(),
             "code": self.code.to_json(),
+            "sentinels": self.sentinels.to_json(),
         }
 
     @classmethod
@@ -277,6 +286,7 @@ class Preparer:
             tuple(Levels.from_json(levels) for levels in data["levels"]),
             Derived.from_json(data["derived"]),
             NumberCode.from_json(data["code"]),
+            Sentinels.from_json(data["sentinels"]),
         )
 
 

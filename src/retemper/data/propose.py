@@ -225,8 +225,16 @@ def _isolation(table: _Table) -> Proposal | None:
     return Proposal("isolated rows left out", why, {"prepare.outliers": "isolation_forest"})
 
 
+def _placeholders(table: _Table) -> Proposal | None:
+    if table.options.placeholders != "keep" or "placeholders" not in table.found:
+        return None
+    why = "the data check found cells that stand for not known"
+    return Proposal("placeholders emptied", why, {"prepare.placeholders": "missing"})
+
+
 _QUESTIONS: tuple[Callable[[_Table], Proposal | None], ...] = (
     _selection_if_wide,
+    _placeholders,
     _pairs,
     _ranks,
     _logarithms,
