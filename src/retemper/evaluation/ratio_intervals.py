@@ -44,8 +44,11 @@ def log_ratio_intervals(
     (True, 1.2)
     """
     products = (numerators, denominators, numerators**2, numerators * denominators, denominators**2, centred)
-    # Several ratios share their parts; each is summed once.
-    sums, place = np.unique(np.concatenate([*products, denominators[:1]]), axis=0, return_inverse=True)
+    # Several ratios share their parts; each is summed once. (np.unique would sort rows of N fields, for seconds.)
+    every_sum = np.concatenate([*products, denominators[:1]])
+    known: dict[bytes, int] = {}
+    place = [known.setdefault(row.tobytes(), len(known)) for row in every_sum]
+    sums = every_sum[[place.index(number) for number in range(len(known))]]
     count, units = numerators.shape
 
     def statistic(counts: Floats) -> tuple[Floats, Floats]:

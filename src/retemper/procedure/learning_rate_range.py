@@ -29,6 +29,10 @@ class Range:
     high: float
 
 
+JUDGES = 1000
+"""Validation rows that are looked at, at most: the losses of the steps are what counts here."""
+
+
 def run(book: Book, state: State) -> tuple[State, Step]:
     """Raise the rate from 1e-5 to 1 over some hundred steps, once for each seed, as one stack.
 
@@ -51,6 +55,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         epochs,
         rows=rows,
         rates=tuple(padded.tolist()),
+        judges=JUDGES,
         training={"patience_epochs": 0, "signals": False},
     )
     (result,) = book.train([job], seconds=0.3 * book.budget.left_s() if book.budget.limited else 0.0)
