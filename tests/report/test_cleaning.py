@@ -68,6 +68,26 @@ def test_label_errors_show_counts_before_and_after_and_the_surest_rows(make_run)
     assert "2.7\N{NO-BREAK SPACE}% to 3.6\N{NO-BREAK SPACE}%" in page and "Rows as given" not in page
 
 
+@pytest.mark.parametrize(
+    ("cut", "left"), [(["fix"], {"drop": False, "fix": True}), (["untreated"], {"drop": True, "fix": True})]
+)
+def test_a_training_that_was_cut_short_proves_nothing(make_run, cut, left):
+    folder = make_run()
+    result = json.loads((folder / "result.json").read_text())
+    step = next(s for s in result["steps"] if s["name"] == "search_coarse")
+    step["evidence"]["label_errors"] |= {"cut_short": cut, "treatment": None}
+    (folder / "result.json").write_text(json.dumps(result))
+    found = facts(folder)
+    assert {own["name"]: own["cut"] for own in found["cleaning"]["labels"]["tried"]} == {
+        "drop": False,
+        "fix": True,
+    }
+    page = render(found)
+    assert page.count("the training was cut short") == sum(left.values())
+    assert ("0.004 to 0.016" in page) != left["drop"]
+    assert "−0.01 to 0.008" not in page.split("Treatments of the labels")[1]
+
+
 def test_why_label_errors_were_not_looked_for(make_run):
     folder = make_run()
     result = json.loads((folder / "result.json").read_text())

@@ -6,7 +6,9 @@ from typing import Any
 
 from retemper.report.words import number
 
-MOST_COLUMNS, MOST_ROWS, MOST_CLASSES = 40, 15, 24
+MOST_COLUMNS, MOST_ROWS, MOST_CLASSES = 40, 15, 12
+UNTREATED = "untreated"
+"""Where it was cut short, nothing can be held against it."""
 GAPS = {
     "indicator": "a column says so",
     "median": "median of the column, and a column says so",
@@ -100,7 +102,8 @@ def _labels(found: dict[str, Any] | None) -> dict[str, Any] | None:
     ]
     classes.sort(key=lambda own: -(own["flagged"] or 0))
     surest = found.get("surest") or []
-    keys = ("verdict", "before", "after", "low", "high")
+    keys = ("before", "after", "low", "high")
+    cut = found.get("cut_short") or []
     return {
         "not_applicable": None,
         **{key: found.get(key) for key in ("rows", "flagged", "rate", "low", "high", "warning_from")},
@@ -113,7 +116,7 @@ def _labels(found: dict[str, Any] | None) -> dict[str, Any] | None:
         ],
         "more": max(0, len(surest) - MOST_ROWS),
         "tried": [
-            {"name": name, **{key: own.get(key) for key in keys}}
+            {"name": name, "cut": bool({name, UNTREATED} & set(cut)), **{key: own.get(key) for key in keys}}
             for name, own in (found.get("tried") or {}).items()
         ],
     }
