@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from retemper.core.errors import InputError
 from retemper.core.memory import is_short, not_enough
-from retemper.core.run_folder import FULL
+from retemper.core.run_folder import FULL, disk_faults
+
+REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EIO}
+"""What the system says of places that can't be written."""
 
 
 @contextmanager
 def machine_faults() -> Iterator[None]:
-    """Turn exhausted memory and a full disk into an InputError, wherever they come from.
+    """Turn exhausted memory and a disk that is full or refuses into an InputError, wherever they come from.
 
     >>> with machine_faults():
     ...     raise MemoryError
@@ -20,19 +23,14 @@ def machine_faults() -> Iterator[None]:
     retemper.core.errors.InputError: The machine has not enough memory for this. Use fewer rows ...
 
     Raises:
-        InputError: ``not_enough_memory`` or ``disk_full``.
+        InputError: ``not_enough_memory``, ``disk_full`` or ``cannot_write``.
     """
     try:
         yield
     except (MemoryError, RuntimeError, OSError) as error:
         if is_short(error):
             raise not_enough() from error
-        if not isinstance(error, OSError) or error.errno not in FULL:
+        if not isinstance(error, OSError) or error.errno not in FULL | REFUSED:
             raise
-        where = {"file": str(error.filename)} if error.filename else None
-        raise InputError(
-            "disk_full",
-            "The disk is full.",
-            where,
-            "Free space, then resume the run; where nothing was trained yet, start it again.",
-        ) from error
+        with disk_faults(error.filename or "a file of the run"):
+            raise
