@@ -12,6 +12,7 @@ from scipy.special import ndtr, ndtri
 Floats = NDArray[np.float64]
 Method = Literal["robust", "zscore", "minmax", "quantile", "none"]
 QUANTILES = 1000
+LEAST_NORMAL = 1e-300
 TAIL = 1e-5  # quantile scaling stops at ±4.26 standard deviations
 
 
@@ -115,6 +116,8 @@ def _center_and_scale(values: Floats, method: Method) -> tuple[float, float]:
 
 def _rank(x: Floats, quantiles: Floats, ranks: Floats) -> Floats:
     """The mean of the ranks from below and from above: the middle of the ties."""
+    # Between numbers below the normal range the slope of ranks is infinite: they count as 0.
+    x, quantiles = (np.where(np.abs(v) < LEAST_NORMAL, 0.0, v) for v in (x, quantiles))
     up = np.interp(x, quantiles, ranks)
     down = -np.interp(-x, -quantiles[::-1], -ranks[::-1])
     middle: Floats = (up + down) / 2
