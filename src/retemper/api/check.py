@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import polars as pl
 from retemper.api.faults import machine_faults
 from retemper.core.errors import InputError
 from retemper.core.recipe import DataOptions
+from retemper.core.records import NotApplicable
+from retemper.data import label_errors
 from retemper.data.cells import as_words, level_counts
-from retemper.data.check import Checked
+from retemper.data.check import Checked, by_severity
 from retemper.data.check import check as check_table
 from retemper.data.read import Table, read
 from retemper.data.sampled import is_ordered, ordered_cells, sample_rows
@@ -21,6 +24,8 @@ from retemper.report.table.cells import LEVELS, Cells
 from retemper.report.table.facts import TableFacts, table_facts
 from retemper.report.table.page import write
 
+MOST_LABELLED_ROWS = 500_000
+"""Of more rows no labels are judged."""
 PICTURED_ROWS, PICTURED_CELLS = 20_000, 10_000_000
 """The page is drawn from so many rows, and of very wide tables from so many cells, at most."""
 LEAST_PICTURED_ROWS = 500
@@ -57,10 +62,22 @@ def check(
     with machine_faults():
         table = read(data, columns.target)
         schema = infer(table, columns)
-        checked = check_table(table, schema)
+        checked = _with_labels(check_table(table, schema), table, schema)
         if page is not None:
             _write(page, table, schema, checked)
         return checked
+
+
+def _with_labels(checked: Checked, table: Table, schema: Schema) -> Checked:
+    """The checks with that for wrong labels, which trains small models and so is none of the quick ones."""
+    if table.frame.height > MOST_LABELLED_ROWS:
+        why = f"more than {MOST_LABELLED_ROWS:,} rows"
+        return replace(checked, not_applicable=[*checked.not_applicable, ("label_errors", why)])
+    try:
+        found = label_errors.find(table.frame[np.arange(table.frame.height)], schema, 0)
+    except NotApplicable as error:
+        return replace(checked, not_applicable=[*checked.not_applicable, ("label_errors", str(error))])
+    return replace(checked, findings=by_severity([*checked.findings, *([found] if found else [])]))
 
 
 def _page(out: str | Path) -> Path:

@@ -105,8 +105,12 @@ def check(
             continue
         if finding is not None:
             findings.append(finding)
-    findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), -finding.confidence))
-    return Checked(findings, not_applicable, _evidence(frame, schema))
+    return Checked(by_severity(findings), not_applicable, _evidence(frame, schema))
+
+
+def by_severity(findings: list[Finding]) -> list[Finding]:
+    """The worst first, and of these the surest."""
+    return sorted(findings, key=lambda finding: (SEVERITIES.index(finding.severity), -finding.confidence))
 
 
 def _of_part(run: SplitCheck, part: Part | None) -> Check:

@@ -20,7 +20,9 @@ class Options(FrontOptions):
 
     width: int = Field(256, ge=1, le=8192, description="units a layer")
     depth: int = Field(2, ge=1, le=32, description="hidden layers")
-    widths: tuple[Annotated[int, Field(ge=1)], ...] = Field((), description="units of each hidden layer, instead of width × depth")
+    widths: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (), description="units of each hidden layer, instead of width × depth"
+    )
     activation: Name = Field("silu", description="relu, leaky_relu, silu, gelu or tanh")
     dropout: float = Field(0.1, ge=0, lt=1, description="share of hidden units dropped in training")
 

@@ -38,7 +38,9 @@ FINDING_SHARE = 0.5
 """Of the time: finding takes half, the proof the rest."""
 LEAST_FIT_ROWS = 500
 SEEDS = 4
+MOST_ROWS = 500_000
 PROOF_ROWS, PROOF_STEPS = 10_000, 600
+FEWEST_EPOCHS = 4
 UNTREATED = "untreated"
 
 Result = tuple[State, Finding | None, dict[str, Any]]
@@ -63,6 +65,9 @@ def run(book: Book, state: State) -> Result:
         why = f"{SHARE_OF_LEFT:.0%} of the time left is too little to look for label errors"
         return state, None, {"not_applicable": why}
     seen = np.sort(np.concatenate([state.splits.train, state.splits.validation]))
+    if len(seen) > MOST_ROWS:
+        why = f"{len(seen):,} rows are more than the {MOST_ROWS:,} that are looked through"
+        return state, None, {"not_applicable": why}
     try:
         suspects = judge(state.table.frame[seen], state.schema, state.recipe.seed, rows)
     except NotApplicable as error:
@@ -129,11 +134,17 @@ def _treat(book: Book, state: State, found: Found, seconds: float) -> Result:
     doubts = found.of(state.splits.train)
     weight = original.validation.weight * (1 - found.of(state.splits.validation).wrong)
     judged = replace(original, validation=replace(original.validation, weight=weight.astype(np.float32)))
-    jobs = {UNTREATED: _job(book, state, judged, UNTREATED)}
+    epochs = _epochs(book, state, 1 + len(found.finding.remedies), seconds)
+    if not epochs:
+        told = replace(found.finding, outcome=Outcome(None, "not_tried"))
+        message = "Labels look wrong; the time does not allow for proving a treatment, so none is made."
+        return state, told, {**found.finding.evidence, "treatment": None, "message": message}
+    jobs = {UNTREATED: _job(book, state, (judged, UNTREATED), epochs)}
     for remedy in found.finding.remedies:
         variant = replace(judged, train=treated(judged.train, doubts, remedy))
-        jobs[remedy] = _job(book, state, variant, remedy)
-    results = dict(zip(jobs, book.train(list(jobs.values()), seconds / len(jobs)), strict=True))
+        jobs[remedy] = _job(book, state, (variant, remedy), epochs)
+    # One after the other, so that every contender has the same time.
+    results = {name: book.train([job], seconds)[0] for name, job in jobs.items()}
     losses = {name: _losses(judged, result) for name, result in results.items()}
     proofs = {name: prove(losses[UNTREATED], losses[name]) for name in found.finding.remedies}
     cut = [name for name, result in results.items() if result.stopped is not None]
@@ -161,17 +172,34 @@ def _place(book: Book, treatment: str) -> Path:
     return (book.folder.checkpoints / f"arrays.labels.{treatment}").resolve()
 
 
-def _job(book: Book, state: State, variant: TaskArrays, name: str) -> Job:
+def _epochs(book: Book, state: State, count: int, seconds: float) -> int:
+    """Epochs of each of the contenders: what a proof needs, fewer where time is short; 0: not even the fewest."""
+    rows = min(PROOF_ROWS, len(state.splits.train))
+    wanted = max(FEWEST_EPOCHS, min(60, -(-PROOF_STEPS * state.recipe.training.batch_size // rows)))
+
+    def fit_into(left: float) -> int:
+        if math.isinf(left):
+            return wanted
+        one = count * book.pace.seconds(_plain_job(book, state, UNTREATED, 1), book.workers)
+        affordable = int(seconds / one) if one else wanted
+        return min(wanted, affordable) if affordable >= FEWEST_EPOCHS else 0
+
+    return int(book.budget.decide("label_errors.epochs", fit_into))
+
+
+def _job(book: Book, state: State, variant: tuple[TaskArrays, str], epochs: int) -> Job:
     """A short training of one stack on a variant of the arrays; the same seeds in every variant."""
+    data, name = variant
     place = _place(book, name)
-    arrays.save(variant, place)
-    rows = min(PROOF_ROWS, len(variant.train.y))
-    steps = -(-rows // state.recipe.training.batch_size)
-    epochs = max(5, min(60, -(-PROOF_STEPS // steps)))
+    arrays.save(data, place)
+    return replace(_plain_job(book, state, name, epochs), data=str(place))
+
+
+def _plain_job(book: Book, state: State, name: str, epochs: int) -> Job:
     members = members_of(state.recipe, range(SEEDS))
-    options = {"signals": False}
-    job = job_of(state, book, f"label_errors.{name}", members, epochs, training=options, rows=rows)
-    return replace(job, data=str(place), history="label_errors")
+    rows = min(PROOF_ROWS, len(state.splits.train))
+    changes: dict[str, Any] = {"training": {"signals": False}, "rows": rows, "history": "label_errors"}
+    return job_of(state, book, f"label_errors.{name}", members, epochs, **changes)
 
 
 def _losses(judged: TaskArrays, result: JobResult) -> list[float]:

@@ -206,7 +206,7 @@ def _gain(base: Raced, own: Raced) -> tuple[float, float, float]:
 def _columns(before: Preparer | None, after: Preparer | None) -> dict[str, list[str]]:
     """Raw numbers that a treatment adds and takes away."""
     assert before is not None and after is not None
-    old, new = before.raw_names, after.raw_names
+    old, new = before.number_names, after.number_names
     return {"new": [n for n in new if n not in old], "left_out": [n for n in old if n not in new]}
 
 
