@@ -169,3 +169,10 @@ def test_too_few_rows_for_a_part() -> None:
     with pytest.raises(InputError) as caught:
         split(table, schema, SplitOptions(), 0, own_test_rows=10)
     assert caught.value.code == "too_few_rows"
+
+
+def test_validation_is_bounded_where_rows_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retemper.data.split.MOST_VALIDATION_ROWS", 30)
+    table = read({"x": np.arange(1000) * 0.5, "y": np.arange(1000) * 0.25})
+    splits = split(table, infer(table, DataOptions(target="y")), SplitOptions(), seed=0)
+    assert len(splits.validation) == 30 and splits.n_test == 200 and len(splits.train) == 770

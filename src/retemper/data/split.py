@@ -17,6 +17,8 @@ from retemper.data.read import Table
 from retemper.data.schema import Schema
 
 Rows = NDArray[np.int64]
+MOST_VALIDATION_ROWS = 50_000
+"""More would judge no better, and cost their forward pass in every epoch; they train instead."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def split(table: Table, schema: Schema, options: SplitOptions, seed: int, own_te
     Args:
         table: all rows, the user's own test rows last.
         schema: of the table.
-        options: method and shares. With own test rows, ``validation`` is a share of the other rows.
+        options: method and shares. With own test rows, ``validation`` is a share of the other rows; it is at most
+            50,000 rows in any case.
         seed: 0 or more.
         own_test_rows: how many rows at the table's end are the test; 0 takes the test from the table.
 
@@ -94,6 +97,8 @@ def split(table: Table, schema: Schema, options: SplitOptions, seed: int, own_te
     """
     method = _method(schema, options, table.source)
     test_share = 0.0 if own_test_rows else options.test
+    rows = table.frame.height - own_test_rows
+    validation = min(options.validation, MOST_VALIDATION_ROWS / max(1, rows))
     shares = np.array([1 - options.validation - test_share, options.validation, test_share])
     if shares[0] <= 0:
         raise InputError(
@@ -102,6 +107,7 @@ def split(table: Table, schema: Schema, options: SplitOptions, seed: int, own_te
             {"file": table.source, "option": "split"},
             "Leave most rows to training, for example split.validation=0.15 and split.test=0.2.",
         )
+    shares[:2] += np.array([1, -1]) * (options.validation - validation)
     main = table.frame.head(table.frame.height - own_test_rows)
     parts = 2 if own_test_rows else 3
     if main.height < parts:
