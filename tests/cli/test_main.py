@@ -74,7 +74,7 @@ def test_a_fault_of_our_own_says_so(retemper, monkeypatch):
 
 
 def test_ctrl_c_outside_of_a_run(retemper, monkeypatch):
-    def interrupted(*arguments):
+    def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("retemper.api.check.check", interrupted)
