@@ -82,7 +82,7 @@ def shape_name(model: dict[str, Any]) -> str:
     """A name for what members of one stack share: the model's options, dropout left out (members have their own).
 
     >>> shape_name({"name": "mlp", "width": 64, "depth": 2, "dropout": 0.1})
-    'mlp-64-e3b3'
+    'mlp-64-98e6'
     """
     shared = {key: value for key, value in model.items() if key != "dropout"}
     mark = zlib.crc32(json.dumps(shared, sort_keys=True).encode()) & 0xFFFF
