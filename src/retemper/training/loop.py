@@ -16,7 +16,6 @@ can do is one of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,12 +24,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from retemper.core.budget import Deadline
-from retemper.training.class_losses import ClassLoss
 from retemper.training.draws import EpochDraws, batch_orders
 from retemper.training.engines import ENGINES, Name, batch_loss
+from retemper.training.judging import Verdict, judge
 from retemper.training.optimizers import Optimizer
 from retemper.training.penalties import add_penalties, clip
-from retemper.training.plan import Fit, Plan, Rows, outputs_in_chunks
+from retemper.training.plan import Fit, Plan
 from retemper.training.precision import compute_dtype
 from retemper.training.stack import Stack
 
@@ -46,31 +45,6 @@ class Callback(Protocol):
 
     def on_epoch_end(self, training: Training) -> None:
         """After validation; may drop members or end the training."""
-
-
-SCALES = tuple(1.2**k for k in range(-10, 5))
-"""What a network's outputs are multiplied by to ask how good they would be, were it as sure as it may be."""
-MOST_OUTPUTS = 64
-"""With more outputs the question costs too much, and the loss is taken as it is."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What validation says of the members.
-
-    With classes the best epoch is the one with the lowest loss *after* the best temperature 1 / scale: cross-entropy
-    rises as soon as a network grows too sure, long before it stops to learn (Berta et al. 2025, "Rethinking early
-    stopping: refine, then calibrate"). The kept parameters have that scale in their head.
-
-    Args:
-        loss: [M] as it is; NaN without validation rows.
-        judged: [M] at the best of the scales; the same where there is one scale.
-        scale: [M] the best scale.
-    """
-
-    loss: NDArray[np.float64]
-    judged: NDArray[np.float64]
-    scale: NDArray[np.float64]
 
 
 class Training:
@@ -267,30 +241,8 @@ class Training:
 
     def validate(self) -> Verdict:
         """Each member's weighted mean loss on the rows that judge it."""
-        data, count = self.plan.validation, len(self.stack)
-        if data is None:
-            return Verdict(np.full(count, np.nan), np.full(count, np.nan), np.ones(count))
         held_out = None if self.plan.held_out is None else self.plan.held_out[self._slots()]
-        scales = self._scales()
-        total = torch.zeros((len(scales), count), dtype=torch.float64)
-        weights = torch.zeros(count, dtype=torch.float64)
-        start = 0
-        for outputs in outputs_in_chunks(self.plan.network, self.stack.parameters, data, held_out):
-            stop = start + outputs.shape[1]
-            rows, weight = _judges(data, held_out, slice(start, stop))
-            outputs, start = outputs[:, : weight.shape[-1]], stop
-            for number, scale in enumerate(scales):
-                row = self._loss.rows(outputs if scale == 1 else outputs * scale, data.y[rows])
-                total[number] += (row * weight).sum(1).double().cpu()
-            weights += weight.sum(-1).double().cpu()
-        losses = (total / weights).numpy()
-        best = np.where(np.isfinite(losses), losses, np.inf).argmin(0)
-        return Verdict(losses[scales.index(1.0)], losses[best, np.arange(count)], np.array(scales)[best])
-
-    def _scales(self) -> tuple[float, ...]:
-        loss = self.plan.loss
-        few = isinstance(loss, ClassLoss) and self.plan.network.head.outputs <= MOST_OUTPUTS
-        return SCALES if few and self.plan.options.judge == "calibrated" else (1.0,)
+        return judge(self.plan, self.stack, held_out)
 
     def best_row(self, slot: int) -> Tensor:
         """A member's parameters [P] as they are judged: the head scaled, so that it is as sure as it may be."""
@@ -305,15 +257,6 @@ class Training:
     def _slots(self) -> list[int]:
         """The places in the plan of the members that still train."""
         return [self.plan.members.index(member) for member in self.stack.members]
-
-
-def _judges(data: Rows, held_out: NDArray[np.int64] | None, place: slice) -> tuple[Any, Tensor]:
-    """Which rows a chunk of outputs is for, and their weights: [B] that all share, or [M, B] of each member."""
-    if held_out is None:
-        return place, data.weight[place]
-    own = torch.from_numpy(held_out[:, place]).to(data.y.device)
-    rows = own.clamp_min(0)
-    return rows, data.weight[rows] * (own >= 0)
 
 
 def _schedule_factors(plan: Plan) -> NDArray[np.float64]:
