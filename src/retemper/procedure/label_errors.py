@@ -32,7 +32,7 @@ from retemper.training import arrays
 from retemper.training.arrays import SplitArrays, TaskArrays
 from retemper.training.job import Job, JobResult
 
-SHARE_OF_LEFT = 0.08
+SHARE_OF_LEFT = 0.06
 LEAST_SECONDS = 2.0
 FINDING_SHARE = 0.5
 """Of the time: finding takes half, the proof the rest."""
@@ -53,7 +53,7 @@ def run(book: Book, state: State) -> Result:
     same validation rows, each weighted with the probability that its label is right.
 
     Args:
-        book: with a time limit, at most 8 % of what is left is used; under 2 s nothing is done.
+        book: with a time limit, at most 6 % of what is left is used; under 2 s nothing is done.
         state: with arrays prepared.
 
     Returns:

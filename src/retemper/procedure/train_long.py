@@ -17,9 +17,9 @@ from retemper.procedure.search_refine import FINALISTS, first_epochs
 from retemper.training.job import Job
 
 FIRST_BAG = 10_000
-SHARE_OF_TIME = 0.5
+SHARE_OF_TIME = 0.65
 """Of the time left, for the first round."""
-SHARE_IN_ALL = 0.75
+SHARE_IN_ALL = 0.85
 """Of the time left at the start, for all rounds."""
 LEAST_MEMBERS = 3
 MOST_BAGS = 16
@@ -37,7 +37,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     first = 0
     while plan["bags"]:
         jobs = _jobs(book, state, plan, first)
-        seconds = 1.5 * SHARE_OF_TIME * book.budget.left_s() if book.budget.limited else 0.0
+        seconds = 0.9 * book.budget.left_s() if book.budget.limited else 0.0
         trained += [c for result in book.train(jobs, seconds) for c in candidates_of(state, result)]
         rounds.append(plan)
         first += plan["bags"]
@@ -108,7 +108,8 @@ def _decide(book: Book, state: State) -> dict[str, int]:
     wanted = {
         "folds": folds,
         "bags": max(1, round(members / folds)) if folds else members,
-        "epochs": min(state.recipe.training.epochs, state.epochs or state.recipe.training.epochs),
+        # A search that the time cut short says nothing against longer training.
+        "epochs": min(state.recipe.training.epochs, max(state.epochs, 2 * first_epochs(state))),
     }
 
     def fit_into(left: float) -> dict[str, int]:

@@ -28,7 +28,7 @@ from retemper.training import arrays
 from retemper.training.job import Job
 
 FIRST_BAG = 700
-SHARE_OF_TIME = 0.12
+SHARE_OF_TIME = 0.08
 """Of the time left, for all treatments."""
 LEVEL = 0.05
 LEAST_STEPS = 300
