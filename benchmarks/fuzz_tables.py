@@ -32,7 +32,7 @@ from measuring import print_table
 import retemper
 from retemper.cli.main import run
 from retemper.core.budget import Deadline
-from retemper.core.recipe import DataOptions
+from retemper.core.recipe_sections import DataOptions
 from retemper.procedure import sequence
 from retemper.training import carry_out
 from retemper.training.job import Job, JobResult, Tell, write_job

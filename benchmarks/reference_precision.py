@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from retemper.core.recipe import TrainingOptions
+from retemper.core.recipe_sections import TrainingOptions
 from retemper.models import mlp, residual_mlp
 from retemper.models.layers.inputs import InputShape
 from retemper.training.class_losses import BinaryCrossEntropy, CrossEntropy

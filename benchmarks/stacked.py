@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from retemper.core.recipe import TrainingOptions
+from retemper.core.recipe_sections import TrainingOptions
 from retemper.models import mlp
 from retemper.models.layers.inputs import InputShape
 from retemper.training.callbacks import Best, Record, Signals

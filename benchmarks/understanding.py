@@ -18,7 +18,7 @@ import polars as pl
 from measuring import met, print_table
 from numpy.typing import NDArray
 
-from retemper.core.recipe import ColumnKind
+from retemper.core.recipe_sections import ColumnKind
 from retemper.evaluation.bands import bands_of
 from retemper.evaluation.held_out import HeldOut
 from retemper.evaluation.importance import permutation_importance

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from retemper.core import catalogue, device, seeds
-from retemper.core.recipe import TrainingOptions
+from retemper.core.recipe_sections import TrainingOptions
 from retemper.core.records import Task
 from retemper.models.layers.inputs import InputShape
 from retemper.models.layers.network import Network

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from retemper.core.recipe import DataOptions
+from retemper.core.recipe_sections import DataOptions
 from retemper.core.records import NotApplicable
 from retemper.data.adversarial import parts_told_apart
 from retemper.data.read import Table, read

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from retemper.core.recipe import DataOptions
+from retemper.core.recipe_sections import DataOptions
 from retemper.core.records import NotApplicable
 from retemper.data.cleaning import Sentinel, Sentinels
 from retemper.data.missingness import missing_tells_target

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retemper.core.recipe import DataOptions
+from retemper.core.recipe_sections import DataOptions
 from retemper.core.records import Finding
 from retemper.data.check import CHECKS, SPLIT_CHECKS, Checked, check
 from retemper.data.read import read

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from sklearn import datasets
 
-from retemper.core.recipe import DataOptions
+from retemper.core.recipe_sections import DataOptions
 from retemper.core.records import Finding, NotApplicable
 from retemper.data import cross_check
 from retemper.data.label_errors import LEAST_RATE, Suspects, find, finding, judge

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retemper.core.recipe import DataOptions
+from retemper.core.recipe_sections import DataOptions
 from retemper.core.records import Finding, NotApplicable
 from retemper.data.computed_target import formula
 from retemper.data.leakage import leakage

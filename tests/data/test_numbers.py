@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from retemper.core.recipe import DataOptions, PrepareOptions
+from retemper.core.recipe_sections import DataOptions, PrepareOptions
 from retemper.data.prepare import Preparer
 from retemper.data.read import read
 from retemper.data.schema import infer

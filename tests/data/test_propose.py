@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from retemper.core.recipe import DataOptions, PrepareOptions, Recipe
+from retemper.core.recipe import Recipe
+from retemper.core.recipe_sections import DataOptions, PrepareOptions
 from retemper.core.records import Finding
 from retemper.data.propose import Proposal, propose
 from retemper.data.read import read

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from retemper.core.errors import InputError
-from retemper.core.recipe import DataOptions
+from retemper.core.recipe_sections import DataOptions
 from retemper.data.read import Table, read
 from retemper.data.schema import Schema, infer
 

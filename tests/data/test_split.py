@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from retemper.core.errors import InputError
-from retemper.core.recipe import DataOptions, SplitOptions
+from retemper.core.recipe_sections import DataOptions, SplitOptions
 from retemper.data.read import Table, read
 from retemper.data.schema import infer
 from retemper.data.split import Splits, split

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retemper.core.errors import InputError
-from retemper.core.recipe import DataOptions, PrepareOptions
+from retemper.core.recipe_sections import DataOptions, PrepareOptions
 from retemper.data.read import read
 from retemper.data.schema import infer
 from retemper.data.target import Target

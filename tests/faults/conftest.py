@@ -14,7 +14,7 @@ import pytest
 import retemper
 from retemper.core import device, seeds
 from retemper.core.budget import Deadline
-from retemper.core.recipe import TrainingOptions
+from retemper.core.recipe_sections import TrainingOptions
 from retemper.models.layers.inputs import InputShape
 from retemper.procedure import sequence
 from retemper.training import arrays, carry_out

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from retemper.core.errors import InputError
-from retemper.core.recipe import DecisionOptions, Recipe
+from retemper.core.recipe import Recipe
+from retemper.core.recipe_sections import DecisionOptions
 from retemper.data.read import read
 from retemper.data.schema import infer
 from retemper.procedure import decide

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from retemper.core import device, seeds
-from retemper.core.recipe import TrainingOptions
+from retemper.core.recipe_sections import TrainingOptions
 from retemper.models.layers.inputs import InputShape
 from retemper.training import arrays
 from retemper.training.arrays import SplitArrays, TaskArrays

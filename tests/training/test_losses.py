@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from retemper.core.errors import InputError
-from retemper.core.recipe import Chosen
+from retemper.core.recipe_sections import Chosen
 from retemper.training import losses
 from retemper.training.class_losses import BinaryCrossEntropy, ClassLoss, CrossEntropy
 from retemper.training.loss import Loss, row_weights

@@ -11,7 +11,7 @@ import polars as pl
 
 from retemper.api.faults import machine_faults
 from retemper.core.errors import InputError
-from retemper.core.recipe import DataOptions
+from retemper.core.recipe_sections import DataOptions
 from retemper.core.records import NotApplicable
 from retemper.data import label_errors
 from retemper.data.cells import as_words, level_counts

@@ -84,7 +84,7 @@ def check(
         histogram or the 12 most frequent levels each), ``duplicates``, and ``classes`` or the ``target``'s
         histogram.
 
-    >>> from retemper.core.recipe import DataOptions
+    >>> from retemper.core.recipe_sections import DataOptions
     >>> from retemper.data.read import read
     >>> from retemper.data.schema import infer
     >>> table = read({"size": [1.5 * i for i in range(30)], "same": [7] * 30})

@@ -31,7 +31,7 @@ def folds_of(frame: pl.DataFrame, schema: Schema, count: int, repeats: int, seed
     Raises:
         InputError: ``too_few_groups`` for so many folds.
 
-    >>> from retemper.core.recipe import DataOptions
+    >>> from retemper.core.recipe_sections import DataOptions
     >>> from retemper.data.read import read
     >>> from retemper.data.schema import infer
     >>> table = read({"size": [1.5 * i for i in range(30)], "y": ["a", "b", "b"] * 10})

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from retemper.core.errors import InputError
-from retemper.core.recipe import ColumnKind
+from retemper.core.recipe_sections import ColumnKind
 from retemper.data import dates
 from retemper.data.cells import as_numbers, as_words, first_row, place
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retemper.core.recipe import PrepareOptions
+from retemper.core.recipe_sections import PrepareOptions
 from retemper.data.scaling import Floats, Scaler, smooth_clip
 
 BLOCK_ROWS = 8192

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from retemper.core.recipe import PrepareOptions
+from retemper.core.recipe_sections import PrepareOptions
 from retemper.data.categories import Levels, kept_codes
 from retemper.data.cells import as_words
 from retemper.data.cleaning import NO_SENTINELS, Sentinels
@@ -61,7 +61,7 @@ class Preparer:
             InputError: a feature's column is absent, or a cell does not fit its column's kind.
             ValueError: something is to be chosen by the target, which is absent.
 
-        >>> from retemper.core.recipe import DataOptions
+        >>> from retemper.core.recipe_sections import DataOptions
         >>> from retemper.data.read import read
         >>> from retemper.data.schema import infer
         >>> table = read({"size": [1.5 * i for i in range(30)], "kind": ["u", "v", None] * 10})

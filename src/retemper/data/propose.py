@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import skew
 
-from retemper.core.recipe import PrepareOptions
+from retemper.core.recipe_sections import PrepareOptions
 from retemper.core.records import Finding
 from retemper.data.check_columns import listed
 from retemper.data.features.construct import interactions, logarithms
@@ -91,7 +91,7 @@ def propose(
     Raises:
         ValueError: the schema has no target.
 
-    >>> from retemper.core.recipe import DataOptions
+    >>> from retemper.core.recipe_sections import DataOptions
     >>> from retemper.data.read import read
     >>> from retemper.data.schema import infer
     >>> a, b = np.random.default_rng(0).uniform(1, 9, (2, 2000)).round(4)

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from retemper.core.errors import InputError, nearest
-from retemper.core.recipe import ColumnKind, DataOptions
+from retemper.core.recipe_sections import ColumnKind, DataOptions
 from retemper.core.records import Task, to_json
 from retemper.data.kinds import check_kind, count_distinct, demanded_numbers, infer_kind
 from retemper.data.read import Table, missing_target

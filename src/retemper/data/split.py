@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from retemper.core.errors import InputError
-from retemper.core.recipe import SplitOptions
+from retemper.core.recipe_sections import SplitOptions
 from retemper.core.seeds import generator
 from retemper.data import dates
 from retemper.data.cells import as_words, first_row, place
@@ -87,7 +87,7 @@ def split(table: Table, schema: Schema, options: SplitOptions, seed: int, own_te
         InputError: ``bad_split`` (shares or method don't fit), ``too_few_rows``, ``too_few_groups``,
             ``missing_group``, ``missing_time``, ``too_few_times``, ``class_not_in_train``.
 
-    >>> from retemper.core.recipe import DataOptions
+    >>> from retemper.core.recipe_sections import DataOptions
     >>> from retemper.data.read import read
     >>> from retemper.data.schema import infer
     >>> table = read({"size": [1.5 * i for i in range(30)], "y": ["a", "b"] * 15})

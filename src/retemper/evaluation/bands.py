@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from retemper.core.recipe import ColumnKind
+from retemper.core.recipe_sections import ColumnKind
 from retemper.evaluation.weighted import Floats
 
 RANGES = 8

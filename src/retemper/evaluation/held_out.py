@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from retemper.core.recipe import ColumnKind
+from retemper.core.recipe_sections import ColumnKind
 from retemper.core.records import Task
 from retemper.core.seeds import generator
 from retemper.evaluation.metrics import row_losses, row_weights

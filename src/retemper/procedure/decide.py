@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from retemper.bundle.model import Model
 from retemper.core.errors import InputError, nearest
-from retemper.core.recipe import DecisionOptions
+from retemper.core.recipe_sections import DecisionOptions
 from retemper.data.inputs import Inputs
 from retemper.data.propose import Proposal
 from retemper.data.schema import Schema

@@ -144,24 +144,16 @@ def _step(book: Book, state: State, name: str, number: int) -> tuple[State, Step
 
 
 def _check_names(recipe: Recipe) -> None:
-    for name in recipe.procedure.skip:
-        known = [step for step in STEPS if step not in ALWAYS]
-        if name not in known:
-            raise InputError(
-                "bad_recipe",
-                f"procedure.skip names {name!r}, which is no step that can be left out.",
-                {"option": "procedure.skip"},
-                nearest(name, known).capitalize(),
-            )
-    for name in recipe.search.challengers:
-        known = catalogue.names("model")
-        if name not in known:
-            raise InputError(
-                "bad_recipe",
-                f"search.challengers names {name!r}, which is no model.",
-                {"option": "search.challengers"},
-                nearest(name, known).capitalize(),
-            )
+    steps = [step for step in STEPS if step not in ALWAYS]
+    named = [
+        ("procedure.skip", recipe.procedure.skip, steps, "no step that can be left out"),
+        ("search.challengers", recipe.search.challengers, catalogue.names("model"), "no model"),
+    ]
+    for option, given, known, what in named:
+        for name in given:
+            if name not in known:
+                message = f"{option} names {name!r}, which is {what}."
+                raise InputError("bad_recipe", message, {"option": option}, nearest(name, known).capitalize())
 
 
 def _sized(recipe: Recipe, rows: int) -> Recipe:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from retemper.bundle.model import Model, Part
 from retemper.core import device
 from retemper.core.errors import InputError
-from retemper.core.recipe import ColumnKind, Recipe
+from retemper.core.recipe import Recipe
+from retemper.core.recipe_sections import ColumnKind
 from retemper.data.read import Table, read
 from retemper.data.roles import class_labels
 from retemper.data.schema import UNUSED, Column, Schema, infer

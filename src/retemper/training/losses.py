@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from retemper.core.errors import InputError
 from retemper.core.options import Options
-from retemper.core.recipe import Chosen
+from retemper.core.recipe_sections import Chosen
 from retemper.core.records import Task
 from retemper.training.class_losses import BinaryCrossEntropy, ClassLoss, ClassOptions, CrossEntropy
 from retemper.training.loss import Loss

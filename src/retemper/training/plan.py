@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from retemper.core.recipe import TrainingOptions
+from retemper.core.recipe_sections import TrainingOptions
 from retemper.models.layers.network import Network
 from retemper.models.layers.parameter import ROW_LANE, padded
 from retemper.training.copies_loss import CopiesLoss

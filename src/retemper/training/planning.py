@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retemper.core import device, seeds
-from retemper.core.recipe import TrainingOptions
+from retemper.core.recipe_sections import TrainingOptions
 from retemper.core.records import Task
 from retemper.models.layers.build import network_of
 from retemper.training import losses
