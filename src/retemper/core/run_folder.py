@@ -12,29 +12,24 @@ import json
 import os
 import re
 import shutil
-import sys
 import time
-import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from retemper.core.errors import InputError
+from retemper.core.folder_lock import LOCK_NAME, FolderLock
 from retemper.core.records import to_json
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
 START = "checkpoints/run.json"
 """What a resumed run starts from: the last file written at the start, so its presence means "resumable"."""
 
 
 class RunFolder:
     """The folder of one run, locked while it is open.
-
-    The lock is the operating system's own (``flock``; ``msvcrt.locking`` on Windows) on ``RUN/.lock``: it is
-    freed when the process ends, however it ends.
 
     >>> import tempfile
     >>> with RunFolder.create(Path(tempfile.mkdtemp()) / "run", "demo") as run:
@@ -44,11 +39,10 @@ class RunFolder:
     '{"event": "done"}\\n'
     """
 
-    def __init__(self, path: Path, lock: IO[bytes], made: bool = False) -> None:
+    def __init__(self, path: Path, lock: FolderLock, made: bool = False) -> None:
         self.path = path
         self._lock = lock
         self._made = made
-        _open_folders.add(self)
 
     @classmethod
     def create(cls, path: Path | str | None, name: str) -> Self:
@@ -66,7 +60,7 @@ class RunFolder:
             place = _default_place(name) if path is None else Path(path)
             place.mkdir(parents=True, exist_ok=True)
             _refuse_files(place)
-            run = cls(place, _locked(place), made)
+            run = cls(place, FolderLock(place), made)
         try:
             _refuse_files(place)  # another process may have finished here between the look and the lock
             with disk_faults(place):
@@ -100,7 +94,7 @@ class RunFolder:
                 "Use its model with `retemper predict RUN DATA`, or read report.html.",
             )
         with disk_faults(place):
-            run = cls(place, _locked(place))
+            run = cls(place, FolderLock(place))
             for file in [run.log_path, *run.history.glob("*.jsonl")]:
                 _cut_half_line(file)
             for file in [
@@ -160,10 +154,10 @@ class RunFolder:
         for path in self.path.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
-            elif path.name != ".lock":
+            elif path.name != LOCK_NAME:
                 path.unlink()
         self.close()
-        (self.path / ".lock").unlink(missing_ok=True)
+        (self.path / LOCK_NAME).unlink(missing_ok=True)
         if self._made:
             self.path.rmdir()
 
@@ -226,19 +220,6 @@ def disk_faults(place: Path | str) -> Iterator[None]:
         ) from error
 
 
-_open_folders: weakref.WeakSet[RunFolder] = weakref.WeakSet()
-
-
-def _free_in_child() -> None:
-    # A forked worker that outlives its parent must not hold the parent's lock.
-    for folder in _open_folders:
-        folder.close()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_free_in_child)
-
-
 def _default_place(name: str) -> Path:
     """A folder that did not exist before, made here so that two runs of one second don't meet."""
     word = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "run"
@@ -256,10 +237,10 @@ def _default_place(name: str) -> Path:
 
 def _refuse_files(place: Path) -> None:
     """A folder counts as empty while it holds nothing but a lock and empty folders (a run killed at once)."""
-    if all(path.is_dir() or path == place / ".lock" for path in place.rglob("*")):
+    if all(path.is_dir() or path == place / LOCK_NAME for path in place.rglob("*")):
         return
-    if (place / ".lock").exists():
-        _locked(place).close()
+    if (place / LOCK_NAME).exists():
+        FolderLock(place).close()
     resume = (
         f", or go on with this run: `retemper train --resume {place}`" if (place / START).is_file() else ""
     )
@@ -269,37 +250,6 @@ def _refuse_files(place: Path) -> None:
         {"folder": str(place)},
         f"Choose another folder with --out{resume}.",
     )
-
-
-def _locked(place: Path) -> IO[bytes]:
-    file = (place / ".lock").open("ab")
-    try:
-        _lock(file)
-    except OSError as error:
-        file.close()
-        if error.errno not in TAKEN:
-            raise
-        raise InputError(
-            "run_in_use",
-            "Another process is using this run.",
-            {"folder": str(place)},
-            "Wait for it, stop it, or choose another folder with --out.",
-        ) from None
-    return file
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO[bytes]) -> None:
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(file: IO[bytes]) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _cut_half_line(path: Path) -> None:
