@@ -35,7 +35,7 @@ def to_frame(source: Any) -> tuple[pl.DataFrame, str | None]:
     if _is_pandas(source, "DataFrame"):
         return _from_pandas(source), None
     if isinstance(source, np.ndarray):
-        return _from_array(source), None
+        return from_array(source), None
     if isinstance(source, tuple) and len(source) == 2:
         return from_pair(*source), TARGET
     if isinstance(source, Mapping):
@@ -98,7 +98,19 @@ def _matrix(x: Any, source: str) -> np.ndarray[Any, Any]:
         ) from None
 
 
-def _from_array(x: np.ndarray[Any, Any], source: str = "array") -> pl.DataFrame:
+def from_array(x: np.ndarray[Any, Any], source: str = "array") -> pl.DataFrame:
+    """The columns ``x0``, ``x1``, … of an array [rows, features].
+
+    Args:
+        x: the array.
+        source: what it is called in errors.
+
+    Raises:
+        InputError: ``bad_shape``: it has other than two dimensions.
+
+    >>> from_array(np.eye(2)).columns
+    ['x0', 'x1']
+    """
     if x.ndim != 2:
         raise InputError(
             "bad_shape",

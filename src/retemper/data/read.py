@@ -17,7 +17,7 @@ from retemper.core.errors import InputError, nearest
 from retemper.data.cells import as_numbers, as_words, first_row, place, tidy
 from retemper.data.columns import Frame
 from retemper.data.csv_file import unreadable
-from retemper.data.in_memory import TARGET, from_pair, to_frame
+from retemper.data.in_memory import TARGET, from_array, from_pair, to_frame
 from retemper.data.parts import check_same_columns, is_parquet, read_files
 
 ENDINGS = (".csv", ".csv.gz", ".parquet", ".npz")
@@ -202,14 +202,8 @@ def _read_npz(path: Path, name: str) -> Table:
             {"file": str(path)},
             "Save it with numpy.savez(path, x=features, y=target), x of sample × feature.",
         )
-    x, source = arrays["x"], str(path)
-    if x.ndim != 2:
-        raise InputError(
-            "bad_shape",
-            f"x must be sample × feature, but got the shape {x.shape}.",
-            {"file": source},
-            "Reshape it to two dimensions, for example with x.reshape(len(x), -1).",
-        )
+    source = str(path)
+    features = from_array(arrays["x"], source)
     if "y" not in arrays:
-        return Table(tidy(to_frame(x)[0], source), name, source)
-    return Table(tidy(from_pair(x, arrays["y"], source), source), name, source, TARGET)
+        return Table(tidy(features, source), name, source)
+    return Table(tidy(from_pair(features, arrays["y"], source), source), name, source, TARGET)

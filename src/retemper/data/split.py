@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -202,14 +203,7 @@ def _stratified(labels: Rows, shares: NDArray[np.float64], random: np.random.Gen
 
 def groups_of(column: pl.Series, source: str) -> Rows:
     """The number of each row's group, from 0; a missing group is an error."""
-    if column.null_count():
-        row = first_row(column.is_null())
-        raise InputError(
-            "missing_group",
-            f"The group {column.name!r} is missing in {column.null_count()} rows, first in row {row}.",
-            place(source, column.name, row),
-            "Give every row a group.",
-        )
+    _refuse_gaps(column, "group", source)
     return column.rank("dense").to_numpy().astype(np.int64) - 1
 
 
@@ -238,15 +232,19 @@ def by_group(groups: Rows, shares: NDArray[np.float64], random: np.random.Genera
     return part_of_group[groups]
 
 
-def _times(column: pl.Series, source: str) -> Rows:
+def _refuse_gaps(column: pl.Series, role: Literal["group", "time"], source: str) -> None:
     if column.null_count():
         row = first_row(column.is_null())
         raise InputError(
-            "missing_time",
-            f"The time {column.name!r} is missing in {column.null_count()} rows, first in row {row}.",
+            f"missing_{role}",
+            f"The {role} {column.name!r} is missing in {column.null_count()} rows, first in row {row}.",
             place(source, column.name, row),
-            "Give every row a time.",
+            f"Give every row a {role}.",
         )
+
+
+def _times(column: pl.Series, source: str) -> Rows:
+    _refuse_gaps(column, "time", source)
     ordered = dates.demanded(column, None, source) if column.dtype == pl.String else column
     return ordered.rank("dense").to_numpy().astype(np.int64)
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from retemper.models.layers.levels import LevelTable, embedding_width
+from retemper.models.layers.levels import LevelTable, level_tables
 from retemper.models.layers.parameter import Backward, Parameter, Views, padded
 from retemper.models.layers.periodic import Periodic
 
@@ -147,8 +147,7 @@ class Inputs:
 
     @cached_property
     def _tables(self) -> list[LevelTable]:
-        levels = enumerate(self.shape.cardinalities)
-        return [LevelTable(f"embedding_{k}", n, embedding_width(n)) for k, n in levels]
+        return level_tables(self.shape.cardinalities)
 
     @cached_property
     def _periodic(self) -> Periodic | None:

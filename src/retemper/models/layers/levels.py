@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -51,3 +52,18 @@ class LevelTable:
             return None
 
         return y, backward
+
+
+def level_tables(
+    cardinalities: Sequence[int], width: Callable[[int], int] = embedding_width
+) -> list[LevelTable]:
+    """A table for each column that gets a learned embedding, named by its place.
+
+    Args:
+        cardinalities: levels of each such column.
+        width: columns of a table by its levels.
+
+    >>> [(table.name, table.width) for table in level_tables((3, 100))]
+    [('embedding_0', 3), ('embedding_1', 21)]
+    """
+    return [LevelTable(f"embedding_{k}", n, width(n)) for k, n in enumerate(cardinalities)]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from retemper.models.layers.inputs import DensePart, InputShape
-from retemper.models.layers.levels import LevelTable
+from retemper.models.layers.levels import LevelTable, level_tables
 from retemper.models.layers.parameter import Backward, Parameter, Views, padded
 
 
@@ -39,8 +39,7 @@ class Tokens:
 
     @cached_property
     def _tables(self) -> list[LevelTable]:
-        levels = enumerate(self.shape.cardinalities)
-        return [LevelTable(f"embedding_{k}", n, self.token_width) for k, n in levels]
+        return level_tables(self.shape.cardinalities, lambda _: self.token_width)
 
     @cached_property
     def _columns(self) -> list[list[int]]:
