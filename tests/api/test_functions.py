@@ -14,6 +14,7 @@ TINY = {
     "search.trials": 4,
     "training.epochs": 3,
     "procedure.members": 2,
+    "procedure.nested_rows": 0,
     "procedure.skip": ["overfit_sample"],
 }
 DRAWS = np.random.default_rng(0)

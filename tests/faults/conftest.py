@@ -96,6 +96,7 @@ TINY = {
     "procedure.folds": 0,
     "procedure.bootstrap": 100,
     "procedure.understand": False,
+    "procedure.nested_rows": 0,
     "procedure.skip": [
         "overfit_sample",
         "learning_rate_range",

@@ -50,6 +50,7 @@ TINY = {
     "procedure.overfit_rows": 16,
     "procedure.bootstrap": 100,
     "procedure.remedy_rounds": 0,
+    "procedure.nested_rows": 0,
 }
 SLOW = ["overfit_sample", "input_blind", "learning_rate_range"]
 """Steps that a test about something else leaves out."""

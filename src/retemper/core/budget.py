@@ -56,6 +56,7 @@ class Budget:
         made: decisions to repeat: name → value.
         log: where decisions are written.
         strict: replay: a decision that is not in ``made`` means "as without a limit".
+        kept_s: seconds that are set aside for later, and count as spent until then.
     """
 
     limit_s: float | None
@@ -64,6 +65,7 @@ class Budget:
     made: Mapping[str, Any] = field(default_factory=dict)
     log: Log = lambda event: None
     strict: bool = False
+    kept_s: float = 0.0
 
     @property
     def limited(self) -> bool:
@@ -78,7 +80,7 @@ class Budget:
         """Seconds left until the ending (ensemble, test, report) must begin; infinite without a limit."""
         if self.limit_s is None or self.strict:
             return math.inf
-        return self.limit_s - ENDING_S - ENDING_SHARE * self.limit_s - self.elapsed_s()
+        return self.limit_s - ENDING_S - ENDING_SHARE * self.limit_s - self.kept_s - self.elapsed_s()
 
     def decide(self, name: str, choose: Callable[[float], Any]) -> Any:
         """A decision that may depend on time.

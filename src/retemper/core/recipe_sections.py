@@ -192,6 +192,12 @@ class ProcedureOptions(Options):
     understand: bool = Field(
         True, description="look into the chosen model: importance, dependence, slices, rows, more data"
     )
+    nested_rows: int = Field(
+        2000, ge=0, description="tables of at most so many rows get a nested estimate of their score; 0: none"
+    )
+    nested_folds: int = Field(5, ge=2, le=20, description="outer folds of the nested estimate")
+    nested_repeats: int = Field(2, ge=1, le=20, description="draws of the outer folds")
+    nested_recipes: int = Field(6, ge=1, le=90, description="recipes that are raced within each outer fold")
     bootstrap: int = Field(1000, ge=100, description="resamples behind every interval")
 
 

@@ -33,6 +33,7 @@ from retemper.procedure import (
     initial_loss,
     input_blind,
     learning_rate_range,
+    nested,
     overfit_sample,
     read_curves,
     search_coarse,
@@ -107,11 +108,14 @@ def run(
         state = State(recipe, table, schema, splits, own_test_rows)
         steps: list[Step] = []
         understanding: dict[str, Any] = {}
+        estimate: dict[str, Any] = {}
+        budget.kept_s = nested.set_aside_s(state, budget)
         for number, name in enumerate(STEPS, start=1):
             state, step = _step(book, state, name, number)
             steps.append(step)
-            if name == LAST_BEFORE_TEST and state.chosen and recipe.procedure.understand:
-                understanding = understand.run(book, state)
+            if name == LAST_BEFORE_TEST and state.chosen:
+                estimate = nested.run(book, state)
+                understanding = understand.run(book, state) if recipe.procedure.understand else {}
     if state.chosen:
         test_once.model_of(state).save(folder.model)
     else:
@@ -122,7 +126,7 @@ def run(
             "Look at the data check's findings (huge values, targets), or lower training.optimizer.learning_rate.",
         )
     seconds = budget.elapsed_s() if budget.limit_s else time.perf_counter() - began
-    result = _result(state, steps, seconds) | {"understanding": to_json(understanding)}
+    result = _result(state, steps, seconds) | {"understanding": to_json(understanding), "nested": estimate}
     folder.write_json("result.json", result)
     write_report(folder.path)
     return result

@@ -1,0 +1,348 @@
+"""Nested cross-validation for small tables: how good is what this run does, judged by every row it may judge by?
+
+A few test rows give a wide interval, and the search's own best figure was chosen for being the best. So training and
+validation rows are dealt out to outer folds, several times over (repeated k-fold). Without the rows of a fold the
+choice is made anew: preparation, recipes raced on inner folds, best epochs, ensemble, temperature and threshold;
+what comes out judges the fold (Varma & Simon 2006). The inner figures, chosen as the run chose its own, show
+beside it how much choosing flatters. The test rows stay sealed, and nothing is chosen by the outcome.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retemper.core.budget import Budget
+from retemper.core.records import NotApplicable, Score, to_json
+from retemper.data.folds import folds_of
+from retemper.data.split import Splits
+from retemper.evaluation.metrics import main_metric, metrics
+from retemper.evaluation.nested_scores import Repeat, nested_scores
+from retemper.procedure import calibrate, ensemble
+from retemper.procedure.book import Book, Contender, State, candidates_of
+from retemper.procedure.cross_fitting import bag_of_contenders, dealt, folds_for
+from retemper.procedure.jobs import contender_of, jobs_for
+from retemper.procedure.prepare import prepare, weights
+from retemper.procedure.test_once import held_out_outputs, model_of
+from retemper.training import arrays
+from retemper.training.job import Job
+
+FIRST_BAG = 40_000
+MOST_RECIPES = 100
+SHARE_OF_LIMIT = 0.15
+"""Of the time limit, set aside from the start."""
+SHARE_OF_TIME = 0.8
+"""Of what is left then; looking into the model wants some of it too."""
+LEAST_RECIPES = 2
+PATIENCE = 1.5
+"""A training may take so many times what was planned before it is stopped, and its repeat is dropped."""
+
+
+@dataclass(frozen=True)
+class Outer:
+    """One outer fold of one repeat.
+
+    Args:
+        name: unique in the run, ``nested.<repeat>.<fold>``.
+        number: of the fold, counted through the repeats.
+        state: the rows without the fold, prepared and dealt out by themselves.
+        judges: the fold's rows, by their numbers in the table.
+    """
+
+    name: str
+    number: int
+    state: State
+    judges: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came out of an outer fold: the judges' outputs, and the figure that the inner choice promised."""
+
+    judges: NDArray[np.int64]
+    outputs: NDArray[np.float64]
+    called: NDArray[np.int64] | None
+    inner: float
+    networks: int
+
+
+def set_aside_s(state: State, budget: Budget) -> float:
+    """Seconds of the time limit to keep for it; 0 without a limit or where it does not apply."""
+    if why_not(state) is not None or budget.limit_s is None:
+        return 0.0
+    return SHARE_OF_LIMIT * budget.limit_s
+
+
+def why_not(state: State) -> str | None:
+    """Why there is no nested estimate for this table; None where there may be one."""
+    options, splits = state.recipe.procedure, state.splits
+    rows = len(splits.train) + len(splits.validation)
+    every = rows + (0 if state.own_test_rows else splits.n_test)
+    if not options.nested_rows:
+        return "left out, as the recipe says (procedure.nested_rows)"
+    if every > options.nested_rows:
+        return (
+            f"{every:,} rows: from procedure.nested_rows={options.nested_rows:,} on, the test rows say enough"
+        )
+    if splits.method == "time":
+        return "the rows are split by time, and older rows can't be judged by networks of newer ones"
+    if rows < 2 * options.nested_folds:
+        return f"{rows} rows are too few for {options.nested_folds} outer folds"
+    if state.schema.group:
+        groups = state.table.frame[np.concatenate([splits.train, splits.validation])][state.schema.group]
+        if groups.n_unique() < 2 * options.nested_folds:
+            return f"{groups.n_unique()} groups are too few for {options.nested_folds} outer folds"
+    return None
+
+
+def run(book: Book, state: State) -> dict[str, Any]:
+    """The nested estimate, or ``{"left_out": why}``; call it when bags and temperature are chosen.
+
+    Returns:
+        plain data: ``metric``; ``metrics`` {name: {value, low, high}}, 95 %; ``inner`` and ``own``, the metric that
+        the inner choices and the run itself promise; ``optimism``, nested less ``own`` (above 0: it promised too much);
+        ``rows`` judged, ``of_rows``, ``folds``, ``repeats``, ``recipes``, ``networks``; ``learnt_from``, the share of
+        these rows that a fold's choice saw; ``not_nested``, what all rows had a say in; ``message``, one sentence.
+    """
+    book.budget.kept_s = 0.0
+    try:
+        reason = why_not(state)
+        if reason is not None:
+            raise NotApplicable(reason)
+        found = _estimate(book, state)
+    except NotApplicable as error:
+        return {"left_out": str(error)}
+    plain: dict[str, Any] = to_json(found)
+    return plain
+
+
+def _estimate(book: Book, state: State) -> dict[str, Any]:
+    options = state.recipe.procedure
+    every = recipes_of(state, options.nested_recipes)
+    count, repeats = len(every), []
+    told = ""
+    for repeat in range(options.nested_repeats):
+        outers = outer_folds(book, state, repeat)
+        count = _decide(book, outers, every[:count], repeat)
+        if not count:
+            told = "the time left does not allow for it"
+            break
+        judged = _judge(book, outers, every[:count], repeat)
+        if judged is None:
+            told = "the time ran out during its trainings"
+            break
+        repeats.append(judged)
+    if not repeats:
+        raise NotApplicable(told or "no network trained to a finite loss")
+    return _facts(state, repeats, count) | ({"cut_short": told} if told else {})
+
+
+def recipes_of(state: State, count: int) -> list[Contender]:
+    """The recipes that are raced: the first of search_coarse, good or bad, and the architectures the model has besides.
+
+    The search's best would bring along what they owe to the rows of the fold; its first points owe them nothing.
+    """
+    tried = sorted(state.trials, key=lambda trial: trial.id)[:count]
+    recipes = [trial.contender for trial in tried] or [contender_of(state.recipe, 0)]
+    known = {recipe.model["name"] for recipe in recipes}
+    for bag, _ in state.chosen:
+        model = bag.networks[0].model
+        if model["name"] not in known:
+            known.add(model["name"])
+            recipes.insert(1, Contender(model, recipes[0].member))
+    return recipes
+
+
+def outer_folds(book: Book, state: State, repeat: int) -> list[Outer]:
+    """Each outer fold of a repeat, with everything that is fitted fitted without its rows."""
+    rows = np.sort(np.concatenate([state.splits.train, state.splits.validation]))
+    count, seed = state.recipe.procedure.nested_folds, state.recipe.seed
+    frame = state.table.frame[rows]
+    outer = folds_of(frame, state.schema, count, state.recipe.procedure.nested_repeats, seed)[repeat]
+    found = []
+    for fold in range(count):
+        outside = _spared(state, rows, outer == fold)
+        learn, judges = rows[~outside], rows[outside]
+        if not len(judges):
+            continue
+        found.append(_prepared(book, state, f"nested.{repeat}.{fold}", repeat * count + fold, learn, judges))
+    return found
+
+
+def _spared(state: State, rows: NDArray[np.int64], outside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """``outside`` without the rows (and their groups) of classes that would have nobody left to learn from."""
+    if state.task != "classification":
+        return outside
+    codes = state.ready[1].encode(state.table.frame[state.ready[1].name][rows])
+    absent = outside & ~np.isin(codes, codes[~outside])
+    if state.schema.group and absent.any():
+        groups = state.table.frame[state.schema.group][rows].rank("dense").to_numpy()
+        absent = np.isin(groups, groups[absent])
+    return outside & ~absent
+
+
+def _prepared(
+    book: Book, state: State, name: str, number: int, learn: NDArray[np.int64], judges: NDArray[np.int64]
+) -> Outer:
+    recipe = state.recipe
+    shares = max(2, round(1 / recipe.split.validation))
+    inner = folds_of(state.table.frame[learn], state.schema, shares, 1, recipe.seed)[0]
+    aside = _spared(state, learn, inner == 0)
+    splits = Splits.seal(learn[~aside], learn[aside], np.empty(0, dtype=np.int64), state.splits.method)
+    place = (book.folder.checkpoints / f"arrays.{name}").resolve()
+    prepared = prepare(state.table.frame, state.schema, recipe, splits.train, splits.validation, place)
+    own = state.with_(
+        splits=splits,
+        preparer=prepared.preparer,
+        target=prepared.target,
+        arrays=arrays.save(prepared.arrays, place),
+        data_folder=place,
+        folds=None,
+        candidates=(),
+        chosen=(),
+        temperature=1.0,
+    )
+    return Outer(name, number, dealt(own, folds_for(own)), judges)
+
+
+def _jobs(book: Book, outers: list[Outer], recipes: list[Contender]) -> list[tuple[Outer, list[Job]]]:
+    found = []
+    for outer in outers:
+        folds = folds_for(outer.state) if outer.state.folds is not None else 0
+        members = [
+            own
+            for k, recipe in enumerate(recipes)
+            for own in bag_of_contenders(recipe, FIRST_BAG + MOST_RECIPES * outer.number + k, folds, k)
+        ]
+        epochs = outer.state.epochs or outer.state.recipe.training.epochs
+        changes: dict[str, Any] = {"training": {"signals": False}, "folds": folds}
+        found.append((outer, jobs_for(outer.state, book, outer.name, members, epochs, **changes)))
+    return found
+
+
+def _seconds(book: Book, outers: list[Outer], recipes: list[Contender]) -> float:
+    jobs = [job for _, own in _jobs(book, outers, recipes) for job in own]
+    return sum(book.pace.seconds(job, 1) for job in jobs) / book.workers
+
+
+def _decide(book: Book, outers: list[Outer], recipes: list[Contender], repeat: int) -> int:
+    """How many recipes are raced; 0: there is no time. Later repeats are like the first, or not at all."""
+
+    def fit_into(left: float) -> int:
+        least = len(recipes) if repeat else min(LEAST_RECIPES, len(recipes))
+        for count in range(len(recipes), least - 1, -1):
+            if math.isinf(left) or _seconds(book, outers, recipes[:count]) <= SHARE_OF_TIME * left:
+                return count
+        return 0
+
+    decided: int = book.budget.decide(f"nested.{repeat}", fit_into)
+    return decided
+
+
+def _judge(book: Book, outers: list[Outer], recipes: list[Contender], repeat: int) -> list[Judged] | None:
+    """Train all inner networks of a repeat, choose among them, and ask the choice; None: the time ran out."""
+    planned = _jobs(book, outers, recipes)
+    allowed = PATIENCE * _seconds(book, outers, recipes) if book.budget.limited else 0.0
+    results = book.train([job for _, jobs in planned for job in jobs], allowed)
+    if any(result.stopped is not None for result in results):
+        return None
+    found = []
+    for outer, jobs in planned:
+        names = {job.name for job in jobs}
+        own = [
+            c for result in results if result.job.name in names for c in candidates_of(outer.state, result)
+        ]
+        judged = _outcome(book, outer, outer.state.with_(candidates=tuple(own)))
+        if judged is not None:
+            found.append(judged)
+    return found or None
+
+
+def _outcome(book: Book, outer: Outer, state: State) -> Judged | None:
+    """The steps that follow training, on the inner rows, then the outer ones; None: all networks were lost."""
+    state, _ = ensemble.run(book, state)
+    if not state.chosen:
+        return None
+    state, _ = calibrate.run(book, state)
+    outputs = model_of(state).outputs(state.table.frame[outer.judges])
+    called = state.decision.codes(outputs) if state.task == "classification" else None
+    inner = _held_out(state)[main_metric(state.task)]
+    return Judged(outer.judges, outputs, called, inner, len(state.candidates))
+
+
+def _held_out(state: State) -> dict[str, float]:
+    (y, weight), outputs = held_out_outputs(state)
+    return metrics(state.task, y, outputs, weight)
+
+
+def _facts(state: State, repeats: list[list[Judged]], recipes: int) -> dict[str, Any]:
+    options, name = state.recipe.procedure, main_metric(state.task)
+    group = None
+    if state.schema.group:
+        group = state.table.frame[state.schema.group].rank("dense").to_numpy()
+    judged = [_repeat(state, own) for own in repeats]
+    found = nested_scores(
+        state.task, judged, options.nested_folds, options.bootstrap, state.recipe.seed, group
+    )
+    own = _held_out(state)[name]
+    rows = len(state.splits.train) + len(state.splits.validation)
+    return {
+        "metric": name,
+        "metrics": found,
+        "inner": float(np.mean([part.inner for repeat in repeats for part in repeat])),
+        "own": own,
+        "optimism": found[name].value - own,
+        "rows": len(np.unique(np.concatenate([repeat.rows for repeat in judged]))),
+        "of_rows": rows,
+        "folds": options.nested_folds,
+        "repeats": len(repeats),
+        "recipes": recipes,
+        "networks": sum(part.networks for repeat in repeats for part in repeat),
+        "learnt_from": 1 - 1 / options.nested_folds,
+        "not_nested": not_nested(state),
+        "message": sentence(name, found[name], own),
+    }
+
+
+def _repeat(state: State, parts: list[Judged]) -> Repeat:
+    rows = np.concatenate([part.judges for part in parts])
+    frame = state.table.frame[rows]
+    called = [part.called for part in parts if part.called is not None]
+    return Repeat(
+        rows,
+        state.ready[1].encode(frame[state.ready[1].name]),
+        np.concatenate([part.outputs for part in parts]),
+        weights(state.schema, frame).astype(np.float64) if state.schema.weight else None,
+        np.concatenate(called) if called else None,
+    )
+
+
+def not_nested(state: State) -> list[str]:
+    """What was found out on all rows, the outer ones included, and taken over as it was."""
+    kept = {f.code for f in state.findings if f.outcome is not None and f.outcome.verdict == "kept"}
+    found = ["the range of learning rates"] if state.rate_range else []
+    found += ["the number of epochs planned"] if state.trials else []
+    tried = {trial.model["name"] for trial in state.trials}
+    used = {bag.networks[0].model["name"] for bag, _ in state.chosen}
+    found += ["which architectures join in"] if used - tried and tried else []
+    found += ["the treatments of columns"] if state.preparer is not state.baseline_preparer else []
+    found += ["the remedies kept"] if kept - {"label_errors"} else []
+    found += ["wrong labels, which stay as they are in the folds"] if "label_errors" in kept else []
+    return found
+
+
+def sentence(name: str, nested: Score, own: float) -> str:
+    """The estimate, what the run's own choice promised, and the difference.
+
+    >>> sentence("log_loss", Score(0.42, 0.35, 0.49), 0.38)
+    "Nested estimate: log_loss 0.42 (95 %: 0.35 to 0.49); the run's own best said 0.38, optimistic by 0.04."
+    """
+    text = f"Nested estimate: {name} {nested.value:.4g}"
+    text += "" if nested.low is None else f" (95 %: {nested.low:.4g} to {nested.high:.4g})"
+    off = nested.value - own
+    told = f"optimistic by {off:.2g}" if off > 0 else "no better than that"
+    return f"{text}; the run's own best said {own:.4g}, {told}."
