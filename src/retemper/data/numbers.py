@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -67,6 +68,13 @@ class NumberCode:
         """Names of the columns that :meth:`write` fills."""
         places = [f"{name}:place" for name, n in zip(numbers, self.bins, strict=True) if n]
         return [*numbers, *places, *(f"{numbers[i]}=(missing)" for i in self.gaps)]
+
+    def taken(self, numbers: Sequence[int]) -> tuple[NumberCode, list[int]]:
+        """The code of some numbers, their indicators left out, and the columns of the whole one that it fills."""
+        placed = np.cumsum([n > 0 for n in self.bins]) + self.n_numbers - 1
+        places = [int(placed[i]) for i in numbers if self.bins[i]]
+        edges = tuple(self.edges[i] for i in numbers)
+        return NumberCode(self.scaler.taken(numbers), edges, ()), [*numbers, *places]
 
     def write(self, x: Floats, missing: NDArray[np.bool_], out: NDArray[np.float32]) -> None:
         """Fill ``out`` [rows, width], which is zero, from numbers [rows, F] and what was missing of them."""

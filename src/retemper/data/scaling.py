@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -69,6 +70,11 @@ class Scaler:
         columns = [_rank(x[:, i], self.quantiles[:, i], ranks) for i in range(x.shape[1])]
         scaled: Floats = ndtri(TAIL + (1 - 2 * TAIL) * np.stack(columns, axis=1)) if columns else x
         return scaled
+
+    def taken(self, columns: Sequence[int]) -> Scaler:
+        """The scales of some columns."""
+        own = list(columns)
+        return Scaler(self.method, self.center[own], self.scale[own], self.quantiles[:, own])
 
     def invert(self, z: Floats) -> Floats:
         """The way back from z [rows, columns]; ``quantile`` ends at the training range."""

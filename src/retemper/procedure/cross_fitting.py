@@ -6,16 +6,23 @@ later steps train bags, one network for each fold, instead of single networks, w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
 from retemper.data.folds import folds_of
 from retemper.procedure.book import BAG_IDS, VALIDATION, Contender, State
-from retemper.training.arrays import save_folds
+from retemper.training.arrays import SplitArrays, pooled, save_folds
 
 FOLD_ROWS = 200_000
 """With more rows than this, validation rows are many enough to judge, and folds would only copy data."""
 LEAST_FOLD_ROWS = 2
 """A fold needs so many rows."""
+VERSION_BYTES = 2 << 30
+"""Most room for the rows once for each fold, which group means need (see :func:`dealt`)."""
 REPEATS = 24
 """Draws of the folds: bags of one run that should not share their folds take another one each."""
 
@@ -30,17 +37,39 @@ def folds_for(state: State) -> int:
         return 0
     if state.schema.group and state.table.frame[state.schema.group].n_unique() < 2 * count:
         return 0
+    preparer = state.ready[0]
+    if preparer.told and 4 * rows * preparer.width * count > VERSION_BYTES:
+        return 0
     return count
 
 
 def dealt(state: State, count: int) -> State:
-    """The state with its rows dealt out to folds, which lie beside the arrays for whoever trains."""
+    """The state with its rows dealt out to folds, which lie beside the arrays for whoever trains.
+
+    Group means hold targets: where there are any, the rows are written once for each fold, without its targets.
+    """
     if state.folds is not None or not count:
         return state
     rows = np.concatenate([state.splits.train, state.splits.validation])
-    folds = folds_of(state.table.frame[rows], state.schema, count, REPEATS, state.recipe.seed)
-    save_folds(folds, state.data_folder)
+    frame = state.table.frame[rows]
+    folds = folds_of(frame, state.schema, count, REPEATS, state.recipe.seed)
+    if state.ready[0].told:
+        # The rows lie on disk once for each fold: one draw has to do for all bags.
+        folds = np.tile(folds[-1], (REPEATS, 1))
+        save_folds(folds, state.data_folder, _versions(state, frame, folds[0]))
+    else:
+        save_folds(folds, state.data_folder)
     return state.with_(folds=folds)
+
+
+def _versions(state: State, frame: pl.DataFrame, folds: NDArray[np.uint8]) -> Iterator[SplitArrays]:
+    """The rows as each fold's network may see them: what the target tells comes from the other folds."""
+    preparer, _, data = state.ready
+    rows = pooled(data)
+    for columns, values in preparer.by_folds(frame, state.schema, folds):
+        dense = rows.dense.copy()
+        dense[:, columns] = values
+        yield replace(rows, dense=dense)
 
 
 def bag_of_contenders(recipe: Contender, bag: int, folds: int, repeat: int = 0) -> list[Contender]:

@@ -116,7 +116,7 @@ def _of_all(
     frame: Frame, schema: Schema, recipe: Recipe, preparer: Preparer, train: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_] | None]:
     """What some options need all training rows at once for: group means out of fold, and the rows left out."""
-    if not preparer.derived.means and recipe.prepare.outliers in ("keep", "clip"):
+    if not preparer.told and recipe.prepare.outliers in ("keep", "clip"):
         return None, None
     seen = frame[train]
     return preparer.out_of_fold(seen, schema), preparer.outlying(seen, recipe.prepare)

@@ -19,7 +19,7 @@ from retemper.core.recipe import Recipe
 from retemper.data.prepare import Preparer
 from retemper.data.propose import Proposal, propose
 from retemper.evaluation.intervals import paired_gain
-from retemper.procedure import decide
+from retemper.procedure import goal
 from retemper.procedure.book import EVERY, Bag, Book, State, bags_of, candidates_of, validation_rows
 from retemper.procedure.cross_fitting import REPEATS, bag_of_contenders, dealt, folds_for
 from retemper.procedure.jobs import contender_of, jobs_for
@@ -60,7 +60,7 @@ def run(book: Book, state: State) -> tuple[State, list[dict[str, Any]]]:
     y = data.train.y if state.task == "classification" else target.unscale(data.train.y.astype(float))
     train = state.table.frame[state.splits.train]
     proposals = propose(train, state.schema, y, state.findings, state.recipe.prepare)
-    proposals += decide.imbalance_treatments(state)
+    proposals += goal.imbalance_treatments(state)
     allowed = book.budget.decide("treat.seconds", lambda left: SHARE_OF_TIME * left)
     end = book.budget.left_s() - allowed if book.budget.limited else 0.0
     told = []
@@ -128,7 +128,7 @@ def _race(book: Book, state: State, recipe: Recipe, number: int) -> Raced:
             data_folder=place,
         )
     folded = dealt(state, _folds(state))
-    (job,) = _jobs(book, folded, number)
+    (job,) = _jobs(book, folded, number, _folds(state))
     seconds = SHARE_OF_TIME * book.budget.left_s() if book.budget.limited else 0.0
     (result,) = book.train([job], seconds, tell=False)
     (bag,) = bags_of(folded, candidates_of(folded, result))[:1]
@@ -139,10 +139,9 @@ def _folds(state: State) -> int:
     return folds_for(state) if len(state.splits.validation) < FEW_VALIDATION_ROWS else 0
 
 
-def _jobs(book: Book, state: State, number: int) -> list[Job]:
+def _jobs(book: Book, state: State, number: int, folds: int) -> list[Job]:
     """The same networks whatever the preparation: ids, folds and rates don't depend on the treatment."""
     contender = contender_of(state.recipe.with_changes(_rate(state)), 0)
-    folds = 0 if state.folds is None else int(state.folds.max()) + 1
     members = bag_of_contenders(contender, FIRST_BAG, folds, REPEATS - 1)
     batch = state.recipe.training.batch_size
     rows = min(MOST_ROWS, len(state.splits.train))
@@ -161,7 +160,7 @@ def _time_for(book: Book, state: State, number: int, end: float) -> bool:
     def fit_into(left: float) -> bool:
         if math.isinf(left):
             return True
-        jobs = _jobs(book, dealt(state, _folds(state)), number)
+        jobs = _jobs(book, state, number, _folds(state))
         need = sum(book.pace.seconds(job, book.workers) for job in jobs)
         return need * (2 if number == 1 else 1) <= left - end
 
@@ -170,10 +169,12 @@ def _time_for(book: Book, state: State, number: int, end: float) -> bool:
 
 
 def _judge(base: Raced, own: Raced, proposal: Proposal, tried: int) -> dict[str, Any]:
+    if len(own.bag.outputs) != len(base.bag.outputs):
+        return _record(proposal, "not_tried") | {"note": "too many inputs to keep them once for each fold"}
     if not math.isfinite(own.bag.loss) or not math.isfinite(base.bag.loss):
         return _record(proposal, "reverted") | {"before": base.bag.loss, "after": own.bag.loss}
     if any(path.startswith("training.loss") for path in proposal.changes):
-        gain, low, high = decide.goal_gain(
+        gain, low, high = goal.goal_gain(
             base.folded, base.bag.outputs.astype(np.float64), own.bag.outputs.astype(np.float64)
         )
     else:

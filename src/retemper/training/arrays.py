@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from retemper.training.plan import Rows
 
 BLOCK_BYTES = 1 << 20
 FIELDS = ("dense", "codes", "y", "weight")
+VERSIONS = "versions"
 FOLDS = "folds.safetensors"
 """Beside the arrays: [repeats, rows] the folds of training and validation rows, in this order."""
 
@@ -175,8 +177,14 @@ def _place(folder: Path, split: str, name: str) -> Path:
     return folder / f"{split}.{name}.npy"
 
 
-def _places(folder: Path) -> list[Path]:
-    return [_place(folder, split, name) for split in ("train", "validation") for name in FIELDS]
+def _places(folder: Path, splits: Sequence[str] = ("train", "validation")) -> list[Path]:
+    return [_place(folder, split, name) for split in splits for name in FIELDS]
+
+
+def _check_places(folder: Path, splits: Sequence[str], checks: Mapping[str, int]) -> None:
+    for place in _places(folder, splits):
+        if not place.is_file() or checks.get(place.name) != _checksum(place):
+            raise _damaged(place)
 
 
 def _checksum(path: Path) -> int:
@@ -201,14 +209,28 @@ def _mapped(folder: Path, split: str, count: int, width: int) -> SplitArrays:
     return split_arrays
 
 
-def save_folds(folds: NDArray[np.uint8], folder: Path) -> None:
-    """Write the folds [repeats, rows] beside the arrays.
+def save_folds(folds: NDArray[np.uint8], folder: Path, versions: Iterable[SplitArrays] = ()) -> None:
+    """Write the folds beside the arrays.
+
+    Args:
+        folds: [repeats, rows].
+        folder: of the arrays.
+        versions: the rows of training and validation together as each fold's network may see them, one version a
+            fold; none: everybody sees the same.
 
     Raises:
         InputError: ``disk_full`` or ``cannot_write``.
     """
+    own = iter(versions)
+    first = next(own, None)
+    facts: dict[str, Any] = {}
+    if first is not None:
+        count = folds.shape[1] * (int(folds.max()) + 1)
+        write_split(folder, VERSIONS, chain([first], own), count)
+        checks = {place.name: _checksum(place) for place in _places(folder, (VERSIONS,))}
+        facts = {"width": first.dense.shape[1], "rows": count, "crc32": checks}
     with disk_faults(folder):
-        sealed.write(folder / FOLDS, {"folds": torch.from_numpy(folds)}, {})
+        sealed.write(folder / FOLDS, {"folds": torch.from_numpy(folds)}, facts)
 
 
 def load_folds(folder: Path) -> NDArray[np.uint8]:
@@ -222,6 +244,22 @@ def load_folds(folder: Path) -> NDArray[np.uint8]:
         raise _damaged(folder / FOLDS)
     folds: NDArray[np.uint8] = saved[1]["folds"].numpy()
     return folds
+
+
+def load_versions(folder: Path) -> SplitArrays | None:
+    """The rows once for each fold, one version below the other; None where everybody sees the same.
+
+    Raises:
+        InputError: ``damaged_arrays``.
+    """
+    saved = sealed.read(folder / FOLDS)
+    if saved is None:
+        raise _damaged(folder / FOLDS)
+    facts = saved[0]
+    if not facts:
+        return None
+    _check_places(folder, (VERSIONS,), facts["crc32"])
+    return _mapped(folder, VERSIONS, facts["rows"], facts["width"])
 
 
 def load(folder: Path, verify: bool = False) -> TaskArrays:
@@ -243,9 +281,8 @@ def load(folder: Path, verify: bool = False) -> TaskArrays:
         whole = False
     if not whole:
         raise _damaged(folder / "meta.json")
-    for place in _places(folder) if verify else []:
-        if not place.is_file() or checks.get(place.name) != _checksum(place):
-            raise _damaged(place)
+    if verify:
+        _check_places(folder, ("train", "validation"), checks)
     weight = meta["class_weight"]
     shape: dict[str, Any] = {
         name: tuple(own) if isinstance(own, list) else own for name, own in meta["shape"].items()

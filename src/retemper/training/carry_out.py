@@ -33,7 +33,9 @@ def run(folder: Path, deadline: Deadline, tell: Tell) -> JobResult:
     if finished:
         return finished
     data = _load(job.data)
-    plan = plan_of(job, data, folds=arrays.load_folds(Path(job.data)) if job.folds else None)
+    folds = arrays.load_folds(Path(job.data)) if job.folds else None
+    versions = arrays.load_versions(Path(job.data)) if job.folds else None
+    plan = plan_of(job, data, folds=folds, versions=versions)
     run_folder = folder.parents[2]
     history = run_folder / "history" / f"{job.history or job.name}.jsonl"
     # A run over given rates is short and keeps every step's loss: it begins anew after a kill.

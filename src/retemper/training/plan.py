@@ -75,6 +75,7 @@ class Plan:
         subsets: for each member the rows it may use; empty: all rows.
         held_out: [M, L] for each member the numbers of the validation rows that judge it, filled up with −1;
             None: all of them.
+        versions: how often every row is among ``train``: once for each fold where what may be seen of it differs.
         output_bias: [outputs] start of the head's bias; None: zeros.
         class_weight: [C]; None: none.
         epochs: passes over the rows.
@@ -92,6 +93,7 @@ class Plan:
     epochs: int
     subsets: tuple[NDArray[np.int64], ...] = ()
     held_out: NDArray[np.int64] | None = None
+    versions: int = 1
     output_bias: NDArray[np.float64] | None = None
     class_weight: NDArray[np.float64] | None = None
     rates: NDArray[np.float64] | None = None
@@ -106,7 +108,7 @@ class Plan:
     def rows_per_epoch(self) -> int:
         """Rows each member meets in an epoch: as many as any fold leaves, whoever trains beside it."""
         if self.held_out is not None:
-            return self.train.count - int(self.held_out.shape[1])
+            return self.train.count // self.versions - int(self.held_out.shape[1])
         return min((len(own) for own in self.subsets), default=self.train.count)
 
     @property

@@ -26,7 +26,11 @@ from retemper.training.schedules import OnPlateau
 
 
 def plan_of(
-    job: Job, data: TaskArrays, validating: bool = True, folds: NDArray[np.uint8] | None = None
+    job: Job,
+    data: TaskArrays,
+    validating: bool = True,
+    folds: NDArray[np.uint8] | None = None,
+    versions: SplitArrays | None = None,
 ) -> Plan:
     """The plan that a job means for its data.
 
@@ -35,13 +39,14 @@ def plan_of(
         data: the prepared arrays.
         validating: false: there are no validation rows.
         folds: [repeats, rows] of a job with folds.
+        versions: its rows once for each fold, where what may be seen of them depends on the fold.
     """
     options = TrainingOptions.model_validate(job.training)
     task = cast(Task, data.task)
     loss = losses.resolve(options.loss, task, data.n_classes)
     network = network_of(job.model, data.shape, loss.n_outputs(data.n_classes))
     place = device.choose(job.device)
-    train = train_rows(job, data) if folds is None else pooled(data)
+    train = train_rows(job, data) if folds is None else versions or pooled(data)
     judges = train if job.on_train or folds is not None else judge_rows(data, job.judges, job.seed)
     rows = train.rows(device=place)
     validation = None
@@ -59,7 +64,7 @@ def plan_of(
         train=rows,
         validation=validation,
         epochs=job.epochs,
-        **({} if folds is None else _held_out(job, folds)),
+        **({} if folds is None else _held_out(job, folds, versions is not None)),
         output_bias=output_bias(data, loss.n_outputs(data.n_classes), options),
         class_weight=weight,
         rates=np.array(job.rates)[:, None].repeat(len(job.members), 1) if job.rates else None,
@@ -67,17 +72,22 @@ def plan_of(
     )
 
 
-def _held_out(job: Job, folds: NDArray[np.uint8]) -> dict[str, Any]:
-    """The rows each member trains on, and those [M, L] that judge it; L is the largest fold's size."""
+def _held_out(job: Job, folds: NDArray[np.uint8], versioned: bool) -> dict[str, Any]:
+    """The rows each member trains on, and those [M, L] that judge it; L is the largest fold's size.
+
+    With versions the rows of a fold's network are those of its fold's version.
+    """
     most = max(int(np.bincount(own).max()) for own in folds)
     held_out = np.full((len(job.members), most), -1, dtype=np.int64)
     subsets = []
     for slot, member in enumerate(job.members):
         outside = folds[member.held_out // job.folds] == member.held_out % job.folds
-        judges = np.flatnonzero(outside)
+        first = member.held_out % job.folds * len(outside) if versioned else 0
+        judges = first + np.flatnonzero(outside)
         held_out[slot, : len(judges)] = judges
-        subsets.append(np.flatnonzero(~outside))
-    return {"subsets": tuple(subsets), "held_out": held_out}
+        subsets.append(first + np.flatnonzero(~outside))
+    versions = job.folds if versioned else 1
+    return {"subsets": tuple(subsets), "held_out": held_out, "versions": versions}
 
 
 def plain_loss(loss: Loss) -> Loss:

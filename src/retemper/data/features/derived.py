@@ -98,12 +98,17 @@ class Derived:
         added = np.concatenate(new, axis=1)
         return np.concatenate([x, added], axis=1), np.concatenate([missing, np.isnan(added)], axis=1)
 
-    def out_of_fold(self, codes: Codes, goal: Goal) -> Floats | None:
-        """The group means [rows, G] of all training rows, in their order; None without group means."""
+    def out_of_fold(self, codes: Codes, goal: Goal, known: NDArray[np.bool_] | None = None) -> Floats | None:
+        """The group means [rows, G] of training rows, none from a row's own target; None without group means.
+
+        ``known`` [rows] says whose targets may be used at all; None: all.
+        """
         if not self.means:
             return None
-        y = goal.columns(MOST_CLASSES)[1]
-        return np.concatenate([own.out_of_fold(codes[:, own.category], y) for own in self.means], axis=1)
+        found = [
+            own.out_of_fold(codes[:, own.category], goal.averaged(own.names), known) for own in self.means
+        ]
+        return np.concatenate(found, axis=1)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; :meth:`from_json` is the way back, to the same bits."""

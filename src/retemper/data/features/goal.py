@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,18 @@ class Goal:
         chosen = np.sort(np.argsort(-counts, kind="stable")[:most]) if len(self.labels) > 2 else [1]
         names = [f"share of {self.name}={self.labels[code]}" for code in chosen]
         return names, (self.values[:, None] == np.array(chosen)).astype(np.float64)
+
+    def averaged(self, names: Sequence[str]) -> Floats:
+        """The numbers [rows, names] that :meth:`columns` calls so, whatever is frequent among these rows.
+
+        >>> Goal("y", ("a", "b", "c"), np.array([0, 2])).averaged(["share of y=c"]).ravel().tolist()
+        [0.0, 1.0]
+        """
+        if not self.labels:
+            return self.values[:, None].astype(np.float64)
+        code = {f"share of {self.name}={label}": code for code, label in enumerate(self.labels)}
+        wanted = np.array([code.get(name, -1) for name in names])
+        return np.asarray(self.values[:, None] == wanted, dtype=np.float64)
 
     def codes(self) -> Codes:
         """Codes [rows] for counting: 16 quantile bins of a number; classes, the rarest beyond 32 taken together."""

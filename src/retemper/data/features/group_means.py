@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retemper.core.seeds import generator
 from retemper.data.features.goal import Codes
@@ -55,16 +57,16 @@ class GroupMeans:
         """The means [rows, G] of rows that were not fitted on."""
         return self.means[codes]
 
-    def out_of_fold(self, codes: Codes, y: Floats) -> Floats:
-        """The means [rows, G] of the training rows, all of them in their order: each from the other folds."""
-        fold = generator(0, "group means").integers(FOLDS, size=len(codes))
+    def out_of_fold(self, codes: Codes, y: Floats, known: NDArray[np.bool_] | None = None) -> Floats:
+        """The means [rows, G] of training rows, none from a row's own target.
+
+        Args:
+            codes, y: of the training rows.
+            known: [rows] whose targets may be used at all; None: all. The others take the means of all known rows.
+        """
         found = np.empty_like(y)
-        for k in range(FOLDS):
-            held = fold == k
-            if held.all():
-                found[held] = y.mean(axis=0)
-            elif held.any():
-                found[held] = _means(codes[~held], len(self.means), y[~held])[codes[held]]
+        for held, told_by in told_by_others(len(codes), known):
+            found[held] = _means(codes[told_by], len(self.means), y[told_by])[codes[held]]
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -77,7 +79,26 @@ class GroupMeans:
         return cls(data["category"], tuple(data["names"]), np.array(data["means"], dtype=np.float64))
 
 
+def told_by_others(
+    count: int, known: NDArray[np.bool_] | None = None
+) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """For each fifth of the known rows, and for the rows that are not known: which they are, and the known others.
+
+    >>> [(int(held.sum()), int(others.sum())) for held, others in told_by_others(3, np.array([True, False, False]))]
+    [(1, 0), (2, 1)]
+    """
+    fold = generator(0, "group means").integers(FOLDS, size=count)
+    known = np.ones(count, dtype=bool) if known is None else known
+    fold[~known] = FOLDS
+    for k in range(FOLDS + 1):
+        held = fold == k
+        if held.any():
+            yield held, known & ~held
+
+
 def _means(codes: Codes, levels: int, y: Floats) -> Floats:
+    if not len(y):
+        return np.zeros((levels, y.shape[1]))
     rows = np.bincount(codes, minlength=levels).astype(np.float64)[:, None]
     centre = y.mean(axis=0)
     # Sums of what is left after the prior: large numbers would cancel otherwise.
