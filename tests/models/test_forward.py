@@ -192,7 +192,8 @@ def test_places_become_piecewise_linear_codes() -> None:
     x[:, :, 0], x[:, :, 1], x[:, :, 3] = 7.0, 8.0, 9.0
     x[:, :, 2] = torch.tensor([-1.0, 0.0, 0.25, 1.5, 99.0])
     codes = torch.zeros(2, 5, 0, dtype=torch.int64)
-    y, _ = inputs.forward({}, x, codes)
+    p = {"head.weight": torch.zeros(2, 1, 16)}
+    y, _ = inputs.forward(p, x, codes)
     assert inputs.width == 6 and y.shape == (2, 5, 16)
     assert y[1, :, :6].tolist() == [
         [7.0, 8.0, 0.0, 0.0, 0.0, 9.0],
@@ -201,7 +202,7 @@ def test_places_become_piecewise_linear_codes() -> None:
         [7.0, 8.0, 1.0, 0.5, 0.0, 9.0],
         [7.0, 8.0, 1.0, 1.0, 1.0, 9.0],
     ]
-    shared, _ = inputs.forward({}, x[:1].expand(2, -1, -1), codes)
+    shared, _ = inputs.forward(p, x[:1].expand(2, -1, -1), codes)
     assert torch.equal(shared, y) and shared.stride(0) == 0, "rows that members share are worked out once"
 
 

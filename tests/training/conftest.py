@@ -63,7 +63,7 @@ def job_for(folder: str | Path = "", epochs: int = 4, **changes: Any) -> Job:
     return Job(
         name=changes.pop("name", "test"),
         data=str(folder),
-        model={**SIZES[model["name"]], **model},
+        model={**SIZES.get(model["name"], {}), **model},
         training=TrainingOptions.model_validate(training).model_dump(mode="json"),
         members=changes.pop("members", MEMBERS),
         seed=5,

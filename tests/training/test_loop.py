@@ -9,6 +9,8 @@ import torch
 
 from retemper.core.budget import Deadline
 from retemper.core.errors import InputError
+from retemper.models.layers.inputs import InputShape
+from retemper.training.arrays import SplitArrays, TaskArrays
 from retemper.training.callbacks import Record, Silent
 from retemper.training.loop import Training
 from retemper.training.plan import Rows, outputs_in_chunks
@@ -173,6 +175,25 @@ def test_mixed_precision_trains_in_bfloat16_and_keeps_float32(plan_for: Any, tra
     for fit in fits:
         assert fit.row.dtype == torch.float32
         assert fit.history[-1]["train_loss"] < 0.8 * fit.history[0]["train_loss"]
+
+
+@pytest.mark.parametrize(
+    ("model", "rate"),
+    [({"name": "linear"}, 0.1), ({"name": "ft_transformer", "depth": 1, "heads": 1, "dropout": 0}, 0.003)],
+)
+def test_places_that_bfloat16_takes_for_one_are_told_apart(
+    plan_for: Any, train: Any, model: Any, rate: float
+) -> None:
+    y = np.arange(96) % 2
+    dense = np.stack([np.zeros(96), np.where(y, 40.12, 40.0)], 1).astype(np.float32)
+    assert len(torch.from_numpy(dense[:, 1]).bfloat16().unique()) == 1
+    rows = SplitArrays(dense, np.zeros((96, 0), dtype=np.int16), y, np.ones(96, dtype=np.float32))
+    shape = InputShape(2, 1, bins=(48,))
+    data = TaskArrays("classification", 2, shape, (0.5, 0.5), None, rows, rows)
+    members = (Member(0, rate),)
+    plan = plan_for(data, training={"mixed_precision": "on"}, epochs=60, members=members, model=model)
+    fit = train(plan)[1][0]
+    assert min(row["val_loss"] for row in fit.history) < 0.5
 
 
 def test_mixed_precision_where_the_device_has_none() -> None:

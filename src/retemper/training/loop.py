@@ -174,7 +174,7 @@ class Training:
             x = plan.train.x.index_select(0, rows).view(*shape, -1)
             codes = plan.train.codes.index_select(0, rows).view(*shape, plan.train.codes.shape[1])
             batch = batch_loss(self._loss, target[:, part], weight[:, part], self._class_weight, smoothing)
-            loss = self.engine(stack, parameters, x.to(self.compute_dtype), codes, draws, batch)
+            loss = self.engine(stack, parameters, x, codes, draws, batch)
             if len(parts) == 1:
                 return loss
             share = self._share(target, weight, part)

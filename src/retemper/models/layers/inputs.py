@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from retemper.models.layers.levels import LevelTable, level_tables
-from retemper.models.layers.parameter import Backward, Parameter, Views, padded
+from retemper.models.layers.parameter import Backward, Parameter, Views, padded, precision
 from retemper.models.layers.periodic import Periodic
 
 
@@ -72,18 +72,19 @@ class DensePart:
         """True columns of the result."""
         return self.shape.width - self.shape.n_places + sum(self.shape.bins) + sum(self.shape.one_hot)
 
-    def forward(self, x: Tensor, codes: Tensor) -> Tensor:
-        """x [M, B, dense] (padded), codes [M, B, K] → [M, B, width] (padded).
+    def forward(self, x: Tensor, codes: Tensor, dtype: torch.dtype) -> Tensor:
+        """x [M, B, dense] (padded), codes [M, B, K] → [M, B, width] (padded) of ``dtype``.
 
-        Rows that all members share stay shared.
+        Rows that all members share stay shared. Codes over bins are worked out in the precision of x: bfloat16
+        knows a place among 48 bins to the nearest quarter of a bin only.
         """
         shape = self.shape
         if not (shape.n_places or shape.one_hot):
-            return x
+            return x.to(dtype)
         members = x.shape[0]
         if x.stride(0) == 0:
             x, codes = x[:1], codes[:1]
-        y = x.new_zeros((*x.shape[:2], padded(self.width)))
+        y = x.new_zeros((*x.shape[:2], padded(self.width)), dtype=dtype)
         for start, place, count in self._copied:
             y.narrow(2, place, count).copy_(x.narrow(2, start, count))
         if shape.n_places:
@@ -94,7 +95,7 @@ class DensePart:
             level = codes.narrow(2, len(shape.cardinalities), len(shape.one_hot))
             # No level (0) writes a zero where its column's first would write a one.
             column = level.clamp(min=1) + self._before_levels.to(x.device)
-            y.scatter_(2, column, (level > 0).to(x.dtype))
+            y.scatter_(2, column, (level > 0).to(dtype))
         return y.expand(members, -1, -1)
 
     @cached_property
@@ -175,7 +176,7 @@ class Inputs:
 
     def forward(self, p: Views, x: Tensor, codes: Tensor) -> tuple[Tensor, Backward]:
         """x [M, B, dense] (padded), codes [M, B, K] → [M, B, width] (padded)."""
-        dense = self._dense.forward(x, codes)
+        dense = self._dense.forward(x, codes, precision(p))
         learned = [table.forward(p, codes[:, :, k]) for k, table in enumerate(self._tables)]
         if self._periodic:
             learned.append(self._periodic.forward(p, x[:, :, : self.shape.n_numbers]))

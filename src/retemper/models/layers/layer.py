@@ -43,5 +43,8 @@ class Front(Protocol):
         ...
 
     def forward(self, p: Views, x: Tensor, codes: Tensor) -> tuple[Tensor, Backward]:
-        """x [M, B, dense], codes [M, B, K] int64 → (the body's input [M, ·, ·], the parameters' gradients)."""
+        """x [M, B, dense], codes [M, B, K] int64 → (the body's input [M, ·, ·], the parameters' gradients).
+
+        x has the precision of the stored rows, what comes out that of the parameters.
+        """
         ...

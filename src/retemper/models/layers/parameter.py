@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 LANE = 16
@@ -25,6 +26,15 @@ Views = Mapping[str, Tensor]
 
 Backward = Callable[[Tensor, Views, bool], "Tensor | None"]
 """(gradient of the output, where to write the parameters' gradients, is the input's wanted) → input's."""
+
+
+def precision(p: Views) -> torch.dtype:
+    """The precision that a pass through a network computes in: its parameters'.
+
+    >>> precision({"head.weight": torch.zeros(1, 2, 2)})
+    torch.float32
+    """
+    return next(iter(p.values())).dtype
 
 
 def padded(size: int, lane: int = LANE) -> int:

@@ -49,14 +49,17 @@ class Periodic:
         )
 
     def forward(self, p: Views, x: Tensor) -> tuple[Tensor, Backward]:
-        """x [M, B, numbers] → [M, B, numbers · units], and the parameters' gradients."""
+        """x [M, B, numbers] → [M, B, numbers · units], and the parameters' gradients.
+
+        Angles have the precision of x where that is finer than the parameters'.
+        """
         members, batch, _ = x.shape
         flat, columns = members * self.numbers, padded(self.frequencies)
         # The rows of the batch lie innermost: they fill whole lanes, whatever the units.
         number = x.transpose(1, 2).contiguous().unsqueeze(2)
         angle = (number * p["periodic.frequency"].unsqueeze(3) + p["periodic.phase"].unsqueeze(3)) * TURN
-        wave = torch.cos(angle).view(flat, columns, batch)
         weight = p["periodic.weight"].reshape(flat, self.units, columns)
+        wave = torch.cos(angle).view(flat, columns, batch).to(weight.dtype)
         y = torch.baddbmm(p["periodic.bias"].reshape(flat, self.units, 1), weight, wave)
 
         def backward(gy: Tensor, g: Views, wants_input: bool) -> Tensor | None:

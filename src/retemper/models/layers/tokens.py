@@ -12,7 +12,7 @@ from torch import Tensor
 
 from retemper.models.layers.inputs import DensePart, InputShape
 from retemper.models.layers.levels import LevelTable, level_tables
-from retemper.models.layers.parameter import Backward, Parameter, Views, padded
+from retemper.models.layers.parameter import Backward, Parameter, Views, padded, precision
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Tokens:
         parts: tuple[Tensor, ...] = ()
         if self._columns:
             sizes = [len(columns) for columns in self._columns]
-            dense = self._dense.forward(x, codes).index_select(2, self._order.to(x.device))
+            dense = self._dense.forward(x, codes, precision(p)).index_select(2, self._order.to(x.device))
             parts, weights = torch.split(dense, sizes, 2), torch.split(p["token.weight"], sizes, 1)
             tokens += [torch.baddbmm(bias[:, k + 1], parts[k], weights[k]) for k in range(len(parts))]
         learned = [table.forward(p, codes[:, :, k]) for k, table in enumerate(self._tables)]
