@@ -4,9 +4,16 @@ Log loss, RMSE and R² are functions of means of skewed, heavy-tailed losses: wh
 missing, mean and spread are both too low, and percentile intervals miss the truth. The studentized bootstrap
 (Efron and Tibshirani 1993, chapter 12) learns how wrong mean ÷ standard error goes in resamples, and corrects for
 it; on the log scale the ends are positive and the standard error hardly depends on the mean.
+
+No resample holds a loss larger than the largest seen, though. So each end is moved out by 1 + 3ξ, where ξ is the
+shape of the tail on its side (Pareto's law of excesses, Pickands 1975; by L-moments, Hosking and Wallis 1987). The
+3 and the two excesses that ``tail_shape`` adds were chosen on 38 simulated laws of losses, not on the benchmark's
+alone: 50 to 1,000 rows, coverage within 92 to 98 % in 96 instead of 73 of 100 cells.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +23,12 @@ from retemper.evaluation.resampling import draws
 Floats = NDArray[np.float64]
 ROUNDING = 1e-12
 """A variance below this share of its terms is their rounding error."""
-MOST_ERRORS = 12.0
-"""Resamples of a few large losses can lie any number of standard errors away; so many are believed."""
+MOST_ERRORS = 7.0
+"""An end by resamples of a few large losses can lie any number of standard errors away; so many are believed."""
+REACH = 3.0
+"""How much further an end lies for a tail of shape 1, in lengths of its own."""
+PRIOR_EXCESSES, PRIOR_SHAPE = 2.0, 1.0
+"""What a tail is thought to be before it is seen: few excesses say little of rare, large losses."""
 
 
 def log_ratio_intervals(
@@ -36,12 +47,12 @@ def log_ratio_intervals(
         seed: of the resampling.
 
     Returns:
-        low [K], high [K] of v; equal to v where nothing varies, at most 12 standard errors away.
+        low [K], high [K] of v; equal to v where nothing varies, at most 7 standard errors away.
 
     >>> losses = np.random.default_rng(0).exponential(size=(1, 500))
     >>> low, high = log_ratio_intervals(losses, np.ones((1, 500)), np.zeros((1, 500)), 400, 0)
     >>> bool(low[0] < np.log(losses.mean()) < high[0]), round(float(np.exp(high[0] - low[0])), 1)
-    (True, 1.2)
+    (True, 1.3)
     """
     products = (numerators, denominators, numerators**2, numerators * denominators, denominators**2, centred)
     # Several ratios share their parts; each is summed once. (np.unique would sort rows of N fields, for seconds.)
@@ -70,6 +81,44 @@ def log_ratio_intervals(
     ratio = np.concatenate(parts, axis=1)
     ends = np.zeros((2, count))
     for k, own in enumerate(ratio):
-        usable = np.clip(own[np.isfinite(own)], -MOST_ERRORS, MOST_ERRORS)
+        usable = own[np.isfinite(own)]
         ends[:, k] = np.quantile(usable, [0.025, 0.975]) if len(usable) else 0.0
+    ends = np.clip(ends * _stretch(numerators, denominators, centred), -MOST_ERRORS, MOST_ERRORS)
     return value[:, 0] - ends[1] * error[:, 0], value[:, 0] - ends[0] * error[:, 0]
+
+
+def _stretch(numerators: Floats, denominators: Floats, centred: Floats) -> Floats:
+    """How much further than by resamples the ends of studentized v lie [2, K].
+
+    Where large losses are missing, v is too low: the lower ratio, which makes the high end of v, follows the tail
+    of positive influences.
+    """
+    total = denominators.sum(axis=1) - centred.sum(axis=1) ** 2 / denominators[0].sum()
+    influence = numerators / numerators.sum(axis=1)[:, None] - denominators / total[:, None]
+    return np.array([[1 + REACH * tail_shape(sign * own) for own in influence] for sign in (1, -1)])
+
+
+def tail_shape(values: Floats) -> float:
+    """The shape ξ of the upper tail, 0 to 1: 0 for exponential and lighter tails, 1 where not even a mean exists.
+
+    The √N largest values are measured from the next one. Excesses of Pareto's law with mean λ₁ and L-scale λ₂ have
+    ξ = 2 − λ₁/λ₂. Two more excesses of shape 1 are assumed.
+
+    Args:
+        values: in any order [N].
+
+    >>> draw = np.random.default_rng(0)
+    >>> round(tail_shape(draw.normal(size=10_000)), 1), round(tail_shape(draw.pareto(2.0, size=10_000)), 1)
+    (0.0, 0.5)
+    """
+    count = math.isqrt(len(values))
+    if count < 2:
+        return PRIOR_SHAPE
+    largest = np.sort(np.partition(values, -count - 1)[-count - 1 :])
+    excess = largest[1:] - largest[0]
+    mean = float(excess.mean())
+    half_gap = 2 * float(excess @ np.arange(count)) / (count * (count - 1)) - mean
+    # Excesses without any scatter end at one value, the lightest tail there is.
+    seen = max(-1.0, 2 - mean / half_gap) if half_gap > ROUNDING * mean else -1.0
+    shape = (count * seen + PRIOR_EXCESSES * PRIOR_SHAPE) / (count + PRIOR_EXCESSES)
+    return min(1.0, max(0.0, shape))
