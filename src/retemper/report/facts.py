@@ -15,6 +15,7 @@ from retemper.core.history import History, read_histories
 from retemper.core.records import to_json
 from retemper.report.cleaning import cleaning
 from retemper.report.decisions import decisions
+from retemper.report.nested import nested
 from retemper.report.understanding import understanding
 from retemper.report.verdict import verdict
 from retemper.report.words import METRICS, STEPS, metric, number, phrase
@@ -52,6 +53,7 @@ def facts(run_folder: Path) -> dict[str, Any]:
         "versions": result.get("versions") or {},
         "verdict": verdict(result),
         "scores": _scores(result),
+        "nested": nested(result),
         "understanding": understanding(result),
         "decisions": decisions(evidence),
         "cleaning": cleaning(result, evidence),
