@@ -11,8 +11,9 @@ from retemper.core.recipe import Recipe
 from retemper.core.recipe_sections import DecisionOptions
 from retemper.data.read import read
 from retemper.data.schema import infer
-from retemper.procedure import decide
+from retemper.procedure import decide, goal
 from retemper.procedure.book import Bag
+from retemper.procedure.decision_proof import proof as proof_of
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_the_proof_counts_what_the_decision_brings(rare):
     decision, _, _ = decide.run(own.book, state)
     y, p = state.ready[2].validation.y, state.chosen[0][0].outputs.astype(float)
     model = SimpleNamespace(decision=decision, classes=state.ready[1].classes)
-    proof = decide.proof(state, model, None, y, p, None)
+    proof = proof_of(state, model, None, y, p, None)
     assert proof["interval"]["coverage"].value >= 0.9 and 1 <= proof["interval"]["size"] <= 2
     assert proof["threshold"]["chosen"]["cost"] < proof["threshold"]["argmax"]["cost"]
     assert proof["threshold"]["chosen"]["recall"] > proof["threshold"]["argmax"]["recall"]
@@ -108,16 +109,16 @@ def test_a_regression_gets_intervals(bench, tables, candidate):
 
     y = state.table.frame[state.splits.validation]["y"].to_numpy()
     model = SimpleNamespace(decision=decision, predict_interval=predict_interval)
-    proof = decide.proof(state, model, None, y, x, None)["interval"]
+    proof = proof_of(state, model, None, y, x, None)["interval"]
     assert proof["width"] == pytest.approx(6) and proof["wanted"] == 0.9
     assert proof["coverage"].value == np.mean(np.abs(y - 50 - 10 * x) <= 3)
 
 
 def test_weights_are_proposed_where_a_goal_and_a_rare_class_are(rare):
     _, state = rare
-    assert decide.imbalance_treatments(state) == []
+    assert goal.imbalance_treatments(state) == []
     state = with_options(state, metric="f1")
-    balanced, root = decide.imbalance_treatments(state)
+    balanced, root = goal.imbalance_treatments(state)
     share = np.array(state.ready[1].prior)
     assert balanced.changes == {"training.loss.class_weights": "balanced"}
     weights = np.array(list(root.changes["training.loss.class_weights"].values()))
@@ -125,7 +126,7 @@ def test_weights_are_proposed_where_a_goal_and_a_rare_class_are(rare):
     assert weights[1] / weights[0] == pytest.approx((share[0] / share[1]) ** 0.5, rel=1e-3)
     for proposal in (balanced, root):
         weighted = state.with_(recipe=state.recipe.with_changes(proposal.changes))
-        assert decide.imbalance_treatments(weighted) == []
+        assert goal.imbalance_treatments(weighted) == []
 
 
 def test_goal_gain_tells_a_better_ranking_from_a_shift(rare):
@@ -133,10 +134,10 @@ def test_goal_gain_tells_a_better_ranking_from_a_shift(rare):
     state = with_options(state, metric="f1")
     p = state.chosen[0][0].outputs.astype(float)
     shifted = p[:, 1] * 3 / (1 + 2 * p[:, 1])
-    gain, low, high = decide.goal_gain(state, p, np.stack([1 - shifted, shifted], 1))
+    gain, low, high = goal.goal_gain(state, p, np.stack([1 - shifted, shifted], 1))
     assert gain == pytest.approx(0, abs=1e-9) and low <= 0 <= high
     noise = np.random.default_rng(0).random(len(p))
-    gain, low, high = decide.goal_gain(state, np.stack([1 - noise, noise], 1), p)
+    gain, low, high = goal.goal_gain(state, np.stack([1 - noise, noise], 1), p)
     assert low > 0
 
 
@@ -155,13 +156,97 @@ def test_mistakes_are_told_before_anything_is_trained(tables, table, options, co
     frame = getattr(tables, table)()
     schema = infer(read(frame, target), Recipe().with_changes({"data.target": target}).data)
     with pytest.raises(InputError) as caught:
-        decide.check(schema, DecisionOptions(**options))
+        goal.check(schema, DecisionOptions(**options))
     assert caught.value.code == code and "decision." in str(caught.value.where)
-    decide.check(schema, DecisionOptions())
+    goal.check(schema, DecisionOptions())
 
 
 def test_labels_that_yaml_reads_otherwise(tables):
     schema = infer(read(tables.two_classes(), "y"), Recipe().with_changes({"data.target": "y"}).data)
-    decide.check(schema, DecisionOptions(positive=True, metric="f1"))
-    assert decide._code_of(True, ("no", "yes")) == 1 and decide._code_of(False, ("no", "yes")) == 0
-    assert decide._code_of(1, ("0", "1")) == 1 and decide._code_of(1.0, ("0", "1")) == 1
+    goal.check(schema, DecisionOptions(positive=True, metric="f1"))
+    assert (
+        goal.code_of(True, ("no", "yes"), "decision.positive") == 1
+        and goal.code_of(False, ("no", "yes"), "decision.positive") == 0
+    )
+    assert (
+        goal.code_of(1, ("0", "1"), "decision.positive") == 1
+        and goal.code_of(1.0, ("0", "1"), "decision.positive") == 1
+    )
+
+
+def test_costs_of_many_classes_choose_the_cheapest_call(bench, tables, candidate):
+    own, state = bench(tables.three_classes(600), "y")
+    named = {"band 2": {"band 0": 30, "band 1": 15}}
+    state = with_options(state, costs=named)
+    y = state.ready[2].validation.y
+    draw = np.random.default_rng(0)
+    p = draw.dirichlet(np.ones(3), len(y)) * 0.8
+    p[np.arange(len(y)), y] += 0.2
+    network = candidate(state, 1, p)
+    state = state.with_(chosen=((Bag((network,), network.outputs, 0.5), 1.0),))
+    decision, message, evidence = decide.run(own.book, state)
+    last = state.ready[1].classes.index("band 2")
+    assert decision.threshold is None and decision.costs.matrix[last] == (30, 15, 0)
+    assert decision.costs.matrix[0] == (0, 1, 1) and message.startswith("The class of least expected cost")
+    assert evidence["costs"]["gain"].low > 0
+    assert (decision.codes(p) == last).mean() > (p.argmax(1) == last).mean()
+    model = SimpleNamespace(decision=decision, classes=state.ready[1].classes)
+    proof = proof_of(state, model, None, y, p, None)
+    assert proof["called"] == {"by": "costs"}
+    assert proof["costs"]["chosen"].value < proof["costs"]["likeliest"].value
+    sizes = proof["interval"]["by"]["size"]
+    assert (
+        sum(part["rows"] for part in sizes)
+        == len(y)
+        == sum(p["rows"] for p in proof["interval"]["by"]["class"])
+    )
+
+
+def test_costs_of_two_classes_move_the_threshold(rare):
+    own, state = rare
+    decision, _, evidence = decide.run(own.book, with_options(state, costs={"yes": {"no": 5}}))
+    same, _, _ = decide.run(own.book, with_options(state, cost_false_negative=5.0))
+    assert decision == same and decision.threshold.positive == 1 and decision.costs.matrix == ((0, 1), (5, 0))
+    assert evidence["threshold"]["goal"] == "cost"
+
+
+@pytest.mark.parametrize(
+    ("table", "costs", "code"),
+    [
+        ("prices", {"a": {"b": 1}}, "not_classes"),
+        ("three_classes", {"band 7": {"band 0": 1}}, "unknown_class"),
+        ("three_classes", {"band 0": {"band 0": 1}}, "bad_costs"),
+        ("two_classes", {"yes": {"no": 0}, "no": {"yes": 0}}, "bad_costs"),
+    ],
+)
+def test_costs_that_do_not_fit_are_told(tables, table, costs, code):
+    target = "price" if table == "prices" else "y"
+    schema = infer(
+        read(getattr(tables, table)(), target), Recipe().with_changes({"data.target": target}).data
+    )
+    with pytest.raises(InputError) as caught:
+        goal.check(schema, DecisionOptions(costs=costs))
+    assert caught.value.code == code
+
+
+def test_costs_are_named_once():
+    with pytest.raises(InputError, match="leave cost_false_positive"):
+        Recipe().with_changes({"decision.costs": {"a": {"b": 1}}, "decision.cost_false_positive": 2})
+    with pytest.raises(InputError, match="greater than or equal to 0"):
+        Recipe().with_changes({"decision.costs": {"a": {"b": -1}}})
+    assert Recipe().with_changes({"decision.costs": {1: {True: 2}}}).decision.costs == {"1": {"True": 2.0}}
+
+
+def test_intervals_are_told_for_small_and_large_predictions(rare):
+    _, state = rare
+    draw = np.random.default_rng(0)
+    prediction = draw.uniform(size=1000)
+    y = prediction + draw.normal(size=1000) * prediction
+    ends = np.stack([prediction - 0.8, prediction + 0.8], 1)
+    quantiles = SimpleNamespace(levels=(0.99,))
+    decision = SimpleNamespace(intervals=SimpleNamespace(quantiles=quantiles), coverage=0.9)
+    model = SimpleNamespace(decision=decision, predict_interval=lambda frame: ends)
+    state = SimpleNamespace(task="regression", schema=SimpleNamespace(group=None))
+    by = proof_of(state, model, None, y, prediction, None)["interval"]["by"]
+    assert [part["rows"] for part in by["prediction"]] == [200] * 5 and by["width"] == []
+    assert by["prediction"][0]["coverage"].value == 1 and by["prediction"][4]["coverage"].high < 0.85

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from retemper.cli.options import Data, Json, ModelPath, Quiet, Seed
 from retemper.cli.output import print_json, print_table, score_text
 
@@ -11,7 +13,7 @@ def command(
 ) -> None:
     """Score MODEL on DATA, with 95 % intervals.
 
-    The intervals come from the bootstrap; DATA has the target's column.
+    DATA has the target's column. Classes are called as `predict` calls them.
     """
     from retemper.api.evaluate import evaluate
     from retemper.core.records import to_json
@@ -21,5 +23,20 @@ def command(
         print_json(result)
         return
     rows = [(name, score_text(score)) for name, score in result["metrics"]["test"].items()]
-    title = "" if quiet else f"{result['rows']['test']} rows, 95 % intervals"
+    title = "" if quiet else f"{result['rows']['test']} rows, 95 % intervals{_how(result['how'])}"
     print_table(title, ("metric", "value"), rows)
+
+
+def _how(how: dict[str, Any]) -> str:
+    """What a reader of the scores must know: how classes are called, which columns weigh and group the rows."""
+    called, words = how["called"] or {}, []
+    if called.get("by") == "threshold":
+        words.append(f"{called['positive']!r} from a probability of {called['value']:.3g} on")
+    if called.get("by") == "costs":
+        words.append("classes of least expected cost")
+    words += [
+        f"{what} {how[role]!r}"
+        for role, what in (("weight", "weighted by"), ("group", "by groups of"))
+        if how[role]
+    ]
+    return "".join(f"; {word}" for word in words)

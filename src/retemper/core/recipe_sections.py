@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from retemper.core import catalogue
 from retemper.core.options import Options
@@ -218,16 +218,38 @@ class DecisionOptions(Options):
         None, gt=0, description="the threshold makes the mean cost least; the cost not given is 1"
     )
     cost_false_negative: float | None = Field(None, gt=0, description="as cost_false_positive")
+    costs: dict[str, dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]] | None = Field(
+        None,
+        description="of mistakes, for any number of classes: {true class: {predicted class: cost}}; "
+        "a mistake not named costs 1, a right call 0",
+    )
     interval: float = Field(0.9, gt=0, lt=1, description="coverage of prediction intervals and sets")
 
     @property
-    def costs(self) -> bool:
-        """Whether costs decide."""
+    def two_costs(self) -> bool:
+        """Whether the costs of false positives and negatives are named."""
         return self.cost_false_positive is not None or self.cost_false_negative is not None
+
+    @field_validator("costs", mode="before")
+    @classmethod
+    def _names(cls, given: Any) -> Any:
+        """Class names as text: YAML reads ``1`` and ``yes`` as a number and a truth value."""
+        if not isinstance(given, Mapping):
+            return given
+        return {
+            str(true): {str(called): cost for called, cost in own.items()}
+            if isinstance(own, Mapping)
+            else own
+            for true, own in given.items()
+        }
 
     @model_validator(mode="after")
     def _one_goal(self) -> DecisionOptions:
-        if self.costs and self.metric != "none":
+        if self.costs is not None and self.two_costs:
+            raise ValueError(
+                "costs name every mistake; leave cost_false_positive and cost_false_negative out"
+            )
+        if (self.two_costs or self.costs is not None) and self.metric != "none":
             raise ValueError(f"costs or a metric decide, not both; the metric is {self.metric}")
         if (self.metric == "recall_at_precision") != (self.precision is not None):
             raise ValueError(

@@ -204,14 +204,35 @@ def class_scores(probabilities: Floats, y: NDArray[np.int64]) -> Floats:
     return np.asarray(1 - probabilities[np.arange(len(y)), y])
 
 
-def coverage_score(inside: NDArray[np.bool_]) -> Score:
+def coverage_score(
+    inside: NDArray[np.bool_], weight: Floats | None = None, group: NDArray[Any] | None = None
+) -> Score:
     """The share of rows inside, with its exact 95 % interval (Clopper and Pearson 1934).
+
+    Rows that don't count alike, or that vary together, leave fewer effective trials (Kish 1965).
+
+    Args:
+        inside: whether the truth of each row lies inside [N].
+        weight: sample weights [N].
+        group: rows with the same label vary together [N].
 
     >>> found = coverage_score(np.array([True] * 90 + [False] * 10))
     >>> found.value, round(found.low, 3), round(found.high, 3)
     (0.9, 0.824, 0.951)
     """
-    rows, hits = len(inside), int(np.sum(inside))
-    low = float(beta.ppf(0.025, hits, rows - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(0.975, hits + 1, rows - hits)) if hits < rows else 1.0
-    return Score(hits / rows, low, high)
+    w = np.ones(len(inside)) if weight is None else weight
+    share = float(np.average(inside, weights=w))
+    moved = w * (inside - share)
+    alone, together = np.square(moved).sum(), np.square(_summed(moved, group)).sum()
+    rows = w.sum() ** 2 / np.square(w).sum() / (max(1.0, together / alone) if alone > 0 else 1.0)
+    hits = share * rows
+    low = float(beta.ppf(0.025, hits, rows - hits + 1)) if share > 0 else 0.0
+    high = float(beta.ppf(0.975, hits + 1, rows - hits)) if share < 1 else 1.0
+    return Score(share, low, high)
+
+
+def _summed(values: Floats, group: NDArray[Any] | None) -> Floats:
+    if group is None:
+        return values
+    _, place = np.unique(group, return_inverse=True)
+    return np.asarray(np.bincount(place, values), dtype=np.float64)

@@ -100,13 +100,13 @@ class HeldOut:
         return np.sqrt(np.maximum(mean_loss, 0)) if self.root else mean_loss
 
 
-def resampled(rows: int, resamples: int, seed: int) -> Floats:
-    """How often each row is drawn in each bootstrap resample [resamples, rows].
+def resampled(rows: int, resamples: int, seed: int, group: NDArray[Any] | None = None) -> Floats:
+    """How often each row is drawn in each bootstrap resample [resamples, rows]; whole groups where there are any.
 
     >>> resampled(5, 3, 0).sum(1).tolist()
     [5.0, 5.0, 5.0]
     """
-    return np.concatenate(list(draws(rows, resamples, seed)), axis=1).T
+    return np.concatenate(list(draws(rows, resamples, seed, group)), axis=1).T
 
 
 def ends(drawn: Floats, level: float = 0.95) -> tuple[float, float]:

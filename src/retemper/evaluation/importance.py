@@ -50,7 +50,8 @@ def permutation_importance(
     A random circle of the rows is drawn; in repeat r each row takes the cells of the row r places on, so no row keeps
     its own and all repeats are different pairs. The estimate is a mean over pairs (taker, giver), a U-statistic;
     its bootstrap gives a pair the product of both rows' counts, so that the interval holds for other rows as takers
-    and as givers. It costs one prediction of all rows for each repeat and each entry.
+    and as givers; where rows belong to groups, whole groups are drawn. It costs one prediction of all rows for each
+    repeat and each entry.
 
     Args:
         held: the rows, 2 or more.
@@ -74,7 +75,7 @@ def permutation_importance(
     givers = np.empty((repeats, held.rows), dtype=np.int64)
     for repeat in range(repeats):
         givers[repeat, circle] = np.roll(circle, -(repeat + 1))
-    counts = resampled(held.rows, resamples, seed)
+    counts = resampled(held.rows, resamples, seed, held.group)
     base = held.losses(held.outputs())
     found = [_importance(held, entry, base, givers, counts) for entry in columns]
     return sorted(found, key=lambda own: -own.rise)

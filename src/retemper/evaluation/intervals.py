@@ -7,6 +7,8 @@ hold the truth.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
@@ -46,7 +48,7 @@ def scores(
         resamples: of the bootstrap, 100 or more; the ends settle to about a twentieth of the width at 1000.
         seed: of the resampling, 0 or more.
         weight: sample weights [N].
-        predicted: class codes called, where a threshold decides [N]; ``None``: the likeliest class.
+        predicted: class codes called, where a threshold or costs decide [N]; ``None``: the likeliest class.
         group: rows with the same label belong together and vary together [N].
 
     Returns:
@@ -65,7 +67,7 @@ def scores(
     base = row_weights(weight, np.shape(y)[0])
     measured = {name: float(value[0]) for name, value in weighted(base[:, None]).items()}
     values = {name: value for name, value in measured.items() if np.isfinite(value)}
-    units = None if group is None else _units(np.asarray(group), len(base))
+    units = None if group is None else units_of(np.asarray(group), len(base))
     if isinstance(weighted, Classification):
         p, codes = np.asarray(prediction, dtype=np.float64), np.asarray(y, dtype=np.int64)
         called = p.argmax(axis=1) if predicted is None else np.asarray(predicted, dtype=np.int64)
@@ -137,8 +139,12 @@ def _calibration(
     return _calibration_interval(weighted.gaps(base[:, None])[:, 0], np.concatenate(drawn, axis=1))
 
 
-def _units(group: NDArray[np.generic], rows: int) -> csr_array:
-    """[N, G], 1 where a row belongs to a group."""
+def units_of(group: NDArray[Any], rows: int) -> csr_array:
+    """[N, G], 1 where a row belongs to a group.
+
+    Raises:
+        InputError: not one group a row.
+    """
     if group.shape != (rows,):
         message = f"There must be one group a row, but got shape {group.shape} for {rows} rows."
         raise InputError("bad_groups", message, None, "Name a column of the table.")
@@ -157,6 +163,7 @@ def paired_gain(
     seed: int = 0,
     weight: ArrayLike | None = None,
     root: bool = False,
+    group: NDArray[Any] | None = None,
 ) -> tuple[float, float, float]:
     """How much better ``after`` is on the same rows: mean(before) − mean(after) with its 95 % interval.
 
@@ -167,6 +174,7 @@ def paired_gain(
         seed: of the resampling, 0 or more.
         weight: sample weights [N].
         root: compare the roots of the means, so that squared errors give the gain in RMSE.
+        group: rows with the same label vary together, and are drawn together [N].
 
     Returns:
         (gain, low, high); positive is better.
@@ -187,7 +195,7 @@ def paired_gain(
         first, second = np.sqrt(means) if root else means
         return np.asarray(first - second)
 
-    drawn = [gain(counts * base[:, None]) for counts in draws(len(base), resamples, seed)]
+    drawn = [gain(counts * base[:, None]) for counts in draws(len(base), resamples, seed, group)]
     low, high = _percentiles(np.concatenate(drawn))
     return float(gain(base[:, None])[0]), low, high
 

@@ -69,8 +69,9 @@ def partial_dependence(
 ) -> Dependence:
     """The dependence on one column.
 
-    The interval is a percentile bootstrap over the rows and over the model's networks: a resample of the networks
-    moves the mean by (its own mean − the mean of all), spread by √(M/(M−1)) for the few networks they are.
+    The interval is a percentile bootstrap over the rows (whole groups of them where there are any) and over the model's
+    networks: a resample of the networks moves the mean by (its own mean − the mean of all), spread by √(M/(M−1)) for
+    the few networks they are.
 
     Args:
         held: the rows; ``members`` are used where there are two or more.
@@ -97,7 +98,7 @@ def partial_dependence(
         _asked(some, column, grid, predict) for predict, _ in members[: len(members) * (len(members) > 1)]
     ]
     shown = _shown(said)
-    rows = resampled(some.rows, resamples, seed) * some.weights
+    rows = resampled(some.rows, resamples, seed, some.group) * some.weights
     rows /= rows.sum(1, keepdims=True)
     drawn = np.einsum("bn,gnc->bgc", rows, said[:, :, shown])
     if alone:

@@ -31,6 +31,7 @@ def precision_recall(
     resamples: int = 1000,
     seed: int = 0,
     weight: ArrayLike | None = None,
+    group: NDArray[Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Each class's curve (against all others), its average precision with interval, and its share of the rows.
 
@@ -41,6 +42,7 @@ def precision_recall(
         resamples: behind each interval.
         seed: of the resampling.
         weight: sample weights [N].
+        group: rows with the same label vary together [N]; None: rows are independent.
 
     Returns:
         class → ``{"average_precision": Score, "share", "precision", "recall", "threshold"}``; the last three are
@@ -58,7 +60,7 @@ def precision_recall(
     for k in largest[rows[largest] > 0]:
         mine = codes == k
         found[classes[k]] = {
-            "average_precision": average_precision(mine, p[:, k], resamples, seed, w),
+            "average_precision": average_precision(mine, p[:, k], resamples, seed, w, group),
             "share": float(w[mine].sum() / w.sum()),
             **_points(mine, p[:, k], w),
         }
@@ -71,6 +73,7 @@ def average_precision(
     resamples: int = 1000,
     seed: int = 0,
     weight: ArrayLike | None = None,
+    group: NDArray[Any] | None = None,
 ) -> Score:
     """The area below the precision–recall curve, with a 95 % interval.
 
@@ -83,6 +86,7 @@ def average_precision(
         resamples: behind the interval.
         seed: of the resampling.
         weight: sample weights [N].
+        group: rows with the same label vary together [N]; None: rows are independent.
 
     >>> found = average_precision([True, False] * 100, np.tile([.8, .3, .4, .5], 50))
     >>> round(found.value, 3), found.low < found.value < found.high
@@ -95,8 +99,9 @@ def average_precision(
     ends = np.flatnonzero(np.append(ranked[:-1] != ranked[1:], True))
     base = base[order]
     area = float(_areas(y, base[:, None], ends)[0])
+    units = None if group is None else group[order]
     drawn = np.concatenate(
-        [_areas(y, counts * base[:, None], ends) for counts in draws(len(y), resamples, seed)]
+        [_areas(y, counts * base[:, None], ends) for counts in draws(len(y), resamples, seed, units)]
     )
     positives = base[y].sum() ** 2 / np.square(base[y]).sum()
     # An area of exactly 1 has no logit; half a row's worth of doubt gives it one.

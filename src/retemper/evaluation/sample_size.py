@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import norm
 from scipy.stats import t as student
 
@@ -78,6 +79,7 @@ def sample_size_curve(
     have: int | None = None,
     resamples: int = 500,
     seed: int = 0,
+    group: NDArray[np.int64] | None = None,
 ) -> SampleSizeCurve:
     """Fit the law and ask it what twice the rows would gain.
 
@@ -94,6 +96,7 @@ def sample_size_curve(
         have: the rows there are to train on; None: the largest of ``rows``.
         resamples: of the bootstrap.
         seed: 0 or more.
+        group: a number for each held-out row's group, whole groups are drawn [N]; None: rows are independent.
 
     >>> draw = np.random.default_rng(0)
     >>> rows = [500, 1000, 2000, 4000]
@@ -103,7 +106,7 @@ def sample_size_curve(
     >>> found.answer, found.gain.low < 20 / 4000**.5 - 20 / 8000**.5 < found.gain.high
     ('yes', True)
     """
-    counts = resampled(len(weight), resamples, seed) * weight
+    counts = resampled(len(weight), resamples, seed, group) * weight
     counts /= counts.sum(1, keepdims=True)
     own = np.stack([_main((part @ weight) / weight.sum(), root).mean() for part in losses])
     freedom = sum(len(part) - 1 for part in losses)

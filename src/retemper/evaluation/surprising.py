@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import norm, poisson
 
 from retemper.evaluation.held_out import HeldOut, ends, resampled
@@ -25,7 +26,7 @@ class SurprisingRow:
         at: its place among the held-out rows given.
         loss: −log p of its class, or squared error.
         expected: the class's code or the value in the table.
-        predicted: the most probable class's code, or the value.
+        predicted: the code of the class called, or the value.
         probability: of the class in the table; None for a regression.
         confidence: of the predicted class; None for a regression.
         low, high: the probability (or the value) that the model's single networks give, least and most; None with
@@ -62,13 +63,16 @@ class Yardstick:
     high: float
 
 
-def most_surprising(held: HeldOut, outputs: Floats, most: int = MOST_ROWS) -> list[SurprisingRow]:
+def most_surprising(
+    held: HeldOut, outputs: Floats, most: int = MOST_ROWS, called: NDArray[np.int64] | None = None
+) -> list[SurprisingRow]:
     """The rows of highest loss, the highest first.
 
     Args:
         held: the rows; their networks are asked about the surprising ones alone.
         outputs: what the model said of the rows, :meth:`HeldOut.outputs`.
         most: how many.
+        called: the class codes predicted, where a threshold or costs decide [N]; None: the likeliest class.
 
     >>> import polars as pl
     >>> p = np.array([[.9, .1], [.2, .8], [.99, .01]])
@@ -91,10 +95,11 @@ def most_surprising(held: HeldOut, outputs: Floats, most: int = MOST_ROWS) -> li
             )
             for k, at in enumerate(order)
         ]  # fmt: skip
+    codes = outputs.argmax(axis=1) if called is None else called
     return [
         SurprisingRow(
-            int(at), float(losses[at]), int(held.y[at]), int(outputs[at].argmax()),
-            float(outputs[at, held.y[at]]), float(outputs[at].max()),
+            int(at), float(losses[at]), int(held.y[at]), int(codes[at]),
+            float(outputs[at, held.y[at]]), float(outputs[at, codes[at]]),
             *_between([own[k, held.y[at]] for own in members]), None,
         )
         for k, at in enumerate(order)
@@ -129,9 +134,11 @@ def spread(residuals: Floats) -> float:
     return float(1.4826 * np.median(np.abs(residuals - np.median(residuals))))
 
 
-def spread_interval(residuals: Floats, resamples: int = 300, seed: int = 0) -> tuple[float, float]:
-    """The 95 % bootstrap interval of :func:`spread`."""
-    counts = resampled(len(residuals), resamples, seed).astype(int)
+def spread_interval(
+    residuals: Floats, resamples: int = 300, seed: int = 0, group: NDArray[np.int64] | None = None
+) -> tuple[float, float]:
+    """The 95 % bootstrap interval of :func:`spread`; whole groups are drawn where there are any."""
+    counts = resampled(len(residuals), resamples, seed, group).astype(int)
     return ends(np.array([spread(np.repeat(residuals, own)) for own in counts]))
 
 

@@ -103,7 +103,12 @@ class Choice:
 
 
 def choose_threshold(
-    positive: NDArray[np.bool_], probability: Floats, rule: Rule, seed: int, weight: Floats | None = None
+    positive: NDArray[np.bool_],
+    probability: Floats,
+    rule: Rule,
+    seed: int,
+    weight: Floats | None = None,
+    group: NDArray[Any] | None = None,
 ) -> Choice:
     """The threshold that is best for ``rule`` on held-out rows.
 
@@ -117,6 +122,7 @@ def choose_threshold(
         rule: the goal.
         seed: of the resamples.
         weight: sample weights [N].
+        group: rows with the same label vary together, and are drawn together [N]; None: rows are independent.
 
     >>> p = np.linspace(0, 1, 200)
     >>> found = choose_threshold(p + .2 * np.cos(np.arange(200)) > .7, p, Rule("f1"), 0)
@@ -125,8 +131,9 @@ def choose_threshold(
     """
     y, base, cuts, thresholds = _cuts(positive, probability, weight)
     half = int((np.unique(probability) >= 0.5).sum())
+    units = None if group is None else group[np.argsort(-probability, kind="stable")]
     best, gains, holds = [], [], np.zeros(len(thresholds))
-    for drawn in draws(len(y), RESAMPLES, seed):
+    for drawn in draws(len(y), RESAMPLES, seed, units):
         tables = _tables(y, drawn * base[:, None], cuts)
         usable = (tables[2] > 0) & (tables[3] > 0)
         chosen = rule.value(*tables).argmax(axis=0)

@@ -28,8 +28,8 @@ from retemper.procedure import (
     baselines,
     calibrate,
     data_check,
-    decide,
     ensemble,
+    goal,
     initial_loss,
     input_blind,
     learning_rate_range,
@@ -100,7 +100,7 @@ def run(
     with Pool(folder.checkpoints / "jobs", workers) as pool:
         device.one_thread()
         schema = infer(table, recipe.data)
-        decide.check(schema, recipe.decision)
+        goal.check(schema, recipe.decision)
         splits = split(table, schema, recipe.split, recipe.seed, own_test_rows)
         recipe = _sized(recipe, len(splits.train))
         pace = Pace(len(splits.train), len(splits.validation), max(1, len(schema.classes)))

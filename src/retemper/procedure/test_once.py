@@ -12,13 +12,15 @@ from retemper.bundle.model import Model, Part
 from retemper.core.recipe import Recipe
 from retemper.core.records import Score, Step
 from retemper.evaluation.calibration import apply_temperature, reliability
-from retemper.evaluation.intervals import paired_gain, scores
+from retemper.evaluation.decision import Decision
+from retemper.evaluation.intervals import paired_gain
 from retemper.evaluation.metrics import main_metric, row_losses
-from retemper.procedure import decide
 from retemper.procedure.baselines import drawn, rows_of
 from retemper.procedure.book import EVERY, Book, State
+from retemper.procedure.decision_proof import proof
 from retemper.procedure.ensemble import mixed
 from retemper.procedure.prepare import weights
+from retemper.procedure.rows import groups_in, groups_that_judge
 
 MOST_POINTS = 500
 SECONDS_A_CELL = 8e-9
@@ -50,14 +52,17 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     test = frame[rows]
     outputs = model.outputs(test)
     y, weight = state.ready[1].encode(test[model.target]), weights(state.schema, test)
+    groups = groups_in(state, test)
     measured = {
-        "test": _scores(state, (y, weight), outputs),
-        "validation": _scores(state, *held_out_outputs(state)),
+        "test": _scores(state, (y, weight), outputs, groups),
+        "validation": _scores(state, *held_out_outputs(state), groups_that_judge(state)),
     }
     against = rows_of(state, test)
     predicted = {name: baseline.predict(against) for name, baseline in state.baselines.items()}
-    baselines = {name: _scores(state, (y, weight), own, decided=False) for name, own in predicted.items()}
-    gains = _gains(state, y, outputs, predicted, weight)
+    baselines = {
+        name: _scores(state, (y, weight), own, groups, baseline=True) for name, own in predicted.items()
+    }
+    gains = _gains(state, (y, weight, groups), outputs, predicted)
     evidence: dict[str, Any] = {
         "read": state.splits.tests_read,
         "rows": len(rows),
@@ -66,7 +71,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     }
     evidence |= _pictures(state, y, outputs)
     named = weight.astype(np.float64) if state.schema.weight else None
-    evidence |= decide.proof(state, model, test, y, outputs, named)
+    evidence |= proof(state, model, test, y, outputs, named)
     main = measured["test"][main_metric(state.task)]
     beaten = [name for name, gain in gains.items() if gain["low"] > 0]
     missed = [name for name in gains if name not in beaten]
@@ -110,24 +115,25 @@ def _scores(
     state: State,
     rows: tuple[NDArray[Any], NDArray[np.float32]],
     outputs: NDArray[np.float64],
-    decided: bool = True,
+    groups: NDArray[np.int64] | None,
+    baseline: bool = False,
 ) -> dict[str, Score]:
-    """Scores with intervals; ``decided``: by the classes that the model's threshold calls, not the likeliest."""
+    """Scores with intervals; a baseline has no threshold of its own, but may call the class of least expected cost."""
     y, weight = rows
     own = weight if state.schema.weight else None
-    called = state.decision.codes(outputs) if decided and state.task == "classification" else None
+    decision = Decision(costs=state.decision.costs) if baseline else state.decision
     resamples, seed = state.recipe.procedure.bootstrap, state.recipe.seed
-    return scores(state.task, y, outputs, resamples, seed, own, predicted=called)
+    return decision.scores(state.task, y, outputs, resamples, seed, own, groups)
 
 
 def _gains(
     state: State,
-    y: NDArray[Any],
+    rows: tuple[NDArray[Any], NDArray[np.float32], NDArray[np.int64] | None],
     outputs: NDArray[np.float64],
     predicted: dict[str, NDArray[np.float64]],
-    weight: NDArray[np.float32],
 ) -> dict[str, dict[str, float]]:
     """How much better than each baseline in the main metric, with its interval, row by row."""
+    y, weight, groups = rows
     own = row_losses(state.task, y, outputs)
     found = {}
     for name, other in predicted.items():
@@ -138,6 +144,7 @@ def _gains(
             state.recipe.seed,
             weight,
             root=state.task == "regression",
+            group=groups,
         )
         found[name] = {"gain": gain, "low": low, "high": high}
     return found
@@ -167,7 +174,7 @@ def _pictures(state: State, y: NDArray[Any], outputs: NDArray[np.float64]) -> di
     if state.task == "classification":
         classes = list(state.ready[1].classes)
         counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
-        np.add.at(counts, (y, outputs.argmax(1)), 1)
+        np.add.at(counts, (y, state.decision.codes(outputs)), 1)
         return {"confusion": {"labels": classes, "counts": counts}, "reliability": reliability(outputs, y)}
     residual = y - outputs
     some = np.linspace(0, len(y) - 1, min(len(y), MOST_POINTS)).astype(int)

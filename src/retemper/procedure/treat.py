@@ -19,7 +19,7 @@ from retemper.core.recipe import Recipe
 from retemper.data.prepare import Preparer
 from retemper.data.propose import Proposal, propose
 from retemper.evaluation.intervals import paired_gain
-from retemper.procedure import decide
+from retemper.procedure import goal
 from retemper.procedure.book import EVERY, Bag, Book, State, bags_of, candidates_of, validation_rows
 from retemper.procedure.cross_fitting import REPEATS, bag_of_contenders, dealt, folds_for
 from retemper.procedure.jobs import contender_of, jobs_for
@@ -60,7 +60,7 @@ def run(book: Book, state: State) -> tuple[State, list[dict[str, Any]]]:
     y = data.train.y if state.task == "classification" else target.unscale(data.train.y.astype(float))
     train = state.table.frame[state.splits.train]
     proposals = propose(train, state.schema, y, state.findings, state.recipe.prepare)
-    proposals += decide.imbalance_treatments(state)
+    proposals += goal.imbalance_treatments(state)
     allowed = book.budget.decide("treat.seconds", lambda left: SHARE_OF_TIME * left)
     end = book.budget.left_s() - allowed if book.budget.limited else 0.0
     told = []
@@ -174,7 +174,7 @@ def _judge(base: Raced, own: Raced, proposal: Proposal, tried: int) -> dict[str,
     if not math.isfinite(own.bag.loss) or not math.isfinite(base.bag.loss):
         return _record(proposal, "reverted") | {"before": base.bag.loss, "after": own.bag.loss}
     if any(path.startswith("training.loss") for path in proposal.changes):
-        gain, low, high = decide.goal_gain(
+        gain, low, high = goal.goal_gain(
             base.folded, base.bag.outputs.astype(np.float64), own.bag.outputs.astype(np.float64)
         )
     else:

@@ -42,7 +42,7 @@ the target's units. A part that was left out is ``{"left_out": why}`` instead.
        "typical_error": number; null for classes,
        "largest": [                 # the largest loss first
          {"row": in the table, from 1, "loss", "cells": {column: text or null},
-          "expected": label or value in the table, "predicted": label or value,
+          "expected": label or value in the table, "predicted": label (as the decision calls it) or value,
           "probability": of the expected class, "confidence": in the predicted one; null for a regression,
           "low", "high": least and most that single networks (bags) give for it; null with one,
           "deviations": error in robust standard deviations; null for classes}],
@@ -82,6 +82,7 @@ from retemper.evaluation.metrics import main_metric
 from retemper.evaluation.sample_size import sample_size_curve
 from retemper.evaluation.slices import LEAST_ROWS, surplus, worst_slices
 from retemper.procedure.book import Book, State
+from retemper.procedure.rows import groups_of_rows
 from retemper.procedure.sample_sizes import row_losses_by_size
 from retemper.procedure.unseen import held_out_rows
 
@@ -267,7 +268,8 @@ def _surprising(
     shown = [*ranked, *(name for name in held.kinds if name not in ranked)][:SHOWN_CELLS]
     labels = state.ready[1].labels
     largest = []
-    for own in surprising.most_surprising(held, outputs):
+    called = state.decision.codes(outputs) if labels else None
+    for own in surprising.most_surprising(held, outputs, called=called):
         facts = asdict(own)
         at = facts.pop("at")
         if labels:
@@ -277,7 +279,7 @@ def _surprising(
     typical = None
     if state.task == "regression":
         residuals = held.y - outputs
-        low, high = surprising.spread_interval(residuals, seed=state.recipe.seed)
+        low, high = surprising.spread_interval(residuals, seed=state.recipe.seed, group=held.group)
         typical = {"value": surprising.spread(residuals), "low": low, "high": high}
     counts = [asdict(own) for own in surprising.yardsticks(held, outputs)]
     return {"rows": held.rows, "typical_error": typical, "largest": largest, "counts": counts}
@@ -287,7 +289,8 @@ def _more_data(book: Book, state: State) -> dict[str, Any]:
     sizes, losses = row_losses_by_size(book, state)
     weight = state.ready[2].validation.weight.astype(np.float64)
     have, root = len(state.splits.train), state.task == "regression"
-    found = sample_size_curve(sizes, losses, weight, root, have, seed=state.recipe.seed)
+    group = groups_of_rows(state, state.splits.validation)
+    found = sample_size_curve(sizes, losses, weight, root, have, seed=state.recipe.seed, group=group)
     points = [{"rows": size, **asdict(own)} for size, own in zip(found.rows, found.points, strict=True)]
     return {
         "answer": found.answer,

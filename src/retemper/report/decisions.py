@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from retemper.report.words import number
+
 MOST_CLASSES = 6
 SCORES = ("value", "low", "high")
+COSTS = ("chosen", "likeliest", "gain")
+MOST_LABELS = 8
+"""A matrix of costs with more classes is in result.json alone."""
 
 
 def decisions(evidence: dict[str, Any]) -> dict[str, Any]:
@@ -15,8 +20,8 @@ def decisions(evidence: dict[str, Any]) -> dict[str, Any]:
         evidence: by step name, without nulls.
 
     Returns:
-        ``curves`` (the six classes with the smallest share; ``more`` were left out), ``threshold``, ``interval``;
-        None where the run has none.
+        ``curves`` (the six classes with the smallest share; ``more`` were left out), ``threshold``,
+        ``costs``, ``interval``, None where the run has none; ``called``: how classes are called, in words.
     """
     chosen, proved = evidence.get("calibrate") or {}, evidence.get("test_once") or {}
     curves = sorted(_curves(proved.get("precision_recall") or {}), key=lambda own: own["share"] or 0)
@@ -24,6 +29,8 @@ def decisions(evidence: dict[str, Any]) -> dict[str, Any]:
         "curves": curves[:MOST_CLASSES],
         "more": max(0, len(curves) - MOST_CLASSES),
         "threshold": _threshold(chosen.get("threshold") or {}, proved.get("threshold") or {}),
+        "costs": _costs(chosen.get("costs") or {}, proved.get("costs") or {}),
+        "called": _called(proved.get("called") or {}),
         "interval": _interval(chosen.get("interval") or {}, proved.get("interval") or {}),
     }
 
@@ -62,6 +69,21 @@ def _threshold(chosen: dict[str, Any], proved: dict[str, Any]) -> dict[str, Any]
     }
 
 
+def _costs(chosen: dict[str, Any], proved: dict[str, Any]) -> dict[str, Any] | None:
+    if not chosen or not proved:
+        return None
+    figures = {name: {key: (proved.get(name) or {}).get(key) for key in SCORES} for name in COSTS}
+    small = len(chosen.get("labels") or []) <= MOST_LABELS
+    return {"labels": chosen.get("labels"), "matrix": chosen.get("matrix") if small else None, **figures}
+
+
+def _called(how: dict[str, Any]) -> str:
+    """How a row gets its class, for whoever reads a table of called classes."""
+    if how.get("by") == "threshold":
+        return f"{how.get('positive')} from a probability of {number(how.get('value'), 3)} on"
+    return "the class of least expected cost" if how.get("by") == "costs" else "the likeliest class"
+
+
 def _interval(chosen: dict[str, Any], proved: dict[str, Any]) -> dict[str, Any] | None:
     if not chosen and not proved:
         return None
@@ -74,6 +96,7 @@ def _interval(chosen: dict[str, Any], proved: dict[str, Any]) -> dict[str, Any] 
         "width": proved.get("width"),
         "size": proved.get("size"),
         "difficulty": chosen.get("difficulty"),
+        "by": [{"of": of, "parts": parts} for of, parts in (proved.get("by") or {}).items() if parts],
         "tried": [{"kind": kind, **own} for kind, own in (chosen.get("tried") or {}).items()],
     }
 

@@ -87,7 +87,7 @@ def _sections(facts: dict[str, Any], charts: dict[str, Any]) -> dict[str, bool]:
         "tried": bool((evidence.get("read_curves") or {}).get("rounds"))
         or "ensemble" in (evidence.get("ensemble") or {})
         or "temperature" in (evidence.get("calibrate") or {}),
-        "decisions": any(facts["decisions"][part] for part in ("curves", "threshold", "interval")),
+        "decisions": any(facts["decisions"][part] for part in ("curves", "threshold", "costs", "interval")),
         "cleaning": any(facts["cleaning"][part] for part in ("changes", "treatments", "labels")),
     }
 
