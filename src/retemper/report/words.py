@@ -19,6 +19,7 @@ class Metric(NamedTuple):
 METRICS = {
     "log_loss": Metric("Log loss", False, "surprise at the true class, in nats a row"),
     "accuracy": Metric("Accuracy", True, "share of rows with the right class"),
+    "cost": Metric("Cost", False, "what a row's mistake costs on average"),
     "balanced_accuracy": Metric("Balanced accuracy", True, "mean share of each class that is found"),
     "roc_auc": Metric("ROC AUC", True, "how well rows are ranked; .5 is chance"),
     "f1_macro": Metric("F1, macro", True, "precision and recall together, mean over classes"),
