@@ -106,6 +106,20 @@ def test_a_deadline_of_units_stops_at_that_step(run_folder: Path, job_for: Any, 
     assert do(run_folder, job_for(data_folder, name="late"), late).stopped == 1
 
 
+def test_a_member_that_has_learnt_enough_is_done_whoever_trains_beside_it(
+    run_folder: Path, job_for: Any, data_folder: Path
+) -> None:
+    enough = 0.7
+    members = (Member(0, 3e-2), Member(1, 1e-2), Member(2, 1e-5))
+    job = job_for(data_folder, members=members, enough=enough, epochs=12)
+    whole = do(run_folder, job)
+    for fit in whole.fits:
+        reached = [row["val_loss"] <= enough for row in fit.history]
+        assert fit.epochs == (reached.index(True) + 1 if any(reached) else 12)
+    assert whole.fits[0].epochs < whole.fits[1].epochs < whole.fits[2].epochs
+    assert_same(whole, jobs.joined(job, [do(run_folder, part) for part in job.parts(2)]))
+
+
 def test_given_rates_leave_the_loss_of_every_step(run_folder: Path, job_for: Any, data_folder: Path) -> None:
     rates = tuple(np.geomspace(1e-5, 1.0, 10).tolist())
     result = do(run_folder, job_for(data_folder, rates=rates, epochs=2))

@@ -203,14 +203,15 @@ class Patience(Silent):
 
 
 class Enough(Silent):
-    """Ends the training once the best validation loss is low enough."""
+    """A member whose validation loss is low enough is done: it is dropped, whatever the others do."""
 
     def __init__(self, loss: float) -> None:
         self.loss = loss
 
     def on_epoch_end(self, training: Training) -> None:
-        if (training.val_loss <= self.loss).any():
-            training.learnt = True
+        done = training.val_loss <= self.loss
+        if done.any():
+            training.keep([slot for slot, learnt in enumerate(done) if not learnt])
 
 
 class Progress(Silent):

@@ -41,11 +41,11 @@ class Job:
         seed: the run's seed.
         epochs: passes over the rows.
         device: cpu, cuda or mps.
-        rows: train on that many rows, drawn once by the seed; None: on all.
+        rows: train on that many rows, drawn once by the seed, with folds for each member by its id; None: on all.
         judges: be judged by that many of the validation rows, drawn once by the seed; None: by all.
         shuffle_labels, zero_inputs: the controls of ``input_blind``.
         on_train: judge by the (drawn) training rows instead of the validation rows.
-        enough: end the training once a member's validation loss is this low; 0: go on to the end.
+        enough: a member whose validation loss is this low is done; 0: all go on to the end.
         rates: learning rate of each step, one list for all members, instead of rate × schedule.
         history: stem of the history file; several jobs may share one.
         folds: with k above 0, training and validation rows together are dealt out to k folds as the data folder's

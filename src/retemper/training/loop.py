@@ -55,7 +55,7 @@ class Training:
         losses: [steps of the epoch, M] loss of each batch.
         verdict: of the epoch just ended; ``val_loss`` [M] is its plain loss (NaN without validation rows).
         factors: [M] what callbacks multiply the members' rates by (on_plateau).
-        over: the deadline has passed; learnt: there is nothing left to learn. Either ends the training.
+        over: the deadline has passed, which ends the training.
     """
 
     def __init__(
@@ -85,7 +85,6 @@ class Training:
         self.losses = torch.zeros(0)
         self._last = torch.zeros(0), torch.zeros(0)
         self.over = False
-        self.learnt = False
         self.fits: dict[int, Fit] = {}
         self._schedule = _schedule_factors(plan)
         self._subsets = dict(zip((m.id for m in plan.members), _subsets(plan), strict=True))
@@ -103,7 +102,7 @@ class Training:
             self.stack.initialise(
                 self.plan.options.initialiser.options, self.plan.seed, self.plan.output_bias
             )
-        while self.epoch < self.plan.epochs and len(self.stack) and not (self.over or self.learnt):
+        while self.epoch < self.plan.epochs and len(self.stack) and not self.over:
             self._epoch()
         return [self.fits[member.id] for member in self.plan.members]
 
