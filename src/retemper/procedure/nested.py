@@ -36,8 +36,9 @@ SHARE_OF_LIMIT = 0.15
 SHARE_OF_TIME = 0.8
 """Of what is left then; looking into the model wants some of it too."""
 LEAST_RECIPES = 2
-PATIENCE = 1.5
-"""A training may take so many times what was planned before it is stopped, and its repeat is dropped."""
+PATIENCE, LAST_SHARE = 1.5, 0.95
+"""A training may take so many times what was planned, and so much of what is left, before it is stopped and its repeat
+dropped."""
 
 
 @dataclass(frozen=True)
@@ -108,15 +109,19 @@ def _estimate(book: Book, state: State) -> dict[str, Any]:
     told = ""
     for repeat in range(options.nested_repeats):
         outers = outer_folds(book, state, repeat)
-        count = _decide(book, outers, every[:count], repeat)
-        if not count:
+        if not outers:
+            told = "no fold leaves rows of every class, or of another group, to learn from"
+            break
+        allowed = _decide(book, outers, every[:count], repeat)
+        if not allowed:
             told = "the time left does not allow for it"
             break
-        judged = _judge(book, outers, every[:count], repeat)
+        count = allowed
+        judged = _judge(book, outers, every[:count])
         if judged is None:
             told = "the time ran out during its trainings"
             break
-        repeats.append(judged)
+        repeats += [judged] if judged else []
     if not repeats:
         raise NotApplicable(told or "no network trained to a finite loss")
     return _facts(state, repeats, count) | ({"cut_short": told} if told else {})
@@ -172,10 +177,12 @@ def _decide(book: Book, outers: list[Outer], recipes: list[Contender], repeat: i
     return decided
 
 
-def _judge(book: Book, outers: list[Outer], recipes: list[Contender], repeat: int) -> list[Judged] | None:
+def _judge(book: Book, outers: list[Outer], recipes: list[Contender]) -> list[Judged] | None:
     """Train all inner networks of a repeat, choose among them, and ask the choice; None: the time ran out."""
     planned = _jobs(book, outers, recipes)
-    allowed = PATIENCE * _seconds(book, outers, recipes) if book.budget.limited else 0.0
+    allowed = 0.0
+    if book.budget.limited:
+        allowed = min(PATIENCE * _seconds(book, outers, recipes), LAST_SHARE * book.budget.left_s())
     results = book.train([job for _, jobs in planned for job in jobs], allowed)
     if any(result.stopped is not None for result in results):
         return None
@@ -188,7 +195,7 @@ def _judge(book: Book, outers: list[Outer], recipes: list[Contender], repeat: in
         judged = _outcome(book, outer, outer.state.with_(candidates=tuple(own)))
         if judged is not None:
             found.append(judged)
-    return found or None
+    return found
 
 
 def _outcome(book: Book, outer: Outer, state: State) -> Judged | None:
@@ -258,7 +265,7 @@ def not_nested(state: State) -> list[str]:
     tried = {trial.model["name"] for trial in state.trials}
     used = {bag.networks[0].model["name"] for bag, _ in state.chosen}
     found += ["which architectures join in"] if used - tried and tried else []
-    found += ["the treatments of columns"] if state.preparer is not state.baseline_preparer else []
+    found += ["the treatments of columns"] if state.baseline_preparer not in (None, state.preparer) else []
     found += ["the remedies kept"] if kept - {"label_errors"} else []
     found += ["wrong labels, which stay as they are in the folds"] if "label_errors" in kept else []
     return found

@@ -32,8 +32,14 @@ class Outer:
     judges: NDArray[np.int64]
 
 
+NO_ROWS = np.empty(0, dtype=np.int64)
+
+
 def outer_folds(book: Book, state: State, repeat: int) -> list[Outer]:
-    """Each outer fold of a repeat, with everything that is fitted fitted without its rows."""
+    """Each outer fold of a repeat, with everything that is fitted fitted without its rows.
+
+    A fold is left out where nothing can be judged by it: no class, or no group, would be left to learn from.
+    """
     rows = np.sort(np.concatenate([state.splits.train, state.splits.validation]))
     count, seed = state.recipe.procedure.nested_folds, state.recipe.seed
     frame = state.table.frame[rows]
@@ -42,10 +48,23 @@ def outer_folds(book: Book, state: State, repeat: int) -> list[Outer]:
     for fold in range(count):
         outside = _spared(state, rows, outer == fold)
         learn, judges = rows[~outside], rows[outside]
-        if not len(judges):
-            continue
-        found.append(_prepared(book, state, f"nested.{repeat}.{fold}", repeat * count + fold, learn, judges))
+        aside = _aside(state, learn) if len(judges) else np.zeros(0, dtype=bool)
+        if aside.any():
+            splits = Splits.seal(learn[~aside], learn[aside], NO_ROWS, state.splits.method)
+            own = _prepared(book, state, splits, f"nested.{repeat}.{fold}")
+            found.append(Outer(f"nested.{repeat}.{fold}", repeat * count + fold, own, judges))
     return found
+
+
+def _aside(state: State, learn: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of the rows validate: about the run's own share; none where the groups don't allow for it."""
+    shares = max(2, round(1 / state.recipe.split.validation))
+    frame = state.table.frame[learn]
+    if state.schema.group:
+        shares = min(shares, frame[state.schema.group].n_unique())
+    if shares < 2:
+        return np.zeros(len(learn), dtype=bool)
+    return _spared(state, learn, folds_of(frame, state.schema, shares, 1, state.recipe.seed)[0] == 0)
 
 
 def _spared(state: State, rows: NDArray[np.int64], outside: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -60,16 +79,10 @@ def _spared(state: State, rows: NDArray[np.int64], outside: NDArray[np.bool_]) -
     return outside & ~absent
 
 
-def _prepared(
-    book: Book, state: State, name: str, number: int, learn: NDArray[np.int64], judges: NDArray[np.int64]
-) -> Outer:
-    recipe = state.recipe
-    shares = max(2, round(1 / recipe.split.validation))
-    inner = folds_of(state.table.frame[learn], state.schema, shares, 1, recipe.seed)[0]
-    aside = _spared(state, learn, inner == 0)
-    splits = Splits.seal(learn[~aside], learn[aside], np.empty(0, dtype=np.int64), state.splits.method)
+def _prepared(book: Book, state: State, splits: Splits, name: str) -> State:
+    """The state of a run that has these rows only, up to the choice among recipes."""
     place = (book.folder.checkpoints / f"arrays.{name}").resolve()
-    prepared = prepare(state.table.frame, state.schema, recipe, splits.train, splits.validation, place)
+    prepared = prepare(state.table.frame, state.schema, state.recipe, splits.train, splits.validation, place)
     own = state.with_(
         splits=splits,
         preparer=prepared.preparer,
@@ -81,4 +94,4 @@ def _prepared(
         chosen=(),
         temperature=1.0,
     )
-    return Outer(name, number, dealt(own, folds_for(own)), judges)
+    return dealt(own, folds_for(own))
