@@ -97,3 +97,36 @@ def test_near_needs_numbers() -> None:
     table = read({"job": ["clerk", "cook"] * 50, "size": np.arange(100) % 7, "y": [0, 1] * 50})
     with pytest.raises(NotApplicable, match="two columns"):
         near_duplicates(table.frame, infer(table, DataOptions(target="y")))
+
+
+def test_a_few_copies_in_a_small_table() -> None:
+    small = {name: np.asarray(cells)[:180] for name, cells in _columns().items()}
+    twice = {name: np.r_[cells, cells[:9]] for name, cells in small.items()}
+    table = read(twice)
+    part = (np.arange(table.frame.height) % 6 == 0).astype(np.int8)
+    part[180:] = 1 - part[:9]
+    found = duplicates_across_splits(table.frame, infer(table, DataOptions(target="y")), part)
+    assert found is not None and found.evidence["equal_pairs"] == 9
+
+
+def test_a_few_equal_rows_with_as_many_near_misses_are_no_copies() -> None:
+    """As the cars of a list: the same but for the mileage in town, or on the road, or in neither."""
+    kinds = [(k, k % 7, 10 + k % 5, 20 + k % 5) for k in range(90)]
+    alike_by_chance = [kinds[k] for k in range(6)]
+    near = [(a, b, c + 1, d) for a, b, c, d in kinds[10:18]] + [
+        (a, b, c, 20 + (d + 1) % 5) for a, b, c, d in kinds[20:28]
+    ]
+    rows = np.array([*kinds, *alike_by_chance, *near])
+    table = read(dict(zip("abcy", rows.T, strict=True)))
+    schema = infer(table, DataOptions(target="y"))
+    part = np.r_[np.zeros(90), np.ones(len(rows) - 90)].astype(np.int8)
+    assert duplicates_across_splits(table.frame, schema, part) is None
+    few = table.frame[np.arange(96)]
+    assert duplicates_across_splits(few, schema, part[:96]) is not None, "without near misses they are copies"
+
+
+def test_copies_in_a_test_of_ones_own_are_named_as_such() -> None:
+    table, schema = _table(_columns(), copies=100)
+    part = (np.random.default_rng(2).random(table.frame.height) < 0.25).astype(np.int8)
+    found = duplicates_across_splits(table.frame, schema, part, "test")
+    assert found is not None and found.evidence["of"] == "test" and "test rows" in found.message

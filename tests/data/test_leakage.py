@@ -186,3 +186,20 @@ def test_a_flipped_copy_among_columns_that_say_nothing() -> None:
     assert list(_leaks({**noise, "leak": flipped.astype(int), "y": CLASSES["y"]})) == ["leak"]
     honest = YES + np.random.default_rng(10).normal(size=N)
     assert _leaks({**noise, "size": honest, "y": CLASSES["y"]}) == {}
+
+
+def test_a_column_too_rare_to_be_linked_hides_no_leak() -> None:
+    rare = np.where(np.arange(N) < 3, "x", "o")
+    leak = PLANTED_IN_CLASSES["30 % flipped"]
+    assert list(_leaks({**CLASSES, "rare": rare, "leak": leak})) == ["leak"]
+
+
+def test_among_columns_without_any_link_a_leak_stands_out_by_its_score() -> None:
+    random = np.random.default_rng(5)
+    apart = {f"x{k}": random.normal(size=N) for k in range(6)}
+    y = sum(apart.values()) + random.normal(size=N) > 0
+    assert not _leaks({**apart, "y": y})
+    for noise in (0.05, 0.15):
+        leak = np.where(y ^ (random.random(N) < noise), "granted", "refused")
+        assert list(_leaks({**apart, "leak": leak, "y": y})) == ["leak"]
+    assert list(_leaks({**apart, "leak": y + random.normal(0, 0.25, N), "y": y})) == ["leak"]

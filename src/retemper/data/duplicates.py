@@ -25,8 +25,9 @@ DISTINCT_ROWS = 5_000
 MIN_BOTH = 10
 BEYOND_CHANCE = 5.0
 BY_CHANCE_SHARE, NEAR_BY_CHANCE_SHARE = 2 / 3, 1 / 3
-ACROSS_ADVICE, ACROSS_WARNING = 0.005, 0.01
-MIN_ACROSS = 5
+FEW_PAIRS, MIN_PAIRS, OF_NEAR_MISSES = 30, 4, 1.25
+ACROSS_ADVICE, ACROSS_WARNING = 0.01, 0.02
+MIN_ACROSS = 2
 NEAR_SPREAD = 0.05
 NEAR_DISTINCT = 20
 NEAR_GRIDS = 2
@@ -36,16 +37,32 @@ NEAR_SHARE, MIN_NEAR_PAIRS = 0.002, 5
 
 @dataclass(frozen=True)
 class Alike:
-    """Pairs of equal rows, and how many of them would be equal by chance."""
+    """Pairs of equal rows, how many of them would be equal by chance, and pairs that differ in one cell alone.
+
+    ``near_misses``: in the column that has the second most of them; one column alone may be a slip or a number that
+    was given anew.
+    """
 
     pairs: int
     by_chance: float
+    near_misses: int = 0
 
     @property
     def copies(self) -> bool:
-        """True when chance explains less than two thirds of the pairs, and 5 standard deviations (√chance) too few."""
+        """True when chance explains less than two thirds of the pairs, and 5 standard deviations (√chance) too few.
+
+        Where pairs are few, so is what the chance is estimated from: then there must be 4 pairs, and a quarter more
+        than near misses.
+        """
+        if self.pairs < FEW_PAIRS and self.pairs < max(MIN_PAIRS, OF_NEAR_MISSES * self.near_misses):
+            return False
         beyond = self.pairs - self.by_chance
         return beyond > BEYOND_CHANCE * self.by_chance**0.5 and self.by_chance < BY_CHANCE_SHARE * self.pairs
+
+    @property
+    def beyond_chance(self) -> float:
+        """The share of the pairs that chance does not explain, 0 … 1."""
+        return max(0.0, 1 - self.by_chance / self.pairs) if self.pairs else 0.0
 
 
 def row_hashes(columns: Sequence[pl.Series]) -> tuple[Hashes, list[Hashes]]:
@@ -81,7 +98,8 @@ def alike(columns: Sequence[pl.Series]) -> Alike:
         both = _pairs(total - cells[j] - cells[k]) - exact - misses[j] - misses[k]
         if both >= MIN_BOTH:
             estimates.append(misses[j] * misses[k] / both)
-    return Alike(exact, float(np.quantile(estimates, 0.75)))
+    second = sorted(misses.values())[-2] if len(misses) > 1 else 0
+    return Alike(exact, float(np.quantile(estimates, 0.75)), second)
 
 
 def _pairs(hashes: Hashes) -> int:
@@ -90,12 +108,18 @@ def _pairs(hashes: Hashes) -> int:
 
 
 def duplicates_across_splits(
-    frame: pl.DataFrame, schema: Schema, part: NDArray[np.int8] | None
+    frame: pl.DataFrame, schema: Schema, part: NDArray[np.int8] | None, of: str = "validation"
 ) -> Finding | None:
     """Validation rows that are in the training rows too: they are known by heart, and scores look better than they are.
 
     Features and target are compared, identifiers are not. Rows of few and coarse columns that are equal by chance are
-    passed over.
+    taken off (see :func:`alike`): new rows would be as equal, so that scores on them are what they seem.
+
+    Args:
+        frame: the rows.
+        schema: of the table.
+        part: [rows], 1 where a row validates, 0 where it trains; None: not split yet.
+        of: what the rows of part 1 are for: validation or test.
 
     Raises:
         NotApplicable: the rows are not split, or there is no target.
@@ -108,22 +132,24 @@ def duplicates_across_splits(
     columns = [frame[name] for name in names]
     total = row_hashes(columns)[0]
     known = np.isin(total[part == 1], total[part == 0])
-    share = float(known.mean())
-    if known.sum() < MIN_ACROSS or share < ACROSS_ADVICE:
+    if known.sum() < MIN_ACROSS or known.mean() < ACROSS_ADVICE:
         return None
     found = alike(columns)
-    if not found.copies:
+    share = float(known.mean()) * found.beyond_chance
+    if not found.copies or share < ACROSS_ADVICE:
         return None
     rows = np.flatnonzero(part == 1)[known] + 1
     return Finding(
         "duplicates_across_splits",
         "warning" if share >= ACROSS_WARNING else "advice",
         0.9,
-        f"{int(known.sum())} of {len(known)} validation rows ({share:.1%}) are copies of training rows: scores look "
+        f"{int(known.sum())} of {len(known)} {of} rows ({known.mean():.1%}) are copies of training rows: scores look "
         "better than they are. Take the copies out, or keep them together with a group column.",
         {
+            "of": of,
             "rows": int(known.sum()),
-            "share": round(share, 5),
+            "share": round(float(known.mean()), 5),
+            "share_beyond_chance": round(share, 5),
             "first_rows": rows[:5].tolist(),
             "equal_pairs": found.pairs,
             "pairs_expected_by_chance": round(found.by_chance, 1),

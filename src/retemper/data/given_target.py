@@ -112,7 +112,8 @@ def linked_given_target(faces: Faces, goals: Goals, columns: int) -> Floats:
     p[freedom == 0] = 1.0
     found = np.ones((columns, columns))
     np.minimum.at(found, (faces.owner[:, None], faces.owner[None, :]), p)
-    size = np.bincount(faces.owner, minlength=columns)
+    # A column too rare to have a face is linked to none.
+    size = np.maximum(np.bincount(faces.owner, minlength=columns), 1)
     found = np.minimum(found * np.outer(size, size), 1.0)
     np.fill_diagonal(found, 1.0)
     return found

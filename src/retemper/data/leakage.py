@@ -46,7 +46,8 @@ MOST_TOGETHER = 3
 HOLD_TOGETHER = 0.8
 ENOUGH_OTHERS = 3
 CLEARLY_MORE, CLEARLY_LESS_LEFT = 0.2, 0.5
-LEAST_TWIN, LEAST_AMONG_FEW, LEAST_AMONG_NONE = 0.4, 0.5, 0.9
+LEAST_TWIN, LEAST_AMONG_FEW, LEAST_AMONG_NONE = 0.4, 0.5, 0.6
+ABOVE_THE_NEXT = 0.3
 CONFIDENCE = {
     "identical": 1.0,
     "copy": 0.95,
@@ -168,7 +169,8 @@ def suspects(frame: pl.DataFrame, columns: Sequence[Column], schema: Schema) -> 
         others = _others(matrix[:, [owner != name for owner in owners]], scored)
         best = int(score.argmax())
         twin = goals.classes and columns[i].distinct == goals.y.shape[1]
-        if name in apart and _stands_out(float(score[best]), float(others[best]), apart[name][1], twin):
+        rivals = float(others[best]), float(np.delete(alone[:, best], i).max(initial=0.0))
+        if name in apart and _stands_out(float(score[best]), rivals, apart[name][1], twin):
             p = apart[name][0]
             found[name] = Suspect(name, "made from the target", float(score[best]), float(others[best]), p)
         elif score[0] >= NEARLY_PERFECT and _leaves_less(float(score[0]), float(others[0])):
@@ -253,9 +255,11 @@ def _apart(
     small = [group for group in groups if group is not large and len(group) <= MOST_TOGETHER]
     odd = [i for group in small for i in group if score[i] >= least]
     speaking = int((score >= SAYS_SOMETHING).sum()) - len(odd)
-    if len(odd) > max(1, len(together) // 2) or len(together) < HOLD_TOGETHER * speaking:
-        return {}
-    return {columns[i].name: (float(p[i].min()), len(together)) for i in odd}
+    if len(odd) <= max(1, len(together) // 2) and len(together) >= HOLD_TOGETHER * speaking:
+        return {columns[i].name: (float(p[i].min()), len(together)) for i in odd}
+    # Where the others don't hang together either, to be linked to none says nothing: the best one's score must speak.
+    best = max(odd, key=lambda i: score[i], default=None)
+    return {} if best is None else {columns[best].name: (float(p[best].min()), 0)}
 
 
 def _least_alone(rows: int) -> float:
@@ -263,16 +267,18 @@ def _least_alone(rows: int) -> float:
     return next(least for from_, least in LEAST_ALONE.items() if rows >= from_)
 
 
-def _stands_out(alone: float, others: float, together: int, twin: bool) -> bool:
+def _stands_out(alone: float, rivals: tuple[float, float], together: int, twin: bool) -> bool:
     """With few other columns "linked to none" says little, so that the score must speak too.
 
-    ``together``: how many others say something of the target; ``twin``: as many levels as there are classes.
+    ``rivals``: what all others explain together, and the best of them alone; ``together``: how many others say
+    something of the target and hang together; ``twin``: as many levels as there are classes.
     """
     if together >= ENOUGH_OTHERS:
         return True
+    others, next_best = rivals
     least = LEAST_TWIN if twin else LEAST_AMONG_FEW if together else LEAST_AMONG_NONE
     clearly = alone >= others + CLEARLY_MORE or 1 - alone <= CLEARLY_LESS_LEFT * (1 - others)
-    return alone >= least and clearly
+    return alone >= least and (clearly or alone >= next_best + ABOVE_THE_NEXT)
 
 
 def _leaves_less(alone: float, others: float) -> bool:

@@ -17,6 +17,7 @@ from retemper.evaluation.intervals import paired_gain
 from retemper.evaluation.metrics import main_metric, row_losses
 from retemper.procedure.baselines import drawn, rows_of
 from retemper.procedure.book import EVERY, Book, State
+from retemper.procedure.copies import copies_in_test
 from retemper.procedure.decision_proof import proof
 from retemper.procedure.ensemble import mixed
 from retemper.procedure.prepare import weights
@@ -80,8 +81,11 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     of = f" of {len(opened):,}" if len(opened) > len(rows) else ""
     message += f" on {len(rows):,}{of} test rows, read once; "
     message += _verdict(gains, beaten, missed)
-    state = state.with_(test={"metrics": measured, "baselines": baselines})
-    return state, Step("test_once", "warn" if missed else "pass", message, evidence)
+    copied = copies_in_test(state, opened)
+    message += f" {copied.message}" if copied else ""
+    findings = (*state.findings, *([copied] if copied else []))
+    state = state.with_(test={"metrics": measured, "baselines": baselines}, findings=findings)
+    return state, Step("test_once", "warn" if missed or copied else "pass", message, evidence)
 
 
 def _affordable(book: Book, state: State, rows: int) -> Recipe:
