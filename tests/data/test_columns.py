@@ -8,7 +8,7 @@ import pytest
 
 from retemper.core.recipe import build
 from retemper.data import columns, parts
-from retemper.data.columns import FrameOnDisk
+from retemper.data.frame import FrameOnDisk
 from retemper.data.read import read
 from retemper.data.schema import infer
 from retemper.data.split import split

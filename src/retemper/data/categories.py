@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -62,9 +63,10 @@ class Levels:
         if column.dtype != pl.String:
             return self._code_each(column)
         # Most cells are spelt as their level is; where one is not, each different cell is looked up once.
-        known = column.cast(pl.Enum(self.words), strict=False)
-        if known.null_count() == column.null_count():
-            return self._shifted(known)
+        if not self.boolean:
+            known = column.cast(self._enum, strict=False)
+            if known.null_count() == column.null_count():
+                return self._shifted(known)
         different = column.drop_nulls().unique()
         if len(different) > len(column) // 4:
             return self._code_each(column)
@@ -74,7 +76,7 @@ class Levels:
 
     def _code_each(self, column: pl.Series) -> NDArray[np.integer[Any]]:
         words = _words(column, self.boolean)
-        codes = self._shifted(words.cast(pl.Enum(self.words), strict=False))
+        codes = self._shifted(words.cast(self._enum, strict=False))
         codes[(codes == MISSING) & words.is_not_null().to_numpy()] = UNKNOWN
         return codes
 
@@ -87,6 +89,10 @@ class Levels:
         if places.null_count():
             codes[places.is_null().to_numpy()] = MISSING
         return codes
+
+    @cached_property
+    def _enum(self) -> pl.Enum:
+        return pl.Enum(self.words)  # of 10,000 words it takes as long as to look 100,000 cells up
 
     @property
     def _code_type(self) -> type[np.integer[Any]]:

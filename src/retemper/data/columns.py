@@ -12,127 +12,20 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from retemper.core.run_folder import disk_faults, write_whole
+from retemper.data.frame import FrameOnDisk, Part
 
-VERSION = 1
+VERSION = 2
 PART_ROWS = 250_000
+BATCH_ROWS = 65_536
+"""Rows of a part that lie together, so that some can be read without the others."""
 KEPT_TABLES = 8
 META = "meta.json"
-
-
-@dataclass(frozen=True)
-class Part:
-    """A file of whole rows."""
-
-    path: Path
-    rows: int
-    sha256: str
-
-
-class FrameOnDisk:
-    """A table's cells in files; it is read like a Polars frame, a column or some rows at a time.
-
-    ``frame[name]`` is a whole column, ``frame[rows]`` the rows of those numbers in that order, ``windows()`` goes
-    through all rows once. Whatever else a Polars frame can do works too, at the price of all cells in memory.
-
-    Args:
-        parts: in order.
-        schema: the columns' names and types.
-    """
-
-    def __init__(
-        self, parts: Sequence[Part], schema: dict[str, pl.DataType], first: int = 0, height: int = -1
-    ):
-        self._parts = tuple(parts)
-        self.schema = schema
-        self._first = first
-        self.height = sum(part.rows for part in parts) if height < 0 else height
-
-    @property
-    def columns(self) -> list[str]:
-        """The columns' names."""
-        return list(self.schema)
-
-    @property
-    def dtypes(self) -> list[pl.DataType]:
-        """The columns' types."""
-        return list(self.schema.values())
-
-    @property
-    def width(self) -> int:
-        """The number of columns."""
-        return len(self.schema)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-        return self.height, self.width
-
-    def __len__(self) -> int:
-        return self.height
-
-    def is_empty(self) -> bool:
-        """Whether there are no rows."""
-        return not self.height
-
-    def head(self, n: int) -> FrameOnDisk:
-        """The first rows, still on disk."""
-        return FrameOnDisk(self._parts, self.schema, self._first, min(n, self.height))
-
-    def windows(self, columns: Sequence[str] | None = None) -> Iterator[tuple[int, pl.DataFrame]]:
-        """All rows, some hundred thousand at a time: the number of the first and the rows."""
-        start = -self._first
-        for part in self._parts:
-            stop = start + part.rows
-            low, high = max(start, 0), min(stop, self.height)
-            if low < high:
-                cells = pl.read_ipc(part.path, columns=None if columns is None else list(columns))
-                yield low, cells.slice(low - start, high - low)
-            start = stop
-
-    @overload
-    def __getitem__(self, key: str) -> pl.Series: ...
-    @overload
-    def __getitem__(self, key: NDArray[np.integer[Any]]) -> pl.DataFrame: ...
-    def __getitem__(self, key: str | NDArray[np.integer[Any]]) -> pl.Series | pl.DataFrame:
-        if isinstance(key, str):
-            return pl.concat([cells.to_series() for _, cells in self.windows([key])])
-        if isinstance(key, np.ndarray) and key.dtype.kind in "iu":
-            return self._rows(key)
-        return self.collect()[key]
-
-    def _rows(self, rows: NDArray[np.integer[Any]]) -> pl.DataFrame:
-        order = np.argsort(rows, kind="stable")
-        ascending = rows[order] + self._first
-        taken, start = [pl.DataFrame(schema=self.schema)], 0
-        for part in self._parts:
-            low, high = np.searchsorted(ascending, (start, start + part.rows))
-            if low < high:
-                taken.append(pl.read_ipc(part.path)[ascending[low:high] - start])
-            start += part.rows
-        found = pl.concat(taken)
-        return found if (order[1:] > order[:-1]).all() else found[np.argsort(order, kind="stable")]
-
-    def collect(self) -> pl.DataFrame:
-        """All cells in memory."""
-        return pl.concat([cells for _, cells in self.windows()])
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or not hasattr(pl.DataFrame, name):
-            raise AttributeError(name)
-        return getattr(self.collect(), name)
-
-
-Frame = pl.DataFrame | FrameOnDisk
 
 
 def types_of(frame: pl.DataFrame) -> dict[str, pl.DataType]:
@@ -162,19 +55,6 @@ def united(frames: Sequence[pl.DataFrame], schema: Mapping[str, pl.DataType]) ->
     """
     wanted = dict(schema)
     return pl.concat([frame if dict(frame.schema) == wanted else frame.cast(wanted) for frame in frames])  # type: ignore[arg-type]
-
-
-def windows(frame: Frame, rows: int = PART_ROWS) -> Iterator[tuple[int, pl.DataFrame]]:
-    """All rows of a frame in memory or on disk, some hundred thousand at a time, with the first's number.
-
-    >>> [(first, cells.height) for first, cells in windows(pl.DataFrame({"a": range(5)}), rows=3)]
-    [(0, 3), (3, 2)]
-    """
-    if isinstance(frame, FrameOnDisk):
-        yield from frame.windows()
-        return
-    for first in range(0, frame.height, rows):
-        yield first, frame.slice(first, rows)
 
 
 def cache_folder() -> Path:
@@ -288,7 +168,7 @@ class Store:
 
 def _write_part(frame: pl.DataFrame, path: Path) -> None:
     with disk_faults(path), path.open("wb") as file:
-        frame.rechunk().write_ipc(file, compression="uncompressed")
+        frame.rechunk().write_ipc(file, compression="uncompressed", record_batch_size=BATCH_ROWS)
 
 
 def _forget_old(newest: Path) -> None:

@@ -18,6 +18,8 @@ from retemper.core.errors import InputError
 DELIMITERS = (",", ";", "\t", "|")
 UTF8_MARK = b"\xef\xbb\xbf"
 BLOCK_BYTES = 1 << 24
+FIRST_BYTES = 1 << 21
+"""Of the first block, whose cells are all read as text: ten times as slow as the others."""
 HEAD_BYTES = 1 << 20
 
 
@@ -56,8 +58,8 @@ def read_blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:
         InputError: ``unreadable_file``, ``wrong_encoding``, ``empty_file``, ``duplicate_columns``.
     """
     with _opened(path) as file:
-        chunk = _read(file, size, path)
-        last = len(chunk) < size
+        chunk = _read(file, min(size, FIRST_BYTES), path)
+        last = len(chunk) < min(size, FIRST_BYTES)
         returns = b"\r" in chunk and b"\n" not in chunk
         if returns:
             chunk = chunk.replace(b"\r", b"\n")
@@ -229,6 +231,8 @@ def _last_row_end(tail: bytes, chunk: bytes) -> int:
     ``tail`` is what the rows before left.
     """
     end = chunk.rfind(b"\n") + 1
+    if b'"' not in chunk and b'"' not in tail:
+        return end  # to count them takes twenty times as long as to find one
     odd = (tail.count(b'"') + chunk.count(b'"', 0, end)) % 2
     while end and odd:
         before = chunk.rfind(b"\n", 0, end - 1) + 1

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
+from retemper.core.errors import InputError
 from retemper.data.cells import LEADING_ZERO, chosen, tidy, typed
 from retemper.data.columns import types_of, wider
 from retemper.data.csv_file import Block, cells_of, without_blank_lines
@@ -23,6 +24,23 @@ BEFORE_A_CELL = 45
 """Line ends, blanks, quotes, commas and signs are bytes up to 45; digits, letters and the point are above."""
 WINDOW_BYTES = 1 << 17
 STEPS_BACK = 8
+
+
+@dataclass(frozen=True)
+class Guess:
+    """The types that a block is read into, and the names of those columns that are read as text for now."""
+
+    types: tuple[pl.DataType, ...]
+    text: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A block read into guessed types: its frame, or None where a cell does not fit or says more than its number."""
+
+    guess: Guess
+    frame: pl.DataFrame | None
+    long: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -44,13 +62,27 @@ class Typing:
     again: set[str] = field(default_factory=set)
     _long: set[str] = field(default_factory=set)
 
-    def frame(self, block: Block) -> pl.DataFrame:
+    def ahead(self, block: Block) -> Attempt | None:
+        """The block read into the types known so far; it may be called in any thread, for blocks whose turn is yet to
+        come. What is found wrong is left to be told when it is the block's turn.
+        """
+        guess = self._guess(block)
+        try:
+            return None if guess is None else _attempt(block, guess)
+        except InputError:
+            return None
+
+    def frame(self, block: Block, tried: Attempt | None = None) -> pl.DataFrame:
         """The block's rows in tidy columns; the record learns from them.
+
+        Args:
+            block: the next one.
+            tried: of :meth:`ahead`; it counts if nothing has been learnt since.
 
         Raises:
             InputError: the block is not valid CSV.
         """
-        frame = self._straight(block)
+        frame = self._straight(block, tried)
         if frame is None:
             frame = self._from_text(block)
         for name, dtype in types_of(frame).items():
@@ -62,24 +94,22 @@ class Typing:
         self.again |= {name for name in self._long if self.known[name] == pl.Float64}
         return frame
 
-    def _straight(self, block: Block) -> pl.DataFrame | None:
-        """The block read into the known types; None where a cell does not fit or says more than its number."""
+    def _guess(self, block: Block) -> Guess | None:
         if not self.known:
             return None
-        text = {name for name in block.names if name in self.doubtful or name not in self.known}
-        types = [pl.String() if name in text else self.known[name] for name in block.names]
-        schema = dict(zip(block.places, types, strict=True))
-        try:
-            frame = pl.read_csv(block.data, separator=block.delimiter, schema=schema)
-        except pl.exceptions.PolarsError:
+        text = frozenset(name for name in block.names if name in self.doubtful or name not in self.known)
+        types = (pl.String() if name in text else self.known[name] for name in block.names)
+        return Guess(tuple(types), text)
+
+    def _straight(self, block: Block, tried: Attempt | None) -> pl.DataFrame | None:
+        """The block read into the known types; None where it does not fit."""
+        guess = self._guess(block)
+        if guess is None:
             return None
-        frame = without_blank_lines(frame, block)
-        frame = tidy(frame.rename(dict(zip(block.places, block.names, strict=True))))
-        long = _long_numbers(frame)
-        self.doubtful |= long
-        if long or _zeros_lead_numbers(block, frame):
-            return None
-        return self._typed(frame, text)
+        if tried is None or tried.guess != guess:
+            tried = _attempt(block, guess)
+        self.doubtful |= tried.long
+        return None if tried.frame is None else self._typed(tried.frame, guess.text)
 
     def _from_text(self, block: Block) -> pl.DataFrame:
         cells = cells_of(block)
@@ -87,11 +117,24 @@ class Typing:
         read = numbers.select(pl.all().cast(pl.Float64, strict=False))
         gaps = zip(numbers.columns, numbers.null_count().row(0), read.null_count().row(0), strict=True)
         self.doubtful |= {name for name, before, after in gaps if after > before}
-        return self._typed(tidy(cells), set(block.names))
+        return self._typed(tidy(cells), frozenset(block.names))
 
-    def _typed(self, frame: pl.DataFrame, names: set[str]) -> pl.DataFrame:
+    def _typed(self, frame: pl.DataFrame, names: frozenset[str]) -> pl.DataFrame:
         free = [n for n in frame.columns if n in names - self.words and self.known.get(n) != pl.String]
         return frame.with_columns(typed(chosen(frame, free), self.decimal_comma)) if free else frame
+
+
+def _attempt(block: Block, guess: Guess) -> Attempt:
+    schema = dict(zip(block.places, guess.types, strict=True))
+    try:
+        frame = pl.read_csv(block.data, separator=block.delimiter, schema=schema)
+    except pl.exceptions.PolarsError:
+        return Attempt(guess, None)
+    frame = without_blank_lines(frame, block)
+    frame = tidy(frame.rename(dict(zip(block.places, block.names, strict=True))))
+    long = frozenset(_long_numbers(frame))
+    fits = not long and not _zeros_lead_numbers(block, frame)
+    return Attempt(guess, frame if fits else None, long)
 
 
 def _long_numbers(frame: pl.DataFrame) -> set[str]:

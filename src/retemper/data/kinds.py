@@ -23,7 +23,9 @@ LARGEST = 1e100  # squares of larger numbers overflow
 ID_NAME = re.compile(r"(^|[\W_])(?i:id|uuid|guid|key|index)$|[a-z]I[dD]$")
 
 
-def infer_kind(column: pl.Series, distinct: int, identifiers: bool = True) -> tuple[ColumnKind, str]:
+def infer_kind(
+    column: pl.Series, distinct: int, identifiers: bool = True, different: pl.Series | None = None
+) -> tuple[ColumnKind, str]:
     """The kind of a column and one sentence that says why.
 
     constant: one value in every row, missing counting as a value. boolean: two values that say yes and no, or 0
@@ -35,6 +37,7 @@ def infer_kind(column: pl.Series, distinct: int, identifiers: bool = True) -> tu
         column: a tidy column.
         distinct: how many values it has, missing not counted.
         identifiers: false gives identifiers the kind of their cells.
+        different: its different cells, of a column of text; None: they are found here.
 
     >>> infer_kind(pl.Series("a", ["u", "v", "u"]), 2)
     ('category', 'text with 2 distinct values')
@@ -53,21 +56,26 @@ def infer_kind(column: pl.Series, distinct: int, identifiers: bool = True) -> tu
         numbers = column.drop_nulls().to_numpy()
         low, high = float(numbers.min()), float(numbers.max())
         return "number", f"numbers from {low:g} to {high:g}, {distinct} distinct"
-    return _kind_of_text(column, distinct)
+    return _kind_of_text(column, distinct, column.unique() if different is None else different)
 
 
-def _kind_of_text(column: pl.Series, distinct: int) -> tuple[ColumnKind, str]:
+def _kind_of_text(column: pl.Series, distinct: int, different: pl.Series) -> tuple[ColumnKind, str]:
     found = dates.parse(column)
     if found is not None:
         return "datetime", f"every cell is a date of the form {found[1]}"
     present = len(column) - column.null_count()
+    some = f"text with {distinct} distinct values"
+    varied = distinct >= max(MIN_ROWS, TEXT_DISTINCT_SHARE * present)
+    # How often each cell comes takes twice as long to find out as which there are: only where it matters.
+    if not varied and as_numbers(different).is_null().all():
+        return "category", some
     counts = _counts(column)
     words = _words(counts)
-    if words >= TEXT_WORDS and distinct >= max(MIN_ROWS, TEXT_DISTINCT_SHARE * present):
+    if words >= TEXT_WORDS and varied:
         return "text", f"{words:.1f} words a cell on average and {distinct} distinct values"
     bad = _not_numbers(column, counts)
     if bad is None:
-        return "category", f"text with {distinct} distinct values"
+        return "category", some
     cells, row = bad
     reason = f"{cells} of {present} cells are no numbers (the first is {column[row - 1]!r} in row {row})"
     return "category", reason if cells else f"numbers written as text, {distinct} distinct values"

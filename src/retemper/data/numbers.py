@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retemper.core.recipe_sections import PrepareOptions
-from retemper.data.scaling import Floats, Scaler, smooth_clip
+from retemper.core.threads import threaded
+from retemper.data.scaling import Floats, Scaler, present, smooth_clip
 
-BLOCK_ROWS = 8192
+BLOCK_CELLS = 1 << 16
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -38,11 +39,11 @@ class NumberCode:
     @classmethod
     def fit(cls, x: Floats, missing: NDArray[np.bool_], options: PrepareOptions) -> NumberCode:
         """Fit on the training rows' numbers [rows, F]; ``missing`` [rows, F] also marks gaps that were filled in."""
-        values = [np.unique(column[~np.isnan(column)]) for column in x.T]
         room = max(2, options.embedding_inputs // max(1, x.shape[1]))
         bins = min(options.bins, room) if options.number_embedding == "piecewise_linear" else 0
         gaps = tuple(np.flatnonzero(missing.any(axis=0)).tolist())
-        return cls(Scaler.fit(x, options.scaling), tuple(_edges(v, bins) for v in values), gaps)
+        edges = threaded(lambda column: _edges(_distinct(present(column)), bins), x.T)
+        return cls(Scaler.fit(x, options.scaling), tuple(edges), gaps)
 
     @property
     def n_numbers(self) -> int:
@@ -79,20 +80,23 @@ class NumberCode:
     def write(self, x: Floats, missing: NDArray[np.bool_], out: NDArray[np.float32]) -> None:
         """Fill ``out`` [rows, width], which is zero, from numbers [rows, F] and what was missing of them."""
         # Blocks of rows that fit the processor's cache: every step below would else go through the memory.
-        for start in range(0, len(x), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
-            self._write(x[block], missing[block], out[block])
+        rows = max(1, BLOCK_CELLS // max(1, x.shape[1]))
+        for start in range(0, len(x), rows):
+            block = slice(start, start + rows)
+            self._write(np.ascontiguousarray(x[block].T), out[block])
+        out[:, self.n_numbers + self.n_places :] = missing[:, list(self.gaps)]
 
-    def _write(self, x: Floats, missing: NDArray[np.bool_], out: NDArray[np.float32]) -> None:
-        scaled = self.scaler.apply(x)
-        if self.scaler.method == "robust":
-            scaled = smooth_clip(scaled)
-        scaled = np.clip(scaled, -LARGEST, LARGEST)
-        out[:, : self.n_numbers] = np.where(np.isnan(x), 0.0, scaled)
-        gaps = self.n_numbers + self.n_places
+    def _write(self, x: Floats, out: NDArray[np.float32]) -> None:
+        """Numbers [F, rows], a column's cells beside each other, to the scaled numbers and the places."""
+        scaled = self.scaler.apply(x.T).T
+        robust = self.scaler.method == "robust"
+        scaled = smooth_clip(scaled) if robust else np.clip(scaled, -LARGEST, LARGEST)
+        gaps = np.isnan(scaled)
+        if gaps.any():
+            scaled = np.where(gaps, 0.0, scaled)
+        out[:, : self.n_numbers] = scaled.T
         if self.n_places:
-            out[:, self.n_numbers : gaps] = self._steps.places(x.T).T
-        out[:, gaps:] = missing[:, list(self.gaps)]
+            out[:, self.n_numbers : self.n_numbers + self.n_places] = self._steps.places(x).T
 
     @cached_property
     def _steps(self) -> _Steps:
@@ -113,6 +117,11 @@ class NumberCode:
         return cls(Scaler.from_json(data["scaler"]), edges, tuple(data["gaps"]))
 
 
+def _distinct(values: Floats) -> Floats:
+    ordered = np.sort(values)  # np.unique takes twice as long
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
+
+
 def _edges(distinct: Floats, bins: int) -> Floats:
     count = min(bins, len(distinct) - 1)
     if count < 1:
@@ -126,34 +135,35 @@ class _Steps:
     """The places of all columns at once: between edges e and e' a line with this slope, from this height at e.
 
     The edge is found by counting those that are not above x: a comparison with each takes less time than a binary
-    search, whose every step is a guess. Row c of the tables belongs to count c, from 0 (below the first edge) to the
-    number of edges.
+    search, whose every step is a guess. Column c of the tables belongs to count c, from 0 (below the first edge) to
+    the number of edges; the height at the edge is c − 1.
 
     Args:
         columns: with bins, numbered among all [P].
         edges: [edges, P, 1], +∞ after a column's last.
-        start, slope, height: [edges + 1, P].
+        first: [P, 1], where a column's row begins in ``start`` and ``slope``.
+        start, slope: [P, edges + 1].
     """
 
     columns: NDArray[np.int64]
     edges: Floats
+    first: NDArray[np.int64]
     start: Floats
     slope: Floats
-    height: Floats
 
     @classmethod
     def of(cls, edges: tuple[Floats, ...]) -> _Steps:
         columns = np.array([i for i, own in enumerate(edges) if len(own)])
         most = max(len(own) for own in edges)
         padded = np.full((most, len(columns), 1), np.inf)
-        start, slope, height = np.zeros((3, most + 1, len(columns)))
+        start, slope = np.zeros((2, len(columns), most + 1))
         for k, own in enumerate(edges[i] for i in columns):
             padded[: len(own), k, 0] = own
-            start[1 : len(own) + 1, k] = own
+            start[k, 1 : len(own) + 1] = own
             with np.errstate(over="ignore"):  # edges may be as close as numbers get
-                slope[1 : len(own), k] = np.minimum(1 / np.diff(own), np.finfo(np.float64).max)
-            height[1 : len(own) + 1, k] = np.arange(len(own))
-        return cls(columns, padded, start, slope, height)
+                slope[k, 1 : len(own)] = np.minimum(1 / np.diff(own), np.finfo(np.float64).max)
+        first = np.arange(len(columns))[:, None] * (most + 1)
+        return cls(columns, padded, first, start, slope)
 
     def places(self, x: Floats) -> Floats:
         """x [F, rows] → places [P, rows], 0 for missing."""
@@ -162,8 +172,9 @@ class _Steps:
         above = np.empty(x.shape, dtype=bool)
         for edge in self.edges:
             np.add(count, np.greater_equal(x, edge, out=above).view(np.uint8), out=count)
-        cell = count.astype(np.intp) * len(x) + np.arange(len(x))[:, None]
-        place: Floats = x - self.start.take(cell)
-        place *= self.slope.take(cell)
-        place += self.height.take(cell)
-        return np.nan_to_num(place, copy=False, nan=0.0)
+        cell = np.add(count, self.first, dtype=np.intp)
+        x -= self.start.take(cell)
+        x *= self.slope.take(cell)
+        x += np.maximum(count, 1, out=count)
+        x -= 1
+        return x if np.isfinite(x).all() else np.nan_to_num(x, copy=False, nan=0.0)

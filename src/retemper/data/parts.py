@@ -13,10 +13,12 @@ from typing import Protocol
 import polars as pl
 
 from retemper.core.errors import InputError
+from retemper.core.threads import threaded
 from retemper.data.cells import chosen, tidy
-from retemper.data.columns import PART_ROWS, Frame, Store, content_key, find, types_of, united
+from retemper.data.columns import PART_ROWS, Store, content_key, find, types_of, united
 from retemper.data.csv_file import delimiter_of, read_blocks, unreadable
 from retemper.data.csv_types import Typing
+from retemper.data.frame import Frame
 
 LARGE_BYTES = 3 << 28
 """Tables that would take more memory than this are kept on disk."""
@@ -157,10 +159,10 @@ def _add_blocks(sink: Sink, paths: Sequence[Path], typing: Typing) -> list[str]:
     columns: list[str] = []
     for path in paths:
         rows = 0
-        for block in read_blocks(path):
+        for block, tried in threaded(lambda block: (block, typing.ahead(block)), read_blocks(path)):
             columns = columns or list(block.names)
             check_same_columns(columns, block.names, str(path))
-            frame = typing.frame(replace(block, first=rows))
+            frame = typing.frame(replace(block, first=rows), tried)
             rows += frame.height
             if not typing.again:
                 sink.add(chosen(frame, columns))

@@ -15,8 +15,8 @@ import polars as pl
 
 from retemper.core.errors import InputError, nearest
 from retemper.data.cells import as_numbers, as_words, first_row, place, tidy
-from retemper.data.columns import Frame
 from retemper.data.csv_file import unreadable
+from retemper.data.frame import Frame
 from retemper.data.in_memory import TARGET, from_array, from_pair, to_frame
 from retemper.data.parts import check_same_columns, is_parquet, read_files
 
@@ -27,7 +27,7 @@ CSV = (".csv", ".csv.gz")
 @dataclass(frozen=True)
 class Table:
     """A frame of Int64, Float64, Boolean, Datetime and String columns; a large file's stays on disk
-    (:class:`retemper.data.columns.FrameOnDisk`), where a column or some rows are read at a time.
+    (:class:`retemper.data.frame.FrameOnDisk`), where a column or some rows are read at a time.
 
     ``name`` is short, for titles; ``source`` is the path or the kind of object, for messages. ``target`` is the
     target's name where the source itself tells (``y`` of an archive or a pair).

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from retemper.core.threads import threaded
+
 Floats = NDArray[np.float64]
 Method = Literal["robust", "zscore", "minmax", "quantile", "none"]
 QUANTILES = 1000
@@ -43,20 +45,11 @@ class Scaler:
         >>> Scaler.fit(np.array([[1.0], [2.0], [3.0]]), "minmax").apply(np.array([[2.0]])).item()
         0.5
         """
-        center, scale = np.zeros(x.shape[1]), np.ones(x.shape[1])
-        quantiles = np.empty((0, x.shape[1]))
-        present = [column[~np.isnan(column)] for column in x.T]
-        if method == "quantile":
-            points = np.linspace(0, 1, max(2, min(QUANTILES, len(x))))
-            quantiles = np.empty((len(points), x.shape[1]))
-        for i, values in enumerate(present):
-            if not len(values):
-                quantiles[:, i] = 0.0
-            elif method == "quantile":
-                quantiles[:, i] = np.maximum.accumulate(np.quantile(values, points))
-            else:
-                center[i], scale[i] = _center_and_scale(values, method)
-        return cls(method, center, scale, quantiles)
+        points = np.linspace(0, 1, max(2, min(QUANTILES, len(x)))) if method == "quantile" else np.empty(0)
+        learnt = list(threaded(lambda column: _learnt(present(column), method, points), x.T))
+        center, scale = np.array([own[:2] for own in learnt], dtype=np.float64).reshape(-1, 2).T
+        quantiles = np.array([own[2] for own in learnt]).reshape(x.shape[1], len(points))
+        return cls(method, center.copy(), scale.copy(), np.ascontiguousarray(quantiles.T))
 
     def apply(self, x: Floats) -> Floats:
         """Scaled x [rows, columns] as float64."""
@@ -105,6 +98,21 @@ class Scaler:
         return cls(data["method"], center, scale, np.ascontiguousarray(quantiles.T))
 
 
+def present(column: Floats) -> Floats:
+    """The cells that are not missing (NaN)."""
+    gaps = np.isnan(column)
+    return column[~gaps] if gaps.any() else column
+
+
+def _learnt(values: Floats, method: Method, points: Floats) -> tuple[float, float, Floats]:
+    """Center, scale and quantiles of one column's cells; of none at all 0, 1 and zeros."""
+    if not len(values):
+        return 0.0, 1.0, np.zeros(len(points))
+    if method == "quantile":
+        return 0.0, 1.0, np.maximum.accumulate(np.quantile(np.sort(values), points))
+    return *_center_and_scale(values, method), np.empty(0)
+
+
 def _center_and_scale(values: Floats, method: Method) -> tuple[float, float]:
     if method == "zscore":
         center, scale = values.mean(), values.std()
@@ -113,7 +121,8 @@ def _center_and_scale(values: Floats, method: Method) -> tuple[float, float]:
     elif method == "minmax":
         center, scale = values.min(), np.ptp(values)
     elif method == "robust":
-        low, center, high = np.quantile(values, [0.25, 0.5, 0.75])
+        # Sorted, they are found in a third of the time that partitioning takes.
+        low, center, high = np.quantile(np.sort(values), [0.25, 0.5, 0.75])
         scale = (high - low) or np.ptp(values)
     else:
         center, scale = 0.0, 1.0
@@ -137,5 +146,8 @@ def smooth_clip(x: Floats) -> Floats:
     (3.0, 0.1)
     """
     within = np.clip(x, -1e150, 1e150)  # the square of more overflows
-    clipped: Floats = within / np.sqrt(1 + np.square(within / 3))
-    return clipped
+    root: Floats = np.asarray(within / 3)
+    np.square(root, out=root)
+    root += 1
+    np.sqrt(root, out=root)
+    return np.divide(within, root, out=root)

@@ -11,6 +11,7 @@ import polars as pl
 from retemper.core.errors import InputError, nearest
 from retemper.core.recipe_sections import ColumnKind, DataOptions
 from retemper.core.records import Task, to_json
+from retemper.core.threads import threaded
 from retemper.data.kinds import check_kind, count_distinct, demanded_numbers, infer_kind
 from retemper.data.read import Table, missing_target
 from retemper.data.roles import check_target, check_weight, class_labels, infer_task
@@ -106,24 +107,23 @@ def infer(table: Table, options: DataOptions, least_rows: int = MIN_ROWS) -> Sch
             {"file": table.source},
             "Give more rows; a few hundred make a useful network.",
         )
-    distinct = {name: count_distinct(frame[name]) for name in frame.columns}
     if options.weight is not None:
         check_weight(frame[options.weight], table.source)
     aside = {target, options.weight, options.group, *options.drop}
-    columns = tuple(
-        _column(table, name, distinct[name], options) for name in frame.columns if name not in aside
-    )
+    features = [name for name in frame.columns if name not in aside]
+    columns = tuple(threaded(lambda name: _column(table, name, options), features))
     dropped = tuple(name for name in frame.columns if name in options.drop)
     roles = {"weight": options.weight, "group": options.group, "time": options.time, "dropped": dropped}
     if target is None:
         return Schema(columns, **roles)  # type: ignore[arg-type]
-    labelled = _with_target(table, columns, frame[target], distinct[target], options)
+    labelled = _with_target(table, columns, frame[target], options)
     return Schema(columns, *labelled, **roles)  # type: ignore[arg-type]
 
 
 def _with_target(
-    table: Table, columns: tuple[Column, ...], target: pl.Series, distinct: int, options: DataOptions
+    table: Table, columns: tuple[Column, ...], target: pl.Series, options: DataOptions
 ) -> tuple[Column, Task, tuple[str, ...]]:
+    distinct = count_distinct(target)
     task, why = infer_task(target.drop_nulls(), distinct)
     if options.task != "auto":
         task, why = options.task, f"the recipe says {options.task}"
@@ -142,16 +142,19 @@ def _with_target(
     return Column(target.name, kind, 0, distinct, why), task, tuple(map(str, class_labels(target)))
 
 
-def _column(table: Table, name: str, distinct: int, options: DataOptions) -> Column:
+def _column(table: Table, name: str, options: DataOptions) -> Column:
     cells = table.frame[name]
+    missing = cells.null_count()
+    different = cells.unique() if cells.dtype == pl.String else None
+    distinct = count_distinct(cells) if different is None else len(different) - (missing > 0)
     by_hand = options.kinds.get(name)
     if by_hand is not None:
         check_kind(cells, by_hand, table.source)
-        return Column(name, by_hand, cells.null_count(), distinct, "set by hand")
-    kind, why = infer_kind(cells, distinct, identifiers=options.clean)
+        return Column(name, by_hand, missing, distinct, "set by hand")
+    kind, why = infer_kind(cells, distinct, identifiers=options.clean, different=different)
     if kind == "number":
         demanded_numbers(cells, table.source)
-    return Column(name, kind, cells.null_count(), distinct, why)
+    return Column(name, kind, missing, distinct, why)
 
 
 def _named(options: DataOptions) -> Iterator[tuple[str, str]]:

@@ -119,8 +119,7 @@ def split(table: Table, schema: Schema, options: SplitOptions, seed: int, own_te
     _check_classes(main, schema, part, table.source)
     if (np.bincount(part, minlength=parts) == 0).any():
         raise _too_few(main.height, parts, table.source)
-    own = np.arange(main.height, table.frame.height)
-    test = own if own_test_rows else np.flatnonzero(part == 2)
+    test = np.arange(main.height, table.frame.height) if own_test_rows else np.flatnonzero(part == 2)
     return Splits.seal(np.flatnonzero(part == 0), np.flatnonzero(part == 1), test, method)
 
 
@@ -174,8 +173,7 @@ def _assign(
         return by_group(groups_of(main[schema.group], source), shares, random, source)
     if method == "stratified":
         assert schema.target is not None
-        labels = as_words(main[schema.target.name]).rank("dense").to_numpy().astype(np.int64)
-        return _stratified(labels, shares, random)
+        return _stratified(_classes(main[schema.target.name])[0], shares, random)
     return _stratified(np.zeros(main.height, dtype=np.int64), shares, random)
 
 
@@ -199,6 +197,15 @@ def _stratified(labels: Rows, shares: NDArray[np.float64], random: np.random.Gen
         for which in range(1, len(shares)):
             part[order[start : start + given[which - 1]]] = which
     return part
+
+
+def _classes(column: pl.Series) -> tuple[Rows, list[str]]:
+    """The number of each row's class, from 0, and the classes as words in their order; each is spelt once."""
+    cells = column.unique()
+    words = as_words(cells)
+    classes = words.unique().sort()
+    rows = column.replace_strict(cells, words.cast(pl.Enum(classes)).to_physical(), return_dtype=pl.Int64)
+    return rows.to_numpy(), classes.to_list()
 
 
 def groups_of(column: pl.Series, source: str) -> Rows:
@@ -272,7 +279,7 @@ def _by_time(times: Rows, shares: NDArray[np.float64], source: str) -> Rows:
 
 def _return_classes(main: pl.DataFrame, schema: Schema, part: Rows) -> Rows:
     assert schema.target is not None
-    labels = as_words(main[schema.target.name]).rank("dense").to_numpy()
+    labels = _classes(main[schema.target.name])[0]
     absent = np.setdiff1d(labels, labels[part == 0])
     return np.where(np.isin(labels, absent), 0, part)
 
@@ -280,15 +287,14 @@ def _return_classes(main: pl.DataFrame, schema: Schema, part: Rows) -> Rows:
 def _check_classes(main: pl.DataFrame, schema: Schema, part: Rows, source: str) -> None:
     if schema.task != "classification" or schema.target is None:
         return
-    words = as_words(main[schema.target.name])
-    known = words.filter(pl.Series(part == 0)).unique()
-    absent = ~words.is_in(known.implode())
+    labels, classes = _classes(main[schema.target.name])
+    absent = np.bincount(labels[part == 0], minlength=len(classes)) == 0
     if not absent.any():
         return
-    row = first_row(absent)
+    row = int(absent[labels].argmax()) + 1
     raise InputError(
         "class_not_in_train",
-        f"The class {words[row - 1]!r} has no row in training: all its rows fell to validation or test.",
+        f"The class {classes[labels[row - 1]]!r} has no row in training: all its rows fell to validation or test.",
         {"file": source, "column": schema.target.name, "row": row},
         "Give older rows or more groups of this class, or split with split.method=stratified.",
     )

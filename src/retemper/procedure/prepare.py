@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from retemper.bundle.model import shape_of
 from retemper.core.recipe import Recipe
 from retemper.core.seeds import generator
+from retemper.core.threads import threaded
 from retemper.data.cells import chosen
-from retemper.data.columns import Frame
-from retemper.data.inputs import Inputs
+from retemper.data.frame import Frame, narrowed
+from retemper.data.inputs import Cells, Inputs
 from retemper.data.prepare import Preparer
 from retemper.data.schema import Schema
 from retemper.data.target import Target
@@ -25,7 +27,7 @@ from retemper.training.class_losses import ClassLoss
 
 FIT_ROWS = 250_000
 """Scales, bins and levels of so many rows are as good as of all: a quantile is within .2 % of its rank."""
-WINDOW_ROWS = 65_536
+WINDOW_ROWS = 32_768
 
 
 @dataclass(frozen=True)
@@ -62,25 +64,20 @@ def prepare(
     target = Target.fit(frame[schema.target.name][train], schema, recipe.prepare)
     means, left_out = _of_all(frame, schema, recipe, preparer, train)
 
-    # Columns in memory are read once and whole; of those on disk each window of rows by itself.
-    every = preparer.cells(frame, is_tidy=True) if isinstance(frame, pl.DataFrame) else None
     others = [schema.target.name, *([schema.weight] if schema.weight else [])]
+    needed = narrowed(frame, list(dict.fromkeys([*preparer.columns, *others])))
 
     def parts(rows: NDArray[np.int64]) -> Iterator[SplitArrays]:
-        for start in range(0, max(1, len(rows)), WINDOW_ROWS):
-            place = slice(start, start + WINDOW_ROWS)
+        def part(place: slice) -> SplitArrays:
+            seen, cells = _seen(needed, others, rows[place], preparer)
             own = None if means is None or rows is not train else means[place]
-            if every is None or not isinstance(frame, pl.DataFrame):
-                seen = frame[rows[place]]
-                cells = preparer.cells(seen, is_tidy=True)
-            else:
-                seen = chosen(frame, others)[rows[place]]
-                cells = every.taken(rows[place])
-            part = _split(seen, preparer.inputs(cells, own), schema, target)
+            found = _split(seen, preparer.inputs(cells, own), schema, target)
             if left_out is not None and rows is train:
                 # A row that is left out keeps its place and weighs nothing: arrays stay in step with row numbers.
-                part.weight[left_out[place]] = 0.0
-            yield part
+                found.weight[left_out[place]] = 0.0
+            return found
+
+        return threaded(part, _windows(rows))
 
     splits = [
         joined(list(parts(rows)))
@@ -103,6 +100,30 @@ def prepare(
         validation=splits[1],
     )
     return Prepared(preparer, target, arrays)
+
+
+def _windows(rows: NDArray[np.int64]) -> list[slice]:
+    """Rows that lie close together are cut where the table's windows end, so that each of these is read once."""
+    if not _close(rows):
+        return [slice(start, start + WINDOW_ROWS) for start in range(0, max(1, len(rows)), WINDOW_ROWS)]
+    ends = np.searchsorted(rows, np.arange(WINDOW_ROWS, rows[-1] + 1 + WINDOW_ROWS, WINDOW_ROWS))
+    return [slice(start, end) for start, end in pairwise((0, *ends.tolist())) if start < end]
+
+
+def _close(rows: NDArray[np.int64]) -> bool:
+    """Whether the rows ascend and are most of those between the first and the last."""
+    return len(rows) > 0 and 2 * len(rows) > rows[-1] - rows[0] and bool((rows[1:] > rows[:-1]).all())
+
+
+def _seen(
+    frame: Frame, others: list[str], rows: NDArray[np.int64], preparer: Preparer
+) -> tuple[pl.DataFrame, Cells]:
+    """These rows' other columns and their cells; where they lie close together all between are read, without a copy."""
+    if not _close(rows):
+        seen = frame[rows]
+        return seen, preparer.cells(seen, is_tidy=True)
+    seen, at = frame.slice(rows[0], rows[-1] + 1 - rows[0]), rows - rows[0]
+    return chosen(seen, others)[at], preparer.cells(seen, is_tidy=True).taken(at)
 
 
 def _drawn(train: NDArray[np.int64], recipe: Recipe) -> NDArray[np.int64]:

@@ -1,0 +1,148 @@
+"""A table's cells in memory or on disk, read in the same way: a column, some rows, or all of them in windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import polars as pl
+import polars.selectors as cs
+from numpy.typing import NDArray
+
+from retemper.data.cells import chosen
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of whole rows."""
+
+    path: Path
+    rows: int
+    sha256: str
+
+
+class FrameOnDisk:
+    """A table's cells in files; it is read like a Polars frame, a column or some rows at a time.
+
+    ``frame[name]`` is a whole column, ``frame[rows]`` the rows of those numbers in that order, ``slice`` some that
+    follow each other, ``windows()`` goes through all rows once. Whatever else a Polars frame can do works too, at the
+    price of all cells in memory.
+
+    Args:
+        parts: in order.
+        schema: the names and types of the columns, of all that the files hold or of some.
+        first, height: where the rows begin and how many they are; all those that follow where ``height`` is below 0.
+    """
+
+    def __init__(
+        self, parts: Sequence[Part], schema: dict[str, pl.DataType], first: int = 0, height: int = -1
+    ):
+        self._parts = tuple(parts)
+        self.schema = schema
+        self._first = first
+        self.height = sum(part.rows for part in parts) if height < 0 else height
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns' names."""
+        return list(self.schema)
+
+    @property
+    def dtypes(self) -> list[pl.DataType]:
+        """The columns' types."""
+        return list(self.schema.values())
+
+    @property
+    def width(self) -> int:
+        """The number of columns."""
+        return len(self.schema)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.height, self.width
+
+    def __len__(self) -> int:
+        return self.height
+
+    def is_empty(self) -> bool:
+        """Whether there are no rows."""
+        return not self.height
+
+    def head(self, n: int) -> FrameOnDisk:
+        """The first rows, still on disk."""
+        return FrameOnDisk(self._parts, self.schema, self._first, min(n, self.height))
+
+    def only(self, columns: Sequence[str]) -> FrameOnDisk:
+        """Some of the columns, still on disk."""
+        own = {name: self.schema[name] for name in columns}
+        return FrameOnDisk(self._parts, own, self._first, self.height)
+
+    def slice(self, offset: int, length: int) -> pl.DataFrame:
+        """Rows that follow each other; no others are read."""
+        stop = min(offset + length, self.height)
+        found = [cells for _, cells in self._between(offset, stop)]
+        return pl.concat([pl.DataFrame(schema=self.schema), *found])
+
+    def windows(self) -> Iterator[tuple[int, pl.DataFrame]]:
+        """All rows, a part at a time: the number of the first and the rows."""
+        return self._between(0, self.height)
+
+    def _between(self, low: int, high: int) -> Iterator[tuple[int, pl.DataFrame]]:
+        start = -self._first
+        for part in self._parts:
+            first, end = max(start, low), min(start + part.rows, high)
+            if first < end:
+                yield first, self._read(part, first - start, end - first)
+            start += part.rows
+
+    def _read(self, part: Part, first: int, count: int) -> pl.DataFrame:
+        cells = pl.scan_ipc(part.path, glob=False).select(cs.by_name(self.columns, require_all=True))
+        return cells.slice(first, count).collect()
+
+    @overload
+    def __getitem__(self, key: str) -> pl.Series: ...
+    @overload
+    def __getitem__(self, key: NDArray[np.integer[Any]]) -> pl.DataFrame: ...
+    def __getitem__(self, key: str | NDArray[np.integer[Any]]) -> pl.Series | pl.DataFrame:
+        if isinstance(key, str):
+            return pl.concat([cells.to_series() for _, cells in self.only([key]).windows()])
+        if isinstance(key, np.ndarray) and key.dtype.kind in "iu":
+            return self._rows(key)
+        return self.collect()[key]
+
+    def _rows(self, rows: NDArray[np.integer[Any]]) -> pl.DataFrame:
+        order = np.argsort(rows, kind="stable")
+        ascending = rows[order] + self._first
+        taken, start = [pl.DataFrame(schema=self.schema)], 0
+        for part in self._parts:
+            low, high = np.searchsorted(ascending, (start, start + part.rows))
+            if low < high:
+                taken.append(self._read(part, 0, part.rows)[ascending[low:high] - start])
+            start += part.rows
+        found = pl.concat(taken)
+        return found if (order[1:] > order[:-1]).all() else found[np.argsort(order, kind="stable")]
+
+    def collect(self) -> pl.DataFrame:
+        """All cells in memory."""
+        return pl.concat([cells for _, cells in self.windows()])
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not hasattr(pl.DataFrame, name):
+            raise AttributeError(name)
+        return getattr(self.collect(), name)
+
+
+Frame = pl.DataFrame | FrameOnDisk
+
+
+def narrowed(frame: Frame, columns: Sequence[str]) -> Frame:
+    """Some columns of a frame in memory or on disk, by their exact names.
+
+    >>> narrowed(pl.DataFrame({"*": [1], "b": [2]}), ["*"]).columns
+    ['*']
+    """
+    return frame.only(columns) if isinstance(frame, FrameOnDisk) else chosen(frame, columns)
