@@ -44,6 +44,11 @@ def test_exit_codes_of_the_process():
     assert wrong.stderr == ""
 
 
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "retemper", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("retemper ")
+
+
 def test_every_verb_has_help(retemper):
     for verb in main.VERBS:
         answer = retemper(verb, "--help")
