@@ -77,3 +77,17 @@ def test_a_disk_that_refuses_is_told(
         write_study(path, "one", SPACE, trials(4))
     assert caught.value.code == told
     assert len(load(path, "one").trials) == 3
+
+
+def test_no_commit_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optuna makes some ten commits a trial, and a busy disk takes a second for each."""
+    told: list[Any] = []
+
+    class Watched(storage._Unflushed):
+        def close(self) -> None:
+            told.append(self.execute("PRAGMA synchronous").fetchone())
+            super().close()
+
+    monkeypatch.setattr(storage, "_Unflushed", Watched)
+    write_study(tmp_path / "trials.db", "one", SPACE, trials(2))
+    assert told and set(told) == {(0,)}
