@@ -48,6 +48,15 @@ def test_healthy_curves_change_nothing(start, candidate):
     assert after == state and step.evidence["rounds"] == []
 
 
+def test_curves_of_one_epoch_are_called_too_short_not_healthy(start, candidate):
+    desk, state = start
+    state = with_curves(state, candidate, healthy)
+    short = [replace(c, fit=replace(c.fit, history=c.fit.history[:1])) for c in state.long]
+    _, step = desk.do(read_curves, state.with_(long=tuple(short)))
+    assert step.verdict == "warn" and step.message.startswith("The curves are too short to read")
+    assert "of 1 epoch;" in step.message and len(step.evidence["not_applicable"]) >= 5
+
+
 def test_a_remedy_that_gains_is_kept(start, candidate):
     """The made-up networks are so bad that any real training beats them."""
     desk, state = start

@@ -192,6 +192,13 @@ def test_without_a_search_the_recipe_itself_is_trained(bench, tables):
     assert len({c.fit.val_loss for c in state.long}) == 3, "the members differ by their seeds"
 
 
+def test_the_full_training_has_two_seconds_even_where_the_limit_has_passed(bench, tables):
+    desk, state = bench(tables.numbers_only(200, 0, line), changes={"training.epochs": 100_000})
+    state, step = desk.limited(10.0, used=20.0).do(train_long, state.with_(epochs=100_000))
+    assert all(c.fit.epochs > 10 for c in state.long), [c.fit.epochs for c in state.long]
+    assert step.message.endswith("The time limit ended some of them early.")
+
+
 def test_a_full_training_that_is_lost_fails(bench, tables):
     changes = {"training.optimizer": {"name": "sgd", "learning_rate": 1e30}}
     desk, state = bench(tables.numbers_only(200, 0, line), changes=changes)

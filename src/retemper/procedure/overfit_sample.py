@@ -71,7 +71,7 @@ def _judge(state: State, result: JobResult, rows: int) -> tuple[State, Step]:
         return state, Step("overfit_sample", "pass", message, evidence)
     if result.stopped is not None:
         message = (
-            f"{rows} rows reached {metric} {reached:.3f} before the time for this check ran out; can't tell."
+            f"{rows} rows reached {metric} {reached:.3g} before the time for this check ran out; can't tell."
         )
         return state, Step("overfit_sample", "warn", message, evidence)
     finding = Finding(

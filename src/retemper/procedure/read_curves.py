@@ -15,6 +15,7 @@ from retemper.doctor.examine import Examined, examine
 from retemper.doctor.proof import prove
 from retemper.procedure.book import Book, Candidate, State, candidates_of, main_loss
 from retemper.procedure.jobs import contender_of, jobs_for, recipe_for
+from retemper.procedure.search_coarse import epochs_text
 from retemper.procedure.train_long import adopt
 from retemper.training import losses
 from retemper.training.job import Job
@@ -66,6 +67,8 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         "not_applicable": examined.not_applicable,
     }
     state = state.with_(findings=(*state.findings, *findings))
+    if not findings and 2 * len(examined.not_applicable) > len(catalogue.names("symptom")):
+        return state, Step("read_curves", "warn", _too_short(state, examined), evidence)
     return state, Step(
         "read_curves", "warn" if examined.findings else "pass", _message(findings, rounds), evidence
     )
@@ -172,6 +175,15 @@ def _try(book: Book, state: State, change: Change, number: int, members: int) ->
 def _with_outcome(finding: Finding, outcomes: dict[str, Outcome]) -> Finding:
     first = finding.remedies[0] if finding.remedies else None
     return replace(finding, outcome=outcomes.get(finding.code, Outcome(first, "not_tried")))
+
+
+def _too_short(state: State, examined: Examined) -> str:
+    longest = max(len(candidate.fit.history) for candidate in state.long)
+    missing, checks = len(examined.not_applicable), len(catalogue.names("symptom"))
+    return (
+        f"The curves are too short to read: {missing} of {checks} checks can't be made of {epochs_text(longest)}; "
+        "give more time or epochs."
+    )
 
 
 def _message(findings: list[Finding], rounds: list[dict[str, Any]]) -> str:

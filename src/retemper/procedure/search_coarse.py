@@ -77,7 +77,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         )
         return state, Step("search_coarse", "fail", message, evidence)
     message = treat.sentence(treated) + (f"{labels['message']} " if wrong else "")
-    message += f"{len(trials)} recipes for {amount['epochs']} epochs on "
+    message += f"{len(trials)} recipes for {epochs_text(amount['epochs'])} on "
     message += f"{amount['rows']:,} rows; best so far: "
     message += f"{describe(best)}, validation loss {best.fit.val_loss:.4g}."
     if evidence["edges"]:
@@ -95,6 +95,11 @@ def rank(candidate: Candidate) -> tuple[bool, float, int]:
 def sound(trials: list[Candidate]) -> list[Candidate]:
     """Those with a finite loss."""
     return [trial for trial in trials if math.isfinite(trial.fit.val_loss)]
+
+
+def epochs_text(epochs: int) -> str:
+    """``1 epoch``, ``2 epochs``."""
+    return "1 epoch" if epochs == 1 else f"{epochs} epochs"
 
 
 def describe(candidate: Candidate) -> str:

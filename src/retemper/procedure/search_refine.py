@@ -13,7 +13,7 @@ from retemper.evaluation.metrics import main_metric
 from retemper.procedure.book import BAG_IDS, VALIDATION, Bag, Book, Contender, State, bags_of, candidates_of
 from retemper.procedure.cross_fitting import bag_of_contenders, dealt, folds_for
 from retemper.procedure.jobs import jobs_for
-from retemper.procedure.search_coarse import describe, evidence_of
+from retemper.procedure.search_coarse import describe, epochs_text, evidence_of
 from retemper.training.job import Job
 
 FIRST_BAG = 2000
@@ -71,7 +71,7 @@ def _judged(state: State, rungs: list[tuple[int, list[Bag]]]) -> tuple[State, St
     gain = _gain_of_longer([trained for _, trained in rungs])
     state = state.with_(epochs=_epochs([epochs for epochs, _ in rungs], gain))
     times = f", each {evidence['folds']} times, once a fold" if evidence["folds"] else ""
-    shown = f"{len(found)} trainings of up to {rungs[-1][0]} epochs{times}"
+    shown = f"{len(found)} trainings of up to {epochs_text(rungs[-1][0])}{times}"
     if not finalists:
         return state, Step("search_refine", "fail", f"None of {shown} ended with a finite loss.", evidence)
     message = (

@@ -12,7 +12,7 @@ from retemper.core.records import Step
 from retemper.procedure.book import Book, Candidate, Contender, State, bags_of, candidates_of
 from retemper.procedure.cross_fitting import bag_of_contenders, dealt, folds_for
 from retemper.procedure.jobs import contender_of, jobs_for, recipe_for
-from retemper.procedure.search_coarse import describe, rank
+from retemper.procedure.search_coarse import describe, epochs_text, rank
 from retemper.procedure.search_refine import FINALISTS, first_epochs
 from retemper.training.job import Job
 
@@ -21,6 +21,9 @@ SHARE_OF_TIME = 0.65
 """Of the time left, for the first round."""
 SHARE_IN_ALL = 0.85
 """Of the time left at the start, for all rounds."""
+LEAST_S = 2.0
+"""The first round has so long even where the steps before it, or a slow start, have used the time up: a network that
+has seen each row once is worth nothing, and the limit allows for more than this (5 s)."""
 LEAST_MEMBERS = 3
 MOST_BAGS = 16
 FIRST_REPEAT = 4
@@ -33,12 +36,15 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     state = dealt(state, plan["folds"])
     trained: list[Candidate] = []
     rounds: list[dict[str, int]] = []
+    cut_short = False
     end = (1 - SHARE_IN_ALL) * book.budget.left_s() if book.budget.limited else 0.0
     first = 0
     while plan["bags"]:
         jobs = _jobs(book, state, plan, first)
         seconds = 0.9 * book.budget.left_s() if book.budget.limited else 0.0
-        trained += [c for result in book.train(jobs, seconds) for c in candidates_of(state, result)]
+        results = book.train(jobs, seconds if rounds else max(LEAST_S, seconds))
+        cut_short = cut_short or any(result.stopped is not None for result in results)
+        trained += [c for result in results for c in candidates_of(state, result)]
         rounds.append(plan)
         first += plan["bags"]
         plan = {**plan, "bags": _more(book, state, plan, first, end)}
@@ -46,7 +52,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     if not any(math.isfinite(c.fit.val_loss) for c in trained):
         return state, Step("train_long", "fail", "No network trained to a finite loss.", evidence)
     state = adopt(state, trained, rounds[0]["epochs"])
-    return state, Step("train_long", "pass", _message(state, trained, rounds), evidence)
+    return state, Step("train_long", "pass", _message(state, trained, rounds, cut_short), evidence)
 
 
 def adopt(state: State, trained: list[Candidate], epochs: int) -> State:
@@ -75,15 +81,16 @@ def evidence_of(trained: list[Candidate], epochs: int) -> dict[str, object]:
     }
 
 
-def _message(state: State, trained: list[Candidate], rounds: list[dict[str, int]]) -> str:
+def _message(state: State, trained: list[Candidate], rounds: list[dict[str, int]], cut_short: bool) -> str:
     best, folds = state.long[0], rounds[0]["folds"]
-    message = f"{len(trained)} networks for up to {rounds[0]['epochs']} epochs"
+    ended = " The time limit ended some of them early." if cut_short else ""
+    message = f"{len(trained)} networks for up to {epochs_text(rounds[0]['epochs'])}"
     if not folds:
         reached = f"validation loss {best.fit.val_loss:.4g} in epoch {best.fit.best_epoch}"
-        return f"{message}; the best ({describe(best)}) reaches {reached}."
+        return f"{message}; the best ({describe(best)}) reaches {reached}.{ended}"
     bag = bags_of(state, trained)[0]
     message += f", in bags of {folds}: each row is held out from one network of a bag and judges it"
-    return f"{message}; the best bag ({describe(best)}) reaches {bag.loss:.4g} on them."
+    return f"{message}; the best bag ({describe(best)}) reaches {bag.loss:.4g} on them.{ended}"
 
 
 def _contenders(state: State, plan: dict[str, int], first: int) -> list[Contender]:
@@ -113,7 +120,7 @@ def _decide(book: Book, state: State) -> dict[str, int]:
     }
 
     def fit_into(left: float) -> dict[str, int]:
-        plan = dict(wanted)
+        plan, left = dict(wanted), max(LEAST_S, left)
         while not math.isinf(left) and _seconds(book, state, plan) > SHARE_OF_TIME * left:
             if plan["bags"] > (1 if plan["folds"] else LEAST_MEMBERS):
                 plan["bags"] -= 1
