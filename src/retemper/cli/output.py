@@ -73,9 +73,12 @@ def score_text(score: Mapping[str, Any]) -> str:
 
 
 def number(value: float) -> str:
-    """Four digits that tell something: ``0.2851``, ``1532``, ``12.35``.
+    """Four digits that tell something: ``0.2851``, ``1532``, ``12.35``; powers of ten where nobody counts digits.
 
-    >>> number(0.28512), number(1532.4), number(12.3456)
-    ('0.2851', '1532', '12.35')
+    >>> number(0.28512), number(1532.4), number(12.3456), number(-4.7594e24)
+    ('0.2851', '1532', '12.35', '-4.759e+24')
     """
-    return f"{value:.4f}" if abs(value) < 1 else f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+    size = abs(value)
+    if size < 1:
+        return f"{value:.4f}"
+    return f"{value:.0f}" if 1000 <= size < 1e9 else f"{value:.4g}"

@@ -159,12 +159,13 @@ def outliers(frame: pl.DataFrame, schema: Schema) -> Finding | None:
     if not found:
         return None
     worst = max(found, key=lambda name: found[name]["distance_iqr"])
+    distance = found[worst]["distance_iqr"]
     return Finding(
         "outliers",
         "advice",
         0.6,
         f"Columns with values far from all others: {listed(list(found))}; {worst!r} reaches {found[worst]['value']:g}, "
-        f"{found[worst]['distance_iqr']:.0f} interquartile ranges beyond the quartiles.",
+        f"{distance:{'.0f' if distance < 1e6 else '.2g'}} interquartile ranges beyond the quartiles.",
         {"columns": found, "threshold_iqr": FAR_IQR},
     )
 

@@ -109,8 +109,8 @@ def _check_classes(column: pl.Series, source: str) -> None:
         names = ", ".join(map(repr, single.sort()[:5]))
         raise InputError(
             "single_row_class",
-            f"{len(single)} classes of {column.name!r} have a single row ({names}), but training and checking "
-            "need a row each.",
+            f"Training and checking need a row of each class, but {len(single)} of {column.name!r} "
+            f"{'has' if len(single) == 1 else 'have'} a single row ({names}).",
             place(source, column.name, row),
             "Give more rows of these classes, merge or remove them, or choose the task regression.",
         )

@@ -6,6 +6,8 @@ import math
 from typing import Any, NamedTuple
 
 NOTHING = "\N{EN DASH}"
+FEWER_DIGITS_FROM = 1e12
+"""From here on nobody counts digits: a number is written with a power of ten."""
 
 
 class Metric(NamedTuple):
@@ -17,9 +19,9 @@ class Metric(NamedTuple):
 
 
 METRICS = {
+    "cost": Metric("Cost", False, "what a row's mistake costs on average"),
     "log_loss": Metric("Log loss", False, "surprise at the true class, in nats a row"),
     "accuracy": Metric("Accuracy", True, "share of rows with the right class"),
-    "cost": Metric("Cost", False, "what a row's mistake costs on average"),
     "balanced_accuracy": Metric("Balanced accuracy", True, "mean share of each class that is found"),
     "roc_auc": Metric("ROC AUC", True, "how well rows are ranked; .5 is chance"),
     "f1_macro": Metric("F1, macro", True, "precision and recall together, mean over classes"),
@@ -80,8 +82,8 @@ def phrase(name: str) -> str:
 def number(value: Any, digits: int = 4) -> str:
     """A number with so many significant digits, thousands apart; a dash for nothing.
 
-    >>> number(0.28263), number(48842), number(1234.56), number(2.5e-5), number(None), number(-0.5)
-    ('0.2826', '48,842', '1,235', '2.5e-5', '–', '−0.5')
+    >>> number(0.28263), number(48842), number(1234.56), number(2.5e-5), number(None), number(-0.5), number(1.7726e16)
+    ('0.2826', '48,842', '1,235', '2.5e-5', '–', '−0.5', '1.773e16')
     """
     if value is None or isinstance(value, str):
         return value or NOTHING
@@ -92,6 +94,8 @@ def number(value: Any, digits: int = 4) -> str:
     if value == int(value) and abs(value) < 1e15:
         return _signed(f"{int(value):,}")
     size = abs(value)
+    if size >= FEWER_DIGITS_FROM:
+        return _power(value, digits)
     if size >= 10 ** (digits - 1):
         return _signed(f"{value:,.0f}")
     if size < 1e-3:
@@ -102,11 +106,13 @@ def number(value: Any, digits: int = 4) -> str:
 def fixed(value: Any, like: Any = None) -> str:
     """A score with as many decimals as its size asks for, so that scores below each other line up.
 
-    >>> fixed(0.28), fixed(3982.71), fixed(12.3456), fixed(-1e-6), fixed(0.3, like=3982.0)
-    ('0.2800', '3,983', '12.35', '0.0000', '0')
+    >>> fixed(0.28), fixed(3982.71), fixed(12.3456), fixed(-1e-6), fixed(0.3, like=3982.0), fixed(-4.7594e24)
+    ('0.2800', '3,983', '12.35', '0.0000', '0', '−4.759e24')
     """
     if value is None:
         return NOTHING
+    if abs(value) >= FEWER_DIGITS_FROM:
+        return _power(value, 4)
     size = abs(value if like is None else like)
     decimals = 4 if size < 2 else 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
     return _signed(f"{value:z,.{decimals}f}")  # z: no minus before a zero
@@ -139,6 +145,10 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.2f} s" if seconds < 0.1 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _power(value: float, digits: int) -> str:
+    return _signed(f"{value:.{digits}g}".replace("e+", "e"))
 
 
 def _signed(text: str) -> str:
