@@ -32,7 +32,7 @@ def nested(result: dict[str, Any]) -> dict[str, Any]:
     name = found.get("metric") or MAIN.get(result.get("task", ""), "log_loss")
     test = (result.get("metrics") or {}).get("test") or {}
     own = {"value": found.get("own"), "low": None, "high": None}
-    marks = [
+    marks: list[dict[str, Any]] = [
         {"title": title, "score": _score(score)}
         for title, score in (
             ("Nested estimate", found["metrics"].get(name)),
