@@ -84,16 +84,16 @@ def scores(
 
 
 def _shares(sample: Sample, probabilities: Floats, with_area: bool) -> dict[str, Ends]:
-    classes = probabilities.shape[1]
-    true, called = (
-        np.bincount(which, sample.weight, minlength=classes) > 0 for which in (sample.y, sample.called)
-    )
+    present = sample.weight @ probabilities >= sample.weight.mean() / 2  # rows that the model expects
+    for which in (sample.y, sample.called):
+        present |= np.bincount(which, sample.weight, minlength=len(present)) > 0
+    recall = sample.mean_over(sample.y, present)
     found = {
         "accuracy": sample.accuracy(),
-        "balanced_accuracy": sample.mean_over(sample.y, true),
-        "recall_macro": sample.mean_over(sample.y, true | called),
-        "precision_macro": sample.mean_over(sample.called, true | called),
-        "f1_macro": sample.f1(true | called),
+        "balanced_accuracy": recall,
+        "recall_macro": recall,
+        "precision_macro": sample.mean_over(sample.called, present),
+        "f1_macro": sample.f1(present),
     }
     if with_area:
         found["roc_auc"] = area_interval(sample.y, probabilities, sample.weight, sample.units)

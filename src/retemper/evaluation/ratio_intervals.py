@@ -91,11 +91,13 @@ def _stretch(numerators: Floats, denominators: Floats, centred: Floats) -> Float
     """How much further than by resamples the ends of studentized v lie [2, K].
 
     Where large losses are missing, v is too low: the lower ratio, which makes the high end of v, follows the tail
-    of positive influences.
+    of positive influences. Where a sum of squares is below, large values enter above and below: each end goes half
+    as far.
     """
+    reach = np.where(centred.any(axis=1), REACH / 2, REACH)
     total = denominators.sum(axis=1) - centred.sum(axis=1) ** 2 / denominators[0].sum()
     influence = numerators / numerators.sum(axis=1)[:, None] - denominators / total[:, None]
-    return np.array([[1 + REACH * tail_shape(sign * own) for own in influence] for sign in (1, -1)])
+    return np.array([1 + reach * [tail_shape(sign * own) for own in influence] for sign in (1, -1)])
 
 
 def tail_shape(values: Floats) -> float:
