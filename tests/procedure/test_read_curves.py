@@ -8,6 +8,7 @@ import pytest
 from retemper.core.recipe import Recipe
 from retemper.core.records import Outcome
 from retemper.procedure import read_curves, train_long
+from retemper.procedure.pace import Finished
 
 
 def overfitting(k):
@@ -99,7 +100,7 @@ def test_a_finding_without_a_try_says_so(start, candidate):
 
 def test_no_remedy_is_tried_without_time_for_three_seeds(start, candidate):
     desk, state = start
-    desk.book.pace.finished.append((1e15, 1e12))
+    desk.book.pace.finished.append(Finished("any", 1e15, 1e12))
     state = with_curves(state, candidate, overfitting)
     after, step = desk.limited(10).do(read_curves, state)
     assert step.evidence["rounds"] == [] and after.recipe == state.recipe

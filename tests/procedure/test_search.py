@@ -14,6 +14,7 @@ from retemper.core.errors import InputError
 from retemper.core.recipe import build
 from retemper.procedure import search_coarse, search_refine, sequence, train_long
 from retemper.procedure.book import Bag
+from retemper.procedure.pace import Finished
 from retemper.procedure.search_coarse import describe, rank, space_of
 from retemper.procedure.train_long import adopt
 
@@ -114,7 +115,7 @@ def test_the_edge_of_the_space_is_told(searched):
 
 def test_little_time_means_fewer_rows_then_fewer_trials_then_fewer_epochs(bench, tables):
     desk, state = bench(tables.numbers_only(200, 0, line), changes={"search.trials": 24})
-    desk.book.pace.finished.append((1e6, 1e12))
+    desk.book.pace.finished.append(Finished("any", 1e6, 1e12))
     amounts = []
     for seconds in (1e9, 3e3, 1e2, 1.0):
         budget = Budget(seconds, now())
@@ -138,7 +139,7 @@ def test_refining_trains_the_survivors_longer(searched):
 
 def test_refining_is_skipped_when_the_time_does_not_allow_it(searched):
     desk, state, _ = searched
-    desk.book.pace.finished.append((1e15, 1e12))
+    desk.book.pace.finished.append(Finished("any", 1e15, 1e12))
     after, step = desk.limited(10).do(search_refine, state)
     assert step.verdict == "skipped" and "time" in step.message
     assert after.candidates == () and after.survivors == state.survivors

@@ -27,7 +27,7 @@ def test_the_pace_is_that_of_the_last_jobs(bench, tables):
     desk, state = bench(tables.numbers_only(200, 0, line))
     pace = Pace(1000, 300, 1, InputShape(10, 10))
     job = job_of(state, desk.book, "a", members_of(state.recipe, range(3)), 10)
-    assert pace.seconds(job, 1) == 0.0, "nothing is known yet"
+    assert pace.seconds([job], 1) == 0.0, "nothing is known yet"
 
     def learn(seconds, epochs=10, **changes):
         own = replace(job, **changes)
@@ -37,16 +37,38 @@ def test_the_pace_is_that_of_the_last_jobs(bench, tables):
     # Steps are timed without validation: 300 rows at a third of a training row's cost beside 1000.
     whole = SAFETY * 1.1
     learn(4.0)
-    assert pace.seconds(job, 1) == pytest.approx(4.0 * whole)
-    assert pace.seconds(job, 2) == pytest.approx(2.0 * whole)
-    assert pace.seconds(replace(job, epochs=20), 1) == pytest.approx(8.0 * whole)
+    assert pace.seconds([job], 1) == pytest.approx(4.0 * whole)
+    assert pace.seconds([job], 2) == pytest.approx(4.0 * whole * 2 / 3), (
+        "two networks on one worker, one on the other"
+    )
+    assert pace.seconds([job, job], 3) == pytest.approx(8.0 * whole / 3)
+    assert pace.seconds([replace(job, epochs=20)], 1) == pytest.approx(8.0 * whole)
     learn(100.0, on_train=True)
-    assert pace.seconds(job, 1) == pytest.approx(4.0 * whole), "the sample's steps are not like others"
+    assert pace.seconds([job], 1) == pytest.approx(4.0 * whole), "the sample's steps are not like others"
     learn(100.0, epochs=1)
-    assert pace.seconds(job, 1) == pytest.approx(4.0 * whole), "a small job says less than a large one"
+    assert pace.seconds([job], 1) == pytest.approx(4.0 * whole), "a small job says less than a large one"
     for _ in range(RECENT):
         learn(1.0, epochs=5)
-    assert pace.seconds(job, 1) == pytest.approx(2.0 * whole), "half of the epochs in a second"
+    assert pace.seconds([job], 1) == pytest.approx(2.0 * whole), "half of the epochs in a second"
+
+
+def test_what_was_trained_before_goes_by_its_own_pace(bench, tables):
+    desk, state = bench(tables.numbers_only(200, 0, line))
+    pace = Pace(1000, 300, 1, InputShape(10, 10))
+    job = job_of(state, desk.book, "a", members_of(state.recipe, range(3)), 10)
+    other = replace(job, model={**MODEL, "width": 64})
+
+    def learn(own, seconds):
+        fits = [fit_of(member, own.epochs) for member in own.members]
+        pace.learn(JobResult(own, fits, np.zeros(0), seconds, 1, None, np.zeros(0)))
+
+    learn(job, 2.0)
+    guess = pace.seconds([other], 1)
+    learn(other, 40.0)
+    assert pace.seconds([other], 1) == pytest.approx(40.0 * SAFETY * 1.1) != guess
+    assert pace.seconds([job], 1) == pytest.approx(2.0 * SAFETY * 1.1), "not the slower one's"
+    dropped = replace(job, model={**job.model, "dropout": 0.3})
+    assert pace.seconds([dropped], 1) == pace.seconds([job], 1), "dropout is the members' own"
 
 
 def test_larger_networks_are_expected_to_take_longer():

@@ -180,7 +180,7 @@ def _epochs(book: Book, state: State, count: int, seconds: float) -> int:
     def fit_into(left: float) -> int:
         if math.isinf(left):
             return wanted
-        one = count * book.pace.seconds(_plain_job(book, state, UNTREATED, 1), book.workers)
+        one = count * book.pace.seconds([_plain_job(book, state, UNTREATED, 1)], book.workers)
         affordable = int(seconds / one) if one else wanted
         return min(wanted, affordable) if affordable >= FEWEST_EPOCHS else 0
 

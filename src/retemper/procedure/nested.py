@@ -160,7 +160,7 @@ def _jobs(book: Book, outers: list[Outer], recipes: list[Contender]) -> list[tup
 
 def _seconds(book: Book, outers: list[Outer], recipes: list[Contender]) -> float:
     jobs = [job for _, own in _jobs(book, outers, recipes) for job in own]
-    return sum(book.pace.seconds(job, 1) for job in jobs) / book.workers
+    return book.pace.seconds(jobs, book.workers)
 
 
 def _decide(book: Book, outers: list[Outer], recipes: list[Contender], repeat: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,31 +17,41 @@ VALIDATION_SHARE = 1 / 3
 FIXED_ROW_COST = 30_000
 """What a row costs besides its products, in multiply-adds: gathering, activations, masks."""
 
-
 SAFETY = 1.25
 """What a training takes beside its steps: loading rows, histories, checkpoints, an uneven split."""
 RECENT = 6
 """Jobs that the pace is taken from."""
+LEAST_S = 0.3
+"""A job that took less says nothing of its shape."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A job that is through: what was trained, seconds, multiply-adds."""
+
+    kind: str
+    seconds: float
+    work: float
 
 
 @dataclass
 class Pace:
     """Seconds for a row of a member, by the network's size.
 
-    A row costs about (its products + a constant) multiply-adds; the factor is that of the largest of the last few jobs,
-    ``finished`` with their seconds and their work.
+    A row costs about (its products + a constant) multiply-adds. The factor is that of the largest of the last few
+    jobs of the same shape and batch size, or, where none has been trained yet, of all.
     """
 
     n_train: int
     n_validation: int
     outputs: int
     shape: InputShape = field(default_factory=lambda: InputShape(1, 1))
-    finished: list[tuple[float, float]] = field(default_factory=list)
+    finished: list[Finished] = field(default_factory=list)
     _known: dict[str, float] = field(default_factory=dict)
 
     def products(self, model: dict[str, Any]) -> float:
         """Multiply-adds of a row through a model of the recipe."""
-        key = json.dumps([model, vars(self.shape)], sort_keys=True)
+        key = self._kind(model)
         if key not in self._known:
             network = network_of(model, self.shape, self.outputs)
             self._known[key] = multiply_adds(network, self.shape.width, self.shape.n_codes)
@@ -63,18 +74,31 @@ class Pace:
     def _row(self, job: Job) -> float:
         return self.products(job.model) + FIXED_ROW_COST
 
+    def _kind(self, model: dict[str, Any], batch_size: int = 0) -> str:
+        shape = {name: value for name, value in model.items() if name != "dropout"}
+        return json.dumps([shape, vars(self.shape), batch_size], sort_keys=True)
+
+    def _kind_of(self, job: Job) -> str:
+        return self._kind(job.model, job.training["batch_size"])
+
     def learn(self, result: JobResult) -> None:
         """Take in a finished job (one that the deadline cut short says little)."""
+        job = result.job
         epochs = sum(fit.epochs for fit in result.fits)
-        rows, _ = self._rows(result.job)
-        if result.seconds and not result.job.on_train and result.stopped is None:
-            self.finished.append((result.seconds, epochs * rows * self._row(result.job)))
+        # Its seconds are those of the steps alone, without validation.
+        work = epochs * self._rows(job)[0] * self._row(job)
+        if result.seconds and not job.on_train and result.stopped is None:
+            self.finished.append(Finished(self._kind_of(job), result.seconds, work))
 
-    def seconds(self, job: Job, workers: int) -> float:
-        """How long a job will take on so many workers; 0 when nothing is known yet."""
-        if not self.finished:
+    def seconds(self, jobs: Sequence[Job], workers: int) -> float:
+        """How long jobs will take, dealt out over so many workers; 0 when nothing is known yet."""
+        if not self.finished or not jobs:
             return 0.0
+        alone = [self._alone(part) for job in jobs for part in job.parts(workers)]
+        return SAFETY * max(*alone, sum(alone) / workers)
+
+    def _alone(self, job: Job) -> float:
+        own = [f for f in self.finished if f.kind == self._kind_of(job) and f.seconds >= LEAST_S]
         # The largest of the last few: what small jobs take is mostly their start.
-        took, work = max(self.finished[-RECENT:], key=lambda entry: entry[1])
-        rate = took / work
-        return SAFETY * self.work(job) * rate / min(workers, len(job.members))
+        like = max((own or self.finished)[-RECENT:], key=lambda finished: finished.work)
+        return self.work(job) * like.seconds / like.work

@@ -126,7 +126,7 @@ def _members(book: Book, state: State, change: Change, number: int) -> int:
         members = min(len(state.long), max(size, MOST_NETWORKS // size * size))
         while members >= FEWEST_SEEDS and not math.isinf(left):
             jobs = _jobs(book, state, change, number, members)
-            if sum(book.pace.seconds(job, book.workers) for job in jobs) <= SHARE_OF_TIME * left:
+            if book.pace.seconds(jobs, book.workers) <= SHARE_OF_TIME * left:
                 break
             members -= size
         return members if members >= FEWEST_SEEDS else 0

@@ -105,9 +105,7 @@ def _decide(book: Book, state: State, sizes: list[int]) -> tuple[int, float] | N
 
     def fit_into(left: float) -> list[float] | None:
         for epochs in range(wanted, (wanted - 1) // 2, -1):
-            seconds = (
-                sum(book.pace.seconds(job, 1) for job in _jobs(book, state, sizes, epochs)) / book.workers
-            )
+            seconds = book.pace.seconds(_jobs(book, state, sizes, epochs), book.workers)
             if seconds <= SHARE_OF_TIME * left:
                 return [epochs, seconds if math.isfinite(left) else 0.0]
         return None

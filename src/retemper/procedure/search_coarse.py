@@ -167,7 +167,7 @@ def _amount(book: Book, state: State, space: Space) -> dict[str, int]:
 
 def _seconds(book: Book, state: State, space: Space, amount: dict[str, int]) -> float:
     points = quasi_random(space, amount["trials"], state.recipe.seed)
-    return sum(book.pace.seconds(job, book.workers) for job in _jobs(book, state, points, amount))
+    return book.pace.seconds(_jobs(book, state, points, amount), book.workers)
 
 
 def _jobs(book: Book, state: State, points: list[dict[str, Any]], amount: dict[str, int]) -> list[Job]:

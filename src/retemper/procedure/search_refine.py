@@ -134,7 +134,7 @@ def _challengers(book: Book, state: State, recipes: list[Contender]) -> list[Con
 
         def fit_into(left: float, own: Contender = own) -> bool:
             jobs = _jobs(book, state, [own], 0, first_epochs(state))
-            seconds = sum(book.pace.seconds(job, book.workers) for job in jobs)
+            seconds = book.pace.seconds(jobs, book.workers)
             return math.isinf(left) or seconds <= SHARE_OF_CHALLENGER * left
 
         if book.budget.decide(f"search_refine.challenger.{name}", fit_into):
@@ -148,7 +148,7 @@ def _decide_folds(book: Book, state: State, recipes: list[Contender]) -> int:
 
     def fit_into(left: float) -> int:
         jobs = _jobs(book, state, recipes, 0, first_epochs(state), folds)
-        seconds = sum(book.pace.seconds(job, book.workers) for job in jobs)
+        seconds = book.pace.seconds(jobs, book.workers)
         return folds if math.isinf(left) or seconds <= SHARE_OF_TIME * left else 0
 
     decided: int = book.budget.decide("search_refine.folds", fit_into)
@@ -166,7 +166,7 @@ def _decide(
         plan = {"recipes": len(recipes), "epochs": min(epochs, most)}
         while not math.isinf(left):
             jobs = _jobs(book, state, recipes[: plan["recipes"]], rung, plan["epochs"])
-            seconds = sum(book.pace.seconds(job, book.workers) for job in jobs)
+            seconds = book.pace.seconds(jobs, book.workers)
             if seconds <= SHARE_OF_TIME * left:
                 break
             if plan["recipes"] > 4:

@@ -155,4 +155,4 @@ def _more(book: Book, state: State, plan: dict[str, int], first: int, end: float
 
 
 def _seconds(book: Book, state: State, plan: dict[str, int]) -> float:
-    return sum(book.pace.seconds(job, book.workers) for job in _jobs(book, state, plan))
+    return book.pace.seconds(_jobs(book, state, plan), book.workers)

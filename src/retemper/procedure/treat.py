@@ -66,16 +66,20 @@ def run(book: Book, state: State) -> tuple[State, list[dict[str, Any]]]:
     told = []
     base: Raced | None = None
     kept: list[tuple[float, Proposal, Raced]] = []
-    for number, proposal in enumerate(proposals, start=1):
-        if not _time_for(book, state, number, end):
-            told.append(_record(proposal, "not_tried"))
-            continue
-        base = base or _race(book, state, state.recipe, 0)
-        own = _race(book, state, state.recipe.with_changes(proposal.changes), number)
-        record = _judge(base, own, proposal, len(proposals))
-        told.append(record)
-        if record["verdict"] == "kept":
-            kept.append((record["gain"], proposal, own))
+    waiting = list(enumerate(proposals, start=1))
+    while count := _affordable(book, state, waiting, base is None, end):
+        entrants = [
+            (number, state.recipe.with_changes(proposal.changes)) for number, proposal in waiting[:count]
+        ]
+        raced = _race(book, state, entrants if base else [(0, state.recipe), *entrants])
+        base = base or raced[0]
+        for (_, proposal), own in zip(waiting[:count], raced[-count:], strict=True):
+            record = _judge(base, own, proposal, len(proposals))
+            told.append(record)
+            if record["verdict"] == "kept":
+                kept.append((record["gain"], proposal, own))
+        waiting = waiting[count:]
+    told += [_record(proposal, "not_tried") for _, proposal in waiting]
     kept.sort(key=lambda entry: -entry[0])
     return _together(book, state, kept, told)
 
@@ -89,7 +93,7 @@ def _together(
     best = kept[0][2]
     if len(kept) > 1:
         recipe = state.recipe.with_changes(_merged([proposal for _, proposal, _ in kept]))
-        joint = _race(book, state, recipe, len(told) + 1)
+        (joint,) = _race(book, state, [(len(told) + 1, recipe)])
         if joint.bag.loss <= min(own.bag.loss for _, _, own in kept):
             best = joint
         else:
@@ -114,25 +118,35 @@ def _merged(proposals: list[Proposal]) -> dict[str, Any]:
     return changes
 
 
-def _race(book: Book, state: State, recipe: Recipe, number: int) -> Raced:
-    """Prepare the rows by a recipe, and train a bag on them."""
-    if number:
-        place = state.data_folder.parent / f"arrays.{number}"
-        splits = state.splits
-        prepared = prepare(state.table.frame, state.schema, recipe, splits.train, splits.validation, place)
-        state = state.with_(
-            recipe=recipe,
-            preparer=prepared.preparer,
-            target=prepared.target,
-            arrays=arrays.save(prepared.arrays, place),
-            data_folder=place,
-        )
-    folded = dealt(state, _folds(state))
-    (job,) = _jobs(book, folded, number, _folds(state))
+def _race(book: Book, state: State, entrants: list[tuple[int, Recipe]]) -> list[Raced]:
+    """Prepare the rows by each recipe, and train a bag on each; number 0 is the table as it is."""
+    folds = _folds(state)
+    states = [_prepared(state, recipe, number) for number, recipe in entrants]
+    folded = [dealt(own, folds) for own in states]
+    jobs = [
+        job
+        for own, (number, _) in zip(folded, entrants, strict=True)
+        for job in _jobs(book, own, number, folds)
+    ]
     seconds = SHARE_OF_TIME * book.budget.left_s() if book.budget.limited else 0.0
-    (result,) = book.train([job], seconds, tell=False)
-    (bag,) = bags_of(folded, candidates_of(folded, result))[:1]
-    return Raced(state, folded, bag)
+    results = book.train(jobs, seconds, tell=False)
+    bags = [bags_of(own, candidates_of(own, result))[0] for own, result in zip(folded, results, strict=True)]
+    return [Raced(*entry) for entry in zip(states, folded, bags, strict=True)]
+
+
+def _prepared(state: State, recipe: Recipe, number: int) -> State:
+    if not number:
+        return state
+    place = state.data_folder.parent / f"arrays.{number}"
+    splits = state.splits
+    prepared = prepare(state.table.frame, state.schema, recipe, splits.train, splits.validation, place)
+    return state.with_(
+        recipe=recipe,
+        preparer=prepared.preparer,
+        target=prepared.target,
+        arrays=arrays.save(prepared.arrays, place),
+        data_folder=place,
+    )
 
 
 def _folds(state: State) -> int:
@@ -156,15 +170,28 @@ def _rate(state: State) -> dict[str, Any]:
     return {"training.optimizer.learning_rate": min(state.rate_range[1] / 3, 0.03)}
 
 
-def _time_for(book: Book, state: State, number: int, end: float) -> bool:
-    def fit_into(left: float) -> bool:
-        if math.isinf(left):
-            return True
-        jobs = _jobs(book, state, number, _folds(state))
-        need = sum(book.pace.seconds(job, book.workers) for job in jobs)
-        return need * (2 if number == 1 else 1) <= left - end
+def _affordable(
+    book: Book, state: State, waiting: list[tuple[int, Proposal]], with_base: bool, end: float
+) -> int:
+    """How many of those that wait race next, the untreated table with them where it has not yet: what time allows.
 
-    decided: bool = book.budget.decide(f"treat.{number}", fit_into)
+    A bag of folds keeps all workers busy; without folds each has a network of its own to train.
+    """
+    if not waiting:
+        return 0
+    folds = _folds(state)
+    most = 1 if folds else max(1, book.workers - with_base)
+
+    def fit_into(left: float) -> int:
+        count = min(most, len(waiting))
+        while count and not math.isinf(left):
+            jobs = [job for k in range(count + with_base) for job in _jobs(book, state, k, folds)]
+            if book.pace.seconds(jobs, book.workers) <= left - end:
+                break
+            count -= 1
+        return count
+
+    decided: int = book.budget.decide(f"treat.{waiting[0][0]}", fit_into)
     return decided
 
 
