@@ -34,7 +34,7 @@ def app() -> typer.Typer:
     """The command line with all its verbs."""
     # Rich's help costs 0.15 s at each call; plain help is within the 0.3 s that a person does not notice.
     root = typer.Typer(name="retemper", rich_markup_mode=None, add_completion=False, help=__doc_help__)
-    root.callback(invoke_without_command=True)(_root)
+    root.callback(invoke_without_command=True, add_help_option=False)(_root)
     for name, command in VERBS.items():
         epilog = train.epilog() if name == "train" else None
         root.command(name, epilog=epilog)(command)
@@ -47,13 +47,18 @@ __doc_help__ = "Train neural networks by the book, with evidence."
 def _root(
     context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+    # Typer parses its own --help by pydantic in front of every verb, whose import is most of `VERB --help`.
+    wants_help: bool = typer.Option(False, "--help", help="Show this message and exit."),
 ) -> None:
     if version:
         from importlib.metadata import version as installed
 
         typer.echo(f"retemper {installed('retemper')}")
-    elif context.invoked_subcommand is None:
+    elif wants_help or context.invoked_subcommand is None:
         typer.echo(context.get_help())
+    else:
+        return
+    raise typer.Exit
 
 
 def main() -> None:
