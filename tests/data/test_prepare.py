@@ -70,8 +70,9 @@ def test_layout_and_round_trip(scaling: str) -> None:
 
 
 def test_blocks() -> None:
-    preparer, frame, _ = _fit(bins=8)
-    inputs, names = preparer.transform(frame), preparer.feature_names
+    preparer, frame, schema = _fit(bins=8)
+    inputs = preparer.transform(frame, preparer.out_of_fold(frame, schema))
+    names = preparer.feature_names
     dense = preparer.encoded(inputs)
     assert dense.shape == (N, len(names)) and dense.dtype == np.float32
     places = [i for i, name in enumerate(names) if name.endswith(":place")]
@@ -206,7 +207,7 @@ def test_text_keeps_the_words_that_tell() -> None:
     weights = preparer.transform(frame).dense[:, -len(words) :]
     lengths = np.sqrt(np.square(weights).sum(axis=1))
     assert np.allclose(lengths[lengths > 0], 1, atol=1e-5)
-    assert preparer.plain(frame)[0].shape == (N, preparer.n_numbers + len(words))
+    assert preparer.plain(frame)[0].shape == (N, len(preparer.raw_names) + len(words))
     empty = frame.with_columns(note=pl.lit(None, pl.String))
     assert np.isfinite(preparer.transform(empty).dense).all()
 

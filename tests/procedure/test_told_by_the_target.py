@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from retemper.data.told import told_by_folds
 from retemper.procedure import train_long
 from retemper.procedure.book import bags_of
 from retemper.procedure.cross_fitting import dealt, folds_for
@@ -56,7 +57,7 @@ def test_a_folds_version_does_not_depend_on_its_targets(meaningless):
         .otherwise("y")
         .alias("y")
     )
-    one, other = (list(preparer.by_folds(given, state.schema, folds)) for given in (frame, flipped))
+    one, other = (list(told_by_folds(preparer, given, state.schema, folds)) for given in (frame, flipped))
     same = [np.array_equal(a, b) for (_, a), (_, b) in zip(one, other, strict=True)]
     assert same == [False, True, False]
     columns, values = one[1]
@@ -72,7 +73,7 @@ def test_every_row_is_there_once_for_each_fold(meaningless):
     assert versions is not None and len(versions.y) == 3 * count
     assert (state.folds == state.folds[0]).all(), "one draw for all bags"
     columns = next(
-        state.ready[0].by_folds(state.table.frame[:60], state.schema, np.arange(60, dtype=np.uint8) % 2)
+        told_by_folds(state.ready[0], state.table.frame[:60], state.schema, np.arange(60, dtype=np.uint8) % 2)
     )[0]
     others = np.setdiff1d(np.arange(rows.dense.shape[1]), columns)
     for fold in range(3):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from retemper.core.recipe_sections import PrepareOptions
 from retemper.data.categories import Levels, kept_codes
@@ -84,9 +85,8 @@ class Preparer:
         )
         cells, _ = empty.apply(cells)
         least, most = options.min_level_rows, options.one_hot_levels
-        told_by = None if goal is None else goal.values
         dates = tuple((name, DateParts.fit(cells[name])) for name in names["datetime"])
-        texts = tuple(TextWords.fit(as_words(cells[name]), least, told_by) for name in names["text"])
+        texts = tuple(TextWords.fit(as_words(cells[name]), least, goal) for name in names["text"])
         levels = tuple(
             Levels.fit(cells[c.name], c.kind == "boolean", least, most)
             for c in schema.features()
@@ -95,12 +95,13 @@ class Preparer:
         nothing = NumberCode.fit(np.empty((1, 0)), np.empty((1, 0), dtype=bool), options)
         unfitted = cls(tuple(names["number"]), dates, texts, levels, Derived(), nothing, empty)
         read = unfitted._read(cells)
-        raw, codes = read.number_matrix(), read.code_matrix()
-        derived = Derived.fit(raw, levels, codes, goal, options)
-        # The scales belong to what the network will see of training rows: group means out of fold.
-        means = derived.out_of_fold(codes, goal) if goal is not None else None
-        code = NumberCode.fit(*derived.apply(raw, codes, means), options)
-        return replace(unfitted, derived=derived, code=code)
+        derived = Derived.fit(read.number_matrix(), levels, read.code_matrix(), goal, options)
+        unscaled = replace(unfitted, derived=derived)
+        # The scales belong to what the network will see of training rows: what the target tells, out of fold.
+        told = None if goal is None or not unscaled.told else unscaled.told_of(read, goal)
+        counts = [text.counts(words) for text, words in zip(texts, read.words, strict=True)]
+        code = NumberCode.fit(*unscaled._derived(read, counts, told), options)
+        return replace(unscaled, code=code)
 
     @property
     def n_numbers(self) -> int:
@@ -161,7 +162,8 @@ class Preparer:
     @property
     def number_names(self) -> list[str]:
         """Names of the numbers that are scaled: the raw ones, then those derived from them."""
-        return [*self.raw_names, *self.derived.names(self.raw_names, self.levels)]
+        spoken = [name for text in self.texts for name in text.spoken_names]
+        return [*self.raw_names, *self.derived.names(self.raw_names, self.levels), *spoken]
 
     @property
     def plain_owners(self) -> list[str]:
@@ -185,58 +187,50 @@ class Preparer:
         ]
 
     @property
+    def spoken(self) -> list[int]:
+        """Places, among the scaled numbers, of what the words of texts speak for: the last ones."""
+        count, stop = sum(len(text.spoken_names) for text in self.texts), len(self.number_names)
+        return list(range(stop - count, stop))
+
+    @property
     def told(self) -> list[int]:
-        """Places, among the scaled numbers, of those that the target tells: group means."""
+        """Places, among the scaled numbers, of those that the target tells: group means, and what words speak for."""
         first = len(self.raw_names) + len(self.derived.built)
-        return list(range(first, first + sum(len(own.names) for own in self.derived.means)))
+        return [*range(first, first + self.derived.n_means), *self.spoken]
 
-    def out_of_fold(self, frame: pl.DataFrame, schema: Schema) -> Floats | None:
-        """For :meth:`transform`: group means [rows, G] of the training rows, all of them in their order, none from
-        a row's own target; None where the preparer has no group means.
-        """
-        goal = Goal.of(frame, schema)
-        if not self.told or goal is None:
-            return None
-        return self.derived.out_of_fold(self.cells(frame).code_matrix(), goal)
-
-    def by_folds(
-        self, frame: pl.DataFrame, schema: Schema, folds: NDArray[np.uint8]
-    ) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
-        """What the target tells, as the networks of a bag may know it: fold by fold, from all *other* folds' targets.
-
-        A network that is judged by a fold must not have seen its targets, not even through the means of its own
-        training rows: of 10,000 levels without any meaning it made a log loss of .625 instead of .693.
+    def told_of(self, cells: Cells, goal: Goal, known: NDArray[np.bool_] | None = None) -> Floats:
+        """The numbers [rows, told] of training rows, none from a row's own target.
 
         Args:
-            frame: the rows that are dealt out, with their targets.
-            schema: of the table.
-            folds: [rows] the fold of each row.
+            cells, goal: of the training rows.
+            known: [rows] whose targets may be used at all; None: all.
+        """
+        means = self.derived.out_of_fold(cells.code_matrix(), goal, known)
+        spoken = [
+            text.speaking.out_of_fold(text.counts(words).sign(), goal, known)
+            for text, words in zip(self.texts, cells.words, strict=True)
+            if text.speaking
+        ]
+        return np.concatenate([*([] if means is None else [means]), *spoken], axis=1)
 
-        Yields:
-            for each fold the columns of ``dense`` and their values [rows, columns].
+    def out_of_fold(self, frame: pl.DataFrame, schema: Schema) -> Floats | None:
+        """For :meth:`transform`: what the target tells, [rows, told], of the training rows, all of them in their
+        order, none from a row's own target; None where the target tells nothing.
         """
         goal = Goal.of(frame, schema)
-        assert goal is not None
-        codes = self.cells(frame).code_matrix()
-        code, columns = self.code.taken(self.told)
-        for fold in range(int(folds.max()) + 1):
-            told = self.derived.out_of_fold(codes, goal, folds != fold)
-            assert told is not None
-            values = np.empty((len(folds), code.width), dtype=np.float32)
-            code.write(told, np.zeros(told.shape, dtype=bool), values)
-            yield columns, values
+        return self.told_of(self.cells(frame), goal) if self.told and goal is not None else None
 
-    def transform(self, frame: pl.DataFrame, group_means: Floats | None = None) -> Inputs:
+    def transform(self, frame: pl.DataFrame, told: Floats | None = None) -> Inputs:
         """Network inputs of any rows; further columns are ignored, and types that convert are taken.
 
         Args:
             frame: the rows.
-            group_means: of training rows, from :meth:`out_of_fold` (the same rows of it); None for any others.
+            told: of training rows, from :meth:`out_of_fold` (the same rows of it); None for any others.
 
         Raises:
             InputError: ``missing_column``, ``not_a_number``, ``infinite_value`` or ``not_a_date``, with the place.
         """
-        return self.inputs(self.cells(frame), group_means)
+        return self.inputs(self.cells(frame), told)
 
     def cells(self, frame: pl.DataFrame, is_tidy: bool = False) -> Cells:
         """The needed cells of any rows, read; ``is_tidy`` where the rows are a table's own.
@@ -246,18 +240,34 @@ class Preparer:
         """
         return self._read(self.sentinels.apply(needed_cells(frame, self.columns, is_tidy))[0])
 
-    def inputs(self, cells: Cells, group_means: Floats | None = None) -> Inputs:
+    def inputs(self, cells: Cells, told: Floats | None = None) -> Inputs:
         """Network inputs of rows that were read; see :meth:`transform`."""
         dense = np.empty((cells.count, self.width), dtype=np.float32)
-        codes = cells.code_matrix()
-        numbers, missing = self.derived.apply(cells.number_matrix(), codes, group_means)
-        self.code.write(numbers, missing, dense[:, : self.code.width])
+        counts = [text.counts(words) for text, words in zip(self.texts, cells.words, strict=True)]
+        self.code.write(*self._derived(cells, counts, told), dense[:, : self.code.width])
         start = self.code.width
-        for text, words in zip(self.texts, cells.words, strict=True):
+        for text, own in zip(self.texts, counts, strict=True):
             stop = start + len(text.words)
-            dense[:, start:stop] = text.tf_idf(words)
+            dense[:, start:stop] = text.tf_idf(own)
             start = stop
-        return Inputs(dense, kept_codes(codes, self.levels))
+        return Inputs(dense, kept_codes(cells.code_matrix(), self.levels))
+
+    def _derived(
+        self, cells: Cells, counts: Sequence[csr_array], told: Floats | None
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """All numbers before they are scaled, NaN where missing, and which were missing before."""
+        means = self.derived.n_means
+        numbers, missing = self.derived.apply(
+            cells.number_matrix(), cells.code_matrix(), None if told is None else told[:, :means]
+        )
+        if told is None:
+            spoken = [text.spoken(own) for text, own in zip(self.texts, counts, strict=True)]
+        else:
+            spoken = [told[:, means:]]
+        added = np.concatenate([missing[:, :0].astype(float), *spoken], axis=1)
+        if not added.shape[1]:
+            return numbers, missing
+        return np.concatenate([numbers, added], axis=1), np.concatenate([missing, np.isnan(added)], axis=1)
 
     def encoded(self, inputs: Inputs, places: bool = True) -> NDArray[np.float32]:
         """Inputs for other models than networks, float32 [rows, ·]: ``dense`` with a column for each one-hot level.
@@ -281,7 +291,8 @@ class Preparer:
             categories and booleans, int64 [rows, K] (0 missing, 1 unknown).
         """
         cells = self.cells(frame)
-        weights = [text.tf_idf(words) for text, words in zip(self.texts, cells.words, strict=True)]
+        texts = zip(self.texts, cells.words, strict=True)
+        weights = [text.tf_idf(text.counts(words)) for text, words in texts]
         return np.concatenate([cells.number_matrix(), *weights], axis=1), cells.code_matrix()
 
     def outlying(self, frame: pl.DataFrame, options: PrepareOptions) -> NDArray[np.bool_]:

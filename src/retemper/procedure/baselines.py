@@ -30,6 +30,7 @@ def rows_of(state: State, frame: pl.DataFrame, done: Inputs | None = None) -> Ba
     preparer, target = state.baseline_preparer or state.ready[0], state.ready[1]
     numbers, levels = preparer.plain(frame)
     inputs = preparer.transform(frame) if done is None else done
+    numbers = np.concatenate([numbers, inputs.dense[:, preparer.spoken]], axis=1)
     weight = weights(state.schema, frame).astype(float) if state.schema.weight else None
     return BaselineRows(
         numbers, levels, preparer.encoded(inputs, places=False), target.encode(frame[target.name]), weight

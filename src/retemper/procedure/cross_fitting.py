@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from retemper.data.folds import folds_of
+from retemper.data.told import told_by_folds
 from retemper.procedure.book import BAG_IDS, VALIDATION, Contender, State
 from retemper.training.arrays import SplitArrays, pooled, save_folds
 
@@ -66,7 +67,7 @@ def _versions(state: State, frame: pl.DataFrame, folds: NDArray[np.uint8]) -> It
     """The rows as each fold's network may see them: what the target tells comes from the other folds."""
     preparer, _, data = state.ready
     rows = pooled(data)
-    for columns, values in preparer.by_folds(frame, state.schema, folds):
+    for columns, values in told_by_folds(preparer, frame, state.schema, folds):
         dense = rows.dense.copy()
         dense[:, columns] = values
         yield replace(rows, dense=dense)

@@ -76,6 +76,11 @@ class Derived:
             *(self.components.names if self.components else ()),
         ]
 
+    @property
+    def n_means(self) -> int:
+        """G, how many group means there are."""
+        return sum(len(own.names) for own in self.means)
+
     def apply(self, x: Floats, codes: Codes, means: Floats | None = None) -> tuple[Floats, NDArray[np.bool_]]:
         """Old and new numbers side by side.
 
@@ -91,7 +96,11 @@ class Derived:
         x = x if self.bounds is None else self.bounds.apply(x)
         x = x if self.imputer is None else self.imputer.apply(x)
         new = [built.apply(x)[:, None] for built in self.built]
-        new += [means] if means is not None else [own.apply(codes[:, own.category]) for own in self.means]
+        new += (
+            [means]
+            if means is not None and self.means
+            else [own.apply(codes[:, own.category]) for own in self.means]
+        )
         new += [self.components.apply(x)] if self.components else []
         if not new:
             return x, missing
