@@ -110,25 +110,64 @@ def test_slices_are_searched_or_said_to_have_too_few_rows(records):
 
 
 def test_the_learning_curve_answers_from_trainings_on_parts(records, folded):
-    desk, state = folded
+    desk, _ = folded
     found = records[0]["more_data"]
     rows = [point["rows"] for point in found["points"]]
-    assert rows == sample_sizes.sizes_of(len(state.splits.train)) and found["have"] == len(state.splits.train)
+    have = 480 * 2 // 3
+    assert rows == sample_sizes.sizes_of(have)[-sample_sizes.SIZES :] and found["have"] == have
     assert found["answer"] in ("yes", "no", "can't tell") and found["why"]
     assert set(found["gain"]) == set(found["floor"]) == NUMBER
-    jobs = [path.name for path in (desk.book.folder.checkpoints / "jobs").glob("understand.*")]
-    assert len(jobs) == sum(sample_sizes.DRAWS[-len(rows) :])
+    jobs = (desk.book.folder.checkpoints / "jobs").glob("understand.*")
+    assert {path.name for path in jobs} == {f"understand.{size}" for size in rows}
+
+
+def test_every_row_judges_each_size_once_a_draw(folded, monkeypatch):
+    desk, state = folded
+    seen = []
+    train = type(desk.book).train
+    monkeypatch.setattr(type(desk.book), "train", lambda *a, **k: seen.append(train(*a, **k)) or seen[-1])
+    curve = sample_sizes.curve_by_size(desk.book, state)
+    assert [own.shape for own in curve.losses] == [(sample_sizes.DRAWS, 480)] * len(curve.rows)
+    assert all(np.isfinite(own).all() for own in curve.losses) and len(curve.weight) == 480
+    for size, (result,) in zip(curve.rows, seen, strict=True):
+        assert result.job.rows == size and len(result.fits) == 3 * sample_sizes.DRAWS
+        assert {fit.member.held_out % 3 for fit in result.fits} == {0, 1, 2}
+
+
+def test_without_folds_each_draw_has_rows_of_its_own(validated, monkeypatch):
+    desk, state = validated
+    monkeypatch.setattr(sample_sizes, "LEAST_ROWS", 30)
+    jobs = sample_sizes._jobs(desk.book, state, 160, 40, sample_sizes.Plan(0, 3, 8))
+    assert len({job.seed for job in jobs}) == len({job.members[0].id for job in jobs}) == 3
+    curve = sample_sizes.curve_by_size(desk.book, state)
+    assert curve.losses[0].shape == (sample_sizes.DRAWS, len(state.splits.validation))
+    assert curve.have == len(state.splits.train) and np.ptp(curve.losses[0], axis=0).max() > 0
 
 
 def test_parts_of_the_rows_make_the_same_number_of_steps(folded):
     desk, state = folded
-    state = state.with_(recipe=state.recipe.with_changes({"training.batch_size": 256}))
-    for job in sample_sizes._jobs(desk.book, state, [4000, 8000, 16000, 32000], 8):
-        batch = job.training["batch_size"]
-        assert job.epochs * job.rows / batch == pytest.approx(1000, rel=0.02)
-        assert job.members[0].learning_rate == pytest.approx(
-            sample_sizes.member_of(state.recipe, 0).learning_rate * np.sqrt(batch / 256)
-        )
+    state = state.with_(recipe=state.recipe.with_changes({"training.batch_size": 256, "model.width": 128}))
+    plan = sample_sizes.Plan(0, 3, 8)
+    for size in (4000, 8000, 16000, 32000):
+        (job,) = sample_sizes._jobs(desk.book, state, 32000, size, plan)
+        assert job.epochs * job.rows / job.training["batch_size"] == pytest.approx(1000, rel=0.02)
+        assert job.model["width"] == sample_sizes.WIDTH and job.rows == size
+
+
+def test_the_curve_keeps_to_the_time_set_aside(folded):
+    desk, state = folded
+    late = desk.limited(100, used=100 - 7.5 - 6)
+    late.book.budget.kept_s = sample_sizes.set_aside_s(state, late.book.budget)
+    assert late.book.budget.kept_s == 6 and late.book.budget.left_s() < 0.1
+    found = sample_sizes.curve_by_size(late.book, state)
+    assert late.book.budget.kept_s == 0 and late.book.budget.left_s() > -0.5
+    assert len(found.rows) >= sample_sizes.LEAST_SIZES
+    off = state.with_(recipe=state.recipe.with_changes({"procedure.understand": False}))
+    assert (
+        sample_sizes.set_aside_s(off, late.book.budget)
+        == sample_sizes.set_aside_s(state, desk.book.budget)
+        == 0
+    )
 
 
 def test_the_seed_alone_decides(folded, records):

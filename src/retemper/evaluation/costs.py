@@ -53,7 +53,7 @@ class Costs:
         """The mean cost a row, with a 95 % interval.
 
         The bootstrap is blind to dear mistakes that happen not to be among the rows. So the share of rows of each cost
-        has a mid-P interval of its own, combined as in :mod:`retemper.evaluation.share_intervals` (Zou and Donner
+        has a score interval of its own, combined as in :mod:`retemper.evaluation.share_intervals` (Zou and Donner
         2008); costs that no row had count as one more kind, the dearest of them, seen in no row.
 
         Args:

@@ -67,7 +67,8 @@ class Pace:
         """Rows of an epoch that train and that validate."""
         if job.folds:
             every = self.n_train + self.n_validation
-            return every * (1 - 1 / job.folds), every / job.folds
+            left = every * (1 - 1 / job.folds)
+            return min(job.rows or left, left), every / job.folds
         judges = min(job.judges or self.n_validation, self.n_validation)
         return min(job.rows or self.n_train, self.n_train), judges
 

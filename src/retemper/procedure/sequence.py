@@ -36,6 +36,7 @@ from retemper.procedure import (
     nested,
     overfit_sample,
     read_curves,
+    sample_sizes,
     search_coarse,
     search_refine,
     test_once,
@@ -109,13 +110,14 @@ def run(
         steps: list[Step] = []
         understanding: dict[str, Any] = {}
         estimate: dict[str, Any] = {}
-        budget.kept_s = nested.set_aside_s(state, budget)
+        budget.kept_s = nested.set_aside_s(state, budget) + sample_sizes.set_aside_s(state, budget)
         for number, name in enumerate(STEPS, start=1):
             state, step = _step(book, state, name, number)
             steps.append(step)
             if name == LAST_BEFORE_TEST and state.chosen:
-                estimate = nested.run(book, state)
+                # First what gives its own time back; the nested estimate may have what is left.
                 understanding = understand.run(book, state) if recipe.procedure.understand else {}
+                estimate = nested.run(book, state)
     if state.chosen:
         test_once.model_of(state).save(folder.model)
     else:

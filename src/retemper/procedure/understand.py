@@ -50,7 +50,8 @@ the target's units. A part that was left out is ``{"left_out": why}`` instead.
 
      "more_data": {
        "answer": "yes" | "no" | "can't tell", "why",
-       "have": training rows, "points": [{"rows", "value", "low", "high"}],
+       "have": rows to train on, "width": units of the curve's networks at most,
+       "points": [{"rows", "value", "low", "high"}],
        "law": {"a", "b", "c"} of a + b·(rows / rows of the last point)^−c,
        "gain": number, by twice the rows there are, "doubled": number, the metric then,
        "floor": number, with endless rows}}
@@ -82,8 +83,7 @@ from retemper.evaluation.metrics import main_metric
 from retemper.evaluation.sample_size import sample_size_curve
 from retemper.evaluation.slices import LEAST_ROWS, surplus, worst_slices
 from retemper.procedure.book import Book, State
-from retemper.procedure.rows import groups_of_rows
-from retemper.procedure.sample_sizes import row_losses_by_size
+from retemper.procedure.sample_sizes import curve_by_size
 from retemper.procedure.unseen import held_out_rows
 
 MOST_ROWS = 40_000
@@ -286,16 +286,17 @@ def _surprising(
 
 
 def _more_data(book: Book, state: State) -> dict[str, Any]:
-    sizes, losses = row_losses_by_size(book, state)
-    weight = state.ready[2].validation.weight.astype(np.float64)
-    have, root = len(state.splits.train), state.task == "regression"
-    group = groups_of_rows(state, state.splits.validation)
-    found = sample_size_curve(sizes, losses, weight, root, have, seed=state.recipe.seed, group=group)
+    curve = curve_by_size(book, state)
+    root = state.task == "regression"
+    found = sample_size_curve(
+        curve.rows, curve.losses, curve.weight, root, curve.have, seed=state.recipe.seed, group=curve.group
+    )
     points = [{"rows": size, **asdict(own)} for size, own in zip(found.rows, found.points, strict=True)]
     return {
         "answer": found.answer,
         "why": found.why,
         "have": found.have,
+        "width": curve.width,
         "points": points,
         **{key: asdict(getattr(found, key)) for key in ("gain", "doubled", "floor")},
         "law": dict(zip("abc", found.law, strict=True)),

@@ -107,9 +107,10 @@ class Plan:
     @property
     def rows_per_epoch(self) -> int:
         """Rows each member meets in an epoch: as many as any fold leaves, whoever trains beside it."""
+        fewest = min((len(own) for own in self.subsets), default=self.train.count)
         if self.held_out is not None:
-            return self.train.count // self.versions - int(self.held_out.shape[1])
-        return min((len(own) for own in self.subsets), default=self.train.count)
+            return min(fewest, self.train.count // self.versions - int(self.held_out.shape[1]))
+        return fewest
 
     @property
     def steps_per_epoch(self) -> int:

@@ -23,6 +23,7 @@ from retemper.training.loop import Callback
 from retemper.training.loss import Loss
 from retemper.training.plan import Plan
 from retemper.training.schedules import OnPlateau
+from retemper.training.stack import Member
 
 
 def plan_of(
@@ -85,9 +86,16 @@ def _held_out(job: Job, folds: NDArray[np.uint8], versioned: bool) -> dict[str, 
         first = member.held_out % job.folds * len(outside) if versioned else 0
         judges = first + np.flatnonzero(outside)
         held_out[slot, : len(judges)] = judges
-        subsets.append(first + np.flatnonzero(~outside))
+        subsets.append(first + _own(job, member, np.flatnonzero(~outside)))
     versions = job.folds if versioned else 1
     return {"subsets": tuple(subsets), "held_out": held_out, "versions": versions}
+
+
+def _own(job: Job, member: Member, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """All of the rows, or as many as the job says, drawn by the member's id."""
+    if job.rows is None or job.rows >= len(rows):
+        return rows
+    return np.sort(seeds.generator(job.seed, "sample of rows", member.id).permutation(rows)[: job.rows])
 
 
 def plain_loss(loss: Loss) -> Loss:
