@@ -178,6 +178,25 @@ def test_no_gain_no_treatment(noisy, judged, monkeypatch):
     assert after is state and finding.outcome.verdict == "reverted" and facts["treatment"] is None
 
 
+def test_a_gain_that_costs_accuracy_is_turned_down(noisy, judged, monkeypatch):
+    bench, state, _ = noisy
+    marks = iter([0.9, 0.89, 0.88, 0.899])
+    monkeypatch.setattr(label_errors, "_accuracy", lambda judged, result: next(marks))
+    after, finding, facts = _run(bench, state)
+    assert after is state and finding.outcome.verdict == "reverted" and facts["treatment"] is None
+    assert "accuracy falls from 0.9000 to" in facts["message"]
+    assert [own["accuracy"] for own in facts["tried"].values()] == [0.89, 0.88, 0.899]
+
+
+def test_every_flagged_row_is_named(noisy, done):
+    _, state, wrong = noisy
+    named = np.array(done[2]["flagged_rows"]) - 1
+    assert len(named) == done[2]["flagged"] > 50, "more than the surest ones"
+    assert (
+        wrong[named].mean() > 0.8 and np.isin(named, np.r_[state.splits.train, state.splits.validation]).all()
+    )
+
+
 def test_each_treatment_changes_what_it_says():
     train = arrays.SplitArrays(
         np.zeros((3, 1), np.float32),

@@ -189,7 +189,7 @@ def finding(suspects: Suspects, rows: NDArray[np.int64]) -> Finding | None:
 
 
 def evidence(suspects: Suspects, rows: NDArray[np.int64]) -> dict[str, Any]:
-    """Counts, the rate with its threshold, and the rows most surely wrong."""
+    """Counts, the rate with its threshold, the rows most surely wrong, and the numbers of all that are flagged."""
     facts: dict[str, Any] = {
         "rows": len(suspects.wrong),
         "flagged": int(suspects.flagged.sum()),
@@ -200,6 +200,7 @@ def evidence(suspects: Suspects, rows: NDArray[np.int64]) -> dict[str, Any]:
         "folds": FOLDS,
         "fitted_on": suspects.fitted_on,
         "surest": surest_rows(suspects, rows),
+        "flagged_rows": (rows[suspects.flagged] + 1).tolist(),
     }
     if suspects.classes:
         facts["classes"] = class_counts(suspects)

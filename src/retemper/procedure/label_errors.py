@@ -6,6 +6,9 @@ Three treatments of the training rows:
 - fix: a flagged row gets the class that the models suggest (classification only);
 - down_weight: every row counts with the probability that its label is right.
 
+A treatment must lower the loss beyond the seeds' noise, and must not lower the accuracy: log loss alone rewards
+sharper probabilities whether or not a class changes.
+
 With a kept treatment the validation rows count with that probability too, for the rest of the run: a network that no
 longer copies wrong labels looks overconfident on them, so that early stopping would end its training too soon (on a
 mixed table accuracy fell below the untreated one's). The test keeps its rows, labels and weights.
@@ -75,7 +78,7 @@ def run(book: Book, state: State) -> Result:
     found = finding(suspects, seen)
     facts = evidence(suspects, seen)
     if found is None:
-        return state, None, {key: value for key, value in facts.items() if key != "surest"}
+        return state, None, {key: value for key, value in facts.items() if key not in ("surest", "flagged_rows")}
     if not state.recipe.data.clean:
         told = replace(found, outcome=Outcome(None, "not_tried"))
         return state, told, {**facts, "message": "Reported only: data.clean is false."}
@@ -146,7 +149,11 @@ def _treat(book: Book, state: State, found: Found, seconds: float) -> Result:
     # One after the other, so that every contender has the same time.
     results = {name: book.train([job], seconds)[0] for name, job in jobs.items()}
     losses = {name: _losses(judged, result) for name, result in results.items()}
-    proofs = {name: prove(losses[UNTREATED], losses[name]) for name in found.finding.remedies}
+    right = {name: _accuracy(judged, result) for name, result in results.items()}
+    proofs = {
+        name: _guarded(prove(losses[UNTREATED], losses[name]), right[UNTREATED], right[name])
+        for name in found.finding.remedies
+    }
     cut = [name for name, result in results.items() if result.stopped is not None]
     best = _best(proofs, found.finding.remedies)
     kept = proofs[best].kept and not cut
@@ -158,7 +165,8 @@ def _treat(book: Book, state: State, found: Found, seconds: float) -> Result:
         **found.finding.evidence,
         "judged_by": f"{len(weight)} validation rows, each weighted with the probability of a right label",
         "cut_short": cut,
-        "tried": {name: _shown(proof) for name, proof in proofs.items()},
+        "tried": {name: _shown(proof) | {"accuracy": right[name]} for name, proof in proofs.items()},
+        "untreated_accuracy": right[UNTREATED],
         "treatment": best if kept else None,
         "message": _message(best, kept, proofs[best], bool(cut)),
     }
@@ -207,6 +215,22 @@ def _losses(judged: TaskArrays, result: JobResult) -> list[float]:
     return [_loss(judged, outputs) for outputs in result.outputs]
 
 
+def _accuracy(judged: TaskArrays, result: JobResult) -> float | None:
+    """Share of the weighted validation rows whose class is called, mean over the seeds; None of values."""
+    if not judged.n_classes:
+        return None
+    y, weight = judged.validation.y, judged.validation.weight
+    return float(np.mean([np.average(own.argmax(axis=1) == y, weights=weight) for own in result.outputs]))
+
+
+def _guarded(proof: Proof, before: float | None, after: float | None) -> Proof:
+    """The proof, turned down where accuracy falls."""
+    if not proof.kept or before is None or after is None or after >= before:
+        return proof
+    message = f"Reverted: the loss gains, but accuracy falls from {before:.4f} to {after:.4f}."
+    return replace(proof, kept=False, message=message)
+
+
 def _loss(judged: TaskArrays, outputs: NDArray[np.float32]) -> float:
     if not np.isfinite(outputs).all():
         return math.nan
@@ -244,4 +268,4 @@ def _message(best: str, kept: bool, proof: Proof, cut: bool) -> str:
             f"Treated by {best}: {proof.message} Validation rows count with the probability of a right "
             "label from here on; the test stays as given."
         )
-    return f"No treatment gained beyond noise (nearest: {best}); the labels stay as given."
+    return f"No treatment gained beyond noise (nearest: {best}; {proof.message}) The labels stay as given."
