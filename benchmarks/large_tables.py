@@ -7,7 +7,7 @@ are told, for on a busy machine only the latter compares; memory is the process'
 Targets: 1,000,000 × 50 at most twice Polars' time, at most 2 GB; with 10 times the rows memory stays flat and time
 grows 10 times.
 
-usage: python benchmarks/large_tables.py [--rows 1000000] [--columns 50] [--parts 1] [--kind csv|parquet] [--rounds 3]
+usage: python benchmarks/large_tables.py [--rows 1000000 …] [--columns 50] [--parts 1] [--kind csv|parquet] [--rounds 3]
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -24,6 +25,7 @@ import numpy as np
 import polars as pl
 from measuring import met, print_table, run
 
+Case = dict[str, float]
 POLARS = """
 import sys, polars as pl
 from pathlib import Path
@@ -94,46 +96,61 @@ def write_parts(folder: Path, rows: int, columns: int, parts: int, kind: str) ->
             frame.write_parquet(path)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description="reading and preparing a large table")
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--columns", type=int, default=50)
-    parser.add_argument("--parts", type=int, default=1)
-    parser.add_argument("--kind", choices=("csv", "parquet"), default="csv")
-    parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
-    found: dict[str, list[dict[str, float]]] = {"polars reads": [], "retemper reads and prepares": []}
+def measured(asked: argparse.Namespace, rows: int) -> tuple[list[Case], list[Case]]:
+    """Polars' and retemper's rounds over a table of so many rows."""
+    found: tuple[list[Case], list[Case]] = ([], [])
     with tempfile.TemporaryDirectory() as place:
         data = Path(place) / "data"
         data.mkdir()
-        write_parts(data, asked.rows, asked.columns, asked.parts, asked.kind)
+        write_parts(data, rows, asked.columns, max(1, asked.parts * rows // asked.rows[0]), asked.kind)
         for number in range(asked.rounds):
-            for (name, own), program in zip(found.items(), (POLARS, RETEMPER), strict=True):
+            for own, program in zip(found, (POLARS, RETEMPER), strict=True):
                 # A cache of its own each round: reading is to be measured, not finding.
                 os.environ["RETEMPER_CACHE"] = str(Path(place) / f"cache{number}")
                 arrays = Path(place) / f"arrays{number}"
                 _, printed = run(sys.executable, "-c", BEFORE + program + AFTER, data, asked.kind, arrays)
                 own.append(json.loads(printed))
-                print(name, own[-1], file=sys.stderr)
-    rows = []
-    for name, own in found.items():
-        rows.append(
-            (
-                name,
-                *(f"{statistics.median(one[key] for one in own):.2f}" for key in ("wall", "cpu", "peak_gb")),
-            )
-        )
-    print_table(
-        f"{asked.rows:,} × {asked.columns}, {asked.parts} {asked.kind} parts",
-        ("case", "wall s", "processor s", "peak GB"),
-        rows,
+                print(rows, own[-1], file=sys.stderr)
+                shutil.rmtree(os.environ["RETEMPER_CACHE"], ignore_errors=True)
+                shutil.rmtree(arrays, ignore_errors=True)
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="reading and preparing a large table")
+    parser.add_argument(
+        "--rows", type=int, nargs="+", default=[1_000_000], help="one size or more, the least first"
     )
-    polars, own = found.values()
-    for key in ("wall", "cpu"):
-        ratio = statistics.median(a[key] / b[key] for a, b in zip(own, polars, strict=True))
-        print(f"{key}: {ratio:.2f} times Polars; {met(ratio, at_most=2)}")
-    print(f"peak GB: {met(max(one['peak_gb'] for one in own), at_most=2)}")
+    parser.add_argument("--columns", type=int, default=50)
+    parser.add_argument("--parts", type=int, default=1, help="of the smallest table; larger ones have more")
+    parser.add_argument("--kind", choices=("csv", "parquet"), default="csv")
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
+    found = {rows: measured(asked, rows) for rows in asked.rows}
+    print_table(
+        f"{asked.columns} columns, {asked.kind}",
+        ("rows", "case", "wall s", "processor s", "peak GB"),
+        [
+            (f"{rows:,}", name, *(f"{median(own, key):.2f}" for key in ("wall", "cpu", "peak_gb")))
+            for rows, cases in found.items()
+            for name, own in zip(("polars reads", "retemper reads and prepares"), cases, strict=True)
+        ],
+    )
+    for rows, (polars, own) in found.items():
+        for key in ("wall", "cpu"):
+            ratio = statistics.median(a[key] / b[key] for a, b in zip(own, polars, strict=True))
+            print(f"{rows:,} rows, {key}: {ratio:.2f} times Polars; {met(ratio, at_most=2)}")
+        print(f"{rows:,} rows, peak GB: {met(max(one['peak_gb'] for one in own), at_most=2)}")
+    first, last = asked.rows[0], asked.rows[-1]
+    if last > first:
+        grown = median(found[last][1], "cpu") / median(found[first][1], "cpu") * first / last
+        print(f"processor time a row, of the most rows by the fewest: {grown:.2f}")
+
+
+def median(cases: list[Case], key: str) -> float:
+    """Over the rounds."""
+    return statistics.median(one[key] for one in cases)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,9 @@ def test_the_same_cells(large: Path, frame: pl.DataFrame, tmp_path: Path, kind: 
     assert found[rows[:0]].equals(frame[rows[:0]])
     assert found.head(100)["w"].equals(frame["w"].head(100)) and found.head(100).height == 100
     assert sum(cells.height for _, cells in found.windows()) == ROWS
+    for one, other in ((found, frame), (found.head(150), frame.head(150)), (found.only(["w", "n"]), frame)):
+        for first, count in ((0, 5), (60, 100), (149, 300), (399, 1), (0, 0)):
+            assert one.slice(first, count).equals(other.select(one.columns).slice(first, count))
     assert found.null_count().equals(frame.null_count())
     with pytest.raises(AttributeError):
         found.no_such_thing  # noqa: B018
@@ -82,6 +85,22 @@ def test_prepared_as_in_memory(
     for name in arrays.FIELDS:
         for one, other in ((found.train, expected.train), (found.validation, expected.validation)):
             assert np.array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_each_part_is_read_once_by_close_rows(
+    large: Path, frame: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparing, "WINDOW_ROWS", 32)
+    recipe = build({"data": {"target": "y"}})
+    table = read(_written(frame, tmp_path / "data", "parquet"))
+    schema = infer(table, recipe.data)
+    splits = split(table, schema, recipe.split, 0)
+    counts = []
+    own = FrameOnDisk._read
+    monkeypatch.setattr(FrameOnDisk, "_read", lambda *place: counts.append(place[3]) or own(*place))
+    prepare(table.frame, schema, recipe, splits.train, splits.train[:0], tmp_path / "arrays")
+    # Once for the rows to fit on, once for the target, once in windows.
+    assert len(counts) > 20 and sum(counts) <= 3 * ROWS
 
 
 def test_found_by_content_and_rebuilt_when_damaged(
