@@ -58,7 +58,7 @@ def test_a_relative_path_is_found_from_elsewhere(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
     with RunFolder.reopen("../run") as folder:
-        reopen_start(folder)
+        assert reopen_start(folder)[2].data.table.frame.equals(FRAME)
 
 
 def test_data_that_changed_is_refused_and_data_that_was_touched_is_not(tmp_path):

@@ -35,8 +35,12 @@ def test_a_signal_is_looked_at_where_the_work_asks(number):
     assert signal.getsignal(number) is before
 
 
-def test_without_a_watch_nothing_is_checked():
-    interrupt.check()
+def test_a_request_ends_with_its_watch():
+    with interrupt.Watch("runs/a"):
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Interrupted):
+            interrupt.check()
+    assert interrupt.check() is None
 
 
 def test_outside_the_main_thread_the_watch_leaves_signals_alone():

@@ -52,7 +52,9 @@ def test_a_folder_with_files_is_refused_and_left_as_it_was(tmp_path):
 
 def test_a_run_killed_before_it_saved_anything_leaves_a_folder_that_can_be_used(tmp_path):
     RunFolder.create(tmp_path / "run", "x").close()
-    RunFolder.create(tmp_path / "run", "x").close()
+    with RunFolder.create(tmp_path / "run", "x") as run:
+        run.write_text("recipe.yaml", "seed: 0\n")
+    assert (tmp_path / "run" / "recipe.yaml").read_text() == "seed: 0\n"
 
 
 def test_a_file_where_a_folder_should_be_is_an_input_error(tmp_path):
@@ -86,8 +88,10 @@ def test_a_forked_worker_does_not_keep_the_lock(tmp_path):
         os._exit(0)
     try:
         os.read(ready, 1)
+        assert code_of(RunFolder.create, tmp_path / "run", "x") == "run_in_use"
         run.close()
-        RunFolder.create(tmp_path / "run", "x").close()
+        with RunFolder.create(tmp_path / "run", "x") as again:
+            assert again.path == run.path
     finally:
         os.kill(pid, 9)
         os.waitpid(pid, 0)

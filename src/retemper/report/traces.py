@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from statistics import median_high
 from typing import Any
 
 from retemper.report.words import number
@@ -15,13 +16,29 @@ FAINT, INK, BAND = "--faint", "--ink", "--band"
 
 
 def rank(member: dict[str, Any]) -> float:
+    """A member's place among others: its lowest validation loss, a lost network last.
+
+    >>> sorted([{"lowest": None}, {"lowest": 0.3}], key=rank)
+    [{'lowest': 0.3}, {'lowest': None}]
+    """
     return float("inf") if member["lowest"] is None else float(member["lowest"])
 
 
 def joined(
     members: list[dict[str, Any]], series: str, colour: str, width: float, name: str
 ) -> dict[str, Any]:
-    """Many members' curves as one trace, parted by gaps."""
+    """Many members' curves as one trace, parted by gaps.
+
+    Args:
+        members: with ``epoch``, ``id`` and the series.
+        series: which values, for example ``val_loss``; a member without them adds nothing.
+        colour: name of a CSS variable.
+        width: of the line, pixels.
+        name: in the legend.
+
+    >>> joined([{"id": 4, "epoch": [1, 2], "val_loss": [0.5, 0.4]}], "val_loss", MUTED, 1, "all")["y"]
+    [0.5, 0.4, None]
+    """
     x: list[float | None] = []
     y: list[float | None] = []
     ids: list[int | None] = []
@@ -35,12 +52,28 @@ def joined(
 
 
 def loss_figure(traces: list[dict[str, Any]], title: str) -> Figure:
+    """Losses over epochs, logarithmic where the largest is more than three times the smallest.
+
+    >>> loss_figure([line([1, 2], [0.9, 0.1], NETWORK, 2)], "Loss")["layout"]["yaxis"]["type"]
+    'log'
+    """
     shown = [trace for trace in traces if trace["x"]]
     values = [v for trace in shown for v in trace["y"] if v is not None]
     return figure(shown, "Epoch", title, log_y=spread(values) > 3)
 
 
 def reliability(name: str, bins: list[dict[str, Any]], colour: str, dash: str) -> dict[str, Any]:
+    """How often predictions are right against how sure they were; a mark's area grows with its bin's rows.
+
+    Args:
+        name: in the legend.
+        bins: with ``confidence`` and ``accuracy`` (shares), and ``rows`` where they are known.
+        colour: name of a CSS variable.
+        dash: Plotly's name of the line's pattern.
+
+    >>> reliability("now", [{"confidence": 0.9, "accuracy": 0.8, "rows": 5}], NETWORK, "solid")["marker"]["size"]
+    [12.0]
+    """
     trace = line([b["confidence"] for b in bins], [b["accuracy"] for b in bins], colour, 2, name=name)
     most = max(b.get("rows") or 1 for b in bins)
     trace |= {
@@ -54,6 +87,11 @@ def reliability(name: str, bins: list[dict[str, Any]], colour: str, dash: str) -
 
 
 def line(x: Iterable[Any], y: Iterable[Any], colour: str, width: float, **more: Any) -> dict[str, Any]:
+    """A trace of one line, ``width`` pixels wide; ``more`` are Plotly's own fields.
+
+    >>> line([1], [2.0], MUTED, 1, name="loss")["name"]
+    'loss'
+    """
     line = {"color": colour, "width": width}
     return {"type": "scatter", "mode": "lines", "x": list(x), "y": list(y), "line": line, **more}
 
@@ -61,6 +99,17 @@ def line(x: Iterable[Any], y: Iterable[Any], colour: str, width: float, **more: 
 def figure(
     traces: list[dict[str, Any]], x: str, y: str, log_x: bool = False, log_y: bool = False, height: int = 340
 ) -> Figure:
+    """Traces on two named axes; a legend where more than one of them is to be named.
+
+    Args:
+        traces: Plotly's.
+        x, y: titles of the axes; ``Epoch`` has whole ticks.
+        log_x, log_y: logarithmic axes.
+        height: pixels.
+
+    >>> figure([line([1, 2], [3, 4], MUTED, 1)], "Epoch", "Loss")["layout"]["xaxis"]["dtick"]
+    1
+    """
     legend = sum(bool(t.get("showlegend", True)) for t in traces) > 1
     axes = {
         "xaxis": axis(x, [v for t in traces for v in t["x"]] if log_x else None),
@@ -106,18 +155,33 @@ def log_ticks(values: list[float]) -> list[float]:
 
 
 def band(low: float, high: float) -> dict[str, Any]:
+    """A shaded band from ``low`` to ``high`` of x, over the whole height.
+
+    >>> band(1, 3)["x1"]
+    3
+    """
     box = {"x0": low, "x1": high, "y0": 0, "y1": 1, "yref": "paper", "layer": "below"}
     return {"type": "rect", **box, "fillcolor": BAND, "line": {"width": 0}}
 
 
 def upright(x: float) -> dict[str, Any]:
+    """A dashed line at x, over the whole height.
+
+    >>> upright(0.5)["x0"]
+    0.5
+    """
     place = {"x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper"}
     return {"type": "line", **place, "line": {"color": THIRD, "width": 2, "dash": "dash"}}
 
 
 def median(values: list[Any]) -> float | None:
-    known = sorted(v for v in values if v is not None)
-    return known[len(known) // 2] if known else None
+    """The median of what is known; of an even number the upper of the two in the middle.
+
+    >>> median([3.0, None, 1.0]), median([None])
+    (3.0, None)
+    """
+    known = [v for v in values if v is not None]
+    return float(median_high(known)) if known else None
 
 
 def spread(values: Iterable[Any]) -> float:
