@@ -20,6 +20,12 @@ from retemper.core.run_folder import disk_faults, write_whole
 def load(path: str | Path) -> Model:
     """The model of a run folder or a bundle folder.
 
+    Args:
+        path: RUN or RUN/model, or where ``model.save`` wrote.
+
+    Returns:
+        A model with ``predict``, ``predict_proba`` (classes) and ``save``.
+
     Raises:
         InputError: there is no bundle, or it can't be read.
 

@@ -31,7 +31,16 @@ REPLAY = "checkpoints/replay.jsonl"
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its folder, its result.json, its model."""
+    """A finished run: its folder, its result.json, its model.
+
+    Args:
+        folder: where everything is, see the README.
+        result: the content of result.json.
+
+    >>> score = {"value": 0.3, "low": 0.2, "high": 0.4}
+    >>> Run(Path("runs/a"), {"metrics": {"test": {"log_loss": score}}}).metrics["log_loss"].value
+    0.3
+    """
 
     folder: Path
     result: dict[str, Any]
@@ -92,10 +101,16 @@ def resume(run: str | Path, reporter: Reporter | None = None, started: float | N
         reporter: told of each step; silent without.
         started: when this session began, by :func:`retemper.core.budget.now`; now without.
 
+    Returns:
+        The finished run, as :func:`train` does.
+
     Raises:
         InputError: ``not_a_run``, ``run_finished``, ``run_in_use``, ``data_changed``, ``no_such_file``,
             ``damaged_run``.
         Interrupted: stopped again.
+
+    >>> resume("runs/20260101-120000-adult").metrics["log_loss"].value < 0.3  # doctest: +SKIP
+    True
     """
     began = now() if started is None else started
     with machine_faults(), RunFolder.reopen(run) as folder:
