@@ -1,8 +1,8 @@
 """The 95 % interval of the area under the ROC curve.
 
 An area close to 1 from few positives varies little in resamples, however much it would vary in new rows. So the
-interval is the score interval of Newcombe (2006), method 5: all areas A with |Â − A| ≤ z·√V(A), where V is the
-variance that two exponential scores with area A have (Hanley and McNeil 1982). V is scaled by what the rows say
+interval is a score interval, as Newcombe's (2006) fifth method: all areas A with |Â − A| ≤ z·√V(A), where V is the
+variance that two normal scores of one spread have at area A. V is scaled by what the rows say
 (DeLong et al. 1988), the more the more rows of the rarer side there are.
 """
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.sparse import csr_array
+from scipy.special import ndtri, owens_t
 
 from retemper.evaluation.share_intervals import Ends, Z
 from retemper.evaluation.weighted import Floats
@@ -50,10 +51,9 @@ def area_interval(
     least = min(positives, negatives)
 
     def model(a: float) -> float:
-        rows = (positives + negatives) / 2
-        return float(
-            a * (1 - a) * (1 + (rows - 1) * ((1 - a) / (2 - a) + a / (1 + a))) / (positives * negatives)
-        )
+        """One row of a side is ranked right against two of the other with probability ``both`` (Owen 1956)."""
+        both = a - 2 * owens_t(ndtri(a), 1 / np.sqrt(3))
+        return float((a * (1 - a) + (positives + negatives - 2) * (both - a**2)) / (positives * negatives))
 
     # Each pair of classes enters two of the C rankings, so that the mean varies about 2/C as much as each.
     expected = 2 / classes

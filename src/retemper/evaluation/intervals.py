@@ -1,8 +1,8 @@
 """95 % intervals: what would the score be on other test rows of the same kind?
 
 Shares (accuracy, recalls, precisions, F1, ROC area) have closed forms that hold for few rows and near 1; mean losses
-(log loss, RMSE, MAE, R²) take the studentized bootstrap. ``benchmarks/interval_coverage.py`` measures how often they
-hold the truth.
+(log loss, RMSE, MAE, R²) take the studentized bootstrap, stretched by their tail. ``benchmarks/interval_coverage.py``
+measures how often they hold the truth.
 """
 
 from __future__ import annotations
@@ -190,14 +190,18 @@ def paired_gain(
         raise InputError("bad_losses", message, None, "Score both models on the same rows.")
     base = row_weights(weight, losses.shape[1])
 
-    def gain(weights: Floats) -> Floats:
-        means = (losses @ weights) / weights.sum(axis=0)
-        first, second = np.sqrt(means) if root else means
+    sums = _summed(
+        np.vstack([losses * base, base]), None if group is None else units_of(np.asarray(group), len(base))
+    )
+
+    def gain(counts: Floats) -> Floats:
+        *totals, rows = sums @ counts
+        first, second = np.sqrt(totals / rows) if root else totals / rows
         return np.asarray(first - second)
 
-    drawn = [gain(counts * base[:, None]) for counts in draws(len(base), resamples, seed, group)]
-    low, high = _percentiles(np.concatenate(drawn))
-    return float(gain(base[:, None])[0]), low, high
+    units = sums.shape[1]
+    low, high = _percentiles(np.concatenate([gain(counts) for counts in draws(units, resamples, seed)]))
+    return float(gain(np.ones((units, 1)))[0]), low, high
 
 
 def likely(gain: float, low: float, high: float, probability: float = 0.8) -> bool:
