@@ -158,3 +158,37 @@ def test_the_best_epoch_is_judged_after_its_temperature(make_run):
     calibrated = next(t for t in made if "temperature" in t.get("name", ""))
     dot = next(t for t in made if t.get("name") == "lowest")
     assert dot["y"][0] == min(v for v in calibrated["y"] if v is not None)
+
+
+def test_what_a_kept_treatment_did_is_shown_before_and_after():
+    picture = {"edges": list(range(21)), "before": [5] * 20, "after": [4] * 20}
+    age = {"what": "placeholder", "column": "age", "cells": 30, "before": "-999", "after": "missing"}
+    town = {"what": "gap", "column": "age", "cells": 150, "before": "missing", "after": "41"}
+    search = {
+        "treatments": [
+            {"name": "placeholders emptied", "verdict": "kept", "cleaned": [{**age, "histogram": picture}]},
+            {"name": "clipped", "verdict": "reverted", "cleaned": [{**age, "cells": 99}]},
+        ]
+    }
+    result = {"recipe": {"data": {"clean": True}, "prepare": {"missing": "median"}}}
+    check = {**CHECK, "cleaned": [town]}
+    changes = cleaning(result, {"data_check": check, "search_coarse": search})["changes"]
+    ours = [own for own in changes if own["column"] == "age"]
+    assert [(own["cells"], own["before"], own["after"]) for own in ours] == [
+        (150, "missing", "41"),
+        (30, "-999", "missing"),
+    ], "the gap is told once, by what was done; what was reverted is not told"
+    assert ours[1]["pictures"]["before"] == {"counts": [5] * 20, "ends": ["0", "20"]}
+
+
+def test_the_page_draws_a_column_before_and_after(make_run):
+    folder = make_run()
+    result = json.loads((folder / "result.json").read_text())
+    done = {"what": "outlier", "column": "age", "cells": 7, "before": "900", "after": "99"}
+    done["histogram"] = {"edges": list(range(21)), "before": [5] * 20, "after": [4] * 20}
+    next(own for own in result["steps"] if own["name"] == "data_check")["evidence"]["cleaned"] = [done]
+    (folder / "result.json").write_text(json.dumps(result))
+    page = render(facts(folder))
+    place = page[page.index('id="cleaning"') :]
+    row = place[place.index(">age<") : place.index("</tr>", place.index(">age<"))]
+    assert row.count('class="spark"') == 2 and "900" in row and "of the training rows" in row

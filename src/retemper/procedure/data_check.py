@@ -14,6 +14,7 @@ from retemper.data.kinds import infer_kind
 from retemper.data.schema import Column, Schema
 from retemper.procedure.book import Book, State
 from retemper.procedure.prepare import prepare
+from retemper.procedure.treat import cleaned_by
 from retemper.training import arrays
 
 MOST_ROWS = 250_000
@@ -79,6 +80,7 @@ def _step(state: State, checked: Checked) -> Step:
         "not_applicable": checked.not_applicable,
         "inputs": preparer.n_inputs,
         "split": state.splits.method,
+        "cleaned": cleaned_by(state),
     }
     verdict = "fail" if any(f.severity == "error" for f in worst) else "warn" if worst else "pass"
     return Step("data_check", verdict, shown + findings + ".", evidence)  # type: ignore[arg-type]  # a literal

@@ -16,10 +16,12 @@ import numpy as np
 from scipy.stats import norm
 
 from retemper.core.recipe import Recipe
+from retemper.data.before_after import cleaned
 from retemper.data.prepare import Preparer
 from retemper.data.propose import Proposal, propose
 from retemper.evaluation.intervals import paired_gain
 from retemper.procedure import goal
+from retemper.procedure.baselines import drawn
 from retemper.procedure.book import EVERY, Bag, Book, State, bags_of, candidates_of, validation_rows
 from retemper.procedure.cross_fitting import REPEATS, bag_of_contenders, dealt, folds_for
 from retemper.procedure.jobs import contender_of, jobs_for
@@ -52,7 +54,8 @@ def run(book: Book, state: State) -> tuple[State, list[dict[str, Any]]]:
     Returns:
         the state with the kept treatments in its recipe and arrays, and for each proposal a record: ``name``,
         ``why``, ``changes``, ``verdict`` (kept, reverted, not_tried), ``columns`` (names of new or lost inputs),
-        ``before``, ``after``, ``gain``, ``low``, ``high`` (95 %).
+        ``before``, ``after``, ``gain``, ``low``, ``high`` (95 %), and ``cleaned``: the cells it changes, see
+        :func:`cleaned_by`.
     """
     if not state.recipe.data.clean:
         return state, []
@@ -215,7 +218,14 @@ def _judge(base: Raced, own: Raced, proposal: Proposal, tried: int) -> dict[str,
         "low": low,
         "high": high,
         "columns": _columns(base.state.preparer, own.state.preparer),
+        "cleaned": cleaned_by(own.state),
     }
+
+
+def cleaned_by(state: State) -> list[dict[str, Any]]:
+    """What the preparation does to training rows, at most 250,000: see :func:`retemper.data.before_after.cleaned`."""
+    preparer, rows = state.ready[0], drawn(len(state.splits.train), state.recipe.seed, "rows cleaned")
+    return cleaned(preparer, state.table.frame[state.splits.train[rows]], state.recipe.prepare)
 
 
 def _gain(base: Raced, own: Raced) -> tuple[float, float, float]:

@@ -30,30 +30,40 @@ def cleaning(result: dict[str, Any], evidence: dict[str, Any]) -> dict[str, Any]
     """
     recipe = result.get("recipe") or {}
     check, search = evidence.get("data_check") or {}, evidence.get("search_coarse") or {}
-    changes = _changes(check, recipe)
+    treatments = search.get("treatments") or []
+    kept = [one for own in treatments if own.get("verdict") == "kept" for one in own.get("cleaned") or []]
+    changes = _changes(check, recipe, [*(check.get("cleaned") or []), *kept])
     return {
         "on": (recipe.get("data") or {}).get("clean"),
         "changes": changes[:MOST_COLUMNS],
         "more": max(0, len(changes) - MOST_COLUMNS),
-        "treatments": [_treatment(own) for own in search.get("treatments") or []],
+        "treatments": [_treatment(own) for own in treatments],
         "labels": _labels(search.get("label_errors")),
     }
 
 
-def _changes(check: dict[str, Any], recipe: dict[str, Any]) -> list[dict[str, Any]]:
-    """One line a change: what it is about, how many cells or rows (with their share), before → after."""
+def _changes(
+    check: dict[str, Any], recipe: dict[str, Any], done: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """One line a change: what it is about, how many cells or rows (with their share), before → after.
+
+    ``done``: what the recipe or a kept treatment did, counted in the training rows, with pictures of the column before
+    and after where it holds numbers.
+    """
     rows = check.get("rows") or 0
     clean = (recipe.get("data") or {}).get("clean", True)
     filled = GAPS.get(str((recipe.get("prepare") or {}).get("missing")), "a column says so")
-    found = []
+    keys = ("column", "cells", "before", "after")
+    found = [{**{key: own.get(key) for key in keys}, "rows": None, **_pictures(own)} for own in done]
+    filled_in = {own.get("column") for own in done if own.get("what") == "gap"}
     for column in check.get("columns") or []:
         kind, missing = column.get("kind"), column.get("missing") or 0
-        about = {"column": column.get("name"), "rows": rows}
+        about = {"column": column.get("name"), "rows": rows, "pictures": None}
         if kind in ("identifier", "constant"):
             before = "names rows" if kind == "identifier" else "one value only"
             after = "left out" if clean or kind == "constant" else "used as it is"
             found.append({**about, "cells": rows, "before": before, "after": after})
-        elif missing:
+        elif missing and column.get("name") not in filled_in:
             after = (
                 "a level of its own"
                 if kind in ("category", "boolean")
@@ -64,9 +74,17 @@ def _changes(check: dict[str, Any], recipe: dict[str, Any]) -> list[dict[str, An
             found.append({**about, "cells": missing, "before": "missing", "after": after})
     found.sort(key=lambda own: -own["cells"])
     if check.get("duplicates"):
-        about = {"column": None, "rows": rows, "cells": check["duplicates"]}
+        about = {"column": None, "rows": rows, "cells": check["duplicates"], "pictures": None}
         found.append({**about, "before": "rows that repeat an earlier row", "after": "kept"})
     return found
+
+
+def _pictures(own: dict[str, Any]) -> dict[str, Any]:
+    histogram = own.get("histogram")
+    if not histogram:
+        return {"pictures": None}
+    ends = [number(histogram["edges"][0]), number(histogram["edges"][-1])]
+    return {"pictures": {when: {"counts": histogram[when], "ends": ends} for when in ("before", "after")}}
 
 
 def _treatment(own: dict[str, Any]) -> dict[str, Any]:
