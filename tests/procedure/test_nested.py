@@ -12,6 +12,7 @@ from retemper.data.prepare import Preparer
 from retemper.data.split import Splits
 from retemper.procedure import calibrate, ensemble, nested, search_coarse, train_long
 from retemper.procedure.outer_folds import outer_folds
+from retemper.procedure.pace import Finished
 
 SMALL = {
     "procedure.nested_rows": 400,
@@ -158,7 +159,7 @@ def test_time_is_set_aside_and_what_it_does_not_allow_is_said(classes):
     left = limited.book.budget.left_s()
     limited.book.budget.kept_s = kept
     assert limited.book.budget.left_s() == pytest.approx(left - kept, abs=0.5)
-    limited.book.pace.finished = [(1e6, 1.0)]  # a machine on which nothing can be afforded
+    limited.book.pace.finished = [Finished("any", 1e6, 1.0)]  # a machine on which nothing can be afforded
     found = nested.run(limited.book, state)
     assert found == {"left_out": "the time left does not allow for it"} and limited.book.budget.kept_s == 0.0
 

@@ -27,6 +27,9 @@ LEAST_STEPS = 800
 MOST_FIRST = 9
 LEAST_GAIN, CLEAR_LOSS = 1e-3, 1e-2
 """Mean relative gain from which longer training counts as paying, and loss from which it counts as harm."""
+SHARE_OF_REST = 0.85
+"""Of the time left, for a further rung together with the ``LEAST_BAGS`` full trainings that are to follow it."""
+LEAST_BAGS = 3
 FINALISTS = 4
 """Recipes that go on to train_long."""
 
@@ -167,7 +170,9 @@ def _decide(
         while not math.isinf(left):
             jobs = _jobs(book, state, recipes[: plan["recipes"]], rung, plan["epochs"])
             seconds = book.pace.seconds(jobs, book.workers)
-            if seconds <= SHARE_OF_TIME * left:
+            full = _jobs(book, state, recipes[:LEAST_BAGS] if rung else [], rung, epochs, folds_for(state))
+            whole = seconds + book.pace.seconds(full, book.workers)
+            if seconds <= SHARE_OF_TIME * left and whole <= SHARE_OF_REST * left:
                 break
             if plan["recipes"] > 4:
                 plan["recipes"] -= 1
