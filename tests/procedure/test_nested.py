@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from retemper.core.budget import decisions
 from retemper.data.prepare import Preparer
 from retemper.data.split import Splits
 from retemper.procedure import calibrate, ensemble, nested, search_coarse, train_long
@@ -111,6 +112,10 @@ def test_a_regression_is_judged_in_the_targets_unit(bench, tables):
     found = nested.run(desk.book, state)
     assert found["metric"] == "rmse" and {"rmse", "mae", "r2"} == set(found["metrics"])
     assert 1 < found["metrics"]["rmse"]["value"] < 1000
+    limited = desk.limited(900.0)
+    assert nested.run(limited.book, state)["metrics"] == found["metrics"]
+    # A name that the run itself decides by, decided once more, would make a replay another run.
+    assert set(decisions(desk.book.folder.path / "log.jsonl")) == {"nested.0"}
 
 
 def test_a_class_with_one_row_left_teaches_and_is_never_judged(bench, tables):

@@ -203,9 +203,14 @@ def _outcome(book: Book, outer: Outer, state: State) -> Judged | None:
     state, _ = ensemble.run(book, state)
     if not state.chosen:
         return None
-    state, _ = calibrate.run(book, state)
+    called = None
+    if (
+        state.task == "classification"
+    ):  # a regression would choose the width of its intervals, which no figure asks for
+        state, _ = calibrate.run(book, state)
     outputs = model_of(state).outputs(state.table.frame[outer.judges])
-    called = state.decision.codes(outputs) if state.task == "classification" else None
+    if state.task == "classification":
+        called = state.decision.codes(outputs)
     inner = _held_out(state)[main_metric(state.task)]
     return Judged(outer.judges, outputs, called, inner, len(state.candidates))
 
