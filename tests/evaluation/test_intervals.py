@@ -183,6 +183,14 @@ def test_weights_count_as_repeated_rows():
     assert found["rmse"].value == pytest.approx(metrics("regression", y[repeated], v[repeated])["rmse"])
 
 
+def test_rows_without_weight_say_nothing():
+    y, p = classes(generator(9, "rows"), 30)
+    weight = np.r_[np.ones(10), np.zeros(20)]
+    assert scores("classification", y, p, 100, weight=weight) == scores("classification", y[:10], p[:10], 100)
+    losses = p[:, :2].T
+    assert paired_gain(*losses, 100, weight=weight) == paired_gain(*losses[:, :10], 100)
+
+
 def test_too_few_resamples_and_bad_losses_are_refused():
     with pytest.raises(InputError, match="resamples ≥ 100"):
         scores("regression", [1.0, 2.0], [1.0, 2.0], resamples=10)

@@ -65,9 +65,14 @@ def scores(
     _check_resamples(resamples)
     weighted = weighted_metrics(task, y, prediction, predicted)
     base = row_weights(weight, np.shape(y)[0])
+    units = None if group is None else units_of(np.asarray(group), len(base))
+    if not base.all():  # a resample of rows without weight alone has no score
+        of, rest = np.flatnonzero(base), (y, prediction, base, predicted, group)
+        true, outputs, weights, calls, groups = (None if a is None else np.asarray(a)[of] for a in rest)
+        assert true is not None and outputs is not None
+        return scores(task, true, outputs, resamples, seed, weights, calls, groups)
     measured = {name: float(value[0]) for name, value in weighted(base[:, None]).items()}
     values = {name: value for name, value in measured.items() if np.isfinite(value)}
-    units = None if group is None else units_of(np.asarray(group), len(base))
     if isinstance(weighted, Classification):
         p, codes = np.asarray(prediction, dtype=np.float64), np.asarray(y, dtype=np.int64)
         called = p.argmax(axis=1) if predicted is None else np.asarray(predicted, dtype=np.int64)
@@ -189,19 +194,18 @@ def paired_gain(
         message = "Losses must be finite, one a row, for the same rows before and after."
         raise InputError("bad_losses", message, None, "Score both models on the same rows.")
     base = row_weights(weight, losses.shape[1])
-
-    sums = _summed(
-        np.vstack([losses * base, base]), None if group is None else units_of(np.asarray(group), len(base))
-    )
+    units = None if group is None else units_of(np.asarray(group), len(base))
+    sums = _summed(np.vstack([losses * base, base]), units)
+    sums = sums[:, sums[-1] > 0]  # a resample of rows without weight alone has no gain
 
     def gain(counts: Floats) -> Floats:
         *totals, rows = sums @ counts
         first, second = np.sqrt(totals / rows) if root else totals / rows
         return np.asarray(first - second)
 
-    units = sums.shape[1]
-    low, high = _percentiles(np.concatenate([gain(counts) for counts in draws(units, resamples, seed)]))
-    return float(gain(np.ones((units, 1)))[0]), low, high
+    drawn = [gain(counts) for counts in draws(sums.shape[1], resamples, seed)]
+    low, high = _percentiles(np.concatenate(drawn))
+    return float(gain(np.ones((sums.shape[1], 1)))[0]), low, high
 
 
 def likely(gain: float, low: float, high: float, probability: float = 0.8) -> bool:

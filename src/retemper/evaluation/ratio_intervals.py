@@ -66,8 +66,8 @@ def log_ratio_intervals(
         """v and its standard error [K, R]."""
         every = (sums @ counts)[place]
         a, b, aa, ab, bb, c = every[:-1].reshape(6, count, -1)
-        b = b - c**2 / every[-1]
         with np.errstate(divide="ignore", invalid="ignore"):
+            b = b - c**2 / every[-1]
             parts = aa / a**2 + bb / b**2
             variance = parts - 2 * ab / (a * b)
             return np.log(a / b), np.sqrt(np.where(variance > ROUNDING * parts, variance, 0.0))
