@@ -194,7 +194,8 @@ def test_without_a_search_the_recipe_itself_is_trained(bench, tables):
 
 
 def test_the_full_training_has_two_seconds_even_where_the_limit_has_passed(bench, tables):
-    desk, state = bench(tables.numbers_only(200, 0, line), changes={"training.epochs": 100_000})
+    changes = {"training.epochs": 100_000, "training.patience_epochs": 0}
+    desk, state = bench(tables.numbers_only(200, 0, line), changes=changes)
     state, step = desk.limited(10.0, used=20.0).do(train_long, state.with_(epochs=100_000))
     assert all(c.fit.epochs > 10 for c in state.long), [c.fit.epochs for c in state.long]
     assert step.message.endswith("The time limit ended some of them early.")
