@@ -75,6 +75,7 @@ def test_evaluate_needs_the_target(run):
     with pytest.raises(InputError) as caught:
         retemper.evaluate(run.model, FRAME.drop("y"))
     assert caught.value.code == "missing_target"
+    assert "--target" not in caught.value.hint, "evaluate has no such option"
 
 
 def test_a_pair_of_arrays_and_a_regression(tmp_path):

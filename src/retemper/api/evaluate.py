@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from retemper.api.faults import machine_faults
 from retemper.api.predict import load
 from retemper.bundle.model import Model
+from retemper.core.errors import InputError, nearest
 from retemper.core.records import Score
 from retemper.data.read import Table, read
 from retemper.data.roles import check_weight
@@ -63,7 +64,8 @@ def evaluate(model: Model | str | Path, data: Any, resamples: int = 1000, seed: 
     """
     loaded = load(model) if isinstance(model, (str, Path)) else model
     with machine_faults():
-        table = read(data, loaded.target)
+        table = read(data)
+        _check_target(loaded.target, table)
         y = loaded.target_codec.encode(table.frame[loaded.target])
         outputs = loaded.outputs(table.frame)
         weight, group = _weights(loaded, table), _groups(loaded, table)
@@ -74,6 +76,17 @@ def evaluate(model: Model | str | Path, data: Any, resamples: int = 1000, seed: 
         "group": None if group is None else loaded.schema.group,
     }
     return {"rows": {"test": table.frame.height}, "metrics": {"test": found}, "how": how}
+
+
+def _check_target(target: str, table: Table) -> None:
+    columns = table.frame.columns
+    if target not in columns:
+        raise InputError(
+            "missing_target",
+            f"There is no column {target!r} to score the predictions by; {nearest(target, columns)}",
+            {"file": table.source, "column": target},
+            "Give rows with the target's column; without it, `retemper predict` predicts.",
+        )
 
 
 def _weights(model: Model, table: Table) -> NDArray[np.float64] | None:
