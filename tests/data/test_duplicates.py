@@ -130,3 +130,20 @@ def test_copies_in_a_test_of_ones_own_are_named_as_such() -> None:
     part = (np.random.default_rng(2).random(table.frame.height) < 0.25).astype(np.int8)
     found = duplicates_across_splits(table.frame, schema, part, "test")
     assert found is not None and found.evidence["of"] == "test" and "test rows" in found.message
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_near_copies_across_the_split_are_counted(together: bool) -> None:
+    table, _ = _table({**_columns(), "row": np.arange(N)}, copies=60, jitter=1e-3)
+    schema = infer(table, DataOptions(target="y", drop=["row"]))
+    # Copies have the number of their original: whole families on one side, or only the later ones on the other.
+    row = table.frame["row"].to_numpy()
+    later = np.ones(len(row), dtype=bool)
+    later[np.unique(row, return_index=True)[1]] = False
+    part = (row % 4 == 0 if together else later).astype(np.int8)
+    found = near_duplicates(table.frame, schema, part)
+    assert found is not None
+    across = found.evidence["across_splits"]
+    assert across["of"] == int(part.sum())
+    assert across["rows"] < 12 if together else 40 < across["rows"] <= 60
+    assert f"of {across['of']} validation rows" in found.message

@@ -36,8 +36,8 @@ CHECKS: dict[str, Check] = {
     "missing_values": check_columns.missing_values,
     "missing_tells_target": missingness.missing_tells_target,
     "placeholders": placeholders.placeholders,
+    "numbers_as_words": placeholders.numbers_as_words,
     "duplicate_rows": check_rows.duplicate_rows,
-    "near_duplicates": duplicates.near_duplicates,
     "conflicting_labels": check_rows.conflicting_labels,
     "constant_column": check_columns.constant_column,
     "identifier_column": check_columns.identifier_column,
@@ -54,6 +54,7 @@ Part = NDArray[np.int8]
 SplitCheck = Callable[[pl.DataFrame, Schema, Part | None], Finding | None]
 SPLIT_CHECKS: dict[str, SplitCheck] = {
     "duplicates_across_splits": duplicates.duplicates_across_splits,
+    "near_duplicates": duplicates.near_duplicates,
     "parts_told_apart": adversarial.parts_told_apart,
 }
 SEVERITIES = ("error", "warning", "advice")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import polars as pl
 
+from retemper.data import dates
 from retemper.data.cells import as_numbers, as_words
 from retemper.data.placeholders import placeholders_in
+from retemper.data.written_numbers import with_unit
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,18 @@ class Cleaned:
 
 @dataclass(frozen=True)
 class Sentinel:
-    """The values of one column that stand for missing; ``words`` in lower case.
+    """The values of one column that stand for missing; ``words`` in lower case, ``days`` as 1900-01-01.
 
-    ``numeric``: the column is text because of its words alone, and becomes numbers without them.
+    ``numeric``: nearly all other cells are numbers, perhaps followed by the ``unit``; the column becomes numbers, and
+    what is none becomes missing.
     """
 
     column: str
     numbers: tuple[float, ...] = ()
     words: tuple[str, ...] = ()
+    days: tuple[str, ...] = ()
     numeric: bool = False
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,16 +62,28 @@ class Sentinels:
         found = [(name, placeholders_in(frame[name])) for name in names]
         return cls(
             tuple(
-                Sentinel(name, tuple(one.numbers), tuple(one.words), one.numeric)
+                Sentinel(
+                    name,
+                    tuple(one.numbers),
+                    tuple(one.words),
+                    tuple(str(day) for day in one.days),
+                    one.numeric,
+                    one.unit,
+                )
                 for name, one in found
                 if one
             )
         )
 
+    def keeping(self, words: Sequence[str]) -> Sentinels:
+        """The same, but for columns that stay words: their kind was set by hand."""
+        own = [replace(one, numeric=one.numeric and one.column not in words) for one in self.columns]
+        return Sentinels(tuple(one for one in own if one.numeric or one.numbers or one.words or one.days))
+
     @property
-    def as_they_are(self) -> Sentinels:
-        """The same without turning columns of words into numbers: where a column's kind is settled already."""
-        return Sentinels(tuple(replace(one, numeric=False) for one in self.columns))
+    def numeric(self) -> frozenset[str]:
+        """The columns of words that become numbers."""
+        return frozenset(one.column for one in self.columns if one.numeric)
 
     def apply(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Cleaned]]:
         """The frame with these cells missing, and what was done; columns that are absent are passed over.
@@ -87,12 +104,7 @@ class Sentinels:
         """Plain data; :meth:`from_json` is the way back."""
         return {
             "columns": [
-                {
-                    "column": one.column,
-                    "numbers": list(one.numbers),
-                    "words": list(one.words),
-                    "numeric": one.numeric,
-                }
+                {name: list(own) if isinstance(own, tuple) else own for name, own in asdict(one).items()}
                 for one in self.columns
             ]
         }
@@ -101,13 +113,20 @@ class Sentinels:
     def from_json(cls, data: dict[str, Any]) -> Sentinels:
         """The sentinels that :meth:`to_json` wrote.
 
-        >>> sentinels = Sentinels((Sentinel("a", (-1.0,), ("unknown",), True),))
+        >>> sentinels = Sentinels((Sentinel("a", (-1.0,), ("unknown",), ("1900-01-01",), True, "kg"),))
         >>> Sentinels.from_json(sentinels.to_json()) == sentinels
         True
         """
         return cls(
             tuple(
-                Sentinel(one["column"], tuple(one["numbers"]), tuple(one["words"]), one["numeric"])
+                Sentinel(
+                    one["column"],
+                    tuple(one["numbers"]),
+                    tuple(one["words"]),
+                    tuple(one["days"]),
+                    one["numeric"],
+                    one["unit"],
+                )
                 for one in data["columns"]
             )
         )
@@ -125,11 +144,17 @@ def _apply(cells: pl.Series, sentinel: Sentinel, done: list[Cleaned]) -> pl.Seri
         words = as_words(cells).str.to_lowercase()
         for word in sentinel.words:
             cells = _emptied(cells, words == word, word, done)
+    if sentinel.days:
+        days = dates.demanded(cells).dt.date().cast(pl.String)
+        for day in sentinel.days:
+            cells = _emptied(cells, days == day, day, done)
     if not sentinel.numeric or cells.dtype != pl.String:
         return cells
-    numbers = as_numbers(cells)
-    # A cell that is neither a known word nor a number stays, for the preparation to name it in its error.
-    return numbers if numbers.null_count() == cells.null_count() else cells
+    _, numbers = with_unit(cells, sentinel.unit)
+    unread = numbers.null_count() - cells.null_count()
+    if unread:
+        done.append(Cleaned("no number", cells.name, unread, "words", "missing"))
+    return numbers
 
 
 def _emptied(cells: pl.Series, where: pl.Series, before: str, done: list[Cleaned]) -> pl.Series:

@@ -159,12 +159,19 @@ def duplicates_across_splits(
     )
 
 
-def near_duplicates(frame: pl.DataFrame, schema: Schema) -> Finding | None:
+def near_duplicates(
+    frame: pl.DataFrame, schema: Schema, part: NDArray[np.int8] | None = None
+) -> Finding | None:
     """Rows that are the same but for a little noise in their numbers: the same levels, numbers within 5 % of a spread.
 
     Numbers are rounded to a grid of 5 % of their interquartile range, at random offsets, and rows on one point are
     counted. Rows that meet there by chance have many near misses, copies don't (see :func:`alike`). At most
-    100,000 rows and 500 such columns are looked at; exact copies are not counted.
+    100,000 rows and 500 such columns are looked at; exact copies are not counted. Where the rows are split already, the
+    finding says how many validation rows have such a copy among the training rows.
+
+    Args:
+        frame, schema: the table.
+        part: [rows], 1 where a row validates, 0 where it trains; None: not split yet.
 
     Raises:
         NotApplicable: fewer than two columns of numbers with 20 values or more.
@@ -172,10 +179,12 @@ def near_duplicates(frame: pl.DataFrame, schema: Schema) -> Finding | None:
     fine = [column for column in schema.features() if _fine(column)]
     if len(fine) < 2:
         raise NotApplicable("fewer than two columns of numbers have 20 values or more")
-    frame = frame[sample_rows(frame.height, CHANCE_ROWS, "near_duplicates")]
+    rows = sample_rows(frame.height, CHANCE_ROWS, "near_duplicates")
+    frame, part = frame[rows], None if part is None else part[rows]
     fine = [fine[i] for i in sample_rows(len(fine), NEAR_COLUMNS, "near_duplicates_columns")]
     others = [frame[c.name] for c in schema.features() if not _fine(c)]
-    exact = _pairs(row_hashes([*others, *(frame[c.name] for c in fine)])[0])
+    same = row_hashes([*others, *(frame[c.name] for c in fine)])[0]
+    exact = _pairs(same)
     spreads = [_in_spreads(frame[c.name], c) for c in fine]
     grids = [[*others, *_on_grid(spreads, grid)] for grid in range(NEAR_GRIDS)]
     pairs = [_pairs(row_hashes(grid)[0]) - exact for grid in grids]
@@ -185,20 +194,38 @@ def near_duplicates(frame: pl.DataFrame, schema: Schema) -> Finding | None:
     chance = float(np.mean([alike(grid).by_chance for grid in grids]))
     if chance >= NEAR_BY_CHANCE_SHARE * np.mean(pairs):
         return None
+    across = None if part is None else _near_across(same, [row_hashes(grid)[0] for grid in grids], part)
+    told = "such copies on both sides of a split make scores look better than they are."
+    if across is not None:
+        share = f"{across['rows']:.0f} of {across['of']} validation rows ({across['share']:.1%})"
+        told = f"{share} have such a copy among the training rows" + (
+            ": scores look better than they are."
+            if across["rows"] >= 1
+            else "; the split keeps them together."
+        )
     return Finding(
         "near_duplicates",
         "warning",
         0.7,
-        f"About {np.mean(pairs):.0f} pairs of rows differ by a little noise only: such copies on both sides of a "
-        "split make scores look better than they are.",
+        f"About {np.mean(pairs):.0f} pairs of rows differ by a little noise only; {told}",
         {
             "pairs": round(float(np.mean(pairs)), 1),
+            "across_splits": across,
             "pairs_expected_by_chance": round(chance, 1),
             "grid_iqr": NEAR_SPREAD,
             "warning_from_pairs": round(least, 1),
             "rows": frame.height,
         },
     )
+
+
+def _near_across(same: Hashes, grids: Sequence[Hashes], part: NDArray[np.int8]) -> dict[str, float]:
+    """Validation rows on one grid point with a training row, exact copies left out; the mean over the grids."""
+    judges = part == 1
+    copies = np.isin(same[judges], same[~judges])
+    near = [np.isin(grid[judges], grid[~judges]) & ~copies for grid in grids]
+    rows, total = float(np.mean([own.sum() for own in near])), int(judges.sum())
+    return {"rows": rows, "of": total, "share": round(rows / max(1, total), 5)}
 
 
 def _fine(column: Column) -> bool:

@@ -77,20 +77,22 @@ class Preparer:
         goal = Goal.of(frame, schema)
         if options.select != "none":
             schema = _selected(frame, schema, options, goal)
-        names = {kind: [c.name for c in schema.features() if c.kind == kind] for kind in _KINDS}
         wanted = [c.name for c in schema.features()]
         cells = needed_cells(frame, wanted, is_tidy)
-        empty = (
-            Sentinels.fit(cells, wanted).as_they_are if options.placeholders == "missing" else NO_SENTINELS
-        )
+        empty = NO_SENTINELS
+        if options.placeholders == "missing":
+            by_hand = [c.name for c in schema.features() if c.why == "set by hand"]
+            empty = Sentinels.fit(cells, wanted).keeping(by_hand)
         cells, _ = empty.apply(cells)
+        kinds = {c.name: "number" if c.name in empty.numeric else c.kind for c in schema.features()}
+        names = {kind: [name for name in wanted if kinds[name] == kind] for kind in _KINDS}
         least, most = options.min_level_rows, options.one_hot_levels
         dates = tuple((name, DateParts.fit(cells[name])) for name in names["datetime"])
         texts = tuple(TextWords.fit(as_words(cells[name]), least, goal) for name in names["text"])
         levels = tuple(
             Levels.fit(cells[c.name], c.kind == "boolean", least, most)
             for c in schema.features()
-            if c.kind in ("category", "boolean")
+            if kinds[c.name] in ("category", "boolean")
         )
         nothing = NumberCode.fit(np.empty((1, 0)), np.empty((1, 0), dtype=bool), options)
         unfitted = cls(tuple(names["number"]), dates, texts, levels, Derived(), nothing, empty)

@@ -226,10 +226,14 @@ def _isolation(table: _Table) -> Proposal | None:
 
 
 def _placeholders(table: _Table) -> Proposal | None:
-    if table.options.placeholders != "keep" or "placeholders" not in table.found:
+    found = table.found & {"placeholders", "numbers_as_words", "mixed_types"}
+    if table.options.placeholders != "keep" or not found:
         return None
-    why = "the data check found cells that stand for not known"
-    return Proposal("placeholders emptied", why, {"prepare.placeholders": "missing"})
+    if "placeholders" in found:
+        why = "the data check found cells that stand for not known"
+        return Proposal("placeholders emptied", why, {"prepare.placeholders": "missing"})
+    why = "the data check found columns of numbers that count as words"
+    return Proposal("words read as numbers", why, {"prepare.placeholders": "missing"})
 
 
 _QUESTIONS: tuple[Callable[[_Table], Proposal | None], ...] = (
