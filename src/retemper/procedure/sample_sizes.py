@@ -34,6 +34,8 @@ EPOCHS, STEPS = 24, 600
 SHORTEST = 0.5
 """Where the time is short, this share of the epochs will do."""
 LEAST_BATCH = 32
+SLOWER = 2.0
+"""Trainings on few rows may take so many times what the pace of long ones lets expect."""
 SHARE_OF_LIMIT = 0.06
 """Of the time limit, set aside for the curve."""
 SHARE_OF_TIME = 0.5
@@ -227,7 +229,7 @@ def _decide(book: Book, state: State, every: list[int]) -> Plan | None:
             for draws, own in ((DRAWS, epochs), (LEAST_DRAWS, epochs), (LEAST_DRAWS, shorter)):
                 sizes, plan = every[start : start + SIZES], Plan(start, draws, own)
                 jobs = [job for size in sizes for job in _jobs(book, state, every[-1], size, plan)]
-                if book.pace.seconds(jobs, book.workers) <= _allowed(book, left):
+                if SLOWER * book.pace.seconds(jobs, book.workers) <= _allowed(book, left):
                     return [start, draws, own]
         return None
 

@@ -95,8 +95,8 @@ DEPENDENCE_COLUMNS, DEPENDENCE_ROWS = 6, 200
 SHOWN_CELLS = 10
 SHARE_OF_TIME = 0.2
 """Of what is left, for each part but the learning curve."""
-EFFORTS = ((50, 5), (50, 3), (25, 3), (12, 2))
-"""Columns and repeats of importance, by the time there is."""
+EFFORTS = ((50, 5, 2_000), (50, 3, 2_000), (25, 3, 1_000), (12, 2, 600), (12, 2, 300))
+"""Columns, repeats and rows of importance, by the time there is."""
 
 
 def run(book: Book, state: State) -> dict[str, Any]:
@@ -162,18 +162,19 @@ def _importance(
     outputs, bands = known
     wide = len(held.kinds)
     most = MOST_CELLS // (wide * min(wide, MOST_COLUMNS) * EFFORTS[0][1])
-    rows = min(IMPORTANCE_ROWS, max(LEAST_IMPORTANCE_ROWS, most))
-    some = held.sample(rows, state.recipe.seed, "rows for importance")
+    largest = min(held.rows, IMPORTANCE_ROWS, max(LEAST_IMPORTANCE_ROWS, most))
 
     def fit_into(left: float) -> list[int] | None:
-        for columns, repeats in EFFORTS:
-            if (min(columns, wide) * repeats + 1) * some.rows * second <= SHARE_OF_TIME * left:
-                return [columns, repeats]
+        for columns, repeats, rows in EFFORTS:
+            asked = (min(columns, wide) * repeats + 1) * min(rows, largest)
+            if asked * second <= SHARE_OF_TIME * left:
+                return [columns, repeats, min(rows, largest)]
         return None
 
     effort = book.budget.decide("understand.importance", fit_into)
     if effort is None:
         raise NotApplicable("the time left does not allow for it")
+    some = held.sample(effort[2], state.recipe.seed, "rows for importance")
     names = screened(held, outputs, bands, effort[0])
     related = relations([own for own in bands if own.column in names])
     groups = together(related)

@@ -200,7 +200,7 @@ def _more_data(part: dict[str, Any]) -> dict[str, Any]:
         "answer": answer,
         "sentence": ANSWERS.get(str(answer), ANSWERS["can't tell"]),
         "why": _sentence(str(part.get("why") or "").removeprefix("Nobody can tell yet: ")),
-        **{key: part.get(key) for key in ("have", "law")},
+        **{key: part.get(key) for key in ("have", "law", "width")},
         "points": [
             own for own in part.get("points") or [] if own.get("rows") and own.get("value") is not None
         ],
