@@ -113,7 +113,7 @@ def linked_given_target(faces: Faces, goals: Goals, columns: int) -> Floats:
     found = np.ones((columns, columns))
     np.minimum.at(found, (faces.owner[:, None], faces.owner[None, :]), p)
     # A column too rare to have a face is linked to none.
-    size = np.maximum(np.bincount(faces.owner, minlength=columns), 1)
+    size: Codes = np.maximum(np.bincount(faces.owner, minlength=columns), 1)
     found = np.minimum(found * np.outer(size, size), 1.0)
     np.fill_diagonal(found, 1.0)
     return found
