@@ -56,7 +56,9 @@ def tidy(frame: pl.DataFrame, source: str = "") -> pl.DataFrame:
     for column in frame.select(cs.date() | cs.datetime()).iter_columns():
         _check_dates(column, source)
     odd = [_tidy_column(column, source) for column in frame.iter_columns() if column.dtype not in FINAL]
-    return _tidy_words(frame.with_columns(odd).with_columns(cs.float().fill_nan(None)))
+    frame = frame.with_columns(odd)
+    nan = _where(frame.select(cs.float().is_nan().any()))
+    return _tidy_words(frame.with_columns(cs.by_name(nan).fill_nan(None)))
 
 
 def _tidy_column(column: pl.Series, source: str) -> pl.Series:
@@ -132,7 +134,8 @@ def _tidy_datetime(column: pl.Series) -> pl.Series:
 
 def _tidy_words(frame: pl.DataFrame) -> pl.DataFrame:
     """Text stripped, placeholders missing; all columns at once, and only those written anew that need it."""
-    padded = _where(frame.select(cs.string().str.contains(SPACE_AT_AN_END).any()))
+    length = cs.string().str.len_bytes()
+    padded = _where(frame.select((cs.string().str.strip_chars().str.len_bytes() < length).any()))
     frame = frame.with_columns(cs.by_name(padded).str.strip_chars())
     empty = _where(frame.select(cs.string().is_in(PLACEHOLDERS).any()))
     word = cs.by_name(empty)
