@@ -64,6 +64,8 @@ def test_numbers_that_count_as_words_are_said_and_read(cells: list[str], unit: s
     found, frame, schema = _codes({"x": cells, "z": [(7 * i) % 31 for i in range(N)]})
     assert schema.columns[0].kind in ("category", "text"), schema.columns[0].why
     assert set(found) & {"numbers_as_words", "mixed_types", "placeholders"}
+    if "numbers_as_words" in found:
+        assert f"such as {cells[0]!r}" in found["numbers_as_words"].message
     names = [p.name for p in propose(frame, schema, np.arange(N) % 2, list(found.values()))]
     assert set(names) & {"words read as numbers", "placeholders emptied"}
     preparer = Preparer.fit(frame, schema, PrepareOptions(placeholders="missing"))

@@ -199,13 +199,13 @@ def numbers_as_words(frame: pl.DataFrame, schema: Schema) -> Finding | None:
         return None
     name, first = next(iter(found.items()))
     unit = f" in {first.unit!r}" if first.unit else ""
+    example = frame[name].filter(with_unit(frame[name], first.unit)[1].is_not_null())[0]
     return Finding(
         "numbers_as_words",
         "warning",
         0.8,
         f"Columns of numbers that count as words because of how they are written: {listed(list(found))}; {name!r} "
-        f"holds numbers{unit} such as {frame[name].drop_nulls()[0]!r}. Write them as plain numbers, or let cleaning "
-        "do it.",
+        f"holds numbers{unit} such as {example!r}. Write them as plain numbers, or let cleaning do it.",
         {
             "columns": {name: {"unit": one.unit, "no_number": one.unread} for name, one in found.items()},
             "share_from": SHARE_OF_NUMBERS,
