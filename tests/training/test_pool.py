@@ -135,3 +135,20 @@ def test_a_worker_does_not_outlive_its_parent(run_folder: Path, job_for: Any, da
         _, err = parent.communicate(timeout=60)
     assert (parent.returncode, err) == (-signal.SIGKILL, b"")
     assert not (run_folder / "checkpoints" / "jobs" / "test" / "done.safetensors").exists()
+
+
+TELLS_NOBODY = """
+import os
+from types import SimpleNamespace
+from retemper.training import worker
+read, write = os.pipe()
+os.close(read)
+told = SimpleNamespace(run=lambda folder, deadline, tell: tell(0.5, "half"))
+worker._serve(told, {"folder": "f", "deadline": {}}, os.fdopen(write, "w"))
+"""
+
+
+def test_a_worker_whose_parent_was_killed_ends_without_a_word() -> None:
+    """Its next progress can come before it is told that the pipe has closed."""
+    ended = subprocess.run([sys.executable, "-c", TELLS_NOBODY], capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")

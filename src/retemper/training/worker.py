@@ -46,8 +46,11 @@ def _listen(orders: queue.Queue[str]) -> None:
 
 def _serve(carry_out: Any, order: dict[str, Any], answers: Any) -> None:
     def say(**answer: Any) -> None:
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+        try:
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+        except BrokenPipeError:
+            os._exit(0)  # the parent is gone, and nobody is left to be told
 
     last = 0.0
 
