@@ -68,6 +68,7 @@ def test_far_values_do_not_flatten_a_histogram_and_are_counted():
     found = shape(Cells("x", "number", values))
     assert (found["below"], found["above"]) == (1, 2) and (found["least"], found["most"]) == (-1e5, 1e6)
     assert sum(found["counts"]) == ROWS and np.count_nonzero(found["counts"]) > 10
+    assert found["counts"][0] and found["counts"][-1], "the picture ends where the near values end"
 
 
 def test_few_whole_numbers_have_a_bin_each():

@@ -66,7 +66,8 @@ def _range(values: Floats) -> tuple[float, float]:
     fence = FENCE_IQR * (high - low)
     low, high = max(least, low - fence), min(most, high + fence)
     if fence > 0 and most - least > FAR * (high - low):
-        return low, high
+        near = values[(values >= low) & (values <= high)]
+        return float(near.min()), float(near.max())
     return least, most if most > least else least + 1
 
 
