@@ -39,7 +39,7 @@ def test_noise_is_reported_in_less_than_5_percent_of_runs():
     for seed in range(SIMULATIONS):
         draw = np.random.default_rng(seed)
         runs.append(found_in(errors(columns(600, draw), draw.standard_t(5, 600)), seed))
-    assert all(run.searched > 1000 for run in runs)
+    assert min(run.searched for run in runs) > 700
     assert any(run.slices for run in runs)  # something was proposed, and refused
     # 80 runs at 5 %: 8 or more in 1 run of 30; at the 2.5 % that are meant in 1 of 1000.
     assert sum(any(own.proof.confirmed for own in run.slices) for run in runs) <= 7
@@ -124,3 +124,12 @@ def test_too_few_rows_are_said_to_be_too_few():
 
 def test_equal_losses_have_no_worst_slice():
     assert found_in(errors(columns(400, np.random.default_rng(0)), np.ones(400))).slices == ()
+
+
+def test_a_slice_is_the_smaller_part_of_the_rows():
+    draw = np.random.default_rng(3)
+    frame = columns(600, draw)
+    easy = frame["n0"].to_numpy() < np.quantile(frame["n0"].to_numpy(), 0.15)
+    found = found_in(errors(frame, draw.normal(size=600) * np.where(easy, 0.01, 1.0)))
+    # Halves are drawn: a share of one half or less where it was found may be a little more where it is measured.
+    assert found.slices and all(own.proof.share <= 0.6 for own in found.slices)

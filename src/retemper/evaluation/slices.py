@@ -201,7 +201,7 @@ def search(
     Args:
         holds: whether each row meets each condition [N, L].
         losses, weight: of the rows [N].
-        least: rows in a slice, and outside it.
+        least: rows in a slice, which has half of the rows at most.
         root: compare the roots of the means.
 
     Returns:
@@ -209,7 +209,8 @@ def search(
     """
     gap, error, count = _pairs(holds.astype(np.float64), losses, weight, root)
     rows = len(losses)
-    allowed = (count >= least) & (rows - count >= least) & (error > 0)
+    # Of a slice with more than half of the rows, the rest is the story.
+    allowed = (count >= least) & (2 * count <= rows) & (error > 0)
     score = np.where(allowed, gap - CAUTION * error, -np.inf)
     alone = np.diag(score)
     better = score >= np.maximum(alone[:, None], alone[None, :]) + np.where(allowed, error, 0)
