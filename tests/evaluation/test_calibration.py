@@ -31,6 +31,14 @@ def test_weights_count_as_repeated_rows():
     assert fit_temperature(log_p, y, weight) == pytest.approx(whole, rel=1e-3)
 
 
+@pytest.mark.parametrize("rows", [20, 200])
+def test_rows_without_a_mistake_leave_room_for_one(rows):
+    y = np.arange(rows) % 2
+    log_p = log_softmax(np.where(y[:, None] == [0, 1], 3.0, 0.0), axis=1)
+    p = apply_temperature(log_p, fit_temperature(log_p, y))
+    assert 1 - p.max(axis=1) == pytest.approx(1 / (rows + 2), rel=1e-2)
+
+
 def test_probabilities_of_zero_stay_finite():
     with np.errstate(divide="ignore"):
         log_p = np.log([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])

@@ -105,7 +105,7 @@ def test_early_stopping_keeps_the_best_epoch(plan_for: Any, train: Any, judge: s
 
 
 def test_the_kept_head_is_as_sure_as_validation_asks(plan_for: Any, train: Any) -> None:
-    """The kept parameters, used as they are, have the loss they were judged by: the best of all temperatures."""
+    """The kept parameters, used as they are, have the loss they were judged by; no scale is better with doubt."""
     data = plan_for(epochs=25, training={"judge": "calibrated"})
     _, fits = train(data)
     rows = torch.stack([fit.row for fit in fits])
@@ -114,12 +114,15 @@ def test_the_kept_head_is_as_sure_as_validation_asks(plan_for: Any, train: Any) 
     )
     y, weight = data.validation.y, data.validation.weight
 
-    def loss(scale: float) -> Any:
-        return ((data.loss.rows(outputs * scale, y) * weight).sum(1) / weight.sum()).numpy()
+    def loss(scale: float, smoothing: float = 0.0) -> Any:
+        rows = data.loss.rows(outputs * scale, y, smoothing=smoothing)
+        return ((rows * weight).sum(1) / weight.sum()).numpy()
 
     np.testing.assert_allclose(loss(1.0), [fit.val_loss for fit in fits], rtol=1e-4)
+    classes = max(2, data.network.head.outputs)
+    doubt = classes / (classes - 1) / (data.validation.count + 2)
     for scale in (1 / 1.44, 1.44):
-        assert (loss(scale) > loss(1.0)).all()
+        assert (loss(scale, doubt) > loss(1.0, doubt)).all()
 
 
 class Poison(Silent):

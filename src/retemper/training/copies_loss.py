@@ -58,9 +58,15 @@ class CopiesLoss:
         together = gradient.transpose(1, 2).reshape(members, -1, batch).transpose(1, 2)
         return value.view(members, self.copies).mean(1), together / self.copies
 
-    def rows(self, outputs: Tensor, target: Tensor) -> Tensor:
+    def rows(
+        self,
+        outputs: Tensor,
+        target: Tensor,
+        class_weight: Tensor | None = None,
+        smoothing: float | Tensor = 0.0,
+    ) -> Tensor:
         """Each row's loss [M, B] of the copies' mean prediction."""
-        return self.loss.rows(self._blended(outputs), target)
+        return self.loss.rows(self._blended(outputs), target, class_weight, smoothing)
 
     def _split(self, outputs: Tensor) -> Tensor:
         """[M, B, copies·O] → [M·copies, B, O]: to the loss of one copy, the copies are so many members."""

@@ -16,6 +16,8 @@ from retemper.training.stack import Stack
 
 SCALES = tuple(1.2**k for k in range(-10, 5))
 """What a network's outputs are multiplied by to ask how good they would be, were it as sure as it may be."""
+MANY_ROWS = 3000
+"""So many rows that judge are sure enough of the best scale."""
 MOST_OUTPUTS = 64
 """With more outputs the question costs too much, and the loss is taken as it is."""
 
@@ -51,7 +53,8 @@ def judge(plan: Plan, stack: Stack, held_out: NDArray[np.int64] | None = None) -
     if data is None:
         return Verdict(np.full(count, np.nan), np.full(count, np.nan), np.ones(count))
     scales = _scales(plan)
-    total = torch.zeros((len(scales), count), dtype=torch.float64)
+    total, asked = torch.zeros((2, len(scales), count), dtype=torch.float64)
+    doubt = _doubt(plan, data, held_out) if len(scales) > 1 else None
     weights = torch.zeros(count, dtype=torch.float64)
     start = 0
     for outputs in outputs_in_chunks(plan.network, stack.parameters, data, held_out):
@@ -59,12 +62,28 @@ def judge(plan: Plan, stack: Stack, held_out: NDArray[np.int64] | None = None) -
         rows, weight = _judges(data, held_out, slice(start, stop))
         outputs, start = outputs[:, : weight.shape[-1]], stop
         for number, scale in enumerate(scales):
-            row = plan.network_loss.rows(outputs if scale == 1 else outputs * scale, data.y[rows])
+            scaled = outputs if scale == 1 else outputs * scale
+            row = plan.network_loss.rows(scaled, data.y[rows])
             total[number] += (row * weight).sum(1).double().cpu()
+            if doubt is not None:
+                row = plan.network_loss.rows(scaled, data.y[rows], smoothing=doubt)
+            asked[number] += (row * weight).sum(1).double().cpu()
         weights += weight.sum(-1).double().cpu()
-    losses = (total / weights).numpy()
-    best = np.where(np.isfinite(losses), losses, np.inf).argmin(0)
+    losses, asked_losses = (total / weights).numpy(), (asked / weights).numpy()
+    best = np.where(np.isfinite(asked_losses), asked_losses, np.inf).argmin(0)
     return Verdict(losses[scales.index(1.0)], losses[best, np.arange(count)], np.array(scales)[best])
+
+
+def _doubt(plan: Plan, data: Rows, held_out: NDArray[np.int64] | None) -> Tensor | None:
+    """The smoothing [M, 1] of the targets that choose a scale: one mistake more than was seen (Platt 1999).
+
+    A few rows without a mistake would else take the sharpest scale, whose first mistake costs everything.
+    """
+    judges = np.array([[data.count]]) if held_out is None else (held_out >= 0).sum(1, keepdims=True)
+    if judges.min() >= MANY_ROWS:
+        return None
+    classes = max(2, plan.network.head.outputs)
+    return torch.from_numpy(classes / (classes - 1) / (judges + 2.0)).to(data.y.device)
 
 
 def _scales(plan: Plan) -> tuple[float, ...]:
