@@ -34,6 +34,7 @@ EPOCHS, STEPS = 24, 600
 SHORTEST = 0.5
 """Where the time is short, this share of the epochs will do."""
 LEAST_BATCH = 32
+LEAST_S = 1.0
 SLOWER = 2.0
 """Trainings on few rows may take so many times what the pace of long ones lets expect."""
 SHARE_OF_LIMIT = 0.06
@@ -215,7 +216,7 @@ def _light(state: State) -> dict[str, Any]:
 
 
 def _decide(book: Book, state: State, every: list[int]) -> Plan | None:
-    """What there is time for; None without time for half the epochs of the smallest sizes."""
+    """What there is time for; at worst the smallest sizes; None without a second left."""
     last = max(0, len(every) - SIZES)
     training = state.recipe.training
     steps = -(-every[-1] // training.batch_size)
@@ -231,7 +232,8 @@ def _decide(book: Book, state: State, every: list[int]) -> Plan | None:
                 jobs = [job for size in sizes for job in _jobs(book, state, every[-1], size, plan)]
                 if SLOWER * book.pace.seconds(jobs, book.workers) <= _allowed(book, left):
                     return [start, draws, own]
-        return None
+        # The pace may be wrong, and the deadline holds in any case: the time set aside is tried.
+        return [0, LEAST_DRAWS, shorter] if left > LEAST_S else None
 
     decided = book.budget.decide("understand.more_data", fit_into)
     return None if decided is None else Plan(*map(int, decided))
