@@ -80,10 +80,9 @@ from retemper.evaluation.importance import (
     together,
 )
 from retemper.evaluation.metrics import main_metric
-from retemper.evaluation.sample_size import sample_size_curve
 from retemper.evaluation.slices import LEAST_ROWS, surplus, worst_slices
 from retemper.procedure.book import Book, State
-from retemper.procedure.sample_sizes import curve_by_size
+from retemper.procedure.more_data import more_data
 from retemper.procedure.unseen import held_out_rows
 
 MOST_ROWS = 40_000
@@ -134,7 +133,7 @@ def run(book: Book, state: State) -> dict[str, Any]:
         "dependence": lambda: _dependence(book, state, some, ranked, second),
         "slices": lambda: _slices(state, some, outputs, (bands, ranked)),
         "surprising": lambda: _surprising(state, some, outputs, rows, ranked),
-        "more_data": lambda: _more_data(book, state),
+        "more_data": lambda: more_data(book, state),
     }
     for name, part in parts.items():
         book.reporter.progress(None, f"understanding: {name.replace('_', ' ')}")
@@ -284,21 +283,3 @@ def _surprising(
         typical = {"value": surprising.spread(residuals), "low": low, "high": high}
     counts = [asdict(own) for own in surprising.yardsticks(held, outputs)]
     return {"rows": held.rows, "typical_error": typical, "largest": largest, "counts": counts}
-
-
-def _more_data(book: Book, state: State) -> dict[str, Any]:
-    curve = curve_by_size(book, state)
-    root = state.task == "regression"
-    found = sample_size_curve(
-        curve.rows, curve.losses, curve.weight, root, curve.have, seed=state.recipe.seed, group=curve.group
-    )
-    points = [{"rows": size, **asdict(own)} for size, own in zip(found.rows, found.points, strict=True)]
-    return {
-        "answer": found.answer,
-        "why": found.why,
-        "have": found.have,
-        "width": curve.width,
-        "points": points,
-        **{key: asdict(getattr(found, key)) for key in ("gain", "doubled", "floor")},
-        "law": dict(zip("abc", found.law, strict=True)),
-    }
