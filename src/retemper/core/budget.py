@@ -25,6 +25,8 @@ ENDING_S, ENDING_SHARE = 2.5, 0.05
 """What is kept for the ending: seconds, and a share of the limit."""
 BEAT_S = 1.0
 """So often a run notes how long it has been going."""
+SHORT_LIMIT_S = 45.0
+"""Of a shorter limit nothing is set aside: all of it is for the model."""
 
 Log = Callable[[dict[str, Any]], None]
 
@@ -81,6 +83,16 @@ class Budget:
         if self.limit_s is None or self.strict:
             return math.inf
         return self.limit_s - ENDING_S - ENDING_SHARE * self.limit_s - self.kept_s - self.elapsed_s()
+
+    def set_aside_s(self, share: float) -> float:
+        """Seconds that a share of the limit comes to; 0 without a limit, and of a short one.
+
+        >>> Budget(100.0, started=now()).set_aside_s(0.06), Budget(20.0, started=now()).set_aside_s(0.06)
+        (6.0, 0.0)
+        """
+        if self.limit_s is None or self.limit_s < SHORT_LIMIT_S:
+            return 0.0
+        return share * self.limit_s
 
     def decide(self, name: str, choose: Callable[[float], Any]) -> Any:
         """A decision that may depend on time.

@@ -53,10 +53,8 @@ class Judged:
 
 
 def set_aside_s(state: State, budget: Budget) -> float:
-    """Seconds of the time limit to keep for it; 0 without a limit or where it does not apply."""
-    if why_not(state) is not None or budget.limit_s is None:
-        return 0.0
-    return SHARE_OF_LIMIT * budget.limit_s
+    """Seconds of the time limit to keep for it; 0 where it does not apply."""
+    return budget.set_aside_s(SHARE_OF_LIMIT) if why_not(state) is None else 0.0
 
 
 def why_not(state: State) -> str | None:

@@ -74,11 +74,11 @@ class Plan:
 
 
 def set_aside_s(state: State, budget: Budget) -> float:
-    """Seconds of the time limit to keep for the curve; 0 without a limit, or where there is none."""
+    """Seconds of the time limit to keep for the curve; 0 where there is none."""
     few = len(sizes_of(len(state.splits.train))) < LEAST_SIZES
-    if budget.limit_s is None or few or not state.recipe.procedure.understand:
+    if few or not state.recipe.procedure.understand:
         return 0.0
-    return SHARE_OF_LIMIT * budget.limit_s
+    return budget.set_aside_s(SHARE_OF_LIMIT)
 
 
 def curve_by_size(book: Book, state: State) -> Curve:
