@@ -6,6 +6,7 @@ import pytest
 from retemper.core.records import Score
 from retemper.procedure import calibrate, ensemble, test_once
 from retemper.procedure.book import main_loss
+from retemper.procedure.cross_fitting import dealt
 
 
 def coin(x, draw):
@@ -60,6 +61,25 @@ def test_lost_networks_are_no_candidates(values_state, candidate):
     state = with_values(state, candidate, y * np.nan, y)
     after, step = desk.do(ensemble, state)
     assert step.evidence["candidates"] == 1 and after.chosen[0][0].networks[0].id == 1
+
+
+def test_a_network_of_the_search_is_chosen_where_the_full_training_was_cut_short(values_state, candidate):
+    desk, state = values_state
+    y = state.ready[2].validation.y
+    state = with_values(state, candidate, y + 5, y - 9)
+    after, step = desk.do(
+        ensemble, state.with_(trials=(candidate(state, 1000, y), candidate(state, 1001, y * 3)))
+    )
+    assert step.evidence["candidates"] == 4
+    assert [network.id for bag, _ in after.chosen for network in bag.networks] == [1000]
+
+
+def test_where_folds_judge_a_network_of_the_search_has_seen_their_rows(values_state, candidate):
+    desk, state = values_state
+    y = state.ready[2].validation.y
+    folded = dealt(state, 2)
+    after, step = desk.do(ensemble, folded.with_(trials=(candidate(state, 1000, y),)))
+    assert step.verdict == "fail" and after.chosen == ()
 
 
 def test_without_a_network_there_is_nothing_to_choose(values_state, candidate):

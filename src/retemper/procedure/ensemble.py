@@ -17,8 +17,12 @@ MOST_CANDIDATES = 40
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:
-    """Bagged greedy selection among all networks trained so far, kept if its gain on validation is likely real."""
-    pool = [bag for bag in bags_of(state, state.candidates) if math.isfinite(bag.loss)][:MOST_CANDIDATES]
+    """Bagged greedy selection among all networks trained so far, kept if its gain on validation is likely real.
+
+    Those of search_coarse count where there are no folds: a full training that the time cut short can be worse.
+    """
+    trained = (*state.trials, *state.candidates)
+    pool = [bag for bag in bags_of(state, trained) if math.isfinite(bag.loss)][:MOST_CANDIDATES]
     if not pool:
         return state, Step("ensemble", "fail", "There is no network with a finite validation loss to choose.")
     best = pool[0]
