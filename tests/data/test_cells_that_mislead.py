@@ -132,6 +132,13 @@ def test_units_slips(factor: float) -> None:
     assert slip["factor"] == pytest.approx(factor, rel=0.01) and 25 <= slip["cells"] <= 55
 
 
+def test_units_slips_of_a_wide_column() -> None:
+    income = RANDOM.lognormal(10, 0.9, N)
+    found = units_slips(*_read({"income": _slip(income, 1000), "y": Y}))
+    assert found is not None and found.evidence["columns"]["income"]["factor"] == 1000
+    assert units_slips(*_read({"income": income, "y": Y})) is None
+
+
 def test_units_slips_that_only_another_column_shows() -> None:
     size = RANDOM.lognormal(0, 1.0, N)
     columns = {"volume": size * RANDOM.lognormal(0, 0.1, N), "age": AGE, "y": Y}

@@ -28,6 +28,9 @@ RIDGE = 1e-3
 MIN_SLIPPED, MIN_SHARE, MOST_SHARE = 8, 0.003, 0.45
 SPREADS = 3.0
 REACH = 0.35
+"""Around each of the two groups, in shares of the distance."""
+WIDE_STEP, WIDE_REACH = 6.9, 0.48
+"""Of groups a factor of 1,000 apart, which hardly come by chance, each may be wider."""
 OFF_CENTRE = 0.12
 BETWEEN_SHARE = 0.1
 ROUNDS = 3
@@ -118,15 +121,16 @@ def slipped(distance: Floats) -> Slip | None:
 
 
 def _group(x: Floats, factor: float, step: float, spread: float) -> Slip | None:
-    if SPREADS * spread > REACH * abs(step):
+    reach = max(REACH, SPREADS * spread / abs(step))
+    if reach > (WIDE_REACH if abs(step) > WIDE_STEP else REACH):
         return None
     away = np.abs(x - step) <= SPREADS * spread
     cells = int(away.sum())
     if not max(MIN_SLIPPED, MIN_SHARE * len(x)) <= cells <= MOST_SHARE * len(x):
         return None
     place = x * np.sign(step)
-    between = (place > REACH * abs(step)) & (place < (1 - REACH) * abs(step))
-    beyond = (place > REACH * abs(step)) & ~away & ~between
+    between = (place > reach * abs(step)) & (place < (1 - reach) * abs(step))
+    beyond = (place > reach * abs(step)) & ~away & ~between
     centred = abs(float(np.median(x[away])) - step) <= min(OFF_CENTRE * abs(step), spread)
     if not centred or between.sum() > BETWEEN_SHARE * cells or beyond.sum() > BETWEEN_SHARE * cells:
         return None
