@@ -112,12 +112,13 @@ def test_dates_and_booleans_hold_no_placeholders() -> None:
     assert not placeholders_in(read({"d": ["2024-01-01", "2024-01-02"]}).frame["d"])
 
 
-def test_serving_does_the_same_and_leaves_bad_cells() -> None:
+def test_serving_does_the_same_and_counts_what_is_no_number() -> None:
     sentinels = Sentinels((Sentinel("a", words=("unknown",), numeric=True), Sentinel("b", (-999.0,))))
     served, done = sentinels.apply(pl.DataFrame({"a": ["1", "Unknown"], "b": ["-999", "x"]}))
     assert served.to_dict(as_series=False) == {"a": [1.0, None], "b": [None, "x"]} and len(done) == 2
     bad, done = sentinels.apply(pl.DataFrame({"a": ["1", "oops"]}))
-    assert bad["a"].to_list() == ["1", "oops"] and done == []
+    assert bad["a"].to_list() == [1.0, None]
+    assert [(one.what, one.column, one.cells) for one in done] == [("no number", "a", 1)]
 
 
 def _slip(cells: Any, factor: float) -> Any:
