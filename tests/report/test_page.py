@@ -144,7 +144,7 @@ PIECES = [
     ("learning_rate_range", "low", "high", "suggested", "abstained", "rates", "losses"),
     ("search_coarse", "trials", "best", "edges", "history"),
     ("search_refine", "trials", "best", "edges", "history"),
-    ("train_long", "members", "history"),
+    ("train_long", "members", "history", "rounds"),
     ("read_curves", "rounds"),
     ("ensemble", "candidates", "chosen", "single", "ensemble", "gain", "low", "high", "kept"),
     ("calibrate", "temperature", "before", "after", "reliability", "kept"),
@@ -180,11 +180,15 @@ def test_each_number_of_a_record_may_be_missing(make_run):
     evidence["data_check"]["columns"] = [{"name": "age"}]
     evidence["search_coarse"]["trials"] = [{"id": 1}]
     evidence["search_refine"]["trials"] = [{"id": 2, "val_loss": None}]
-    evidence["train_long"]["members"] = [{"id": 1}]
+    evidence["train_long"] |= {"members": [{"id": 1}], "rounds": [{"epochs": 3}, {}]}
     evidence["read_curves"]["rounds"] = [{"remedy": "more_dropout"}]
     result["findings"][0]["outcome"] = {"remedy": None, "verdict": "not_tried"}
     (folder / "result.json").write_text(json.dumps(result))
     assert "More dropout" in page.render(facts(folder))
+
+
+def test_rounds_of_the_full_training_are_told(make_run):
+    assert "The time allowed 2 rounds, of 4, 2 networks." in page.render(facts(make_run()))
 
 
 FLAGS = [
