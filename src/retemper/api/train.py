@@ -8,22 +8,25 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from retemper.api.faults import machine_faults
 from retemper.api.options import TrainOptions, compose, refuse_unknown, seconds_of
 from retemper.api.start import SECONDS, Clock, Start, Tables, read_tables, reopen_start, save_start
-from retemper.bundle.load import load as load_bundle
-from retemper.bundle.model import Model
+from retemper.core import device
 from retemper.core.budget import Budget, decisions, now
 from retemper.core.errors import InputError, RetemperError
 from retemper.core.interrupt import Watch
+from retemper.core.loading import loading
 from retemper.core.progress import Reporter, SilentReporter
 from retemper.core.recipe import Recipe
 from retemper.core.records import Score
 from retemper.core.run_folder import RunFolder
 from retemper.data.read import Table
-from retemper.procedure import sequence
+from retemper.training.processes import started_ahead
+
+if TYPE_CHECKING:
+    from retemper.bundle.model import Model
 
 REPLAY = "checkpoints/replay.jsonl"
 """The log whose decisions this run repeats, copied so that a resumed run finds it."""
@@ -53,6 +56,8 @@ class Run:
     @cached_property
     def model(self) -> Model:
         """The trained model, loaded from the run's bundle."""
+        from retemper.bundle.load import load as load_bundle
+
         return load_bundle(self.folder)
 
 
@@ -82,7 +87,7 @@ def train(data: Any, target: str | None = None, **options: Unpack[TrainOptions])
     clock = Clock(seconds_of(options.get("time_limit")), None)
     replay = _read_replay(options.get("replay"))
     reporter = options.get("reporter", SilentReporter())
-    with machine_faults():
+    with machine_faults(), started_ahead(recipe.workers or device.cores()):
         tables = read_tables(data, options.get("test"), recipe.data.target)
         recipe = _with_target(recipe, tables.data.table)
         with RunFolder.create(options.get("out"), tables.data.table.name) as folder, _freed_on_error(folder):
@@ -120,6 +125,9 @@ def resume(run: str | Path, reporter: Reporter | None = None, started: float | N
 def _carry_out(
     folder: RunFolder, begun: tuple[Start, Recipe, Tables], started: float, reporter: Reporter
 ) -> Run:
+    with loading():
+        from retemper.procedure import sequence  # loads PyTorch, as the workers do meanwhile
+
     start, recipe, tables = begun
     budget = _budget(folder, start.clock, started)
     table, own_test_rows = tables.joined()

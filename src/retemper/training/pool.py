@@ -7,13 +7,9 @@ who trains beside it, so jobs are dealt out as processors come free.
 from __future__ import annotations
 
 import json
-import os
 import queue
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +19,7 @@ from retemper.core import interrupt
 from retemper.core.budget import Deadline
 from retemper.core.errors import InputError
 from retemper.core.memory import not_enough
+from retemper.training import processes
 
 if TYPE_CHECKING:
     from retemper.training.job import Job, JobResult
@@ -56,22 +53,13 @@ class Pool:
         self.folder = folder
         self.workers = workers
         self._answers: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
-        self._processes: dict[int, subprocess.Popen[str]] = {}
+        self._processes: dict[int, processes.Process] = {}
         self._listeners: dict[int, threading.Thread] = {}
         for number in range(workers):
             self._start(number)
 
     def _start(self, number: int) -> None:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONUTF8": "1"}
-        process = subprocess.Popen(
-            [sys.executable, "-c", "from retemper.training.worker import main; main()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            env=environment,
-            start_new_session=True,
-        )
+        process = processes.take()
         listener = threading.Thread(target=self._listen, args=(number, process), daemon=True)
         self._processes[number], self._listeners[number] = process, listener
         listener.start()
@@ -185,7 +173,7 @@ class Pool:
         except queue.Empty:
             return None
 
-    def _listen(self, number: int, process: subprocess.Popen[str]) -> None:
+    def _listen(self, number: int, process: processes.Process) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             if line.endswith("\n"):  # who is killed may leave half an answer
@@ -207,13 +195,9 @@ class Pool:
             self._close(number)
 
     def _close(self, number: int) -> None:
-        process = self._processes[number]
-        process.wait()
+        self._processes[number].wait()
         self._listeners[number].join()
-        for pipe in (process.stdin, process.stdout):
-            assert pipe is not None
-            with suppress(BrokenPipeError):  # an order that nobody took
-                pipe.close()
+        processes.end(self._processes[number])
 
     def __enter__(self) -> Self:
         return self

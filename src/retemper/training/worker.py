@@ -20,6 +20,7 @@ from typing import Any
 from retemper.core import device
 from retemper.core.budget import Deadline
 from retemper.core.errors import RetemperError
+from retemper.core.loading import loading
 from retemper.core.memory import is_short
 
 
@@ -30,7 +31,8 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a stray print must not be taken for an answer
     orders: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
-    from retemper.training import carry_out  # PyTorch loads while the parent prepares the data
+    with loading():
+        from retemper.training import carry_out  # PyTorch loads while the parent prepares the data
 
     device.one_thread()
     while True:
