@@ -169,6 +169,16 @@ def test_time_is_set_aside_and_what_it_does_not_allow_is_said(classes):
     assert found == {"left_out": "the time left does not allow for it"} and limited.book.budget.kept_s == 0.0
 
 
+@pytest.mark.parametrize(("slow", "kept"), [(1e-12, 15.0), (1e6, 0.0)])
+def test_time_that_can_not_suffice_goes_to_the_model(classes, slow, kept):
+    desk, state = classes
+    limited = desk.copy().limited(100.0)
+    limited.book.budget.kept_s = nested.set_aside_s(state, limited.book.budget)
+    limited.book.pace.finished = [Finished("any", slow, 1.0)]
+    nested.give_back(limited.book, state)
+    assert limited.book.budget.kept_s == kept
+
+
 def test_a_replay_repeats_how_much_was_tried(classes):
     desk, state = classes
     replay = desk.replaying({"nested.0": 1, "nested.1": 0})

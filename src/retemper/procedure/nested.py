@@ -57,6 +57,24 @@ def set_aside_s(state: State, budget: Budget) -> float:
     return budget.set_aside_s(SHARE_OF_LIMIT) if why_not(state) is None else 0.0
 
 
+def give_back(book: Book, state: State) -> None:
+    """Before the full training: time that was set aside and can't suffice is for the model after all."""
+    aside = set_aside_s(state, book.budget)
+    if not aside:
+        return
+    folds, outer = folds_for(state), state.recipe.procedure.nested_folds
+    recipes = recipes_of(state, LEAST_RECIPES)[:LEAST_RECIPES]
+    members = [
+        own for k, recipe in enumerate(recipes) for own in bag_of_contenders(recipe, FIRST_BAG + k, folds)
+    ]
+    epochs = state.epochs or state.recipe.training.epochs
+    jobs = jobs_for(state, book, "nested", members, epochs, folds=folds)
+    # Each outer fold has the rows of the others.
+    needed = (outer - 1) * book.pace.seconds(jobs, book.workers)
+    if not book.budget.decide("nested.kept", lambda left: needed <= SHARE_OF_TIME * aside):
+        book.budget.kept_s -= aside
+
+
 def why_not(state: State) -> str | None:
     """Why there is no nested estimate for this table; None where there may be one."""
     options, splits = state.recipe.procedure, state.splits
