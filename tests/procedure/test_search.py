@@ -56,6 +56,7 @@ def test_a_coarse_trial_gets_enough_steps_to_tell(searched):
 
 def test_the_study_is_readable_by_optuna(searched):
     desk, state, _ = searched
+    desk.book.aside.wait()
     study = optuna.load_study(
         study_name="search_coarse", storage=f"sqlite:///{desk.book.folder.path / 'trials.db'}"
     )

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retemper.core.aside import Aside
 from retemper.core.budget import Budget
 from retemper.core.progress import Reporter
 from retemper.core.recipe import Recipe
@@ -177,7 +178,7 @@ class State:
 
 @dataclass(frozen=True)
 class Book:
-    """Tools of a run: its folder, its clock, who is told, who trains, and how fast that goes."""
+    """Tools of a run: its folder, its clock, who is told, who trains, how fast that goes, and what is done aside."""
 
     folder: RunFolder
     budget: Budget
@@ -185,6 +186,7 @@ class Book:
     pool: Pool
     workers: int
     pace: Pace
+    aside: Aside = field(default_factory=Aside)
 
     def train(self, jobs: Sequence[Job], seconds: float, tell: bool = True) -> list[JobResult]:
         """Do jobs, each dealt out over the workers; the members come back in the order of each job.

@@ -204,4 +204,6 @@ def _store(book: Book, state: State, space: Space, trials: list[Candidate]) -> N
                 "main_metric": main_loss(state, trial.outputs),
             }
             rows.append((values, trial.fit.val_loss, attributes))
-    write_study(book.folder.path / "trials.db", "search_coarse", space, rows)
+    place = book.folder.path / "trials.db"
+    # Optuna takes a second to load: meanwhile the next networks train.
+    book.aside.do(lambda: write_study(place, "search_coarse", space, rows))

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from retemper.core import catalogue, device
+from retemper.core.aside import Aside
 from retemper.core.budget import Budget
 from retemper.core.errors import InputError, nearest
 from retemper.core.progress import Reporter
@@ -98,14 +99,14 @@ def run(
     _check_names(recipe)
     began = time.perf_counter()
     workers = budget.decide("workers", lambda left: recipe.workers or device.cores())
-    with Pool(folder.checkpoints / "jobs", workers) as pool:
+    with Aside() as aside, Pool(folder.checkpoints / "jobs", workers) as pool:
         device.one_thread()
         schema = infer(table, recipe.data)
         goal.check(schema, recipe.decision)
         splits = split(table, schema, recipe.split, recipe.seed, own_test_rows)
         recipe = _sized(recipe, len(splits.train))
         pace = Pace(len(splits.train), len(splits.validation), max(1, len(schema.classes)))
-        book = Book(folder, budget, reporter, pool, workers, pace)
+        book = Book(folder, budget, reporter, pool, workers, pace, aside)
         state = State(recipe, table, schema, splits, own_test_rows)
         steps: list[Step] = []
         understanding: dict[str, Any] = {}

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from retemper.core.loading import loading
 from retemper.core.run_folder import disk_faults, whole
 from retemper.search.space import Interval, Space
 
@@ -65,8 +66,9 @@ class _Unflushed(sqlite3.Connection):
 
 
 def _write(path: Path, name: str, space: Space, trials: Sequence[Finished]) -> None:
-    import optuna
-    from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+    with loading():
+        import optuna
+        from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     distributions: dict[str, BaseDistribution] = {
