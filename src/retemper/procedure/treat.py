@@ -17,6 +17,7 @@ from scipy.stats import norm
 
 from retemper.core.recipe import Recipe
 from retemper.data.before_after import cleaned
+from retemper.data.features.relevance import sampled_rows
 from retemper.data.prepare import Preparer
 from retemper.data.propose import Proposal, propose
 from retemper.evaluation.intervals import paired_gain
@@ -60,9 +61,10 @@ def run(book: Book, state: State) -> tuple[State, list[dict[str, Any]]]:
     if not state.recipe.data.clean:
         return state, []
     _, target, data = state.ready
-    y = data.train.y if state.task == "classification" else target.unscale(data.train.y.astype(float))
-    train = state.table.frame[state.splits.train]
-    proposals = propose(train, state.schema, y, state.findings, state.recipe.prepare)
+    at = sampled_rows(len(state.splits.train), len(state.schema.features()))
+    y = data.train.y[at] if state.task == "classification" else target.unscale(data.train.y[at].astype(float))
+    sample = state.table.frame[state.splits.train[at]]
+    proposals = propose(sample, state.schema, y, state.findings, state.recipe.prepare)
     proposals += goal.imbalance_treatments(state)
     allowed = book.budget.decide("treat.seconds", lambda left: SHARE_OF_TIME * left)
     end = book.budget.left_s() - allowed if book.budget.limited else 0.0
