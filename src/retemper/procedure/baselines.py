@@ -17,6 +17,7 @@ from retemper.evaluation.metrics import main_metric, metrics
 from retemper.procedure.book import Book, State
 from retemper.procedure.prepare import weights
 from retemper.training.arrays import SplitArrays
+from retemper.training.pages import gathered
 
 SHARE_OF_LIMIT = 0.1
 """Baselines may use a tenth of the time limit."""
@@ -53,7 +54,8 @@ def _part(state: State, rows: NDArray[np.int64], own: SplitArrays, name: str) ->
     place = drawn(len(rows), state.recipe.seed, f"baseline rows of {name}")
     if state.task == "classification" and len(place) < len(rows):
         place = np.union1d(place, np.unique(own.y, return_index=True)[1])
-    return rows_of(state, state.table.frame[rows[place]], Inputs(own.dense[place], own.codes[place]))
+    done = Inputs(gathered(own.dense, place), gathered(own.codes, place))
+    return rows_of(state, state.table.frame[rows[place]], done)
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:

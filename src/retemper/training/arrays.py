@@ -203,7 +203,7 @@ def _mapped(folder: Path, split: str, count: int, width: int) -> SplitArrays:
     # Copy-on-write: PyTorch wants writable memory, though nobody writes.
     dense, codes, y, weight = (np.load(_place(folder, split, name), mmap_mode="c") for name in FIELDS)
     x, levels, target, weights = (torch.from_numpy(part) for part in (dense, codes, y, weight))
-    rows = Rows(x, levels, target, weights, count)
+    rows = Rows(x, levels, target, weights, count, (dense, codes, y, weight))
     split_arrays = SplitArrays(dense[:count, :width], codes[:count], y[:count], weight[:count])
     object.__setattr__(split_arrays, "mapped", rows)
     return split_arrays

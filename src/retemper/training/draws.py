@@ -7,6 +7,7 @@ of a 64-bit number, and the units that stay are scaled by the exact inverse of t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +53,7 @@ class EpochDraws:
 
 def batch_orders(
     members: Sequence[Member],
-    rows: Sequence[NDArray[np.int64]],
+    rows: Sequence[NDArray[np.integer[Any]]],
     batch_size: int,
     place: tuple[int, int],
     count: int,
@@ -70,8 +71,8 @@ def batch_orders(
         count: rows a member meets, at most as many as the shortest list has.
 
     Returns:
-        order [steps, M, B] row numbers, and inside [steps, B] bool: False where a batch is only filled up to
-        whole lanes.
+        order [steps, M, B] row numbers in the type of ``rows``, and inside [steps, B] bool: False where a batch is
+        only filled up to whole lanes.
     """
     seed, epoch = place
     steps = -(-count // batch_size)
@@ -80,8 +81,8 @@ def batch_orders(
     column = np.arange(padded(int(sizes.max()), ROW_LANE))
     inside = column < sizes[:, None]
     position = np.where(inside, cut[:-1, None] + column, 0)
-    order = np.empty((steps, len(members), len(column)), dtype=np.int64)
+    order = np.empty((steps, len(members), len(column)), dtype=np.result_type(*rows))
     for slot, (member, own) in enumerate(zip(members, rows, strict=True)):
-        drawn = own[seeds.generator(seed, "order", member.id, epoch).permutation(len(own))]
+        drawn = seeds.generator(seed, "order", member.id, epoch).permutation(own)
         order[:, slot] = drawn[position]
     return torch.from_numpy(order), torch.from_numpy(inside)

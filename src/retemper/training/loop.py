@@ -33,6 +33,9 @@ from retemper.training.plan import Fit, Plan
 from retemper.training.precision import compute_dtype
 from retemper.training.stack import Stack
 
+AHEAD_ROWS = 1 << 20
+"""Targets and weights are looked up for so many rows ahead: for all steps of an epoch they would fill memory."""
+
 
 class Callback(Protocol):
     """Something that joins in; see the events in this module's first lines."""
@@ -131,16 +134,20 @@ class Training:
         )
         steps = len(order)
         rates, keeps = self._rate_tables(steps)
-        weights = plan.train.weight[order] * inside.to(plan.train.weight).unsqueeze(1)
-        targets = plan.train.y[order]
+        ahead = max(1, AHEAD_ROWS // order[0].numel())
         smoothing = self._smoothing()
         draws = EpochDraws(stack, plan.seed, self.epoch, self.compute_dtype)
         self.losses = torch.zeros((steps, len(stack)), dtype=stack.dtype, device=stack.device)
         parts = _micro_batches(order.shape[2], plan.options.accumulate_steps)
         for now in range(steps):
-            self.losses[now] = self._gradients(
-                order[now], targets[now], weights[now], smoothing, draws, parts
-            )
+            at = now % ahead
+            if at == 0:
+                rows = order[now : now + ahead].long()
+                weights = plan.train.weight[rows] * inside[now : now + ahead].to(plan.train.weight).unsqueeze(
+                    1
+                )
+                targets = plan.train.y[rows]
+            self.losses[now] = self._gradients(rows[at], targets[at], weights[at], smoothing, draws, parts)
             add_penalties(stack, plan.options.l1, plan.options.l2, self._penalised())
             clip(stack, plan.options.clip_norm)
             self._move(rates[now], None if keeps is None else keeps[now])
@@ -264,8 +271,9 @@ def _schedule_factors(plan: Plan) -> NDArray[np.float64]:
     return np.asarray(schedule.factors(plan.epochs * steps, steps), dtype=np.float64)
 
 
-def _subsets(plan: Plan) -> Sequence[NDArray[np.int64]]:
-    every = np.arange(plan.train.count)
+def _subsets(plan: Plan) -> Sequence[NDArray[np.integer[Any]]]:
+    # Of millions of rows numbers take half the room.
+    every = np.arange(plan.train.count, dtype=np.int32 if plan.train.count < 1 << 31 else np.int64)
     return plan.subsets or [every] * len(plan.members)
 
 

@@ -29,6 +29,7 @@ class Rows:
         y: [N] class codes (int64) or scaled target.
         weight: [N] sample weights; 0 for padding rows.
         count: true rows; they come first.
+        mapped: the arrays behind the tensors, where these are files whose pages can be given back.
     """
 
     x: Tensor
@@ -36,6 +37,7 @@ class Rows:
     y: Tensor
     weight: Tensor
     count: int
+    mapped: tuple[NDArray[Any], ...] = ()
 
     @classmethod
     def of(

@@ -15,12 +15,23 @@ from retemper.core.records import Task
 from retemper.models.layers.build import network_of
 from retemper.training import losses
 from retemper.training.arrays import SplitArrays, TaskArrays, pooled
-from retemper.training.callbacks import Best, Enough, Patience, Plateau, Progress, Record, Signals
+from retemper.training.callbacks import (
+    HELD_BYTES,
+    Best,
+    Enough,
+    Pages,
+    Patience,
+    Plateau,
+    Progress,
+    Record,
+    Signals,
+)
 from retemper.training.checkpoint import Checkpoint
 from retemper.training.class_losses import ClassLoss
 from retemper.training.job import Job, Tell
 from retemper.training.loop import Callback
 from retemper.training.loss import Loss
+from retemper.training.pages import gathered
 from retemper.training.plan import Plan
 from retemper.training.schedules import OnPlateau
 from retemper.training.stack import Member
@@ -132,7 +143,8 @@ def _some(part: SplitArrays, count: int | None, seed: int, purpose: str) -> Spli
     if count is None or count >= len(part.y):
         return part
     drawn = np.sort(seeds.generator(seed, purpose).permutation(len(part.y))[:count])
-    return SplitArrays(part.dense[drawn], part.codes[drawn], part.y[drawn], part.weight[drawn])
+    dense, codes, y, weight = (gathered(own, drawn) for own in (part.dense, part.codes, part.y, part.weight))
+    return SplitArrays(dense, codes, y, weight)
 
 
 def callbacks_of(
@@ -144,6 +156,7 @@ def callbacks_of(
     record = Record(signals, history)
     schedule = options.schedule.options
     plateau = Plateau(schedule) if isinstance(schedule, OnPlateau) else None
+    mapped_bytes = sum(array.nbytes for array in plan.train.mapped)
     wanted: list[Callback | None] = [
         signals,
         record,
@@ -151,6 +164,7 @@ def callbacks_of(
         plateau,
         Patience(options.patience_epochs) if options.patience_epochs and plan.validation else None,
         Enough(enough) if enough else None,
+        Pages() if mapped_bytes > HELD_BYTES else None,
         Checkpoint(state, record, plateau) if state else None,
         Progress(tell),
     ]

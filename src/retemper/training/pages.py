@@ -1,0 +1,62 @@
+"""Rows of mapped arrays, without the whole file in memory: pages are given back once they were read.
+
+A mapped file is read page by page, and every page stays until the system needs the room. Rows drawn at random lie in
+nearly all pages, so that some thousand rows of a large file would hold all of it.
+"""
+
+from __future__ import annotations
+
+import mmap
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+WINDOW_BYTES = 1 << 26
+"""Arrays up to this size stay; of larger ones so much is read at a time."""
+PAGES_A_ROW_BYTES = 1 << 16
+"""What a row drawn at random brings into memory: Linux maps the pages around it too, 64 KB in all."""
+
+
+def gathered(array: NDArray[Any], rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
+    """Some rows of an array, copied; of a mapped file at most 64 MB are held meanwhile.
+
+    Args:
+        array: [N, …].
+        rows: their numbers, ascending.
+
+    Returns:
+        [len(rows), …].
+
+    >>> gathered(np.arange(5) * 2, np.array([1, 3])).tolist()
+    [2, 6]
+    """
+    step = WINDOW_BYTES // max(1, array.strides[0])
+    if _mapping(array) is None or len(array) <= step:
+        taken: NDArray[Any] = array[rows]
+        return taken
+    found = np.empty((len(rows), *array.shape[1:]), dtype=array.dtype)
+    ends = np.searchsorted(rows, np.arange(step, len(array) + step, step))
+    for start, end in pairwise((0, *ends.tolist())):
+        if start < end:
+            found[start:end] = array[rows[start:end]]
+            give_back(array)
+    return found
+
+
+def give_back(array: NDArray[Any]) -> None:
+    """Let go of a mapped file's pages, which are read again when they are asked for; nothing for other arrays.
+
+    Nobody may have written to the array: what was written would be lost.
+    """
+    mapping = _mapping(array)
+    if mapping is not None and hasattr(mapping, "madvise"):  # not on every system
+        mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def _mapping(array: NDArray[Any]) -> mmap.mmap | None:
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return base if isinstance(base, mmap.mmap) else None
