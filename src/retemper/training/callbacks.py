@@ -24,8 +24,8 @@ from retemper.training.plan import Fit
 from retemper.training.plateau import OnPlateauState
 from retemper.training.schedules import OnPlateau
 
-HELD_BYTES = 1 << 29
-"""Mapped rows up to this size stay in memory while they are trained on; of larger ones so much is held."""
+HELD_BYTES = 1 << 28
+"""Mapped rows up to twice this size stay in memory while they are trained on; of larger ones so much is held."""
 
 
 class Silent:

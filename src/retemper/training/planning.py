@@ -164,7 +164,7 @@ def callbacks_of(
         plateau,
         Patience(options.patience_epochs) if options.patience_epochs and plan.validation else None,
         Enough(enough) if enough else None,
-        Pages() if mapped_bytes > HELD_BYTES else None,
+        Pages() if mapped_bytes > 2 * HELD_BYTES else None,
         Checkpoint(state, record, plateau) if state else None,
         Progress(tell),
     ]
