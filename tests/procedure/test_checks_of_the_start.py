@@ -138,6 +138,16 @@ def test_noise_is_named_input_ignored(bench, tables):
     assert step.verdict == "warn" and codes(state)[-1] == "input_ignored"
 
 
+def test_a_control_of_a_few_steps_is_no_control(bench, tables):
+    desk, state = bench(tables.two_classes())
+    desk = desk.replaying({"input_blind.zeros.stopped": 3})
+    before = codes(state)
+    state, step = desk.do(input_blind, state)
+    assert step.verdict == "warn" and "after 3 of" in step.message and "can't tell" in step.message
+    assert step.evidence["steps"]["real"] > step.evidence["steps"]["zeros"] == 3
+    assert codes(state) == before
+
+
 def test_smoothing_is_unbiased_and_ends_at_the_first_lost_step():
     assert smoothed(np.full(5, 2.0)) == pytest.approx(np.full(5, 2.0))
     assert len(smoothed(np.array([1.0, 2.0, np.nan, 1.0]))) == 2

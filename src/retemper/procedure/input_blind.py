@@ -22,6 +22,8 @@ BATCH_SIZE = 64
 """At most: many cheap steps tell more than few dear ones."""
 EPOCHS = 4
 LEAST_STEPS = 120
+SHARE_OF_TIME = 0.05
+"""Of the time left, for each of the trainings: one of a few steps is no control of one that is through."""
 CONTROLS = {"real": {}, "zeros": {"zero_inputs": True}, "shuffled_labels": {"shuffle_labels": True}}
 
 
@@ -37,19 +39,27 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         job_of(state, book, f"input_blind.{name}", members, epochs, **changes, **controls)
         for name, controls in CONTROLS.items()
     ]
-    results = book.train(jobs, seconds=0.15 * book.budget.left_s() if book.budget.limited else 0.0)
+    seconds = SHARE_OF_TIME * book.budget.left_s() if book.budget.limited else 0.0
+    results = [book.train([job], seconds)[0] for job in jobs]
     outputs = {name: _mean(result) for name, result in zip(CONTROLS, results, strict=True)}
     arrays = state.ready[2]
     # The step's own view: whatever it compares is judged by the same few rows.
     few = state.with_(arrays=replace(arrays, validation=judge_rows(arrays, JUDGES, state.recipe.seed)))
     losses = {name: main_loss(few, own) for name, own in outputs.items()}
     metric = main_metric(state.task)
+    made = {
+        name: epochs * steps if own.stopped is None else own.stopped
+        for name, own in zip(CONTROLS, results, strict=True)
+    }
     if not np.isfinite(list(losses.values())).all():
         message = (
             "The short training did not stay finite, so it can't tell whether the inputs are used: try a "
         )
         message += "lower training.optimizer.learning_rate."
         return state, Step("input_blind", "warn", message, {"metric": metric, **losses})
+    if min(made.values()) < LEAST_STEPS // 4:
+        message = f"The time for this check ran out after {min(made.values())} of {epochs * steps} steps; can't tell."
+        return state, Step("input_blind", "warn", message, {"metric": metric, **losses, "steps": made})
     real = validation_rows(few, outputs["real"])
     resamples, seed = state.recipe.procedure.bootstrap, state.recipe.seed
     weight = few.ready[2].validation.weight
@@ -57,7 +67,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         name: paired_gain(validation_rows(few, outputs[name]), real, resamples, seed, weight)
         for name in ("zeros", "shuffled_labels")
     }
-    evidence = {"metric": metric, **losses, "gains": gains, "rows": rows, "epochs": epochs}
+    evidence = {"metric": metric, **losses, "gains": gains, "rows": rows, "epochs": epochs, "steps": made}
     blind = [name for name, (_, low, _) in gains.items() if low <= 0]
     shown = f"{metric} {losses['real']:.4g} with its inputs, {losses['zeros']:.4g} without, "
     shown += f"{losses['shuffled_labels']:.4g} with shuffled labels"
