@@ -14,7 +14,8 @@ from sklearn import datasets
 from retemper.core.recipe_sections import DataOptions
 from retemper.core.records import Finding, NotApplicable
 from retemper.data import cross_check
-from retemper.data.label_errors import LEAST_RATE, Suspects, find, finding, judge
+from retemper.data.label_errors import LEAST_RATE, Suspects, _origin, find, finding, judge
+from retemper.data.out_of_fold import OutOfFold, TreeRows, class_probabilities, folds
 from retemper.data.read import read
 from retemper.data.schema import Schema, infer
 
@@ -160,6 +161,46 @@ def test_the_same_seed_finds_the_same() -> None:
     frame, schema = _table(_flipped(_made(3, 400), 0.1)[0])
     first, again, other = (judge(frame, schema, seed).wrong for seed in (0, 0, 1))
     assert (first == again).all() and (first != other).any()
+
+
+def _copied(rows: int = 400, copies: int = 150) -> pl.DataFrame:
+    """Labels by the toss of a coin; the first rows come twice."""
+    draw = np.random.default_rng(5)
+    once = pl.DataFrame(
+        {"a": draw.normal(size=rows), "b": draw.normal(size=rows), "y": draw.choice(["u", "v"], rows)}
+    )
+    return pl.concat([once, once[:copies]])
+
+
+def test_a_copy_tells_nothing_of_a_label() -> None:
+    frame, schema = _table(_copied())
+    numbers, given = frame.select("a", "b").to_numpy(), (frame["y"] == "v").to_numpy().astype(np.int64)
+    none = np.zeros((frame.height, 0), np.int64)
+
+    def sureness(origin: Any) -> float:
+        said = class_probabilities(TreeRows(numbers, none, origin), given, 2, OutOfFold(0))
+        return float(said[np.arange(150), given[:150]].mean())
+
+    known, told = sureness(None), sureness(_origin(frame, schema))
+    assert known > 0.56, "the copies' labels are known by heart"
+    assert told < 0.52, "a coin can't be foretold"
+
+
+def test_copies_share_a_fold_and_rows_alike_by_chance_do_not() -> None:
+    origin = _origin(*_table(_copied()))
+    assert origin is not None and (origin[400:] == origin[:150]).all()
+    fold = folds(np.zeros(550, np.int64), 0, origin)
+    assert (fold[400:] == fold[:150]).all() and np.bincount(fold[:400]).tolist() == [100] * 4
+    draw = np.random.default_rng(0)
+    coarse = {name: draw.integers(3, size=600) for name in "abc"} | {"y": draw.choice(["u", "v"], 600)}
+    assert _origin(*_table(coarse)) is None
+
+
+def test_copies_make_no_class_large() -> None:
+    frame = _made(3, 400)
+    rare = frame[:4].with_columns(y=pl.lit("rare"))
+    suspects = judge(*_table(pl.concat([frame, *[rare] * 4])), 0)
+    assert (suspects.wrong[400:] == 0).all()
 
 
 def test_small_classes_are_not_judged() -> None:

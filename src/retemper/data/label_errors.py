@@ -13,6 +13,7 @@ from retemper.core.recipe_sections import PrepareOptions
 from retemper.core.records import Finding, NotApplicable
 from retemper.data import label_noise, target_noise
 from retemper.data.cross_check import second_opinion
+from retemper.data.duplicates import alike, row_hashes
 from retemper.data.out_of_fold import FIT_ROWS, FOLDS, OutOfFold, TreeRows, class_probabilities, values
 from retemper.data.prepare import Preparer
 from retemper.data.schema import Schema
@@ -98,7 +99,7 @@ def judge(frame: pl.DataFrame, schema: Schema, seed: int, fit_rows: int = FIT_RO
     if len(schema.classes) > MOST_CLASSES:
         raise NotApplicable(f"{len(schema.classes)} classes are more than {MOST_CLASSES}")
     preparer = Preparer.fit(frame, schema, PrepareOptions(number_embedding="none"))
-    rows = TreeRows(*preparer.plain(frame))
+    rows = TreeRows(*preparer.plain(frame), _origin(frame, schema))
     if not rows.columns.shape[1]:
         raise NotApplicable("there is no column of numbers, categories, dates or texts")
     target = Target.fit(frame[schema.target.name], schema, PrepareOptions())
@@ -107,16 +108,25 @@ def judge(frame: pl.DataFrame, schema: Schema, seed: int, fit_rows: int = FIT_RO
     return _classes(rows, given, target, settings) if target.classes else _values(rows, given, settings)
 
 
+def _origin(frame: pl.DataFrame, schema: Schema) -> NDArray[np.uint64] | None:
+    """Equal for rows with the same features, where there are more copies than chance explains; else None.
+
+    Rows of few and coarse columns are equal by chance: apart from each other they tell what the next ones will be.
+    """
+    features = [frame[column.name] for column in schema.features()]
+    assert schema.target is not None
+    return row_hashes(features)[0] if alike([*features, frame[schema.target.name]]).copies else None
+
+
 def _classes(rows: TreeRows, given: NDArray[np.int64], target: Target, settings: OutOfFold) -> Suspects:
-    sizes = np.bincount(given, minlength=len(target.classes))
+    sizes = np.bincount(given[rows.once], minlength=len(target.classes))
     known = sizes >= LEAST_CLASS_ROWS
     judged = np.flatnonzero(known[given])
     if known.sum() < 2 or len(judged) < LEAST_ROWS:
         raise NotApplicable(f"fewer than two classes have the {LEAST_CLASS_ROWS} rows that it takes")
     own = np.flatnonzero(known)
     codes = np.searchsorted(own, given[judged])
-    some = TreeRows(rows.numbers[judged], rows.levels[judged])
-    probabilities = class_probabilities(some, codes, len(own), settings)
+    probabilities = class_probabilities(rows.taken(judged), codes, len(own), settings)
     noise = label_noise.estimate(probabilities, codes, settings.seed)
     wrong, suggested = np.zeros(len(given)), given.copy()
     others = noise.clean.copy()

@@ -48,15 +48,31 @@ class OutOfFold:
 
 @dataclass(frozen=True)
 class TreeRows:
-    """Rows as trees read them: numbers [N, F] with NaN for missing, and level codes [N, K]."""
+    """Rows as trees read them: numbers [N, F] with NaN for missing, and level codes [N, K].
+
+    ``origin`` [N] is equal for rows that are copies of each other, and stay in one fold; None: there are no copies.
+    """
 
     numbers: Floats
     levels: NDArray[np.int64]
+    origin: NDArray[Any] | None = None
 
     @property
     def columns(self) -> Floats:
         """All side by side [N, F + K]."""
         return np.concatenate([self.numbers, self.levels.astype(np.float64)], axis=1)
+
+    @property
+    def once(self) -> NDArray[np.int64]:
+        """Numbers of the rows, of copies only the first."""
+        if self.origin is None:
+            return np.arange(len(self.numbers), dtype=np.int64)
+        return np.unique(self.origin, return_index=True)[1].astype(np.int64)
+
+    def taken(self, rows: NDArray[np.int64]) -> TreeRows:
+        """Some of the rows."""
+        origin = None if self.origin is None else self.origin[rows]
+        return TreeRows(self.numbers[rows], self.levels[rows], origin)
 
 
 def rows_within(seconds: float, columns: int) -> int:
@@ -118,7 +134,7 @@ def _fitted(
     columns, seed = rows.columns, settings.seed
     # Trees split numbers in float32; a value beyond its range would be refused.
     columns = np.clip(columns, -np.finfo(np.float32).max, np.finfo(np.float32).max)
-    fold = folds(given if classes else np.zeros(len(given), np.int64), seed)
+    fold = folds(given if classes else np.zeros(len(given), np.int64), seed, rows.origin)
     with threadpool_limits(1):
         for k in range(FOLDS):
             held, train = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
@@ -139,8 +155,17 @@ def _fitted(
                 yield _boosting(rows, classes, used, seed), columns[:, used], train, held
 
 
-def folds(strata: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """The fold of each row, 0 … 3: at random, every stratum dealt out evenly."""
+def folds(strata: NDArray[np.int64], seed: int, origin: NDArray[Any] | None = None) -> NDArray[np.int64]:
+    """The fold of each row, 0 … 3: at random, every stratum dealt out evenly; copies (of one origin) share theirs.
+
+    A model that has seen a row's copy knows its label by heart, and is surer of it than of any row it judges.
+
+    >>> folds(np.zeros(6, np.int64), 0, np.array([7, 8, 9, 9, 8, 7])).tolist()
+    [2, 1, 0, 0, 1, 2]
+    """
+    if origin is not None:
+        _, first, same = np.unique(origin, return_index=True, return_inverse=True)
+        return folds(strata[first], seed)[same]
     order = generator(seed, "out-of-fold folds").permutation(len(strata))
     order = order[np.argsort(strata[order], kind="stable")]
     fold = np.empty(len(strata), dtype=np.int64)
