@@ -152,6 +152,25 @@ def test_a_full_disk_is_told_apart():
     assert code_of(fill) == "disk_full"
 
 
+def test_a_file_may_not_grow_larger():
+    def limited():
+        with disk_faults("x"):
+            raise OSError(errno.EFBIG, "File too large", "big.bin")
+
+    with pytest.raises(InputError, match="limit on the size of files") as caught:
+        limited()
+    assert (caught.value.code, caught.value.where) == ("cannot_write", {"file": "big.bin"})
+    assert "ulimit" in caught.value.hint
+
+
+def test_the_place_is_named_not_what_lies_beside_it(tmp_path):
+    (tmp_path / "folder.json").mkdir()
+    for place in (tmp_path / "nowhere" / "a.json", tmp_path / "folder.json"):
+        with pytest.raises(InputError) as caught, disk_faults("x"):
+            write_whole(place, b"{}")
+        assert caught.value.where == {"file": str(place)}
+
+
 def test_discard_frees_the_name(tmp_path):
     made = RunFolder.create(tmp_path / "new", "x")
     made.write_json(START, {})

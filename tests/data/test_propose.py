@@ -113,3 +113,14 @@ def test_without_a_target() -> None:
     table = read(pl.DataFrame(PLAIN))
     with pytest.raises(ValueError, match="target"):
         propose(table.frame, infer(table, DataOptions()), A)
+
+
+def test_logarithm_of_the_target() -> None:
+    wide = np.exp(3 * (A - 5))
+    found = _propose(PLAIN, wide)["logarithm of the target"]
+    assert found.changes == {"prepare.target": "log"} and "powers of ten" in found.why
+    name = "logarithm of the target"
+    assert name not in _propose(PLAIN, wide, options=PrepareOptions(target="log"))
+    assert name not in _propose(PLAIN, wide - 1), "not all positive"
+    assert name not in _propose(PLAIN, 100 + wide), "less than four powers of ten"
+    assert name not in _propose(PLAIN, 1e-6 + np.abs(A - 5)), "many powers of ten, but no long tail"

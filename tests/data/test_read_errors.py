@@ -22,8 +22,8 @@ FILES: dict[str, tuple[str, bytes, str, int | None]] = {
     "row too short": ("t.csv", b"a,b\n1,2\n3\n5,6\n", "ragged_rows", 2),
     "row too short after a quoted line end": ("t.csv", b'a,b\n"1\n1",2\n3\n', "ragged_rows", 2),
     "latin1": ("t.csv", "a,b\n1,2\n3,caf\xe9\n".encode("latin1"), "wrong_encoding", 2),
-    "utf-16": ("t.csv", "a,b\n1,2\n".encode("utf-16"), "wrong_encoding", 0),
-    "utf-16 without mark": ("t.csv", "a,b\n1,2\n".encode("utf-16-le"), "wrong_encoding", 0),
+    "utf-16": ("t.csv", "a,b\n1,2\n".encode("utf-16"), "wrong_encoding", None),
+    "utf-16 without mark": ("t.csv", "a,b\n1,2\n".encode("utf-16-le"), "wrong_encoding", None),
     "duplicate names": ("t.csv", b"a,b,a\n1,2,3\n", "duplicate_columns", None),
     "duplicate names with spaces": ("t.csv", b"a,b, a\n1,2,3\n", "duplicate_columns", None),
     "open quote": ("t.csv", b'a,b\n1,2\n"3,4\n5,6\n', "open_quote", 2),
@@ -51,6 +51,20 @@ def _caught(source: Any, target: str | None = None) -> InputError:
     with pytest.raises(InputError) as caught:
         read(source, target)
     return caught.value
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16le", "utf-16be"])
+def test_two_bytes_a_letter_are_recognised(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "t.csv").write_bytes("a,b\n1,2\n".encode(encoding))
+    error = _caught(tmp_path / "t.csv")
+    assert f"looks like {encoding.upper()}" in error.message and f"iconv -f {encoding} " in error.hint
+    assert error.where == {"file": str(tmp_path / "t.csv")}
+
+
+def test_a_bad_byte_among_the_names_is_in_no_row(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"a,caf\xe9\n1,2\n")
+    error = _caught(tmp_path / "t.csv")
+    assert error.where == {"file": str(tmp_path / "t.csv")} and "byte 6 is 0xe9" in error.message
 
 
 def test_duplicate_column_is_named(tmp_path: Path) -> None:

@@ -67,6 +67,43 @@ def test_scaling_and_back(y: list[float], scaling: str) -> None:
     )
 
 
+def _log(y: Any) -> Target:
+    table = read({"x": np.arange(len(y)) * 0.5, "y": y})
+    schema = infer(table, DataOptions(target="y", task="regression"))
+    return Target.fit(table.frame["y"], schema, PrepareOptions(target="log"))
+
+
+def test_a_logarithm_makes_many_powers_of_ten_even_and_back() -> None:
+    y = 10 ** np.random.default_rng(0).uniform(-3, 9, 400)
+    target = _log(y)
+    z = target.scale(y)
+    # In float32, as the network's targets are kept, a logarithm still has the digits that count.
+    np.testing.assert_allclose(target.unscale(z.astype(np.float32)), y, rtol=1e-5)
+    assert (
+        abs(np.median(z) - z.mean()) < 0.2
+        and np.abs(z).max() < 2.5
+        and target.prior[0] == pytest.approx(y.mean())
+    )
+    back = Target.from_json(json.loads(json.dumps(target.to_json(), allow_nan=False)))
+    assert back.unscale(z).tobytes() == target.unscale(z).tobytes()
+    assert back.scale(y).tobytes() == z.tobytes()
+
+
+def test_a_logarithm_meets_what_it_has_not_seen() -> None:
+    target = _log(10 ** np.random.default_rng(0).uniform(0, 6, 400))
+    strange = np.array([0.0, -5.0, -1e9, 1e12])
+    np.testing.assert_allclose(target.unscale(target.scale(strange)), strange, rtol=1e-9, atol=1e-9)
+    assert np.isfinite(target.unscale(np.array([1e30, -1e30]))).all()
+    assert (np.diff(target.scale(np.array([-10.0, -1, 0, 1, 10]))) > 0).all()
+
+
+def test_one_missing_cell_is_one_row() -> None:
+    with pytest.raises(InputError, match="missing in 1 row, first in row 2"):
+        _fit(["a", "b"] * 10).encode(pl.Series("y", ["a", None]))
+    with pytest.raises(InputError, match="missing in 2 rows, first in row 1"):
+        _fit(["a", "b"] * 10).encode(pl.Series("y", [None, None, "b"]))
+
+
 def test_prior_of_a_regression() -> None:
     target = _fit([1.5, 2.5, 3.5, 4.5] * 10, task="regression")
     assert target.prior == pytest.approx((3.0, np.sqrt(1.25)))

@@ -92,9 +92,17 @@ class PrepareOptions(Options):
     target_scaling: Literal["zscore", "minmax", "robust", "quantile", "none"] = Field(
         "zscore", description="of a regression target"
     )
+    target: Literal["plain", "log"] = Field(
+        "plain",
+        description="log: a regression learns the target's logarithm; nearer to the median than the mean",
+    )
     placeholders: Literal["keep", "missing"] = Field(
         "keep",
         description="missing: cells such as -999 or 'unknown' that stand for not known count as missing",
+    )
+    units: Literal["keep", "convert"] = Field(
+        "keep",
+        description="convert: cells that stand apart from the rest by a unit's factor are divided by it",
     )
     missing: Literal["indicator", "median", "mean", "constant", "iterative"] = Field(
         "indicator",

@@ -23,7 +23,7 @@ from retemper.core.errors import InputError
 from retemper.core.folder_lock import LOCK_NAME, FolderLock
 from retemper.core.records import to_json
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL = {errno.ENOSPC, errno.EDQUOT}
 START = "checkpoints/run.json"
 """What a resumed run starts from: the last file written at the start, so its presence means "resumable"."""
 
@@ -189,8 +189,10 @@ def whole(path: Path) -> Iterator[Path]:
         with beside.open("rb") as file:
             os.fsync(file.fileno())
         beside.replace(path)
-    except BaseException:
+    except BaseException as error:
         beside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename == str(beside):
+            error.filename = str(path)  # the name that a person knows
         raise
 
 
@@ -213,6 +215,13 @@ def disk_faults(place: Path | str) -> Iterator[None]:
                 "The disk is full; what was saved before is whole.",
                 where,
                 "Free space, then resume the run; where nothing was trained yet, start it again.",
+            ) from error
+        if error.errno == errno.EFBIG:
+            raise InputError(
+                "cannot_write",
+                "The file may not grow so large: the system sets a limit on the size of files.",
+                where,
+                "Raise the limit (`ulimit -f`), then resume the run; where nothing was trained yet, start it again.",
             ) from error
         reason = error.strerror or str(error)
         raise InputError(

@@ -30,9 +30,9 @@ def cleaned(preparer: Preparer, frame: pl.DataFrame, options: PrepareOptions) ->
         options: the recipe's.
 
     Returns:
-        for each change ``what`` (placeholder, outlier, gap, row), ``column`` (None: whole rows), ``cells`` (or rows),
-        ``before`` and ``after`` in words, and for columns of numbers a ``histogram``: 21 ``edges``, counts ``before``
-        and ``after``.
+        for each change ``what`` (placeholder, unit, outlier, gap, row), ``column`` (None: whole rows), ``cells`` (or
+        rows), ``before`` and ``after`` in words, and for columns of numbers a ``histogram``: 21 ``edges``, counts
+        ``before`` and ``after``.
 
     >>> from retemper.core.recipe_sections import DataOptions
     >>> from retemper.data.read import read
@@ -44,9 +44,10 @@ def cleaned(preparer: Preparer, frame: pl.DataFrame, options: PrepareOptions) ->
     >>> change["column"], change["cells"], change["before"], change["after"]
     ('size', 1, '5000', '343.1')
     """
-    if options.placeholders == "keep" and options.outliers == "keep" and options.missing == "indicator":
+    as_they_are = (options.placeholders, options.units, options.outliers, options.missing)
+    if as_they_are == ("keep", "keep", "keep", "indicator"):
         return []
-    found = _placeholders(preparer, frame) + _numbers(preparer, frame)
+    found = _placeholders(preparer, frame) + _units(preparer, frame) + _numbers(preparer, frame)
     rows = int(preparer.outlying(frame, options).sum())
     if rows:
         before = LEAVES_OUT[options.outliers]
@@ -64,6 +65,17 @@ def _placeholders(preparer: Preparer, frame: pl.DataFrame) -> list[dict[str, Any
         if one.column in preparer.numbers:
             own |= _histogram(*(as_numbers(part[one.column]).to_numpy() for part in (raw, emptied)))
         found.append(own)
+    return found
+
+
+def _units(preparer: Preparer, frame: pl.DataFrame) -> list[dict[str, Any]]:
+    raw, _ = preparer.sentinels.apply(needed_cells(frame, preparer.columns, is_tidy=False))
+    found: list[dict[str, Any]] = []
+    for own in preparer.units.columns:
+        x = as_numbers(raw[own.column]).fill_null(float("nan")).to_numpy()
+        if own.where(x).any():
+            both = (one[:, None] for one in (x, preparer.units.apply(own.column, x)))
+            found += _changes("unit", [own.column], *both, own.where(x)[:, None])
     return found
 
 

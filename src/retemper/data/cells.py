@@ -253,6 +253,11 @@ def chosen(frame: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
     return pl.DataFrame({name: frame[name] for name in names})
 
 
+def of_rows(count: int) -> str:
+    """``1 row``, ``2 rows``."""
+    return "1 row" if count == 1 else f"{count} rows"
+
+
 def place(source: str, column: str, row: int | None = None) -> dict[str, str | int]:
     """Where a cell stands, for an error; rows count from 1, and a source without a name is left out.
 

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import zlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,12 +191,27 @@ def _check_text(data: bytes, start: int, path: Path) -> None:
         return
     with _opened(path) as file:
         before = file.read(start + position)
+    row = before.count(b"\n")
+    found = _sixteen_bits((before + data[position : position + 2])[:2])
+    bad = f"byte {len(before) + 1} is {data[position]:#04x}"
     raise InputError(
         "wrong_encoding",
-        f"The file is not UTF-8 text: byte {len(before) + 1} is {data[position]:#04x}.",
-        {"file": str(path), "row": before.count(b"\n")},
-        "Save it as UTF-8, for example with `iconv -f latin1 -t utf-8`.",
+        f"The file is not UTF-8 text: {f'it looks like {found.upper()}' if found else bad}.",
+        {"file": str(path), **({"row": row} if row and not found else {})},  # the names' line is no row
+        f"Save it as UTF-8, for example with `iconv -f {found or 'latin1'} -t utf-8`.",
     )
+
+
+def _sixteen_bits(start: bytes) -> str:
+    """The name of the encoding in which a file of two bytes a letter begins; empty for any other.
+
+    >>> _sixteen_bits("a".encode("utf-16")[:2]), _sixteen_bits(b"a\\0"), _sixteen_bits(b"a,")
+    ('utf-16', 'utf-16le', '')
+    """
+    if start in (BOM_UTF16_LE, BOM_UTF16_BE):
+        return "utf-16"
+    zeros = [letter == 0 for letter in start]
+    return {(False, True): "utf-16le", (True, False): "utf-16be"}.get(tuple(zeros), "")
 
 
 def _first_bad(data: bytes) -> int:

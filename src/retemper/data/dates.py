@@ -139,6 +139,19 @@ class DateParts:
         return cls(data["form"], data["origin_us"], tuple(data["parts"]))
 
 
+def as_days(column: pl.Series) -> pl.Series:
+    """Dates without their midnight where no cell has a time of day; any other column as it is.
+
+    >>> from datetime import datetime
+    >>> str(as_days(pl.Series([datetime(2021, 5, 4), None]))[0]), str(as_days(pl.Series([datetime(2021, 5, 4, 9)]))[0])
+    ('2021-05-04', '2021-05-04 09:00:00')
+    """
+    if column.dtype != pl.Datetime:
+        return column
+    days = column.cast(pl.Date)
+    return days if (days.cast(column.dtype) == column).all() else column
+
+
 def _part(dates: pl.Series, part: str, origin_us: int) -> pl.Series:
     if part == "elapsed_days":
         return (dates.dt.timestamp("us") - origin_us) / DAY_US

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from retemper.data.categories import Levels
 from retemper.data.cleaning import NO_SENTINELS, Sentinels
+from retemper.data.converted import NO_CONVERSIONS, Conversions
 from retemper.data.dates import DateParts
 from retemper.data.features.derived import Derived
 from retemper.data.numbers import NumberCode
@@ -21,7 +22,7 @@ class FittedColumns:
 
     ``numbers`` are the raw columns of kind number; ``dates``, ``texts`` and ``levels`` hold the state of the others.
     ``derived`` mends the numbers and adds new ones; ``code`` scales them. ``sentinels`` are the cells that count as
-    missing.
+    missing, ``units`` the cells that are divided by a factor.
     """
 
     numbers: tuple[str, ...]
@@ -31,6 +32,7 @@ class FittedColumns:
     derived: Derived
     code: NumberCode
     sentinels: Sentinels = NO_SENTINELS
+    units: Conversions = NO_CONVERSIONS
 
     @property
     def n_numbers(self) -> int:

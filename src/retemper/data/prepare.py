@@ -15,6 +15,7 @@ from retemper.core.recipe_sections import PrepareOptions
 from retemper.data.categories import Levels, kept_codes
 from retemper.data.cells import as_words
 from retemper.data.cleaning import NO_SENTINELS, Sentinels
+from retemper.data.converted import NO_CONVERSIONS, Conversions
 from retemper.data.dates import DateParts
 from retemper.data.features.derived import Derived
 from retemper.data.features.goal import Goal
@@ -82,7 +83,11 @@ class Preparer(FittedColumns):
             if kinds[c.name] in ("category", "boolean")
         )
         nothing = NumberCode.fit(np.empty((1, 0)), np.empty((1, 0), dtype=bool), options)
-        unfitted = cls(tuple(names["number"]), dates, texts, levels, Derived(), nothing, empty)
+        units = NO_CONVERSIONS
+        if options.units == "convert":
+            numbers = [demanded_numbers(cells[name]).to_numpy() for name in names["number"]]
+            units = Conversions.fit(names["number"], numbers)
+        unfitted = cls(tuple(names["number"]), dates, texts, levels, Derived(), nothing, empty, units)
         read = unfitted._read(cells)
         derived = Derived.fit(read.number_matrix(), levels, read.code_matrix(), goal, options)
         unscaled = replace(unfitted, derived=derived)
@@ -197,7 +202,10 @@ class Preparer(FittedColumns):
 
     def _read(self, cells: pl.DataFrame) -> Cells:
         words = tuple(as_words(cells[text.name]) for text in self.texts)
-        numbers = [demanded_numbers(cells[name]).to_numpy() for name in self.numbers]  # missing: NaN
+        numbers = [
+            self.units.apply(name, demanded_numbers(cells[name]).to_numpy())  # missing: NaN
+            for name in self.numbers
+        ]
         blocks = [dates.numbers(cells[name]) for name, dates in self.dates] + [lengths(own) for own in words]
         numbers += [np.ascontiguousarray(column) for block in blocks for column in block.T]
         codes = tuple(levels.codes(cells[levels.name]) for levels in self.levels)
@@ -213,6 +221,7 @@ class Preparer(FittedColumns):
             "derived": self.derived.to_json(),
             "code": self.code.to_json(),
             "sentinels": self.sentinels.to_json(),
+            "units": self.units.to_json(),
         }
 
     @classmethod
@@ -226,6 +235,7 @@ class Preparer(FittedColumns):
             Derived.from_json(data["derived"]),
             NumberCode.from_json(data["code"]),
             Sentinels.from_json(data["sentinels"]),
+            Conversions.from_json(data["units"]),
         )
 
 

@@ -15,6 +15,7 @@ from scipy.stats import skew
 from retemper.core.recipe_sections import PrepareOptions
 from retemper.core.records import Finding
 from retemper.data.check_columns import listed
+from retemper.data.converted import Conversions
 from retemper.data.features.construct import interactions, logarithms
 from retemper.data.features.goal import Goal
 from retemper.data.features.outliers import Bounds
@@ -30,6 +31,7 @@ MISSING_SHARE = 0.02
 CORRELATED = 0.3
 LONG_TAIL_SKEW, LONG_TAIL_SHARE = 2.0, 1 / 3
 MANY_LEVELS = 30
+MANY_POWERS = 1e4
 SPANNED_COLUMNS, SPANNED_BY, SPANNED_VARIANCE = 10, 4, 0.7
 CORRELATION_COLUMNS = 200
 
@@ -236,9 +238,44 @@ def _placeholders(table: _Table) -> Proposal | None:
     return Proposal("words read as numbers", why, {"prepare.placeholders": "missing"})
 
 
+def _log_target(table: _Table) -> Proposal | None:
+    y = table.goal.values
+    if (
+        table.goal.labels
+        or table.options.target != "plain"
+        or y.min() <= 0
+        or y.max() <= MANY_POWERS * y.min()
+    ):
+        return None
+    long = _skewness(y.astype(np.float64))
+    if long < LONG_TAIL_SKEW or _skewness(np.log(y)) > long / 2:
+        return None
+    why = f"the target spans {np.log10(y.max() / y.min()):.1f} powers of ten with a skewness of {long:.1f}"
+    return Proposal("logarithm of the target", why, {"prepare.target": "log"})
+
+
+def _units(table: _Table) -> Proposal | None:
+    if table.options.units != "keep" or "units_slips" not in table.found:
+        return None
+    names = table.preparer.numbers
+    numbers = dict(
+        zip(names, table.numbers.T, strict=False)
+    )  # further numbers are parts of dates and of texts
+    found = Conversions.fit(names, list(numbers.values())).columns
+    if not found:
+        return None
+    told = [
+        f"{int(own.where(numbers[own.column]).sum())} of {own.column} by {own.factor:.4g}" for own in found
+    ]
+    why = f"cells in another unit, which are divided by the factor: {'; '.join(told[:8])}"
+    return Proposal("one unit", why, {"prepare.units": "convert"})
+
+
 _QUESTIONS: tuple[Callable[[_Table], Proposal | None], ...] = (
+    _log_target,
     _selection_if_wide,
     _placeholders,
+    _units,
     _pairs,
     _ranks,
     _logarithms,

@@ -13,7 +13,7 @@ from retemper.core.errors import InputError
 from retemper.core.recipe_sections import SplitOptions
 from retemper.core.seeds import generator
 from retemper.data import dates
-from retemper.data.cells import as_words, first_row, place
+from retemper.data.cells import as_words, first_row, of_rows, place
 from retemper.data.read import Table
 from retemper.data.schema import Schema
 
@@ -244,7 +244,7 @@ def _refuse_gaps(column: pl.Series, role: Literal["group", "time"], source: str)
         row = first_row(column.is_null())
         raise InputError(
             f"missing_{role}",
-            f"The {role} {column.name!r} is missing in {column.null_count()} rows, first in row {row}.",
+            f"The {role} {column.name!r} is missing in {of_rows(column.null_count())}, first in row {row}.",
             place(source, column.name, row),
             f"Give every row a {role}.",
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from retemper.core.errors import InputError, nearest
 from retemper.core.recipe_sections import PrepareOptions
 from retemper.core.records import Task
-from retemper.data.cells import as_words, first_row, tidy
+from retemper.data.cells import as_words, first_row, of_rows, tidy
 from retemper.data.kinds import demanded_numbers
 from retemper.data.roles import class_labels
 from retemper.data.scaling import Scaler
@@ -22,6 +22,8 @@ Floats = NDArray[np.float64]
 Label = bool | int | float | str
 LARGEST = 1e60
 """Of a regression target: the variance of its squared errors is still a float64."""
+UNIT_QUANTILE = 0.01
+"""A target's logarithm is taken in units of this quantile of its sizes: nearly all values are beyond it."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Target:
 
     ``labels`` are the classes in their own type, in the order of the codes and of the network's outputs;
     ``classes`` are ``str(label)``. ``prior`` is the training rows' class frequencies, or (mean, standard
-    deviation) of a regression target in its own units.
+    deviation) of a regression target in its own units. With a ``log_unit`` s > 0 the network learns
+    sign(y)·log(1 + |y|/s), scaled: a logarithm where |y| is large, defined for every y.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Target:
     labels: tuple[Label, ...]
     prior: tuple[float, ...]
     scaler: Scaler
+    log_unit: float = 0.0
 
     @classmethod
     def fit(cls, series: pl.Series, schema: Schema, options: PrepareOptions) -> Target:
@@ -46,7 +50,7 @@ class Target:
         Args:
             series: the target's cells in the training rows.
             schema: names the target, the task and the classes.
-            options: ``target_scaling``, for regression.
+            options: ``target_scaling`` and ``target``, for regression.
 
         Raises:
             ValueError: the schema has no target.
@@ -65,8 +69,9 @@ class Target:
         if schema.task == "regression":
             y = _numbers(cells)
             _refuse_huge(y, schema.target.name)
-            scaler = Scaler.fit(y[:, None], options.target_scaling)
-            return cls(schema.target.name, "regression", (), (float(y.mean()), float(y.std())), scaler)
+            unit = _log_unit(y) if options.target == "log" else 0.0
+            scaler = Scaler.fit(_logarithm(y, unit)[:, None], options.target_scaling)
+            return cls(schema.target.name, "regression", (), (float(y.mean()), float(y.std())), scaler, unit)
         labels = tuple(class_labels(cells))
         absent = [c for c in schema.classes if c not in set(map(str, labels))]
         if absent:
@@ -99,7 +104,7 @@ class Target:
             row = first_row(cells.is_null())
             raise InputError(
                 "target_gaps",
-                f"The target {self.name!r} is missing in {cells.null_count()} rows, first in row {row}.",
+                f"The target {self.name!r} is missing in {of_rows(cells.null_count())}, first in row {row}.",
                 {"column": self.name, "row": row},
                 "Fill the cells or take the rows out; NA, ? and none count as missing.",
             )
@@ -130,11 +135,16 @@ class Target:
 
     def scale(self, y: Floats) -> Floats:
         """A regression target [rows] as the network learns it."""
-        return self.scaler.apply(np.asarray(y, dtype=np.float64)[:, None])[:, 0]
+        return self.scaler.apply(_logarithm(np.asarray(y, dtype=np.float64), self.log_unit)[:, None])[:, 0]
 
     def unscale(self, z: Floats) -> Floats:
         """The way back from the network's output [rows] to the target's own units."""
-        return self.scaler.invert(np.asarray(z, dtype=np.float64)[:, None])[:, 0]
+        y = self.scaler.invert(np.asarray(z, dtype=np.float64)[:, None])[:, 0]
+        if not self.log_unit:
+            return y
+        most = np.log1p(LARGEST / self.log_unit)  # an output far off must not become infinite
+        power: Floats = np.sign(y) * self.log_unit * np.expm1(np.minimum(np.abs(y), most))
+        return power
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; :meth:`from_json` is the way back, to the same bits."""
@@ -144,13 +154,33 @@ class Target:
             "labels": list(self.labels),
             "prior": list(self.prior),
             "scaler": self.scaler.to_json(),
+            "log_unit": self.log_unit,
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Target:
         """The target that :meth:`to_json` wrote."""
         scaler = Scaler.from_json(data["scaler"])
-        return cls(data["name"], data["task"], tuple(data["labels"]), tuple(data["prior"]), scaler)
+        labels, prior = tuple(data["labels"]), tuple(data["prior"])
+        return cls(data["name"], data["task"], labels, prior, scaler, data["log_unit"])
+
+
+def _log_unit(y: Floats) -> float:
+    """The size in which a logarithm counts: the 1 % quantile of all sizes but 0; 1 where there are none."""
+    sizes = np.abs(y[y != 0])
+    return float(np.quantile(sizes, UNIT_QUANTILE)) if len(sizes) else 1.0
+
+
+def _logarithm(y: Floats, unit: float) -> Floats:
+    """sign(y)·log(1 + |y|/unit); y itself where the unit is 0.
+
+    >>> _logarithm(np.array([0.0, 9.0, -99.0]), 1.0).round(3).tolist()
+    [0.0, 2.303, -4.605]
+    """
+    if not unit:
+        return y
+    logs: Floats = np.sign(y) * np.log1p(np.abs(y) / unit)
+    return logs
 
 
 def _refuse_huge(y: Floats, name: str) -> None:

@@ -68,6 +68,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retemper.core.records import NotApplicable, to_json
+from retemper.data.dates import as_days
 from retemper.evaluation import partial_dependence, surprising
 from retemper.evaluation.bands import Bands, bands_of
 from retemper.evaluation.held_out import HeldOut
@@ -267,6 +268,7 @@ def _surprising(
 ) -> dict[str, Any]:
     shown = [*ranked, *(name for name in held.kinds if name not in ranked)][:SHOWN_CELLS]
     labels = state.ready[1].labels
+    columns = [(name, as_days(held.frame[name])) for name in shown]
     largest = []
     called = state.decision.codes(outputs) if labels else None
     for own in surprising.most_surprising(held, outputs, called=called):
@@ -274,7 +276,7 @@ def _surprising(
         at = facts.pop("at")
         if labels:
             facts |= {key: str(labels[int(facts[key])]) for key in ("expected", "predicted")}
-        cells = {name: None if held.frame[name][at] is None else str(held.frame[name][at]) for name in shown}
+        cells = {name: None if (cell := own_cells[at]) is None else str(cell) for name, own_cells in columns}
         largest.append({"row": int(rows[held.positions[at]]) + 1, **facts, "cells": cells})
     typical = None
     if state.task == "regression":
