@@ -113,6 +113,8 @@ def run(
         estimate: dict[str, Any] = {}
         budget.kept_s = nested.set_aside_s(state, budget) + sample_sizes.set_aside_s(state, budget)
         for number, name in enumerate(STEPS, start=1):
+            if name == "train_long":
+                nested.give_back(book, state)
             state, step = _step(book, state, name, number)
             steps.append(step)
             if name == LAST_BEFORE_TEST and state.chosen:
