@@ -118,13 +118,14 @@ def test_weights_are_proposed_where_a_goal_and_a_rare_class_are(rare):
     _, state = rare
     assert goal.imbalance_treatments(state) == []
     state = with_options(state, metric="f1")
-    balanced, root = goal.imbalance_treatments(state)
+    balanced, root, drawn = goal.imbalance_treatments(state)
     share = np.array(state.ready[1].prior)
     assert balanced.changes == {"training.loss.class_weights": "balanced"}
     weights = np.array(list(root.changes["training.loss.class_weights"].values()))
     assert share @ weights == pytest.approx(1, abs=1e-3)
     assert weights[1] / weights[0] == pytest.approx((share[0] / share[1]) ** 0.5, rel=1e-3)
-    for proposal in (balanced, root):
+    assert drawn.changes == {"training.loss.resampling": "sqrt"}
+    for proposal in (balanced, root, drawn):
         weighted = state.with_(recipe=state.recipe.with_changes(proposal.changes))
         assert goal.imbalance_treatments(weighted) == []
 

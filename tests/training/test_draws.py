@@ -7,7 +7,7 @@ import torch
 from retemper.models.layers.dense import Head
 from retemper.models.layers.inputs import Inputs, InputShape
 from retemper.models.layers.network import Network
-from retemper.training.draws import EpochDraws, batch_orders
+from retemper.training.draws import EpochDraws, batch_orders, class_odds
 from retemper.training.stack import Member, Stack
 
 NETWORK = Network(Inputs(InputShape(3, 3)), (), Head("head", 3, 2))
@@ -77,3 +77,19 @@ def test_of_unequal_lists_each_member_meets_as_many_rows_as_the_shortest_has() -
     for slot, own in enumerate(rows):
         met = order[:, slot][inside].tolist()
         assert len(set(met)) == 22 and set(met) <= set(own.tolist())
+
+
+def test_by_odds_rare_rows_are_met_more_often_and_a_member_draws_the_same_in_any_stack() -> None:
+    codes = np.repeat([0, 1], [900, 100])
+    odds = [class_odds(codes)] * 2
+    order, inside = batch_orders(MEMBERS, [np.arange(1000)] * 2, 64, (3, 4), 1000, odds)
+    for slot in range(2):
+        met = np.bincount(order[:, slot][inside].numpy(), minlength=1000)
+        # Of 1,000 draws a class gets √900 : √100 = 3 : 1; its rows share them evenly, to within one.
+        assert met.sum() == 1000 and met[900:].sum() == pytest.approx(250, abs=5)
+        assert set(met[900:]) <= {2, 3} and set(met[:900]) <= {0, 1}
+    alone, _ = batch_orders(MEMBERS[1:], [np.arange(1000)], 64, (3, 4), 1000, odds[1:])
+    assert torch.equal(alone[:, 0], order[:, 1]) and not torch.equal(order[:, 0], order[:, 1])
+    later, _ = batch_orders(MEMBERS, [np.arange(1000)] * 2, 64, (3, 5), 1000, odds)
+    left_out = [set(range(900)) - set(own[:, 0][inside].tolist()) for own in (order, later)]
+    assert left_out[0] != left_out[1]

@@ -53,6 +53,15 @@ def test_a_batch_of_zero_weights_moves_nothing_but_the_decay(plan_for: Any, trai
     assert training.losses.tolist() == [[0.0] * 3] * 2
 
 
+def test_resampled_a_member_has_the_same_bits_alone(plan_for: Any, train: Any) -> None:
+    options = {"loss": {"name": "cross_entropy", "resampling": "sqrt"}}
+    _, both = train(plan_for(training=options, members=NO_DROPOUT, epochs=2))
+    _, alone = train(plan_for(training=options, members=NO_DROPOUT[1:], epochs=2))
+    _, plain = train(plan_for(training={"loss": "cross_entropy"}, members=NO_DROPOUT, epochs=2))
+    assert torch.equal(alone[0].row, both[1].row)
+    assert not torch.equal(plain[1].row, both[1].row), "nothing was resampled"
+
+
 class Rates(Silent):
     """Notes the rates of every step."""
 

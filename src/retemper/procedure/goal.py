@@ -151,17 +151,20 @@ def _number(label: Label) -> float | None:
 
 
 def imbalance_treatments(state: State) -> list[Proposal]:
-    """Class weights worth a race, judged by :func:`goal_gain`; none where log loss decides or classes are even.
+    """Class weights and resampling worth a race, judged by :func:`goal_gain`; none where log loss decides or classes
+    are even.
 
-    Weights shift probabilities towards rare classes, which can only harm log loss, so nothing is proposed without a
-    goal. Resampling is not proposed: to draw a class more often is, in expectation, to weight it.
+    Both shift probabilities towards rare classes, which can only harm log loss, so nothing is proposed without a
+    goal. In expectation they are the same; resampling spreads rare rows over more batches, and leaves out others.
     """
     if rule_of(state) is None:
         return []
     _, target, _ = state.ready
     share = np.asarray(target.prior)
     ratio = float(share.max() / share.min())
-    if getattr(state.recipe.training.loss.options, "class_weights", None) != "none" or ratio < IMBALANCED:
+    options = state.recipe.training.loss.options
+    as_they_are = [getattr(options, name, None) == "none" for name in ("class_weights", "resampling")]
+    if not all(as_they_are) or ratio < IMBALANCED:
         return []
     root = np.sqrt(1 / share)
     root /= float(share @ root)
@@ -171,6 +174,7 @@ def imbalance_treatments(state: State) -> list[Proposal]:
     return [
         Proposal("class weights, balanced", why, {path: "balanced"}),
         Proposal("class weights, square root", why, {path: weights}),
+        Proposal("classes resampled, square root", why, {"training.loss.resampling": "sqrt"}),
     ]
 
 

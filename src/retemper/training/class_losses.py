@@ -34,6 +34,9 @@ class ClassOptions(Options):
     class_weights: ClassWeights = Field(
         "none", description="none, balanced (N / (C·N_class)), or class: weight; classes not named weigh 1"
     )
+    resampling: Literal["none", "sqrt"] = Field(
+        "none", description="sqrt: each epoch draws a class's rows in proportion to the root of their number"
+    )
 
 
 class ClassLoss(ClassOptions, Loss):

@@ -57,6 +57,7 @@ def batch_orders(
     batch_size: int,
     place: tuple[int, int],
     count: int,
+    odds: Sequence[NDArray[np.float64]] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The order in which each member meets its rows in one epoch.
 
@@ -69,6 +70,7 @@ def batch_orders(
         batch_size: most rows a batch.
         place: seed and epoch, which key the permutation together with the member's id.
         count: rows a member meets, at most as many as the shortest list has.
+        odds: for each member how often its rows are to be met, in proportion; None: each once.
 
     Returns:
         order [steps, M, B] row numbers in the type of ``rows``, and inside [steps, B] bool: False where a batch is
@@ -83,6 +85,29 @@ def batch_orders(
     position = np.where(inside, cut[:-1, None] + column, 0)
     order = np.empty((steps, len(members), len(column)), dtype=np.result_type(*rows))
     for slot, (member, own) in enumerate(zip(members, rows, strict=True)):
-        drawn = seeds.generator(seed, "order", member.id, epoch).permutation(own)
+        random = seeds.generator(seed, "order", member.id, epoch)
+        drawn = random.permutation(own) if odds is None else _by_odds(own, odds[slot], count, random)
         order[:, slot] = drawn[position]
     return torch.from_numpy(order), torch.from_numpy(inside)
+
+
+def class_odds(codes: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """Odds [N] of rows of these classes, 1/√N_class: a class is met in proportion to the root of its rows.
+
+    >>> class_odds(np.array([0, 0, 0, 0, 1])).tolist()
+    [0.5, 0.5, 0.5, 0.5, 1.0]
+    """
+    odds: NDArray[np.float64] = 1.0 / np.sqrt(np.bincount(codes)[codes])
+    return odds
+
+
+def _by_odds(
+    own: NDArray[np.integer[Any]], odds: NDArray[np.float64], count: int, random: np.random.Generator
+) -> NDArray[np.integer[Any]]:
+    """``count`` of the rows, each as often as its odds say, to within one (systematic sampling, Madow 1949)."""
+    mixed = random.permutation(len(own))
+    reach = np.cumsum(odds[mixed])
+    marks = (np.arange(count) + random.random()) * (reach[-1] / count)
+    at = np.minimum(np.searchsorted(reach, marks, side="right"), len(own) - 1)
+    found: NDArray[np.integer[Any]] = random.permutation(own[mixed[at]])
+    return found

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from retemper.core.budget import Deadline
-from retemper.training.draws import EpochDraws, batch_orders
+from retemper.training.draws import EpochDraws, batch_orders, class_odds
 from retemper.training.engines import ENGINES, Name, batch_loss
 from retemper.training.judging import Verdict, judge
 from retemper.training.optimizers import Optimizer
@@ -91,6 +91,7 @@ class Training:
         self.fits: dict[int, Fit] = {}
         self._schedule = _schedule_factors(plan)
         self._subsets = dict(zip((m.id for m in plan.members), _subsets(plan), strict=True))
+        self._odds = _odds(plan)
         weight = plan.class_weight
         self._class_weight = None if weight is None else torch.from_numpy(weight).to(plan.train.x)
 
@@ -131,6 +132,7 @@ class Training:
             plan.options.batch_size,
             (plan.seed, self.epoch),
             plan.rows_per_epoch,
+            [self._odds[m.id] for m in stack.members] if self._odds else None,
         )
         steps = len(order)
         rates, keeps = self._rate_tables(steps)
@@ -275,6 +277,16 @@ def _subsets(plan: Plan) -> Sequence[NDArray[np.integer[Any]]]:
     # Of millions of rows numbers take half the room.
     every = np.arange(plan.train.count, dtype=np.int32 if plan.train.count < 1 << 31 else np.int64)
     return plan.subsets or [every] * len(plan.members)
+
+
+def _odds(plan: Plan) -> dict[int, NDArray[np.float64]]:
+    """For each member's id the odds of its rows to be met; empty: each is met once an epoch."""
+    if getattr(plan.loss, "resampling", "none") == "none":
+        return {}
+    y = plan.train.y.numpy(force=True)[: plan.train.count]
+    if not plan.subsets:
+        return dict.fromkeys((member.id for member in plan.members), class_odds(y))
+    return {member.id: class_odds(y[own]) for member, own in zip(plan.members, plan.subsets, strict=True)}
 
 
 def _micro_batches(stored: int, count: int) -> list[slice]:

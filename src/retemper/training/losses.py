@@ -45,7 +45,9 @@ def resolve(chosen: Chosen, task: Task, n_classes: int) -> Loss:
         if task == "classification":
             return CrossEntropy(**options.model_dump())
         if options != Auto():
-            raise _mismatch("label_smoothing and class_weights are for classes, but the target is a number.")
+            raise _mismatch(
+                "label_smoothing, class_weights and resampling are for classes, but the target is a number."
+            )
         return MeanSquaredError()
     if not isinstance(options, Loss):
         raise TypeError(f"the loss {chosen.name!r} is not a Loss")
