@@ -275,7 +275,8 @@ def _schedule_factors(plan: Plan) -> NDArray[np.float64]:
 
 def _subsets(plan: Plan) -> Sequence[NDArray[np.integer[Any]]]:
     # Of millions of rows numbers take half the room.
-    every = np.arange(plan.train.count, dtype=np.int32 if plan.train.count < 1 << 31 else np.int64)
+    small = np.int32 if plan.train.count < 1 << 31 else np.int64
+    every: NDArray[np.integer[Any]] = np.arange(plan.train.count).astype(small)
     return plan.subsets or [every] * len(plan.members)
 
 
