@@ -74,8 +74,8 @@ def _units(preparer: Preparer, frame: pl.DataFrame) -> list[dict[str, Any]]:
     for own in preparer.units.columns:
         x = as_numbers(raw[own.column]).fill_null(float("nan")).to_numpy()
         if own.where(x).any():
-            both = (one[:, None] for one in (x, preparer.units.apply(own.column, x)))
-            found += _changes("unit", [own.column], *both, own.where(x)[:, None])
+            after = preparer.units.apply(own.column, x)
+            found += _changes("unit", [own.column], x[:, None], after[:, None], own.where(x)[:, None])
     return found
 
 

@@ -210,8 +210,9 @@ def _sixteen_bits(start: bytes) -> str:
     """
     if start in (BOM_UTF16_LE, BOM_UTF16_BE):
         return "utf-16"
-    zeros = [letter == 0 for letter in start]
-    return {(False, True): "utf-16le", (True, False): "utf-16be"}.get(tuple(zeros), "")
+    if len(start) < 2 or (start[0] == 0) == (start[1] == 0):
+        return ""
+    return "utf-16be" if start[0] == 0 else "utf-16le"
 
 
 def _first_bad(data: bytes) -> int:
