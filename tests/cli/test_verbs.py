@@ -77,6 +77,25 @@ def test_set_beats_recipe_beats_preset(trained):
     assert "patience_epochs: 6\n" in recipe, "--preset"
 
 
+def test_predict_notes_what_the_model_has_not_learnt(retemper, trained):
+    strange = {"size": [1.0, 0.5, None], "age": [30, 40, None], "colour": ["pink", "pink", None]}
+    pl.DataFrame(strange).write_csv("strange.csv")
+    levels = "'colour' has 2 cells of a level that the model has not learnt, the first 'pink' in row 1"
+    empty = "1 row has no cell that the model reads, the first row 3"
+    answer = retemper("predict", trained, "strange.csv")
+    assert answer.err == f"note: {levels}; {empty}\n" and len(answer.out.splitlines()) == 4
+    assert retemper("predict", trained, "strange.csv", "--quiet").err == ""
+    answer = retemper("predict", trained, "strange.csv", "--json")
+    told = json.loads(answer.out)["unlearnt"]
+    assert answer.err == "" and told["empty_rows"] == 1 and told["first_empty_row"] == 3
+    assert told["unknown_levels"] == [{"column": "colour", "cells": 2, "level": "pink", "row": 1}]
+    pl.DataFrame({name: cells[:1] for name, cells in strange.items()} | {"colour": ["red"]}).write_csv(
+        "known.csv"
+    )
+    answer = retemper("predict", trained, "known.csv")
+    assert answer.err == "" and answer.code == 0
+
+
 def test_train_prints_result_json_of_an_own_test_file_and_nothing_else(retemper, table, tiny):
     pl.read_csv(table).head(50).write_csv("own.csv")
     words = ("train", table, "--target", "label", "--out", "run", "--test", "own.csv", "--seed", 7, "--json")

@@ -12,9 +12,11 @@ import polars as pl
 
 from retemper.api.faults import machine_faults
 from retemper.bundle.load import load as load_bundle
-from retemper.bundle.model import Model
+from retemper.bundle.model import CHUNK_ROWS, Model
 from retemper.core.errors import InputError
 from retemper.core.run_folder import disk_faults, write_whole
+from retemper.data.read import read
+from retemper.data.unlearnt import Unlearnt
 
 
 def load(path: str | Path) -> Model:
@@ -55,6 +57,28 @@ def predict(model: Model | str | Path, data: Any, interval: float | None = None)
     loaded = load(model) if isinstance(model, (str, Path)) else model
     with machine_faults():
         return loaded.prediction_frame(data, interval)
+
+
+def predict_and_note(
+    model: Model | str | Path, data: Any, interval: float | None = None
+) -> tuple[pl.DataFrame, Unlearnt]:
+    """:func:`predict`, and what of the rows the model has learnt nothing of; the data are read once.
+
+    Args:
+        model, data, interval: as for :func:`predict`.
+
+    Raises:
+        InputError: see :func:`predict`.
+
+    >>> predictions, note = predict_and_note("runs/adult", "new.csv")  # doctest: +SKIP
+    >>> note.sentence()  # doctest: +SKIP
+    "'city' has 1 cell of a level that the model has not learnt, the first 'Paris' in row 5"
+    """
+    loaded = load(model) if isinstance(model, (str, Path)) else model
+    with machine_faults():
+        frame = data if isinstance(data, pl.DataFrame) else read(data).frame
+        predictions = loaded.prediction_frame(frame, interval)
+        return predictions, Unlearnt.of(loaded.preparer, frame.iter_slices(CHUNK_ROWS))
 
 
 def ending(out: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -38,17 +39,20 @@ def command(
 ) -> None:
     """Predict each row of DATA with MODEL.
 
-    One row out for each row in: `prediction`, and `probability_<class>` for each class.
+    One row out for each row in: `prediction`, and `probability_<class>` for each class. Levels that the model
+    does not know, and rows without any cell, are predicted too, and counted in a note to standard error.
     """
-    from retemper.api.predict import as_csv, ending, predict, save
+    from retemper.api.predict import as_csv, ending, predict_and_note, save
 
     kind = ending(out) if out is not None else None  # before the work, not after it
-    frame = predict(model, data, interval)
+    frame, unlearnt = predict_and_note(model, data, interval)
+    if (told := unlearnt.sentence()) and not quiet and not json:
+        sys.stderr.write(f"note: {told}\n")
     if out is not None and kind is not None:
         save(frame, out, kind)
     if json:
         where = {"predictions": frame.to_dicts()} if out is None else {"out": str(out)}
-        print_json({"rows": frame.height, **where})
+        print_json({"rows": frame.height, **where, "unlearnt": unlearnt})
     elif out is None:
         write(as_csv(frame))
     elif not quiet:
