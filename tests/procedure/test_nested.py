@@ -115,7 +115,7 @@ def test_a_regression_is_judged_in_the_targets_unit(bench, tables):
     limited = desk.limited(900.0)
     assert nested.run(limited.book, state)["metrics"] == found["metrics"]
     # A name that the run itself decides by, decided once more, would make a replay another run.
-    assert set(decisions(desk.book.folder.path / "log.jsonl")) == {"nested.0"}
+    assert set(decisions(desk.book.folder.path / "log.jsonl")) == {"nested.begun", "nested.0"}
 
 
 def test_a_class_with_one_row_left_teaches_and_is_never_judged(bench, tables):

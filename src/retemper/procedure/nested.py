@@ -36,6 +36,7 @@ SHARE_OF_LIMIT = 0.15
 SHARE_OF_TIME = 0.8
 """Of what is left then; looking into the model wants some of it too."""
 LEAST_RECIPES = 2
+NO_TIME = "the time left does not allow for it"
 PATIENCE, LAST_SHARE = 1.5, 0.95
 """A training may take so many times what was planned, and so much of what is left, before it is stopped and its repeat
 dropped."""
@@ -60,19 +61,24 @@ def set_aside_s(state: State, budget: Budget) -> float:
 def give_back(book: Book, state: State) -> None:
     """Before the full training: time that was set aside and can't suffice is for the model after all."""
     aside = set_aside_s(state, book.budget)
-    if not aside:
-        return
+    if aside and not book.budget.decide(
+        "nested.kept", lambda left: _least_s(book, state) <= SHARE_OF_TIME * aside
+    ):
+        book.budget.kept_s -= aside
+
+
+def _least_s(book: Book, state: State) -> float:
+    """Seconds of the smallest estimate there is, told from the run's own rows."""
     folds, outer = folds_for(state), state.recipe.procedure.nested_folds
     recipes = recipes_of(state, LEAST_RECIPES)[:LEAST_RECIPES]
     members = [
         own for k, recipe in enumerate(recipes) for own in bag_of_contenders(recipe, FIRST_BAG + k, folds)
     ]
     epochs = state.epochs or state.recipe.training.epochs
-    jobs = jobs_for(state, book, "nested", members, epochs, folds=folds)
     # Each outer fold has the rows of the others.
-    needed = (outer - 1) * book.pace.seconds(jobs, book.workers)
-    if not book.budget.decide("nested.kept", lambda left: needed <= SHARE_OF_TIME * aside):
-        book.budget.kept_s -= aside
+    return (outer - 1) * book.pace.seconds(
+        jobs_for(state, book, "nested", members, epochs, folds=folds), book.workers
+    )
 
 
 def why_not(state: State) -> str | None:
@@ -111,6 +117,10 @@ def run(book: Book, state: State) -> dict[str, Any]:
         reason = why_not(state)
         if reason is not None:
             raise NotApplicable(reason)
+        if not book.budget.decide(
+            "nested.begun", lambda left: math.isinf(left) or _least_s(book, state) <= left
+        ):
+            raise NotApplicable(NO_TIME)
         found = _estimate(book, state)
     except NotApplicable as error:
         return {"left_out": str(error)}
@@ -130,7 +140,7 @@ def _estimate(book: Book, state: State) -> dict[str, Any]:
             break
         allowed = _decide(book, outers, every[:count], repeat)
         if not allowed:
-            told = "the time left does not allow for it"
+            told = NO_TIME
             break
         count = allowed
         judged = _judge(book, outers, every[:count])

@@ -60,13 +60,17 @@ def run(book: Book, state: State) -> tuple[State, list[dict[str, Any]]]:
     """
     if not state.recipe.data.clean:
         return state, []
+    allowed = book.budget.decide("treat.seconds", lambda left: SHARE_OF_TIME * left)
+    if not book.budget.decide(
+        "treat.any", lambda left: math.isinf(left) or _seconds(book, state, 2) <= allowed
+    ):
+        return state, [_record(Proposal("all", "the time does not allow a single race", {}), "not_tried")]
     _, target, data = state.ready
     at = sampled_rows(len(state.splits.train), len(state.schema.features()))
     y = data.train.y[at] if state.task == "classification" else target.unscale(data.train.y[at].astype(float))
     sample = state.table.frame[state.splits.train[at]]
     proposals = propose(sample, state.schema, y, state.findings, state.recipe.prepare)
     proposals += goal.imbalance_treatments(state)
-    allowed = book.budget.decide("treat.seconds", lambda left: SHARE_OF_TIME * left)
     end = book.budget.left_s() - allowed if book.budget.limited else 0.0
     told = []
     base: Raced | None = None
@@ -184,20 +188,24 @@ def _affordable(
     """
     if not waiting:
         return 0
-    folds = _folds(state)
-    most = 1 if folds else max(1, book.workers - with_base)
+    most = 1 if _folds(state) else max(1, book.workers - with_base)
 
     def fit_into(left: float) -> int:
         count = min(most, len(waiting))
         while count and not math.isinf(left):
-            jobs = [job for k in range(count + with_base) for job in _jobs(book, state, k, folds)]
-            if book.pace.seconds(jobs, book.workers) <= left - end:
+            if _seconds(book, state, count + with_base) <= left - end:
                 break
             count -= 1
         return count
 
     decided: int = book.budget.decide(f"treat.{waiting[0][0]}", fit_into)
     return decided
+
+
+def _seconds(book: Book, state: State, count: int) -> float:
+    """Of so many that race side by side."""
+    jobs = [job for k in range(count) for job in _jobs(book, state, k, _folds(state))]
+    return book.pace.seconds(jobs, book.workers)
 
 
 def _judge(base: Raced, own: Raced, proposal: Proposal, tried: int) -> dict[str, Any]:
