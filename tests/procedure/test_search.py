@@ -106,11 +106,12 @@ def test_the_edge_of_the_space_is_told(searched):
     at = replace(
         best, fit=replace(best.fit, member=replace(best.member, learning_rate=0.0099, weight_decay=0.02))
     )
-    assert search_coarse._edges(space, at) == ["learning_rate (high)"]
+    assert search_coarse._edges(space, [at] * 16) == ["learning_rate (high)"]
+    assert search_coarse._edges(space, [at] * 15) == [], "the best of so few is there by chance"
     middle = replace(
         best, fit=replace(best.fit, member=replace(best.member, learning_rate=2e-3, weight_decay=0.02))
     )
-    assert search_coarse._edges(space, middle) == []
+    assert search_coarse._edges(space, [middle] * 16) == []
     assert (step.verdict == "warn") == bool(step.evidence["edges"])
 
 

@@ -16,6 +16,8 @@ from retemper.training.job import Job
 FIRST_ID = 1000
 SHARE_OF_TIME = 0.14
 LEAST_ROWS, LEAST_TRIALS = 4000, 8
+LEAST_FOR_EDGES = 16
+"""Trials from which on the best one's place means something: the best of fewer is at an end by chance."""
 MODEL_AXES = ("width", "periodic_frequencies")
 """What makes another shape; members of one stack differ in the rest."""
 
@@ -64,7 +66,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     evidence = evidence_of(trials, {t.id for t in survivors}, "search_coarse")
     evidence |= {
         "space": {name: vars(axis) for name, axis in space.items()},
-        "edges": _edges(space, trials[0]),
+        "edges": _edges(space, trials),
         "treatments": treated,
         "label_errors": labels,
     }
@@ -181,8 +183,12 @@ def _jobs(book: Book, state: State, points: list[dict[str, Any]], amount: dict[s
     return jobs_for(state, book, "search_coarse", contenders, amount["epochs"], **changes)
 
 
-def _edges(space: Space, best: Candidate) -> list[str]:
-    found = []
+def _edges(space: Space, trials: list[Candidate]) -> list[str]:
+    """Where the best of the trials, the first, lies at an end of its range; nothing where they are few."""
+    if len(trials) < LEAST_FOR_EDGES:
+        return []
+    best = trials[0]
+    found: list[str] = []
     for name in ("learning_rate", "weight_decay"):
         axis = space[name]
         assert isinstance(axis, Interval)
