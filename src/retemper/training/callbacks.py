@@ -227,9 +227,13 @@ class Pages(Silent):
     def on_step_end(self, training: Training) -> None:
         self._drawn += len(training.stack) * training.plan.options.batch_size
         if self._drawn * PAGES_A_ROW_BYTES >= HELD_BYTES:
-            self._drawn = 0
-            for array in training.plan.train.mapped:
-                give_back(array)
+            self.on_epoch_end(training)
+
+    def on_epoch_end(self, training: Training) -> None:
+        # After the last epoch too: a worker that waits holds nothing.
+        self._drawn = 0
+        for array in training.plan.train.mapped:
+            give_back(array)
 
 
 class Progress(Silent):
