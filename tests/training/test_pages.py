@@ -60,8 +60,12 @@ def test_a_training_gives_pages_back_and_learns_the_same(
     plan = plan_for(data, epochs=2)
     held = train(plan)[1]
     assert not given, "small files stay"
-    monkeypatch.setattr(callbacks, "HELD_BYTES", 3 * 3 * 32 << 16)  # three steps of three networks and 32 rows
+    monkeypatch.setattr(
+        callbacks, "HELD_BYTES", 3 * 3 * 32 << 16
+    )  # three steps of three networks and 32 rows
     monkeypatch.setattr(planning, "HELD_BYTES", 0)
     fits = train(plan)[1]
-    assert len(given) == 4 * len(arrays.FIELDS), "after three of an epoch's five steps and at its end, all files"
+    assert len(given) == 4 * len(arrays.FIELDS), (
+        "after three of an epoch's five steps and at its end, all files"
+    )
     assert all(torch.equal(one.row, other.row) for one, other in zip(held, fits, strict=True))
