@@ -78,7 +78,11 @@ def run(book: Book, state: State) -> Result:
     found = finding(suspects, seen)
     facts = evidence(suspects, seen)
     if found is None:
-        return state, None, {key: value for key, value in facts.items() if key not in ("surest", "flagged_rows")}
+        return (
+            state,
+            None,
+            {key: value for key, value in facts.items() if key not in ("surest", "flagged_rows")},
+        )
     if not state.recipe.data.clean:
         told = replace(found, outcome=Outcome(None, "not_tried"))
         return state, told, {**facts, "message": "Reported only: data.clean is false."}
