@@ -60,7 +60,7 @@ def prepare(
     their shares are counted on all.
     """
     assert schema.target is not None
-    preparer = Preparer.fit(frame[_drawn(train, recipe)], schema, recipe.prepare, is_tidy=True)
+    preparer = Preparer.fit(frame[rows_to_fit(train, recipe)], schema, recipe.prepare, is_tidy=True)
     target = Target.fit(frame[schema.target.name][train], schema, recipe.prepare)
     means, left_out = _of_all(frame, schema, recipe, preparer, train)
 
@@ -126,8 +126,8 @@ def _seen(
     return chosen(seen, others)[at], preparer.cells(seen, is_tidy=True).taken(at)
 
 
-def _drawn(train: NDArray[np.int64], recipe: Recipe) -> NDArray[np.int64]:
-    """The training rows to fit on, in their order."""
+def rows_to_fit(train: NDArray[np.int64], recipe: Recipe) -> NDArray[np.int64]:
+    """The training rows to fit on, in their order: all, or ``FIT_ROWS`` of them, drawn by the seed."""
     if len(train) <= FIT_ROWS:
         return train
     return np.sort(generator(recipe.seed, "rows to fit").choice(train, FIT_ROWS, replace=False))

@@ -9,7 +9,7 @@ Several that are kept must also do well together.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from retemper.procedure.baselines import drawn
 from retemper.procedure.book import EVERY, Bag, Book, State, bags_of, candidates_of, validation_rows
 from retemper.procedure.cross_fitting import REPEATS, bag_of_contenders, dealt, folds_for
 from retemper.procedure.jobs import contender_of, jobs_for
-from retemper.procedure.prepare import prepare
+from retemper.procedure.prepare import prepare, rows_to_fit
 from retemper.training import arrays
 from retemper.training.job import Job
 
@@ -72,6 +72,7 @@ def run(book: Book, state: State) -> tuple[State, list[dict[str, Any]]]:
     proposals = propose(sample, state.schema, y, state.findings, state.recipe.prepare)
     proposals += goal.imbalance_treatments(state)
     end = book.budget.left_s() - allowed if book.budget.limited else 0.0
+    few = _few(state)
     told = []
     base: Raced | None = None
     kept: list[tuple[float, Proposal, Raced]] = []
@@ -80,7 +81,7 @@ def run(book: Book, state: State) -> tuple[State, list[dict[str, Any]]]:
         entrants = [
             (number, state.recipe.with_changes(proposal.changes)) for number, proposal in waiting[:count]
         ]
-        raced = _race(book, state, entrants if base else [(0, state.recipe), *entrants])
+        raced = _race(book, few, entrants if base else [(0, few.recipe), *entrants])
         base = base or raced[0]
         for (_, proposal), own in zip(waiting[:count], raced[-count:], strict=True):
             record = _judge(base, own, proposal, len(proposals))
@@ -99,18 +100,35 @@ def _together(
     """All kept treatments at once where they do at least as well as the best alone; else that one."""
     if not kept:
         return state, told
-    best = kept[0][2]
+    best, few = kept[0][2], _few(state)
     if len(kept) > 1:
         recipe = state.recipe.with_changes(_merged([proposal for _, proposal, _ in kept]))
-        (joint,) = _race(book, state, [(len(told) + 1, recipe)])
+        (joint,) = _race(book, few, [(len(told) + 1, recipe)])
         if joint.bag.loss <= min(own.bag.loss for _, _, own in kept):
             best = joint
         else:
             given_up = {proposal.name for _, proposal, _ in kept[1:]}
             note = {"verdict": "reverted", "note": f"does not add to {kept[0][1].name}"}
             told = [record | (note if record["name"] in given_up else {}) for record in told]
-    book.pace.shape = best.state.ready[2].shape
-    return best.state, told
+    found = best.state if few is state else _prepared(state, best.state.recipe, len(told) + 2)
+    book.pace.shape = found.ready[2].shape
+    return found, told
+
+
+def _few(state: State) -> State:
+    """The state for races: no more training rows than a preparation is fitted on, and one of each class.
+
+    A race trains on 20,000 rows: to prepare millions for each treatment would cost minutes, and memory where a
+    treatment looks at all rows at once. What is kept is prepared in full.
+    """
+    train = state.splits.train
+    rows = rows_to_fit(train, state.recipe)
+    if len(rows) == len(train):
+        return state
+    if state.task == "classification":
+        labels = state.table.frame[state.ready[1].name][train]
+        rows = np.union1d(rows, train[labels.arg_unique().to_numpy()])
+    return state.with_(splits=replace(state.splits, train=rows))
 
 
 def _merged(proposals: list[Proposal]) -> dict[str, Any]:
@@ -144,7 +162,7 @@ def _race(book: Book, state: State, entrants: list[tuple[int, Recipe]]) -> list[
 
 
 def _prepared(state: State, recipe: Recipe, number: int) -> State:
-    if not number:
+    if not number and len(state.ready[2].train.y) == len(state.splits.train):
         return state
     place = state.data_folder.parent / f"arrays.{number}"
     splits = state.splits
