@@ -64,7 +64,7 @@ class Costs:
 
         >>> found = Costs(((0, 1), (9, 0))).mean(np.zeros(100, int), np.zeros(100, int))
         >>> found.value, found.low, round(found.high, 2)
-        (0.0, 0.0, 0.27)
+        (0.0, 0.0, 0.33)
         """
         w = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
         own = self.of_rows(y, called)
