@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from retemper.training import arrays, callbacks, pages, planning
+from retemper.training import arrays, loop, pages
 from retemper.training.pages import gathered, give_back
 
 
@@ -51,21 +51,23 @@ def test_no_row_and_rows_in_memory() -> None:
     assert array.tolist() == [[0, 1], [2, 3], [4, 5]]
 
 
-def test_a_training_gives_pages_back_and_learns_the_same(
+def test_a_training_on_large_files_learns_the_same(
     plan_for: Any, train: Any, task_arrays: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     data = arrays.save(task_arrays(), tmp_path)
-    given: list[Any] = []
-    monkeypatch.setattr(callbacks, "give_back", lambda array: (given.append(array), give_back(array)))
     plan = plan_for(data, epochs=2)
     held = train(plan)[1]
-    assert not given, "small files stay"
-    monkeypatch.setattr(
-        callbacks, "HELD_BYTES", 3 * 3 * 32 << 16
-    )  # three steps of three networks and 32 rows
-    monkeypatch.setattr(planning, "HELD_BYTES", 0)
+    copied: list[int] = []
+
+    def spy(array: Any, rows: Any) -> Any:
+        copied.append(len(rows))
+        return gathered(array, rows)
+
+    monkeypatch.setattr(pages, "gathered", spy)
+    assert train(plan)[1] and not copied, "small files are trained on where they lie"
+    monkeypatch.setattr(pages, "LARGE_BYTES", 0)
+    monkeypatch.setattr(loop, "AHEAD_ROWS", 2 * 3 * 32)  # two steps of three networks and 32 rows
     fits = train(plan)[1]
-    assert len(given) == 4 * len(arrays.FIELDS), (
-        "after three of an epoch's five steps and at its end, all files"
-    )
+    assert len(copied) == 2 * 3 * len(arrays.FIELDS), "an epoch of five steps takes three copies"
+    assert max(copied) < 150
     assert all(torch.equal(one.row, other.row) for one, other in zip(held, fits, strict=True))

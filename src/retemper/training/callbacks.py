@@ -1,4 +1,4 @@
-"""What joins the loop, in this order: signals, history, best, plateau, patience, enough, pages, checkpoint, progress.
+"""What joins the loop, in this order: signals, history, best, plateau, patience, enough, checkpoint, progress.
 
 Signals are measured first, since the rest may drop members; the best parameters are kept before patience
 decides; the checkpoint comes after everything it must hold.
@@ -19,13 +19,9 @@ from torch import Tensor
 from retemper.core import interrupt
 from retemper.core.history import append_rows
 from retemper.training.loop import Training
-from retemper.training.pages import PAGES_A_ROW_BYTES, give_back
 from retemper.training.plan import Fit
 from retemper.training.plateau import OnPlateauState
 from retemper.training.schedules import OnPlateau
-
-HELD_BYTES = 1 << 28
-"""Mapped rows up to twice this size stay in memory while they are trained on; of larger ones so much is held."""
 
 
 class Silent:
@@ -216,24 +212,6 @@ class Enough(Silent):
         done = training.val_loss <= self.loss
         if done.any():
             training.keep([slot for slot, learnt in enumerate(done) if not learnt])
-
-
-class Pages(Silent):
-    """Keeps large mapped files out of memory: pages are given back before the rows drawn can hold too much."""
-
-    def __init__(self) -> None:
-        self._drawn = 0
-
-    def on_step_end(self, training: Training) -> None:
-        self._drawn += len(training.stack) * training.plan.options.batch_size
-        if self._drawn * PAGES_A_ROW_BYTES >= HELD_BYTES:
-            self.on_epoch_end(training)
-
-    def on_epoch_end(self, training: Training) -> None:
-        # After the last epoch too: a worker that waits holds nothing.
-        self._drawn = 0
-        for array in training.plan.train.mapped:
-            give_back(array)
 
 
 class Progress(Silent):

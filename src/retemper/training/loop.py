@@ -28,13 +28,14 @@ from retemper.training.draws import EpochDraws, batch_orders, class_odds
 from retemper.training.engines import ENGINES, Name, batch_loss
 from retemper.training.judging import Verdict, judge
 from retemper.training.optimizers import Optimizer
+from retemper.training.pages import at_hand
 from retemper.training.penalties import add_penalties, clip
-from retemper.training.plan import Fit, Plan
+from retemper.training.plan import Fit, Plan, Rows
 from retemper.training.precision import compute_dtype
 from retemper.training.stack import Stack
 
-AHEAD_ROWS = 1 << 20
-"""Targets and weights are looked up for so many rows ahead: for all steps of an epoch they would fill memory."""
+AHEAD_ROWS = 1 << 19
+"""Rows are looked up for so many ahead: for all steps of an epoch their targets and weights would fill memory."""
 
 
 class Callback(Protocol):
@@ -144,12 +145,13 @@ class Training:
         for now in range(steps):
             at = now % ahead
             if at == 0:
-                rows = order[now : now + ahead].long()
-                weights = plan.train.weight[rows] * inside[now : now + ahead].to(plan.train.weight).unsqueeze(
-                    1
-                )
-                targets = plan.train.y[rows]
-            self.losses[now] = self._gradients(rows[at], targets[at], weights[at], smoothing, draws, parts)
+                data, places = at_hand(plan.train, order[now : now + ahead].long())
+                within = inside[now : now + ahead].to(data.weight)
+                weights = data.weight[places] * within.unsqueeze(1)
+                targets = data.y[places]
+            self.losses[now] = self._gradients(
+                data, places[at], targets[at], weights[at], smoothing, draws, parts
+            )
             add_penalties(stack, plan.options.l1, plan.options.l2, self._penalised())
             clip(stack, plan.options.clip_norm)
             self._move(rates[now], None if keeps is None else keeps[now])
@@ -164,7 +166,8 @@ class Training:
 
     def _gradients(
         self,
-        order: Tensor,
+        data: Rows,
+        places: Tensor,
         target: Tensor,
         weight: Tensor,
         smoothing: Tensor | float,
@@ -172,15 +175,15 @@ class Training:
         parts: Sequence[slice],
     ) -> Tensor:
         """Fill the gradient buffer from one batch; the losses [M]."""
-        plan, stack = self.plan, self.stack
+        stack = self.stack
         parameters = self._compute_parameters()
         members = len(stack)
         sums: list[tuple[Tensor, Tensor]] = []
         for part in parts:
             shape = (members, part.stop - part.start)
-            rows = order[:, part].reshape(-1)
-            x = plan.train.x.index_select(0, rows).view(*shape, -1)
-            codes = plan.train.codes.index_select(0, rows).view(*shape, plan.train.codes.shape[1])
+            rows = places[:, part].reshape(-1)
+            x = data.x.index_select(0, rows).view(*shape, -1)
+            codes = data.codes.index_select(0, rows).view(*shape, data.codes.shape[1])
             batch = batch_loss(self._loss, target[:, part], weight[:, part], self._class_weight, smoothing)
             loss = self.engine(stack, parameters, x, codes, draws, batch)
             if len(parts) == 1:

@@ -11,12 +11,16 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+
+from retemper.training.plan import Rows
 
 WINDOW_BYTES = 1 << 26
 """Arrays up to this size stay; of larger ones so much is read at a time."""
-PAGES_A_ROW_BYTES = 1 << 16
-"""What a row drawn at random brings into memory: Linux maps the pages around it too, 64 KB in all."""
+LARGE_BYTES = 1 << 29
+"""Mapped rows up to this size are trained on where they lie; of larger ones those that come next are copied."""
 
 
 def gathered(array: NDArray[Any], rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
@@ -43,6 +47,24 @@ def gathered(array: NDArray[Any], rows: NDArray[np.integer[Any]]) -> NDArray[Any
             found[start:end] = array[rows[start:end]]
             give_back(array)
     return found
+
+
+def at_hand(rows: Rows, wanted: Tensor) -> tuple[Rows, Tensor]:
+    """Rows among which some are looked up at random, in memory, and the places of the wanted ones there.
+
+    Args:
+        rows: all of them.
+        wanted: their numbers, of any shape.
+
+    Returns:
+        The rows as they are and ``wanted``; of large files a copy of the wanted rows, each once, and their places in
+        it. The files are gone through from their beginning to their end, which costs less than going to and fro.
+    """
+    if sum(array.nbytes for array in rows.mapped) <= LARGE_BYTES:
+        return rows, wanted
+    numbers, places = torch.unique(wanted, return_inverse=True)
+    x, codes, y, weight = (torch.from_numpy(gathered(own, numbers.numpy())) for own in rows.mapped)
+    return Rows(x, codes, y, weight, len(numbers)), places
 
 
 def give_back(array: NDArray[Any]) -> None:

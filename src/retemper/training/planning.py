@@ -15,17 +15,7 @@ from retemper.core.records import Task
 from retemper.models.layers.build import network_of
 from retemper.training import losses
 from retemper.training.arrays import SplitArrays, TaskArrays, pooled
-from retemper.training.callbacks import (
-    HELD_BYTES,
-    Best,
-    Enough,
-    Pages,
-    Patience,
-    Plateau,
-    Progress,
-    Record,
-    Signals,
-)
+from retemper.training.callbacks import Best, Enough, Patience, Plateau, Progress, Record, Signals
 from retemper.training.checkpoint import Checkpoint
 from retemper.training.class_losses import ClassLoss
 from retemper.training.job import Job, Tell
@@ -156,7 +146,6 @@ def callbacks_of(
     record = Record(signals, history)
     schedule = options.schedule.options
     plateau = Plateau(schedule) if isinstance(schedule, OnPlateau) else None
-    mapped_bytes = sum(array.nbytes for array in plan.train.mapped)
     wanted: list[Callback | None] = [
         signals,
         record,
@@ -164,7 +153,6 @@ def callbacks_of(
         plateau,
         Patience(options.patience_epochs) if options.patience_epochs and plan.validation else None,
         Enough(enough) if enough else None,
-        Pages() if mapped_bytes > 2 * HELD_BYTES else None,
         Checkpoint(state, record, plateau) if state else None,
         Progress(tell),
     ]
