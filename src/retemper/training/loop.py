@@ -34,7 +34,7 @@ from retemper.training.plan import Fit, Plan, Rows
 from retemper.training.precision import compute_dtype
 from retemper.training.stack import Stack
 
-AHEAD_ROWS = 1 << 19
+AHEAD_ROWS = 1 << 18
 """Rows are looked up for so many ahead: for all steps of an epoch their targets and weights would fill memory."""
 
 
