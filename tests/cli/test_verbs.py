@@ -129,7 +129,8 @@ def test_predict_as_json(retemper, trained, table):
     document = json.loads(retemper("predict", trained, table, "--json").out)
     assert document["rows"] == len(document["predictions"]) == 240
     document = json.loads(retemper("predict", trained, table, "--json", "--out", "p.csv").out)
-    assert document == {"rows": 240, "out": "p.csv"}
+    known = {"unknown_levels": [], "empty_rows": 0, "first_empty_row": 0}
+    assert document == {"rows": 240, "out": "p.csv", "unlearnt": known}
 
 
 def test_evaluate_scores_with_intervals(retemper, trained, table):

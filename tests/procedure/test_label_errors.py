@@ -180,6 +180,8 @@ def test_no_gain_no_treatment(noisy, judged, monkeypatch):
 
 def test_a_gain_that_costs_accuracy_is_turned_down(noisy, judged, monkeypatch):
     bench, state, _ = noisy
+    losses = iter([[1.0, 1.01, 0.99, 1.0], *[[0.5, 0.51, 0.49, 0.5]] * 3])
+    monkeypatch.setattr(label_errors, "_losses", lambda judged, result: next(losses))
     marks = iter([0.9, 0.89, 0.88, 0.899])
     monkeypatch.setattr(label_errors, "_accuracy", lambda judged, result: next(marks))
     after, finding, facts = _run(bench, state)
