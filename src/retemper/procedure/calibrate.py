@@ -11,6 +11,7 @@ from retemper.evaluation.metrics import metrics
 from retemper.procedure import decide
 from retemper.procedure.book import EVERY, Book, State, validation_rows
 from retemper.procedure.ensemble import mixed
+from retemper.procedure.rows import groups_that_judge
 
 LEAST_ROWS = 40
 
@@ -42,6 +43,7 @@ def _temper(state: State) -> tuple[State, Step]:
     logs = np.log(np.clip(mixed(state.chosen), 1e-30, None))
     fit = np.arange(len(y)) % 2 == 0
     half = fit_temperature(logs[fit], y[fit], weight[fit])
+    groups = groups_that_judge(state)
     before, judged = np.exp(logs), apply_temperature(logs, half)
     gain, low, high = paired_gain(
         validation_rows(state, before, EVERY)[~fit],
@@ -49,6 +51,7 @@ def _temper(state: State) -> tuple[State, Step]:
         state.recipe.procedure.bootstrap,
         state.recipe.seed,
         weight[~fit],
+        group=None if groups is None else groups[~fit],
     )
     kept = likely(gain, low, high)
     temperature = fit_temperature(logs, y, weight) if kept else 1.0

@@ -12,6 +12,7 @@ from retemper.ensembles.greedy import Loss, Votes, select
 from retemper.evaluation.intervals import likely, paired_gain
 from retemper.evaluation.metrics import main_metric
 from retemper.procedure.book import EVERY, Bag, Book, State, bags_of, main_loss, validation_rows
+from retemper.procedure.rows import groups_that_judge
 
 MOST_CANDIDATES = 40
 
@@ -36,6 +37,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         state.recipe.seed,
         state.judges(EVERY)[1],
         root=state.task == "regression",
+        group=groups_that_judge(state),
     )
     kept = len(members) > 1 and likely(gain, low, high)
     evidence = {

@@ -20,6 +20,8 @@ from retemper.training.job import Job
 FIRST_BAG = 10_000
 SHARE_OF_TIME = 0.65
 """Of the time left, for the first round."""
+SHARE_OF_ONE = 0.8
+"""The same for a single bag: its epochs come before further rounds."""
 SHARE_IN_ALL = 0.9
 """Of the time left at the start, for all rounds."""
 LEAST_S = 2.0
@@ -133,8 +135,13 @@ def _decide(book: Book, state: State) -> Plan:
     }
 
     def fit_into(left: float) -> Plan:
-        plan, room = wanted, SHARE_OF_TIME * max(LEAST_S, left)
-        while _seconds(book, state, plan) > room and (smaller := _smaller(state, plan, wanted)):
+        plan, left = wanted, max(LEAST_S, left)
+
+        def fits(plan: Plan) -> bool:
+            share = SHARE_OF_TIME if len(plan["recipes"]) > 1 else SHARE_OF_ONE
+            return _seconds(book, state, plan) <= share * left
+
+        while not fits(plan) and (smaller := _smaller(state, plan, wanted)):
             plan = smaller
         return plan
 

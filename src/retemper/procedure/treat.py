@@ -27,6 +27,7 @@ from retemper.procedure.book import EVERY, Bag, Book, State, bags_of, candidates
 from retemper.procedure.cross_fitting import REPEATS, bag_of_contenders, dealt, folds_for
 from retemper.procedure.jobs import contender_of, jobs_for
 from retemper.procedure.prepare import prepare, rows_to_fit
+from retemper.procedure.rows import groups_that_judge
 from retemper.training import arrays
 from retemper.training.job import Job
 
@@ -266,6 +267,7 @@ def _gain(base: Raced, own: Raced) -> tuple[float, float, float]:
         state.recipe.seed,
         state.judges(EVERY)[1],
         root=state.task == "regression",
+        group=groups_that_judge(state),
     )
 
 
