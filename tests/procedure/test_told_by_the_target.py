@@ -8,7 +8,8 @@ from retemper.data.told import told_by_folds
 from retemper.procedure import train_long
 from retemper.procedure.book import bags_of
 from retemper.procedure.cross_fitting import dealt, folds_for
-from retemper.training.arrays import load_versions, pooled
+from retemper.training.arrays import pooled
+from retemper.training.fold_files import load_versions
 
 FOLDED = {
     "procedure.folds": 3,

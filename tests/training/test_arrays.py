@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from retemper.core.errors import InputError
-from retemper.training import arrays
+from retemper.training import arrays, fold_files
 from retemper.training.plan import Rows
 
 
@@ -72,9 +72,9 @@ PARTS = ["train.dense.npy", "validation.y.npy", "folds.safetensors", "meta.json"
 )
 def test_damaged_arrays_are_found(task_arrays: Any, tmp_path: Path, name: str, damage: str) -> None:
     arrays.save(task_arrays(), tmp_path)
-    arrays.save_folds(np.arange(6, dtype=np.uint8).reshape(2, 3), tmp_path)
+    fold_files.save_folds(np.arange(6, dtype=np.uint8).reshape(2, 3), tmp_path)
     arrays.load(tmp_path, verify=True)
-    assert arrays.load_folds(tmp_path).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert fold_files.load_folds(tmp_path).tolist() == [[0, 1, 2], [3, 4, 5]]
     place = tmp_path / name
     content = bytearray(place.read_bytes())
     if damage == "gone":
@@ -86,5 +86,5 @@ def test_damaged_arrays_are_found(task_arrays: Any, tmp_path: Path, name: str, d
         place.write_bytes(content)
     with pytest.raises(InputError) as caught:
         arrays.load(tmp_path, verify=True)
-        arrays.load_folds(tmp_path)
+        fold_files.load_folds(tmp_path)
     assert caught.value.code == "damaged_arrays" and str(place) in caught.value.where_text()

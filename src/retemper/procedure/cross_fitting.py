@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from retemper.data.folds import folds_of
 from retemper.data.told import told_by_folds
 from retemper.procedure.book import BAG_IDS, VALIDATION, Contender, State
-from retemper.training.arrays import SplitArrays, pooled, save_folds
+from retemper.training.arrays import SplitArrays, pooled
+from retemper.training.fold_files import save_folds
 
 FOLD_ROWS = 200_000
 """With more rows than this, validation rows are many enough to judge, and folds would only copy data."""

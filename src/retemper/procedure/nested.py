@@ -10,23 +10,20 @@ beside it how much choosing flatters. The test rows stay sealed, and nothing is 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from retemper.core.budget import Budget
-from retemper.core.records import NotApplicable, Score, to_json
-from retemper.evaluation.metrics import main_metric, metrics
-from retemper.evaluation.nested_scores import Repeat, nested_scores
+from retemper.core.records import NotApplicable, to_json
+from retemper.evaluation.metrics import main_metric
 from retemper.procedure import calibrate, ensemble
 from retemper.procedure.book import Book, Contender, State, candidates_of
 from retemper.procedure.cross_fitting import bag_of_contenders, folds_for
 from retemper.procedure.jobs import contender_of, jobs_for
+from retemper.procedure.nested_facts import Judged, facts_of, held_out_scores
 from retemper.procedure.outer_folds import Outer, outer_folds
-from retemper.procedure.prepare import weights
-from retemper.procedure.test_once import held_out_outputs, model_of
+from retemper.procedure.test_once import model_of
 from retemper.training.job import Job
 
 FIRST_BAG = 40_000
@@ -40,17 +37,6 @@ NO_TIME = "the time left does not allow for it"
 PATIENCE, LAST_SHARE = 1.5, 0.95
 """A training may take so many times what was planned, and so much of what is left, before it is stopped and its repeat
 dropped."""
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What came out of an outer fold: the judges' outputs, and the figure that the inner choice promised."""
-
-    judges: NDArray[np.int64]
-    outputs: NDArray[np.float64]
-    called: NDArray[np.int64] | None
-    inner: float
-    networks: int
 
 
 def set_aside_s(state: State, budget: Budget) -> float:
@@ -150,7 +136,7 @@ def _estimate(book: Book, state: State) -> dict[str, Any]:
         repeats += [judged] if judged else []
     if not repeats:
         raise NotApplicable(told or "no network trained to a finite loss")
-    return _facts(state, repeats, count) | ({"cut_short": told} if told else {})
+    return facts_of(state, repeats, count) | ({"cut_short": told} if told else {})
 
 
 def recipes_of(state: State, count: int) -> list[Contender]:
@@ -230,86 +216,11 @@ def _outcome(book: Book, outer: Outer, state: State) -> Judged | None:
     if not state.chosen:
         return None
     called = None
-    if (
-        state.task == "classification"
-    ):  # a regression would choose the width of its intervals, which no figure asks for
+    # A regression would choose the width of its intervals, which no figure asks for.
+    if state.task == "classification":
         state, _ = calibrate.run(book, state)
     outputs = model_of(state).outputs(state.table.frame[outer.judges])
     if state.task == "classification":
         called = state.decision.codes(outputs)
-    inner = _held_out(state)[main_metric(state.task)]
+    inner = held_out_scores(state)[main_metric(state.task)]
     return Judged(outer.judges, outputs, called, inner, len(state.candidates))
-
-
-def _held_out(state: State) -> dict[str, float]:
-    (y, weight), outputs = held_out_outputs(state)
-    return metrics(state.task, y, outputs, weight)
-
-
-def _facts(state: State, repeats: list[list[Judged]], recipes: int) -> dict[str, Any]:
-    options, name = state.recipe.procedure, main_metric(state.task)
-    group = None
-    if state.schema.group:
-        group = state.table.frame[state.schema.group].rank("dense").to_numpy()
-    judged = [_repeat(state, own) for own in repeats]
-    found = nested_scores(
-        state.task, judged, options.nested_folds, options.bootstrap, state.recipe.seed, group
-    )
-    own = _held_out(state)[name]
-    rows = len(state.splits.train) + len(state.splits.validation)
-    return {
-        "metric": name,
-        "metrics": found,
-        "inner": float(np.mean([part.inner for repeat in repeats for part in repeat])),
-        "own": own,
-        "optimism": found[name].value - own,
-        "rows": len(np.unique(np.concatenate([repeat.rows for repeat in judged]))),
-        "of_rows": rows,
-        "folds": options.nested_folds,
-        "repeats": len(repeats),
-        "recipes": recipes,
-        "networks": sum(part.networks for repeat in repeats for part in repeat),
-        "learnt_from": 1 - 1 / options.nested_folds,
-        "not_nested": not_nested(state),
-        "message": sentence(name, found[name], own),
-    }
-
-
-def _repeat(state: State, parts: list[Judged]) -> Repeat:
-    rows = np.concatenate([part.judges for part in parts])
-    frame = state.table.frame[rows]
-    called = [part.called for part in parts if part.called is not None]
-    return Repeat(
-        rows,
-        state.ready[1].encode(frame[state.ready[1].name]),
-        np.concatenate([part.outputs for part in parts]),
-        weights(state.schema, frame).astype(np.float64) if state.schema.weight else None,
-        np.concatenate(called) if called else None,
-    )
-
-
-def not_nested(state: State) -> list[str]:
-    """What was found out on all rows, the outer ones included, and taken over as it was."""
-    kept = {f.code for f in state.findings if f.outcome is not None and f.outcome.verdict == "kept"}
-    found = ["the range of learning rates"] if state.rate_range else []
-    found += ["the number of epochs planned"] if state.trials else []
-    tried = {trial.model["name"] for trial in state.trials}
-    used = {bag.networks[0].model["name"] for bag, _ in state.chosen}
-    found += ["which architectures join in"] if used - tried and tried else []
-    found += ["the treatments of columns"] if state.baseline_preparer not in (None, state.preparer) else []
-    found += ["the remedies kept"] if kept - {"label_errors"} else []
-    found += ["wrong labels, which stay as they are in the folds"] if "label_errors" in kept else []
-    return found
-
-
-def sentence(name: str, nested: Score, own: float) -> str:
-    """The estimate, what the run's own choice promised, and the difference.
-
-    >>> sentence("log_loss", Score(0.42, 0.35, 0.49), 0.38)
-    "Nested estimate: log_loss 0.42 (95 %: 0.35 to 0.49); the run's own best said 0.38, optimistic by 0.04."
-    """
-    text = f"Nested estimate: {name} {nested.value:.4g}"
-    text += "" if nested.low is None else f" (95 %: {nested.low:.4g} to {nested.high:.4g})"
-    off = nested.value - own
-    told = f"optimistic by {off:.2g}" if off > 0 else "no better than that"
-    return f"{text}; the run's own best said {own:.4g}, {told}."

@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,10 @@ from retemper.core.errors import InputError
 from retemper.core.run_folder import disk_faults, write_whole
 from retemper.models.layers.inputs import InputShape
 from retemper.models.layers.parameter import ROW_LANE, padded
-from retemper.training import sealed
 from retemper.training.plan import Rows
 
 BLOCK_BYTES = 1 << 20
 FIELDS = ("dense", "codes", "y", "weight")
-VERSIONS = "versions"
-FOLDS = "folds.safetensors"
-"""Beside the arrays: [repeats, rows] the folds of training and validation rows, in this order."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +106,7 @@ def save(arrays: TaskArrays, folder: Path) -> TaskArrays:
         "rows": {"train": len(arrays.train.y), "validation": len(arrays.validation.y)},
     }
     with disk_faults(folder):
-        checks = {place.name: _checksum(place) for place in _places(folder)}
+        checks = {place.name: checksum(place) for place in places(folder)}
         content = json.dumps({"meta": meta, "crc32": {**checks, "meta": _checksum_of(meta)}})
         write_whole(folder / "meta.json", content.encode())
     return load(folder)
@@ -143,7 +138,7 @@ def write_split(folder: Path, split: str, parts: Iterable[SplitArrays], count: i
             files["codes"].add(part.codes)
             files["y"].add(part.y.astype(np.int64 if part.y.dtype.kind in "iu" else np.float32, copy=False))
             files["weight"].add(part.weight.astype(np.float32, copy=False))
-    return _mapped(folder, split, count, width)
+    return mapped(folder, split, count, width)
 
 
 class _RowFile:
@@ -177,17 +172,20 @@ def _place(folder: Path, split: str, name: str) -> Path:
     return folder / f"{split}.{name}.npy"
 
 
-def _places(folder: Path, splits: Sequence[str] = ("train", "validation")) -> list[Path]:
+def places(folder: Path, splits: Sequence[str] = ("train", "validation")) -> list[Path]:
+    """The files of these splits."""
     return [_place(folder, split, name) for split in splits for name in FIELDS]
 
 
-def _check_places(folder: Path, splits: Sequence[str], checks: Mapping[str, int]) -> None:
-    for place in _places(folder, splits):
-        if not place.is_file() or checks.get(place.name) != _checksum(place):
-            raise _damaged(place)
+def check_places(folder: Path, splits: Sequence[str], checks: Mapping[str, int]) -> None:
+    """Hold files against their checksums; ``damaged_arrays`` where one differs."""
+    for place in places(folder, splits):
+        if not place.is_file() or checks.get(place.name) != checksum(place):
+            raise damaged(place)
 
 
-def _checksum(path: Path) -> int:
+def checksum(path: Path) -> int:
+    """A file's CRC-32."""
     total = 0
     with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
@@ -199,7 +197,8 @@ def _checksum_of(meta: dict[str, Any]) -> int:
     return zlib.crc32(json.dumps(meta, sort_keys=True).encode())
 
 
-def _mapped(folder: Path, split: str, count: int, width: int) -> SplitArrays:
+def mapped(folder: Path, split: str, count: int, width: int) -> SplitArrays:
+    """The rows of a split, mapped from its files."""
     # Copy-on-write: PyTorch wants writable memory, though nobody writes.
     dense, codes, y, weight = (np.load(_place(folder, split, name), mmap_mode="c") for name in FIELDS)
     x, levels, target, weights = (torch.from_numpy(part) for part in (dense, codes, y, weight))
@@ -207,59 +206,6 @@ def _mapped(folder: Path, split: str, count: int, width: int) -> SplitArrays:
     split_arrays = SplitArrays(dense[:count, :width], codes[:count], y[:count], weight[:count])
     object.__setattr__(split_arrays, "mapped", rows)
     return split_arrays
-
-
-def save_folds(folds: NDArray[np.uint8], folder: Path, versions: Iterable[SplitArrays] = ()) -> None:
-    """Write the folds beside the arrays.
-
-    Args:
-        folds: [repeats, rows].
-        folder: of the arrays.
-        versions: the rows of training and validation together as each fold's network may see them, one version a
-            fold; none: everybody sees the same.
-
-    Raises:
-        InputError: ``disk_full`` or ``cannot_write``.
-    """
-    own = iter(versions)
-    first = next(own, None)
-    facts: dict[str, Any] = {}
-    if first is not None:
-        count = folds.shape[1] * (int(folds.max()) + 1)
-        write_split(folder, VERSIONS, chain([first], own), count)
-        checks = {place.name: _checksum(place) for place in _places(folder, (VERSIONS,))}
-        facts = {"width": first.dense.shape[1], "rows": count, "crc32": checks}
-    with disk_faults(folder):
-        sealed.write(folder / FOLDS, {"folds": torch.from_numpy(folds)}, facts)
-
-
-def load_folds(folder: Path) -> NDArray[np.uint8]:
-    """What :func:`save_folds` wrote.
-
-    Raises:
-        InputError: ``damaged_arrays``.
-    """
-    saved = sealed.read(folder / FOLDS)
-    if saved is None:
-        raise _damaged(folder / FOLDS)
-    folds: NDArray[np.uint8] = saved[1]["folds"].numpy()
-    return folds
-
-
-def load_versions(folder: Path) -> SplitArrays | None:
-    """The rows once for each fold, one version below the other; None where everybody sees the same.
-
-    Raises:
-        InputError: ``damaged_arrays``.
-    """
-    saved = sealed.read(folder / FOLDS)
-    if saved is None:
-        raise _damaged(folder / FOLDS)
-    facts = saved[0]
-    if not facts:
-        return None
-    _check_places(folder, (VERSIONS,), facts["crc32"])
-    return _mapped(folder, VERSIONS, facts["rows"], facts["width"])
 
 
 def load(folder: Path, verify: bool = False) -> TaskArrays:
@@ -280,9 +226,9 @@ def load(folder: Path, verify: bool = False) -> TaskArrays:
     except (ValueError, TypeError, KeyError):
         whole = False
     if not whole:
-        raise _damaged(folder / "meta.json")
+        raise damaged(folder / "meta.json")
     if verify:
-        _check_places(folder, ("train", "validation"), checks)
+        check_places(folder, ("train", "validation"), checks)
     weight = meta["class_weight"]
     shape: dict[str, Any] = {
         name: tuple(own) if isinstance(own, list) else own for name, own in meta["shape"].items()
@@ -293,12 +239,13 @@ def load(folder: Path, verify: bool = False) -> TaskArrays:
         InputShape(**shape),
         tuple(meta["prior"]),
         None if weight is None else tuple(weight),
-        _mapped(folder, "train", meta["rows"]["train"], shape["width"]),
-        _mapped(folder, "validation", meta["rows"]["validation"], shape["width"]),
+        mapped(folder, "train", meta["rows"]["train"], shape["width"]),
+        mapped(folder, "validation", meta["rows"]["validation"], shape["width"]),
     )
 
 
-def _damaged(place: Path) -> InputError:
+def damaged(place: Path) -> InputError:
+    """The error for a file that is missing or not as it was written."""
     return InputError(
         "damaged_arrays",
         "The prepared rows on the disk are not what was written.",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from retemper.core.budget import Deadline
 from retemper.core.run_folder import disk_faults
-from retemper.training import arrays
+from retemper.training import arrays, fold_files
 from retemper.training.arrays import TaskArrays
 from retemper.training.callbacks import StepLosses, StepTimes
 from retemper.training.checkpoint import Checkpoint
@@ -33,8 +33,8 @@ def run(folder: Path, deadline: Deadline, tell: Tell) -> JobResult:
     if finished:
         return finished
     data = _load(job.data)
-    folds = arrays.load_folds(Path(job.data)) if job.folds else None
-    versions = arrays.load_versions(Path(job.data)) if job.folds else None
+    folds = fold_files.load_folds(Path(job.data)) if job.folds else None
+    versions = fold_files.load_versions(Path(job.data)) if job.folds else None
     plan = plan_of(job, data, folds=folds, versions=versions)
     run_folder = folder.parents[2]
     history = run_folder / "history" / f"{job.history or job.name}.jsonl"
