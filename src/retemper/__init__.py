@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from retemper.api.predict import load, predict
     from retemper.api.report import report
     from retemper.api.train import Run, resume, train
+    from retemper.api.tune import tune
     from retemper.core.errors import InputError, Interrupted, RetemperError
 
 # Loaded at first use: `import retemper` must not wait for PyTorch.
@@ -35,6 +36,7 @@ _HOMES = {
     "report": "api.report",
     "resume": "api.train",
     "train": "api.train",
+    "tune": "api.tune",
 }
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "report",
     "resume",
     "train",
+    "tune",
 ]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from retemper.core.budget import seconds_noted
 from retemper.core.errors import InputError
@@ -16,6 +16,7 @@ from retemper.core.recipe import Recipe, build, load
 from retemper.core.run_folder import START, RunFolder, disk_faults
 from retemper.data.read import Table, append, read
 
+Verb = Literal["train", "tune"]
 SECONDS = "checkpoints/seconds.json"
 """How long the run has been going, noted while it goes."""
 
@@ -69,6 +70,8 @@ class Clock:
 class Start:
     """The content of checkpoints/run.json; ``recipe`` is the SHA-256 of recipe.yaml."""
 
+    verb: Verb
+
     name: str
     recipe: str
     data: Source
@@ -89,7 +92,7 @@ def _rows(source: Any, target: str | None) -> Rows:
     return Rows(read(source, target), Path(source).resolve() if isinstance(source, (str, PathLike)) else None)
 
 
-def save_start(folder: RunFolder, recipe: Recipe, tables: Tables, clock: Clock) -> Start:
+def save_start(folder: RunFolder, recipe: Recipe, tables: Tables, clock: Clock, verb: Verb) -> Start:
     """Save the recipe, the sources and the clock; run.json comes last and makes the run resumable.
 
     Raises:
@@ -99,7 +102,7 @@ def save_start(folder: RunFolder, recipe: Recipe, tables: Tables, clock: Clock) 
     folder.write_bytes("recipe.yaml", content)
     data = _kept(folder, tables.data, "data")
     test = None if tables.test is None else _kept(folder, tables.test, "test")
-    start = Start(tables.data.table.name, hashlib.sha256(content).hexdigest(), data, test, clock)
+    start = Start(verb, tables.data.table.name, hashlib.sha256(content).hexdigest(), data, test, clock)
     folder.write_json(START, {"schema": 1, **asdict(start)})
     return start
 
@@ -125,7 +128,10 @@ def _saved(folder: RunFolder) -> Start:
     try:
         saved = json.loads((folder.path / START).read_text(encoding="utf-8"))
         clock, test = Clock(**saved["clock"]), saved["test"]
-        return Start(saved["name"], saved["recipe"], Source(**saved["data"]), test and Source(**test), clock)
+        source = Source(**saved["data"])
+        return Start(
+            saved["verb"], saved["name"], saved["recipe"], source, test and Source(**test), clock
+        )
     except (ValueError, TypeError, KeyError):
         raise _damaged(folder, START) from None
 

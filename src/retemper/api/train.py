@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from retemper.api.faults import machine_faults
 from retemper.api.options import TrainOptions, compose, refuse_unknown, seconds_of
-from retemper.api.start import SECONDS, Clock, Start, Tables, read_tables, reopen_start, save_start
+from retemper.api.start import SECONDS, Clock, Start, Tables, Verb, read_tables, reopen_start, save_start
 from retemper.core import device
 from retemper.core.budget import Budget, decisions, now
 from retemper.core.errors import InputError, RetemperError
@@ -81,9 +81,18 @@ def train(data: Any, target: str | None = None, **options: Unpack[TrainOptions])
     >>> run.metrics["log_loss"].value < 0.3  # doctest: +SKIP
     True
     """
-    started = options.get("started", now())
     refuse_unknown(options)
-    recipe = compose(target, options)
+    return begin(data, compose(target, options), options, "train")
+
+
+def begin(data: Any, recipe: Recipe, options: TrainOptions, verb: Verb) -> Run:
+    """A new run of either verb, from the start to the end.
+
+    Raises:
+        InputError: the data, an option or the machine is at fault.
+        Interrupted: stopped by Ctrl-C or SIGTERM, saved and resumable.
+    """
+    started = options.get("started", now())
     clock = Clock(seconds_of(options.get("time_limit")), None)
     replay = _read_replay(options.get("replay"))
     reporter = options.get("reporter", SilentReporter())
@@ -94,7 +103,7 @@ def train(data: Any, target: str | None = None, **options: Unpack[TrainOptions])
             if replay is not None:
                 folder.write_bytes(REPLAY, replay)
                 clock = replace(clock, replay=REPLAY)
-            start = save_start(folder, recipe, tables, clock)
+            start = save_start(folder, recipe, tables, clock, verb)
             return _carry_out(folder, (start, recipe, tables), started, reporter)
 
 
@@ -134,7 +143,8 @@ def _carry_out(
     folder.log({"event": "resumed" if folder.log_path.exists() else "started", **asdict(start.clock)})
     try:
         with Watch(folder.path), budget.noted(folder.path / SECONDS):
-            result = sequence.run(table, recipe, folder, budget, reporter, own_test_rows)
+            alone = start.verb == "tune"
+            result = sequence.run(table, recipe, folder, budget, reporter, own_test_rows, alone)
     except RetemperError:
         raise
     except Exception as error:

@@ -16,13 +16,14 @@ from typing import Any
 
 import typer
 
-from retemper.cli import check, evaluate, predict, report, train
+from retemper.cli import check, evaluate, predict, report, train, tune
 from retemper.cli.output import print_error
 from retemper.core.errors import InputError, Interrupted, RetemperError, nearest
 
 VERBS: dict[str, Callable[..., Any]] = {
     "check": check.command,
     "train": train.command,
+    "tune": tune.command,
     "evaluate": evaluate.command,
     "predict": predict.command,
     "report": report.command,

@@ -102,7 +102,7 @@ def command(  # Typer reads the options from the signature: this is the record o
             {"option": "--resume"},
             f"retemper train --resume {resume}",
         )
-    reporter = _reporter(json, quiet)
+    reporter = reporter_for(json, quiet)
     try:
         run = _train(data, target, options, reporter) if resume is None else _resume(resume, reporter)
     finally:
@@ -110,7 +110,7 @@ def command(  # Typer reads the options from the signature: this is the record o
     if json:
         print_json(run.result)
     else:
-        _print(run, quiet)
+        print_run(run, quiet)
 
 
 def epilog() -> str:
@@ -133,7 +133,7 @@ def _resume(run: Path, reporter: Any) -> Run:
     return resume(run, reporter, STARTED)
 
 
-def _reporter(json: bool, quiet: bool) -> ConsoleReporter | SilentReporter:
+def reporter_for(json: bool, quiet: bool) -> ConsoleReporter | SilentReporter:
     from retemper.core.progress import ConsoleReporter, SilentReporter
 
     if quiet:
@@ -141,7 +141,7 @@ def _reporter(json: bool, quiet: bool) -> ConsoleReporter | SilentReporter:
     return ConsoleReporter(sys.stderr if json else sys.stdout)
 
 
-def _print(run: Run, quiet: bool) -> None:
+def print_run(run: Run, quiet: bool) -> None:
     """The test metrics beside the baselines', and where the report is."""
     page = run.folder / "report.html"
     if quiet:

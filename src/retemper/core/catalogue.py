@@ -23,6 +23,8 @@ FAMILIES = {
     "loss": "retemper.training.losses",
     "initialiser": "retemper.training.initialisers",
     "symptom": "retemper.doctor.symptoms",
+    "sampler": "retemper.search.samplers",
+    "fidelity": "retemper.search.fidelities",
     "remedy": "retemper.doctor.remedies",
 }
 

@@ -25,6 +25,7 @@ from retemper.core.recipe_sections import (
     SearchOptions,
     SplitOptions,
     TrainingOptions,
+    TuneOptions,
 )
 
 
@@ -42,6 +43,7 @@ class Recipe(Options):
     model: ModelChoice = Field("mlp")  # type: ignore[assignment]  # a name, parsed
     training: TrainingOptions = Field(default_factory=TrainingOptions)
     search: SearchOptions = Field(default_factory=SearchOptions)
+    tune: TuneOptions = Field(default_factory=TuneOptions)
     decision: DecisionOptions = DecisionOptions()
     procedure: ProcedureOptions = ProcedureOptions()
 
@@ -137,7 +139,7 @@ def _merge(tree: dict[str, Any], layer: Mapping[str, Any], path: str = "") -> No
         if path + key in CHOICES and isinstance(value, str):
             value = {"name": value}
         old = tree.get(key)
-        if not (isinstance(old, dict) and isinstance(value, Mapping)) or path + key == "data.kinds":
+        if not (isinstance(old, dict) and isinstance(value, Mapping)) or path + key in WHOLE:
             tree[key] = dict(value) if isinstance(value, Mapping) else value
         elif path + key in CHOICES and value.get("name", old.get("name")) != old.get("name"):
             tree[key] = dict(value)
@@ -145,12 +147,16 @@ def _merge(tree: dict[str, Any], layer: Mapping[str, Any], path: str = "") -> No
             _merge(old, value, f"{path}{key}.")
 
 
+WHOLE = ("data.kinds", "tune.space")
+"""Mappings that a later layer replaces as they are."""
 CHOICES = {
     "model": "model",
     "training.loss": "loss",
     "training.optimizer": "optimizer",
     "training.schedule": "schedule",
     "training.initialiser": "initialiser",
+    "tune.sampler": "sampler",
+    "tune.fidelity": "fidelity",
 }
 
 

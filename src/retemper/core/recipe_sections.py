@@ -25,7 +25,15 @@ class Chosen(Options):
         return {"name": self.name, **self.options.model_dump(mode="json")}
 
 
-DEFAULTS = {"model": "mlp", "loss": "auto", "optimizer": "adamw", "schedule": "cosine", "initialiser": "he"}
+DEFAULTS = {
+    "model": "mlp",
+    "loss": "auto",
+    "optimizer": "adamw",
+    "schedule": "cosine",
+    "initialiser": "he",
+    "sampler": "quasi_random",
+    "fidelity": "full",
+}
 """Family → the entry that a recipe without a name means."""
 
 
@@ -53,6 +61,8 @@ LossChoice = Annotated[Chosen, _tagged("loss"), _PLAIN]
 OptimizerChoice = Annotated[Chosen, _tagged("optimizer"), _PLAIN]
 ScheduleChoice = Annotated[Chosen, _tagged("schedule"), _PLAIN]
 InitialiserChoice = Annotated[Chosen, _tagged("initialiser"), _PLAIN]
+SamplerChoice = Annotated[Chosen, _tagged("sampler"), _PLAIN]
+FidelityChoice = Annotated[Chosen, _tagged("fidelity"), _PLAIN]
 
 
 class DataOptions(Options):
@@ -176,6 +186,22 @@ class SearchOptions(Options):
     challengers: list[str] = Field(
         default_factory=lambda: ["residual_mlp", "tabm"],
         description="models that join the first rung of search_refine where the time allows",
+    )
+
+
+class TuneOptions(Options):
+    """A search alone (``retemper tune``): where, by what, how long each trial trains, and how it is judged."""
+
+    space: dict[str, Any] = Field(
+        default_factory=dict, description="option → list of values, {low, high, log, integer}, or default"
+    )
+    sampler: SamplerChoice = Field("quasi_random")  # type: ignore[assignment]  # a name, parsed
+    trials: int = Field(64, ge=1, le=100_000, description="settings that are tried at most")
+    fidelity: FidelityChoice = Field("full")  # type: ignore[assignment]  # a name, parsed
+    epochs: int = Field(30, ge=1, description="passes over the rows of a trial that trains in full")
+    folds: int = Field(5, ge=0, le=50, description="parts that judge in turn; 0: the validation rows judge")
+    batch: int = Field(
+        64, ge=1, description="trials asked for at a time, where the sampler learns from those before"
     )
 
 

@@ -140,6 +140,7 @@ class State:
     decision: Decision = field(default_factory=Decision)
     findings: tuple[Finding, ...] = ()
     test: dict[str, Any] = field(default_factory=dict)
+    search: dict[str, Any] = field(default_factory=dict)
 
     def with_(self, **changes: Any) -> State:
         """A copy with some results added."""

@@ -61,7 +61,7 @@ class Pace:
         """A job's multiply-adds, all members."""
         training, validation = self._rows(job)
         rows = training + VALIDATION_SHARE * validation
-        return len(job.members) * job.epochs * rows * self._row(job)
+        return len(job.members) * (job.last_epoch - job.since) * rows * self._row(job)
 
     def _rows(self, job: Job) -> tuple[float, float]:
         """Rows of an epoch that train and that validate."""
@@ -85,7 +85,7 @@ class Pace:
     def learn(self, result: JobResult) -> None:
         """Take in a finished job (one that the deadline cut short says little)."""
         job = result.job
-        epochs = sum(fit.epochs for fit in result.fits)
+        epochs = sum(max(0, fit.epochs - job.since) for fit in result.fits)
         # Its seconds are those of the steps alone, without validation.
         work = epochs * self._rows(job)[0] * self._row(job)
         if result.seconds and not job.on_train and result.stopped is None:

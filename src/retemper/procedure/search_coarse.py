@@ -9,7 +9,8 @@ from retemper.core.records import Step
 from retemper.procedure import label_errors, treat
 from retemper.procedure.book import Book, Candidate, Contender, State, candidates_of, main_loss
 from retemper.procedure.jobs import jobs_for, member_of
-from retemper.search.space import Interval, Space, Words, quasi_random
+from retemper.search.samplers.quasi_random import Sampler
+from retemper.search.space import Axis, Interval, Space, Words
 from retemper.search.storage import write_study
 from retemper.training.job import Job
 
@@ -29,7 +30,7 @@ def space_of(state: State) -> Space:
     if state.rate_range:
         high = min(max(state.rate_range[1], 1e-3), 0.3)
         rates = Interval(high / 30, high, log=True)
-    space: dict[str, Interval | Words] = {
+    space: dict[str, Axis] = {
         "learning_rate": rates,
         "weight_decay": Interval(1e-3, 0.3, log=True),
     }
@@ -43,7 +44,7 @@ def space_of(state: State) -> Space:
     smooth = state.task == "classification" and hasattr(state.recipe.training.loss.options, "label_smoothing")
     if smooth and search.label_smoothing:
         space["label_smoothing"] = Interval(0.0, search.label_smoothing)
-    return space
+    return Space(space)
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:
@@ -53,7 +54,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     state = state.with_(findings=(*state.findings, *([wrong] if wrong else [])))
     search, space = state.recipe.search, space_of(state)
     amount = _amount(book, state, space)
-    points = quasi_random(space, amount["trials"], state.recipe.seed)
+    points = Sampler(space, state.recipe.seed, amount["trials"]).ask(amount["trials"])
     jobs = _jobs(book, state, points, amount)
     left = book.budget.left_s()
     results = book.train(jobs, seconds=0.3 * left if book.budget.limited else 0.0)
@@ -168,7 +169,7 @@ def _amount(book: Book, state: State, space: Space) -> dict[str, int]:
 
 
 def _seconds(book: Book, state: State, space: Space, amount: dict[str, int]) -> float:
-    points = quasi_random(space, amount["trials"], state.recipe.seed)
+    points = Sampler(space, state.recipe.seed, amount["trials"]).ask(amount["trials"])
     return book.pace.seconds(_jobs(book, state, points, amount), book.workers)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -38,6 +39,7 @@ from retemper.procedure import (
     overfit_sample,
     read_curves,
     sample_sizes,
+    search,
     search_coarse,
     search_refine,
     test_once,
@@ -50,7 +52,8 @@ from retemper.procedure.single import batch_size_for
 from retemper.report.write import write as write_report
 from retemper.training.pool import Pool
 
-STEPS = {
+Do = Callable[[Book, State], tuple[State, Step]]
+STEPS: dict[str, Do] = {
     "data_check": data_check.run,  # what is in the table; fit the preparation on training rows
     "baselines": baselines.run,  # the marks to beat
     "initial_loss": initial_loss.run,  # is the start right?
@@ -65,6 +68,14 @@ STEPS = {
     "calibrate": calibrate.run,  # make probabilities honest
     "test_once": test_once.run,  # break the seal
 }
+SEARCH_ALONE: dict[str, Do] = {
+    "data_check": data_check.run,
+    "baselines": baselines.run,
+    "search": search.run,  # every trial of the space, see tune in the recipe
+    "calibrate": calibrate.run,
+    "test_once": test_once.run,
+}
+"""The steps of ``tune``."""
 LAST_BEFORE_TEST = "calibrate"
 """After it the model is chosen, and what it does is looked into, on rows that are not the test's."""
 ALWAYS = ("data_check", "baselines", "train_long", "ensemble", "test_once")
@@ -78,6 +89,7 @@ def run(
     budget: Budget,
     reporter: Reporter,
     own_test_rows: int = 0,
+    search_alone: bool = False,
 ) -> dict[str, Any]:
     """Carry out the procedure.
 
@@ -88,6 +100,7 @@ def run(
         budget: the time limit, or none.
         reporter: told of every step.
         own_test_rows: how many rows at the table's end are the user's own test.
+        search_alone: the steps of ``tune`` in place of those of ``train``.
 
     Returns:
         The content of result.json.
@@ -111,13 +124,15 @@ def run(
         steps: list[Step] = []
         understanding: dict[str, Any] = {}
         estimate: dict[str, Any] = {}
-        budget.kept_s = nested.set_aside_s(state, budget) + sample_sizes.set_aside_s(state, budget)
-        for number, name in enumerate(STEPS, start=1):
+        order = SEARCH_ALONE if search_alone else STEPS
+        if not search_alone:
+            budget.kept_s = nested.set_aside_s(state, budget) + sample_sizes.set_aside_s(state, budget)
+        for number, name in enumerate(order, start=1):
             if name == "train_long":
                 nested.give_back(book, state)
-            state, step = _step(book, state, name, number)
+            state, step = _step(book, state, order, number)
             steps.append(step)
-            if name == LAST_BEFORE_TEST and state.chosen:
+            if name == LAST_BEFORE_TEST and state.chosen and not search_alone:
                 # First what gives its own time back; the nested estimate may have what is left.
                 understanding = understand.run(book, state) if recipe.procedure.understand else {}
                 estimate = nested.run(book, state)
@@ -137,13 +152,14 @@ def run(
     return result
 
 
-def _step(book: Book, state: State, name: str, number: int) -> tuple[State, Step]:
-    book.reporter.step_started(name, number, len(STEPS))
+def _step(book: Book, state: State, order: Mapping[str, Do], number: int) -> tuple[State, Step]:
+    name = list(order)[number - 1]
+    book.reporter.step_started(name, number, len(order))
     began = time.perf_counter()
     if name in state.recipe.procedure.skip:
         step = Step(name, "skipped", "Left out, as the recipe says (procedure.skip).")
     else:
-        state, step = STEPS[name](book, state)
+        state, step = order[name](book, state)
         if name == "data_check":
             book.pace.shape = state.ready[2].shape
     step = Step(step.name, step.verdict, step.message, step.evidence, time.perf_counter() - began)
@@ -173,8 +189,6 @@ def _sized(recipe: Recipe, rows: int) -> Recipe:
 
 
 def _result(state: State, steps: list[Step], seconds: float) -> dict[str, Any]:
-    trials = state.trials
-    best = trials[0] if trials else None
     result = {
         "schema": 1,
         "task": state.task,
@@ -195,13 +209,19 @@ def _result(state: State, steps: list[Step], seconds: float) -> dict[str, Any]:
         "baselines": state.test.get("baselines", {}),
         "steps": steps,
         "findings": state.findings,
-        "search": {
-            "trials": len(trials),
-            "sampler": "quasi-random (Sobol), successive halving",
-            "best": {} if best is None else {**best.member.to_json(), "model": best.model},
-        },
+        "search": state.search or _races(state),
         "recipe": state.recipe.model_dump(mode="json"),
         "model": "model",
     }
     plain: dict[str, Any] = to_json(result)
     return plain
+
+
+def _races(state: State) -> dict[str, Any]:
+    """What the procedure's own search tried."""
+    best = state.trials[0] if state.trials else None
+    return {
+        "trials": len(state.trials),
+        "sampler": "quasi-random (Sobol), successive halving",
+        "best": {} if best is None else {**best.member.to_json(), "model": best.model},
+    }

@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from retemper.core.budget import Deadline
 from retemper.core.run_folder import disk_faults
 from retemper.training import arrays, fold_files
-from retemper.training.arrays import TaskArrays
+from retemper.training.arrays import TaskArrays, damaged
 from retemper.training.callbacks import StepLosses, StepTimes
 from retemper.training.checkpoint import Checkpoint
 from retemper.training.job import Job, JobResult, Tell, read, write_result
 from retemper.training.loop import Training
 from retemper.training.plan import Fit, Plan, predict
 from retemper.training.planning import callbacks_of, plan_of
+
+PAUSED = "paused.safetensors"
+"""Beside what a job left: its members' state, where it ended before the last epoch."""
 
 
 def run(folder: Path, deadline: Deadline, tell: Tell) -> JobResult:
@@ -45,12 +48,14 @@ def run(folder: Path, deadline: Deadline, tell: Tell) -> JobResult:
     if job.rates:
         callbacks.insert(0, losses)
     training = Training(plan, callbacks, deadline)
-    for callback in callbacks:
-        if isinstance(callback, Checkpoint):
-            callback.restore(training)
+    checkpoint = next((own for own in callbacks if isinstance(own, Checkpoint)), None)
+    if checkpoint and not checkpoint.restore(training) and job.goes_on:
+        _go_on(checkpoint, training, [folder.parent / name / PAUSED for name in job.goes_on])
     first = training.step
     with disk_faults(folder):
         fits = training.run()
+        if job.until and checkpoint:
+            checkpoint.save(training, folder / PAUSED)
         outputs = _outputs(plan, fits)
         stopped = training.step if training.over else None
         result = JobResult(
@@ -61,9 +66,15 @@ def run(folder: Path, deadline: Deadline, tell: Tell) -> JobResult:
             training.step - first,
             stopped,
             losses.values.numpy() if job.rates else np.zeros((0, 0)),
+            (job.name,) * len(fits),
         )
         write_result(folder, result)
     return result
+
+
+def _go_on(checkpoint: Checkpoint, training: Training, states: list[Path]) -> None:
+    if not checkpoint.restore(training, states):
+        raise damaged(next((path for path in states if not path.is_file()), states[0]))
 
 
 @lru_cache(maxsize=2)

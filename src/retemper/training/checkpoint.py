@@ -8,6 +8,7 @@ whole or not at all.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,8 @@ class Checkpoint(Silent):
         self.save(training)
         self._last = time.monotonic()
 
-    def save(self, training: Training) -> None:
-        """Write the state, whatever the clock says."""
+    def save(self, training: Training, path: Path | None = None) -> None:
+        """Write the state, whatever the clock says; without a path to the checkpoint's own place."""
         stack = training.stack
         plateau = {} if self.plateau is None else self.plateau.states
         state = {
@@ -59,37 +60,60 @@ class Checkpoint(Silent):
             f"buffer.{name}": buffer.cpu() for name, buffer in stack.buffers.items() if name != "delta"
         }
         tensors |= {f"best.{fit.member.id}": fit.row.cpu() for fit in training.fits.values()}
-        sealed.write(self.path, tensors, state)
+        sealed.write(path or self.path, tensors, state)
 
-    def restore(self, training: Training) -> bool:
-        """Bring a training to the saved state; False when there is none (or it is damaged: start anew)."""
-        saved = sealed.read(self.path)
-        if saved is None:
+    def restore(self, training: Training, states: Sequence[Path] = ()) -> bool:
+        """Bring a training to where it was.
+
+        Args:
+            training: not yet begun; only members of its plan are looked for.
+            states: where its members paused, one file a job; none: the checkpoint's own file.
+
+        Returns:
+            False when there is nothing to go on from (or it is damaged: start anew).
+        """
+        saved = [sealed.read(path) for path in (states or (self.path,))]
+        found = [each for each in saved if each is not None]
+        if not found or len(found) < len(saved):
             return False
-        state, tensors = saved
-        _restore(training, state, tensors)
-        self.record.rows = {int(member): rows for member, rows in state["history"].items()}
-        if self.plateau is not None:
-            options = self.plateau.options
-            self.plateau.states = {
-                int(m): OnPlateauState(options, **each) for m, each in state["plateau"].items()
-            }
+        wanted = {member.id for member in training.plan.members}
+        _restore(training, found)
+        for state, _ in found:
+            own = {int(member): rows for member, rows in state["history"].items()}
+            self.record.rows |= {member: rows for member, rows in own.items() if member in wanted}
+            if self.plateau is not None:
+                self.plateau.states |= {
+                    int(m): OnPlateauState(self.plateau.options, **each)
+                    for m, each in state["plateau"].items()
+                    if int(m) in wanted
+                }
         return True
 
 
-def _restore(training: Training, state: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
-    by_id = {member.id: member for member in training.plan.members}
-    slots = [slot for slot, member in enumerate(training.plan.members) if member.id in state["members"]]
-    training.stack.keep(slots)
-    for name, buffer in training.stack.buffers.items():
-        if name != "delta":
-            buffer.copy_(tensors[f"buffer.{name}"])
-    training.epoch, training.step = state["epoch"], state["step"]
-    training.factors[: len(slots)] = state["factors"]
-    training.factors = training.factors[: len(slots)]
-    for key, (best_epoch, epochs, val_loss) in state["fits"].items():
-        member = by_id[int(key)]
-        loss = float("nan") if val_loss is None else val_loss
-        history = state["history"].get(key, [])
-        row = tensors[f"best.{key}"].to(training.stack.device)
-        training.fits[member.id] = Fit(member, row, best_epoch, epochs, loss, history)
+def _restore(training: Training, saved: Sequence[tuple[dict[str, Any], dict[str, torch.Tensor]]]) -> None:
+    """The members of the plan that still train, wherever each of them was saved, in the order of the plan."""
+    places = {
+        member: (number, slot)
+        for number, (state, _) in enumerate(saved)
+        for slot, member in enumerate(state["members"])
+    }
+    members = training.plan.members
+    training.stack.keep([slot for slot, member in enumerate(members) if member.id in places])
+    training.factors = training.factors[: len(training.stack)]
+    for slot, member in enumerate(training.stack.members):
+        number, place = places[member.id]
+        state, tensors = saved[number]
+        training.factors[slot] = state["factors"][place]
+        for name, buffer in training.stack.buffers.items():
+            if name != "delta":
+                buffer[slot] = tensors[f"buffer.{name}"][place]
+    training.epoch, training.step = saved[0][0]["epoch"], saved[0][0]["step"]
+    by_id = {member.id: member for member in members}
+    for state, tensors in saved:
+        for key, (best_epoch, epochs, val_loss) in state["fits"].items():
+            if int(key) not in by_id:
+                continue
+            loss = float("nan") if val_loss is None else val_loss
+            row = tensors[f"best.{key}"].to(training.stack.device)
+            history = state["history"].get(key, [])
+            training.fits[int(key)] = Fit(by_id[int(key)], row, best_epoch, epochs, loss, history)

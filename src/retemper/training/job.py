@@ -48,6 +48,9 @@ class Job:
         enough: a member whose validation loss is this low is done; 0: all go on to the end.
         rates: learning rate of each step, one list for all members, instead of rate × schedule.
         history: stem of the history file; several jobs may share one.
+        until: stop after so many of the epochs and keep the state, for a later job to go on from; 0: train to the end.
+        goes_on: names of the jobs whose paused members go on here, with the steps they have made.
+        since: the epoch they paused after.
         folds: with k above 0, training and validation rows together are dealt out to k folds as the data folder's
             ``folds.safetensors`` says; a member's ``held_out`` h means fold h mod k of repeat h // k.
     """
@@ -69,6 +72,14 @@ class Job:
     rates: tuple[float, ...] = ()
     history: str = ""
     folds: int = 0
+    until: int = 0
+    goes_on: tuple[str, ...] = ()
+    since: int = 0
+
+    @property
+    def last_epoch(self) -> int:
+        """The epoch it ends at."""
+        return self.until or self.epochs
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for job.json."""
@@ -102,6 +113,7 @@ class JobResult:
         seconds, steps: of the training's steps alone, for planning the next job.
         stopped: the step at which the deadline ended it; None when it ran to its end.
         losses: [steps, M] of every batch, where the job gives its own rates; else empty.
+        places: for each fit the name of the job, or the part of it, whose folder has the network.
     """
 
     job: Job
@@ -111,6 +123,7 @@ class JobResult:
     steps: int
     stopped: int | None
     losses: NDArray[np.float64]
+    places: tuple[str, ...] = ()
 
 
 def joined(job: Job, parts: Sequence[JobResult]) -> JobResult:
@@ -118,8 +131,12 @@ def joined(job: Job, parts: Sequence[JobResult]) -> JobResult:
     if len(parts) == 1:
         return replace(parts[0], job=job)
     order = {member.id: slot for slot, member in enumerate(job.members)}
-    fits = [(order[fit.member.id], fit, part.outputs[k]) for part in parts for k, fit in enumerate(part.fits)]
-    places = np.argsort([place for place, _, _ in fits])
+    fits = [
+        (order[fit.member.id], fit, part.outputs[k], part.places[k])
+        for part in parts
+        for k, fit in enumerate(part.fits)
+    ]
+    places = np.argsort([entry[0] for entry in fits])
     # Parts that a deadline stopped may have made different numbers of steps.
     steps = min(len(part.losses) for part in parts)
     losses = np.concatenate([part.losses[:steps] for part in parts], 1)
@@ -128,12 +145,13 @@ def joined(job: Job, parts: Sequence[JobResult]) -> JobResult:
     stopped = [part.stopped for part in parts if part.stopped is not None]
     return JobResult(
         job,
-        [fit for _, fit, _ in fits],
-        np.stack([outputs for _, _, outputs in fits]),
+        [entry[1] for entry in fits],
+        np.stack([entry[2] for entry in fits]),
         max(part.seconds for part in parts),
         max(part.steps for part in parts),
         min(stopped, default=None),
         losses,
+        tuple(entry[3] for entry in fits),
     )
 
 
@@ -167,7 +185,14 @@ def read(folder: Path, job: Job) -> JobResult | None:
         for k, (id_, best, epochs, loss, history) in enumerate(facts["fits"])
     ]
     return JobResult(
-        job, fits, outputs.numpy(), facts["seconds"], facts["steps"], facts["stopped"], batch_losses.numpy()
+        job,
+        fits,
+        outputs.numpy(),
+        facts["seconds"],
+        facts["steps"],
+        facts["stopped"],
+        batch_losses.numpy(),
+        (job.name,) * len(fits),
     )
 
 

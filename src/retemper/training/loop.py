@@ -107,7 +107,7 @@ class Training:
             self.stack.initialise(
                 self.plan.options.initialiser.options, self.plan.seed, self.plan.output_bias
             )
-        while self.epoch < self.plan.epochs and len(self.stack) and not self.over:
+        while self.epoch < (self.plan.until or self.plan.epochs) and len(self.stack) and not self.over:
             self._epoch()
         return [self.fits[member.id] for member in self.plan.members]
 

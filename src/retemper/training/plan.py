@@ -80,7 +80,8 @@ class Plan:
         versions: how often every row is among ``train``: once for each fold where what may be seen of it differs.
         output_bias: [outputs] start of the head's bias; None: zeros.
         class_weight: [C]; None: none.
-        epochs: passes over the rows.
+        epochs: passes over the rows, which the schedule is made for.
+        until: end after so many of them; 0: after the last.
         rates: [steps, M] learning rates instead of rate × schedule (the learning-rate range).
         trivial_loss: loss of predicting the prior, for the record.
     """
@@ -93,6 +94,7 @@ class Plan:
     train: Rows
     validation: Rows | None
     epochs: int
+    until: int = 0
     subsets: tuple[NDArray[np.int64], ...] = ()
     held_out: NDArray[np.int64] | None = None
     versions: int = 1

@@ -66,6 +66,7 @@ def plan_of(
         train=rows,
         validation=validation,
         epochs=job.epochs,
+        until=job.until,
         **({} if folds is None else _held_out(job, folds, versions is not None)),
         output_bias=output_bias(data, loss.n_outputs(data.n_classes), options),
         class_weight=weight,

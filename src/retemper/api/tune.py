@@ -1,0 +1,79 @@
+"""A search alone: many settings of one recipe, trained as stacks, judged by folds, the best one tested once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Unpack
+
+import yaml
+
+from retemper.api.options import TrainOptions, compose, refuse_unknown
+from retemper.api.train import Run, begin
+from retemper.core.errors import InputError
+from retemper.core.recipe import Recipe
+from retemper.search.space_file import space_of
+
+
+Space = Mapping[str, Any] | str | Path
+
+
+class TuneOptions(TrainOptions, total=False):
+    """Everything about a search but the data, the target and the space; all optional."""
+
+    sampler: str
+    """list, grid, random, quasi_random, tpe, gp; bayes chooses between the last two"""
+    trials: int
+    """settings that are tried at most"""
+    folds: int
+    """parts that judge in turn; 0: the validation rows judge"""
+
+
+def tune(data: Any, target: str | None, space: Space, **options: Unpack[TuneOptions]) -> Run:
+    """Search the space of a recipe's options; the best trial's networks become the model.
+
+    Args:
+        data: as for :func:`retemper.train`.
+        target: the column to predict.
+        space: dotted path → list of values or range, or a YAML file of that.
+        **options: see :class:`TuneOptions`.
+
+    Returns:
+        The finished run; ``run.result["search"]["best"]`` is the best setting.
+
+    Raises:
+        InputError: the data, the space, an option or the machine is at fault.
+        Interrupted: stopped by Ctrl-C or SIGTERM, saved and resumable.
+
+    >>> run = tune("adult.csv.gz", "income", {"training.batch_size": [64, 256]})  # doctest: +SKIP
+    >>> run.result["search"]["best"]  # doctest: +SKIP
+    {'training.batch_size': 256}
+    """
+    own = {name: options.pop(name) for name in ("sampler", "trials", "folds") if name in options}
+    refuse_unknown(options)
+    recipe = _recipe(target, options, space, own)
+    return begin(data, recipe, options, "tune")
+
+
+
+
+
+def _recipe(target: str | None, options: TrainOptions, space: Space, own: Mapping[str, Any]) -> Recipe:
+    changes = {f"tune.{name}": value for name, value in own.items()}
+    tree = space if isinstance(space, Mapping) else _read(Path(space))
+    space_of(tree)
+    return compose(target, options).with_changes({"tune.space": dict(tree), **changes})
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    where = {"file": str(path)}
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"Can't read the space: {error.strerror}."
+        raise InputError("no_such_file", message, where, "Name a YAML file.") from None
+    except (UnicodeDecodeError, yaml.YAMLError):
+        raise InputError("bad_space", "The space is not valid YAML.", where, "Mend the file.") from None
+    if not isinstance(tree, Mapping):
+        raise InputError("bad_space", "The space must be a mapping of options.", where, "Write `name: [values]`.")
+    return tree

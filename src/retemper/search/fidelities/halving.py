@@ -1,0 +1,55 @@
+"""Successive halving: many trials for a short time, the better ones longer."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import Field
+
+from retemper.core.options import Options as BaseOptions
+from retemper.search.fidelities import Extent
+from retemper.search.study import Plan, Study
+from retemper.search.trials import Order, Trial, ranked
+
+
+class Options(BaseOptions):
+    """Successive halving (Jamieson & Talwalkar 2016): of n trials after r epochs, n/η go on to η·r epochs.
+
+    Use when the first epochs say something of the last, as they mostly do; avoid where slow starters win.
+    """
+
+    reduction: int = Field(3, ge=2, le=10, description="η: one of so many goes on, so many times longer")
+    first_epochs: int = Field(1, ge=1, description="of the first rung")
+
+
+def plan(options: Options, study: Study, extent: Extent) -> Plan:
+    """One bracket after another, each with fresh trials, until the sampler has no more."""
+    rungs = rungs_of(options.first_epochs, extent.epochs, options.reduction)
+    while trials := study.ask(max(extent.batch, options.reduction ** (len(rungs) - 1))):
+        yield from bracket(trials, rungs, extent, options.reduction)
+
+
+def rungs_of(first: int, last: int, reduction: int) -> list[int]:
+    """The epochs of each rung.
+
+    >>> rungs_of(1, 20, 3), rungs_of(5, 3, 3)
+    ([1, 3, 9, 20], [3])
+    """
+    rungs = [min(first, last)]
+    while rungs[-1] * reduction <= last:
+        rungs.append(rungs[-1] * reduction)
+    # A last step of less than half the reduction is not worth a rung of its own.
+    if rungs[-1] * reduction / 2 > last and len(rungs) > 1:
+        rungs[-1] = last
+    return rungs if rungs[-1] == last else [*rungs, last]
+
+
+def bracket(trials: list[Trial], rungs: list[int], extent: Extent, reduction: int) -> Plan:
+    """The trials through the rungs; at each, one of ``reduction`` goes on."""
+    for rung in rungs:
+        evaluations = yield [Order(trial.number, trial.values, rung, extent.folds) for trial in trials]
+        trials = [trial.with_(own) for trial, own in zip(trials, evaluations, strict=True)]
+        sound = [trial for trial in ranked(trials) if trial.sound]
+        trials = sorted(sound[: math.ceil(len(trials) / reduction)], key=lambda trial: trial.number)
+        if not trials:
+            return

@@ -1,0 +1,74 @@
+"""Every combination, in order."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from pydantic import Field
+
+from retemper.core.options import Options as BaseOptions
+from retemper.search.space import Axis, Interval, Setting, Space
+
+
+class Options(BaseOptions):
+    """Grid search: all combinations of the values; of a range, evenly spaced ones.
+
+    Use when there are few options with few values, or a full table is wanted; avoid with more than three options: most
+    trials then repeat what the unimportant ones say.
+    """
+
+    steps: int = Field(5, ge=2, le=1000, description="values of a range, both ends included")
+
+
+class Sampler:
+    """Goes through the combinations, the last option fastest; those that conditions make equal come once.
+
+    >>> from retemper.search.space import Words
+    >>> Sampler(Space({"a": Words((1, 2)), "b": Words(("x", "y"))}), 5, trials=3).ask(9)
+    [{'a': 1, 'b': 'x'}, {'a': 1, 'b': 'y'}, {'a': 2, 'b': 'x'}]
+    """
+
+    def __init__(self, space: Space, steps: int, trials: int) -> None:
+        self._points = _points(space, steps)
+        self._left = trials
+
+    def ask(self, count: int) -> list[Setting]:
+        """Up to ``count`` new settings."""
+        found = list(itertools.islice(self._points, min(count, self._left)))
+        self._left -= len(found)
+        return found
+
+    def tell(self, values: Setting, loss: float) -> None:
+        """Nothing is learnt from it."""
+
+
+def _points(space: Space, steps: int) -> itertools.chain[Setting]:
+    def each() -> itertools.chain[Setting]:
+        seen: set[tuple[tuple[str, str], ...]] = set()
+        for values in itertools.product(*(values_of(axis, steps) for axis in space.values())):
+            setting = space.alive(dict(zip(space, values, strict=True)))
+            key = tuple((path, repr(value)) for path, value in setting.items())
+            if key not in seen:
+                seen.add(key)
+                yield setting
+
+    return itertools.chain(each())
+
+
+def values_of(axis: Axis, steps: int) -> list[object]:
+    """The values of an axis: a choice's own, or ``steps`` of a range, evenly spaced on its scale.
+
+    >>> values_of(Interval(1e-3, 1e-1, log=True), 3), values_of(Interval(1, 3, integer=True), 9)
+    ([0.001, 0.01, 0.1], [1, 2, 3])
+    """
+    if not isinstance(axis, Interval):
+        return list(axis.values)
+    spaced = np.geomspace if axis.log else np.linspace
+    values = spaced(axis.low, axis.high, steps).tolist()
+    return sorted({round(value) for value in values}) if axis.integer else [float(f"{v:.12g}") for v in values]
+
+
+def build(options: Options, space: Space, seed: int, trials: int) -> Sampler:
+    """The sampler for at most ``trials`` trials."""
+    return Sampler(space, options.steps, trials)

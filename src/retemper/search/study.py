@@ -1,0 +1,116 @@
+"""A study: a sampler names settings, a plan says how long each trains, an evaluator trains them, a journal keeps it.
+
+    while the plan has orders:
+        evaluations ← the journal, where it knows the orders already; else the evaluator
+        journal ← evaluations
+        sampler ← settings with their losses
+        orders ← plan(evaluations)
+
+Everything that is asked follows from the seed and from the evaluations, so a killed study asks the same questions
+again and finds the answers in the journal: no trial is lost and none is trained twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from retemper.search.journal import Journal
+from retemper.search.space import Setting
+from retemper.search.trials import Order, Evaluation, Trial
+
+Plan = Generator[list[Order], list[Evaluation], None]
+"""Gives orders, is sent evaluations; ends when nothing more is to be trained (see ``fidelities``)."""
+
+
+class Sampler(Protocol):
+    """Names settings to try; the same ones after the same evaluations."""
+
+    def ask(self, count: int) -> list[Setting]:
+        """Up to ``count`` new settings; none: there are no more."""
+
+    def tell(self, values: Setting, loss: float) -> None:
+        """What a setting led to; NaN: it failed."""
+
+
+class Evaluator(Protocol):
+    """Trains orders; given from above, since a search knows no networks.
+
+    It yields evaluations as they come, in batches; in what order, and how the orders are spread over stacks, processes
+    and machines, changes no evaluation.
+    """
+
+    def evaluate(self, orders: Sequence[Order]) -> Iterator[list[Evaluation]]:
+        """The evaluations of all orders, some at a time."""
+
+    def recall(self, evaluations: Sequence[Evaluation]) -> None:
+        """Take in what was evaluated before this process began, so that trials can go on from there."""
+
+
+@dataclass
+class Study:
+    """What a search knows.
+
+    Args:
+        sampler: names settings.
+        evaluator: trains them.
+        journal: keeps what comes back.
+        told: called with each new batch of evaluations, for progress and storage.
+    """
+
+    sampler: Sampler
+    evaluator: Evaluator
+    journal: Journal
+    told: Callable[[Sequence[Trial]], None] = lambda trials: None
+    trials: dict[int, Trial] = field(default_factory=dict)
+
+    def ask(self, count: int) -> list[Trial]:
+        """New trials, numbered on; none: the sampler has no more settings."""
+        first = len(self.trials)
+        new = [Trial(first + k, values) for k, values in enumerate(self.sampler.ask(count))]
+        self.trials |= {trial.number: trial for trial in new}
+        return new
+
+    def run(self, plan: Plan) -> list[Trial]:
+        """Carry the plan out to its end.
+
+        Returns:
+            All trials, by number.
+        """
+        orders = next(plan, None)
+        while orders is not None:
+            evaluations: list[Evaluation] = []
+            for batch in self._evaluations(orders):
+                evaluations += batch
+                self._take(batch)
+            places = {order.key: place for place, order in enumerate(orders)}
+            evaluations.sort(key=lambda evaluation: places[evaluation.order.key])
+            for evaluation in evaluations:
+                self.sampler.tell(evaluation.order.values, evaluation.loss)
+            try:
+                orders = plan.send(evaluations)
+            except StopIteration:
+                orders = None
+        return [self.trials[number] for number in sorted(self.trials)]
+
+    def _evaluations(self, orders: Sequence[Order]) -> Iterator[list[Evaluation]]:
+        known = [evaluation for order in orders if (evaluation := self.journal.find(order))]
+        if known:
+            self.evaluator.recall(known)
+            yield known
+        have = {evaluation.order.key for evaluation in known}
+        missing = [order for order in orders if order.key not in have]
+        if not missing:
+            return
+        for batch in self.evaluator.evaluate(missing):
+            self.journal.add(batch)
+            yield batch
+
+    def _take(self, evaluations: Sequence[Evaluation]) -> None:
+        changed = []
+        for evaluation in evaluations:
+            number = evaluation.order.trial
+            self.trials[number] = self.trials[number].with_(evaluation)
+            changed.append(self.trials[number])
+        self.told(changed)

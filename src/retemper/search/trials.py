@@ -1,0 +1,115 @@
+"""What a search asks to be trained, what comes back, and what it knows so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from retemper.search.space import Setting
+
+State = Literal["waiting", "running", "paused", "complete", "pruned", "failed"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """One trial, to be trained up to an epoch on some folds; what it has trained already is gone on from.
+
+    Args:
+        trial: its number.
+        values: what it changes in the recipe.
+        epochs: train up to so many.
+        folds: numbers of the held-out parts.
+    """
+
+    trial: int
+    values: Setting
+    epochs: int
+    folds: tuple[int, ...]
+
+    @property
+    def key(self) -> tuple[int, int, tuple[int, ...]]:
+        """What makes two orders the same."""
+        return self.trial, self.epochs, self.folds
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an order led to.
+
+    Args:
+        order: what was asked.
+        losses: fold → what is minimised, of the best epoch so far; NaN of a network that diverged.
+        curves: fold → validation loss of each epoch.
+        scores: fold → further metrics.
+        trained_epochs: passes over the rows made for this order, all folds together.
+        seconds: of training, all folds together.
+        places: fold → where the evaluator finds the network again, in its own words.
+        error: code, message and advice of a trial that failed; None: it did not.
+    """
+
+    order: Order
+    losses: Mapping[int, float] = field(default_factory=dict)
+    curves: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    scores: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    trained_epochs: int = 0
+    seconds: float = 0.0
+    places: Mapping[int, str] = field(default_factory=dict)
+    error: Mapping[str, str] | None = None
+
+    @property
+    def loss(self) -> float:
+        """Mean over the folds; NaN where one of them diverged or the trial failed."""
+        return math.fsum(self.losses.values()) / len(self.losses) if self.losses else float("nan")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A setting and what is known of it.
+
+    Args:
+        number: in the order in which they were asked for.
+        values: what it changes in the recipe.
+        evaluations: what came back, in order.
+    """
+
+    number: int
+    values: Setting
+    evaluations: tuple[Evaluation, ...] = ()
+
+    @property
+    def last(self) -> Evaluation | None:
+        """The evaluation with the most training, the later where several have as much."""
+        return max(self.evaluations, key=_training, default=None)
+
+    @property
+    def loss(self) -> float:
+        """What is minimised, after the longest training; NaN: none came back, it failed, or it diverged."""
+        return self.last.loss if self.last else float("nan")
+
+    @property
+    def sound(self) -> bool:
+        """Whether it has a finite loss."""
+        return math.isfinite(self.loss)
+
+    def with_(self, evaluation: Evaluation) -> Trial:
+        """The trial with one more evaluation."""
+        return Trial(self.number, self.values, (*self.evaluations, evaluation))
+
+
+def _training(evaluation: Evaluation) -> tuple[int, int]:
+    return evaluation.order.epochs, len(evaluation.order.folds)
+
+
+def ranked(trials: Iterable[Trial]) -> list[Trial]:
+    """Best first: those trained longest lead, lost ones come last.
+
+    A loss after one epoch says little against one after twenty, so rungs are compared before losses.
+    """
+
+    def key(trial: Trial) -> tuple[bool, int, int, float, int]:
+        epochs, folds = _training(trial.last) if trial.last else (0, 0)
+        return (not trial.sound, -epochs, -folds, trial.loss if trial.sound else 0.0, trial.number)
+
+    return sorted(trials, key=key)
