@@ -30,7 +30,7 @@ class EpochDraws:
     """
 
     def __init__(self, stack: Stack, seed: int, epoch: int, dtype: torch.dtype) -> None:
-        self._bits = [seeds.bits(seed, "dropout", member.id, epoch) for member in stack.members]
+        self._bits = [seeds.bits(seed, "dropout", member.draws, epoch) for member in stack.members]
         cut = np.array([min(255, round(256 * member.dropout)) for member in stack.members])
         self._any = bool(cut.any())
         self._cut = torch.from_numpy(cut.astype(np.uint8)).view(-1, 1, 1)
@@ -85,7 +85,7 @@ def batch_orders(
     position = np.where(inside, cut[:-1, None] + column, 0)
     order = np.empty((steps, len(members), len(column)), dtype=np.result_type(*rows))
     for slot, (member, own) in enumerate(zip(members, rows, strict=True)):
-        random = seeds.generator(seed, "order", member.id, epoch)
+        random = seeds.generator(seed, "order", member.draws, epoch)
         drawn = random.permutation(own) if odds is None else _by_odds(own, odds[slot], count, random)
         order[:, slot] = drawn[position]
     return torch.from_numpy(order), torch.from_numpy(inside)

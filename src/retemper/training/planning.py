@@ -97,7 +97,7 @@ def _own(job: Job, member: Member, rows: NDArray[np.int64]) -> NDArray[np.int64]
     """All of the rows, or as many as the job says, drawn by the member's id."""
     if job.rows is None or job.rows >= len(rows):
         return rows
-    return np.sort(seeds.generator(job.seed, "sample of rows", member.id).permutation(rows)[: job.rows])
+    return np.sort(seeds.generator(job.seed, "sample of rows", member.draws).permutation(rows)[: job.rows])
 
 
 def plain_loss(loss: Loss) -> Loss:

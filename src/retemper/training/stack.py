@@ -6,7 +6,7 @@ on who trains beside it, and its last bit is the same alone (M = 1) as in any st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -37,6 +37,10 @@ class Member:
         label_smoothing: ε, in [0, 1).
         held_out: number of the part of the rows that it does not train on and is judged by, among the job's
             folds; −1: it trains on the training rows and is judged by the validation rows.
+        momentum: μ of an optimizer that has one, in [0, 1); None: the optimizer's own.
+        schedule: the recipe's ``schedule`` as plain data; None: the training's own.
+        key: stands in for the id where randomness is keyed; None: the id. Members with one key begin alike and meet
+            their rows in one order.
     """
 
     id: int
@@ -45,6 +49,14 @@ class Member:
     dropout: float = 0.0
     label_smoothing: float = 0.0
     held_out: int = -1
+    momentum: float | None = None
+    schedule: Mapping[str, Any] | None = None
+    key: int | None = None
+
+    @property
+    def draws(self) -> int:
+        """What keys its randomness."""
+        return self.id if self.key is None else self.key
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; ``Member(**data)`` is the way back."""
@@ -155,7 +167,7 @@ class Stack:
         """
         for slot, member in enumerate(self.members):
             for parameter in self.layout.parameters:
-                generator = seeds.generator(seed, f"initialise {parameter.name}", member.id)
+                generator = seeds.generator(seed, f"initialise {parameter.name}", member.draws)
                 start = _start(parameter, initialiser, generator, output_bias)
                 view = self.parameters[parameter.name][slot]
                 view[: parameter.shape[0], : parameter.shape[1]] = torch.from_numpy(start).to(view)
