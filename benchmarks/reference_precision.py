@@ -32,7 +32,7 @@ from retemper.core.recipe_sections import TrainingOptions
 from retemper.models import mlp, residual_mlp
 from retemper.models.layers.inputs import InputShape
 from retemper.training.class_losses import BinaryCrossEntropy, CrossEntropy
-from retemper.training.draws import batch_orders
+from retemper.training.draws import BatchOrders
 from retemper.training.plan import Plan, Rows
 from retemper.training.stack import Layout, Member, Stack
 from retemper.training.value_losses import Huber, MeanSquaredError
@@ -110,7 +110,9 @@ def _batches(plan: Plan, member: Member) -> Iterable[tuple[Tensor, Tensor]]:
     """The batches that the loop gives to a member, without the rows that only fill them up."""
     every = np.arange(plan.train.count)
     for epoch in range(plan.epochs):
-        order, inside = batch_orders([member], [every], plan.options.batch_size, plan.seed, epoch)
+        order, inside = BatchOrders(
+            [member], [every], plan.options.batch_size, (plan.seed, epoch), plan.rows_per_epoch
+        )[:]
         for step in range(len(order)):
             rows = order[step, 0][inside[step]]
             yield plan.train.x[rows, : WIDTHS[0]], plan.train.y[rows]

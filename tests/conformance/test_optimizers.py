@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from retemper.core import catalogue
-from retemper.training.draws import batch_orders
+from retemper.training.draws import BatchOrders
 from retemper.training.plan import Plan
 from retemper.training.stack import Layout, Member, Stack
 
@@ -67,9 +67,9 @@ class Peer:
         factors = schedule.factors(plan.epochs * plan.steps_per_epoch, plan.steps_per_epoch)
         everything = [torch.arange(data.count).numpy()] * len(plan.members)
         for epoch in range(plan.epochs):
-            order, inside = batch_orders(
+            order, inside = BatchOrders(
                 plan.members, everything, plan.options.batch_size, (plan.seed, epoch), plan.rows_per_epoch
-            )
+            )[:]
             for rows, there in zip(order[:, self.slot], inside, strict=True):
                 self._loss(rows[there], l1, l2).backward()
                 if clip_norm:

@@ -74,3 +74,30 @@ def test_a_setting_without_a_value() -> None:
     with pytest.raises(InputError) as caught:
         parse_setting("training.epochs")
     assert caught.value.code == "bad_setting"
+
+
+def test_layers_stay_as_they_are() -> None:
+    layer = {"training": {"optimizer": {"learning_rate": 1e-3}}, "data": {"kinds": {"a": "number"}}}
+    build(layer, {"training.optimizer.learning_rate": 0.5, "data.kinds.b": "category"})
+    assert layer == {"training": {"optimizer": {"learning_rate": 1e-3}}, "data": {"kinds": {"a": "number"}}}
+
+
+def test_settings_of_several_columns_add_up_and_their_dots_are_their_own() -> None:
+    assert build({"data.kinds.a": "number", "data.kinds.b": "text"}).data.kinds == {
+        "a": "number",
+        "b": "text",
+    }
+    file = {"data": {"kinds": {"a.b": "number"}}, "decision": {"costs": {"1.5": {"2.5": 3}}}}
+    recipe = build(file, {"data.kinds.c": "text"})
+    assert recipe.data.kinds == {"a.b": "number", "c": "text"}
+    assert recipe.decision.costs == {"1.5": {"2.5": 3.0}}
+    assert build(recipe.model_dump(mode="json"), {"data.kinds": {}}).data.kinds == {}
+
+
+def test_dots_may_stand_at_any_level_and_keys_may_be_no_text() -> None:
+    recipe = build({"training": {"optimizer.learning_rate": 0.25, "epochs": 3}})
+    assert recipe.get("training.optimizer.learning_rate") == 0.25 and recipe.training.epochs == 3
+    with pytest.raises(InputError, match="1: no such option"):
+        build({1: 2})  # type: ignore[dict-item]
+    with pytest.raises(InputError, match="lerning_rate: no such option, did you mean learning_rate"):
+        build({"training": {"optimizer.lerning_rate": 1}})

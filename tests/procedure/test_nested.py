@@ -44,6 +44,18 @@ def estimate(classes):
     return nested.run(desk.book, state)
 
 
+def test_without_folds_the_search_s_networks_take_no_part(bench, tables):
+    # They have learnt from the rows of every outer fold.
+    desk, state = chosen(
+        bench, tables.two_classes(120), changes={"procedure.folds": 0, "procedure.nested_repeats": 1}
+    )
+    assert state.trials and state.folds is None
+    for outer in outer_folds(desk.book, state, 0):
+        assert not outer.state.trials and not outer.state.candidates
+    found = nested.run(desk.book, state)
+    assert found["networks"] == 6 and np.isfinite(found["metrics"]["log_loss"]["value"])
+
+
 def own_rows(state):
     return np.sort(np.concatenate([state.splits.train, state.splits.validation]))
 

@@ -161,6 +161,8 @@ def test_refining_without_a_search_before_is_skipped(bench, tables):
         ([{1: 0.5, 2: 0.6}], None),
         ([{1: 0.5, 2: 0.6}, {1: 0.4}], 0.2),
         ([{1: 0.5, 2: 0.6}, {1: 0.51}], -0.02),
+        ([{1: 0.5, 2: 0.6}, {1: 0.4, 2: math.nan}], 0.2),  # one that was lost says nothing of the others
+        ([{1: 0.5}, {1: math.nan}], -math.inf),
         ([{1: 0.5, 2: 0.6}, {2: 0.54}], 0.1),  # better than its own short training, if not than the best one
     ],
 )

@@ -55,6 +55,17 @@ def test_parts_on_disk_are_the_rows_in_memory(task_arrays: Any, tmp_path: Path, 
     assert mapped.count == own.count
 
 
+def test_rows_mapped_from_one_folder_are_written_into_another(task_arrays: Any, tmp_path: Path) -> None:
+    # Treatments of labels change one split, and leave the other where an earlier step has put it.
+    first = arrays.save(task_arrays(), tmp_path / "one")
+    half = replace(first.validation, weight=first.validation.weight / 2)
+    arrays.save(replace(first, validation=half), tmp_path / "two")
+    again = arrays.load(tmp_path / "two", verify=True)
+    for part in arrays.FIELDS:
+        assert np.array_equal(getattr(again.train, part), getattr(first.train, part))
+        assert np.array_equal(getattr(again.validation, part), getattr(half, part))
+
+
 def test_changed_rows_are_not_the_ones_on_disk(task_arrays: Any, tmp_path: Path) -> None:
     train = arrays.save(task_arrays(), tmp_path).train
     assert train.mapped is not None

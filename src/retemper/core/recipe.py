@@ -7,6 +7,7 @@ by name when needed. Search and remedies edit dotted paths: ``training.optimizer
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
@@ -70,8 +71,8 @@ class Recipe(Options):
 def build(*layers: Mapping[str, Any]) -> Recipe:
     """One recipe from layers, later ones first in rank: preset, then the recipe file, then ``--set``.
 
-    A layer is a nested mapping; its keys may be dotted. Naming another entry of a family (``optimizer: sgd``)
-    drops the options of the one before.
+    A layer is a nested mapping, which stays as it is; its keys may be dotted, at any level. Naming another entry of
+    a family (``optimizer: sgd``) drops the options of the one before.
 
     Raises:
         InputError: all mistakes at once, each with its path and the nearest right spelling.
@@ -121,34 +122,41 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return path.strip(), value
 
 
-def _undotted(layer: Mapping[str, Any]) -> dict[str, Any]:
+def _undotted(layer: Mapping[Any, Any], path: str = "") -> dict[str, Any]:
+    """New dicts, a level for each dot; the names in an open option are the data's, and their dots stay."""
     tree: dict[str, Any] = {}
     for key, value in layer.items():
-        *parents, leaf = str(key).split(".") if "." in str(key) else [key]
-        branch: dict[str, Any] = {}
-        inner = branch
-        for parent in parents:
-            inner = inner.setdefault(parent, {})
-        inner[leaf] = value
-        _merge(tree, branch)
+        *parents, leaf = str(key).split(".")
+        if isinstance(value, Mapping):
+            own = f"{path}{key}"
+            value = deepcopy(dict(value)) if own in OPEN else _undotted(value, f"{own}.")
+        branch = {leaf: value}
+        for parent in reversed(parents):
+            branch = {parent: branch}
+        _merge(tree, branch, path)
     return tree
 
 
 def _merge(tree: dict[str, Any], layer: Mapping[str, Any], path: str = "") -> None:
     for key, value in layer.items():
-        if path + key in CHOICES and isinstance(value, str):
+        own = f"{path}{key}"
+        if own in CHOICES and isinstance(value, str):
             value = {"name": value}
         old = tree.get(key)
-        if not (isinstance(old, dict) and isinstance(value, Mapping)) or path + key in WHOLE:
-            tree[key] = dict(value) if isinstance(value, Mapping) else value
-        elif path + key in CHOICES and value.get("name", old.get("name")) != old.get("name"):
-            tree[key] = dict(value)
+        if isinstance(old, dict) and isinstance(value, Mapping) and not _replaces(own, old, value):
+            _merge(old, value, f"{own}.")
         else:
-            _merge(old, value, f"{path}{key}.")
+            tree[key] = value
 
 
-WHOLE = ("data.kinds", "tune.space")
-"""Mappings that a later layer replaces as they are."""
+def _replaces(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    if path in OPEN:
+        return not new or path == "tune.space"
+    return path in CHOICES and new.get("name", old.get("name")) != old.get("name")
+
+
+OPEN = ("data.kinds", "decision.costs", "tune.space")
+"""Options whose keys are not the recipe's own; layers add to them (but a space is one thing), an empty one clears them."""
 CHOICES = {
     "model": "model",
     "training.loss": "loss",

@@ -90,6 +90,7 @@ def _prepared(book: Book, state: State, splits: Splits, name: str) -> State:
         arrays=arrays.save(prepared.arrays, place),
         data_folder=place,
         folds=None,
+        trials=(),
         candidates=(),
         chosen=(),
         temperature=1.0,

@@ -69,6 +69,9 @@ def _judged(state: State, rungs: list[tuple[int, list[Bag]]]) -> tuple[State, St
     found = bags_of(state, [c for bag in every for c in bag.networks])
     finalists = [bag.networks[0] for bag in _distinct(_sound(found))[:FINALISTS]]
     evidence = evidence_of([bag.networks[0] for bag in found], {own.id for own in finalists}, "search_refine")
+    for row, bag in zip(evidence["trials"], found, strict=True):
+        # One fold's loss says little of the recipe.
+        row["val_loss"] = float(np.mean([network.fit.val_loss for network in bag.networks]))
     evidence["rungs"] = [{"epochs": e, "best_loss": t[0].loss} for e, t in rungs]
     evidence["folds"] = len(found[0].networks) if state.folds is not None else 0
     gain = _gain_of_longer([trained for _, trained in rungs])
@@ -80,9 +83,20 @@ def _judged(state: State, rungs: list[tuple[int, list[Bag]]]) -> tuple[State, St
     message = (
         f"{shown}; best: {describe(found[0].networks[0])}, {main_metric(state.task)} {found[0].loss:.4g}"
     )
-    told = "" if gain is None else f"; twice the epochs change the loss of the same recipes by {-gain:+.1%}"
-    message += f"{told}."
+    message += f"{_told_of_longer([epochs for epochs, _ in rungs], gain)}."
     return state.with_(survivors=tuple(finalists)), Step("search_refine", "pass", message, evidence)
+
+
+def _told_of_longer(epochs: list[int], gain: float | None) -> str:
+    """
+    >>> _told_of_longer([10, 20], 0.02), _told_of_longer([10], None)
+    ('; from 10 to 20 epochs the same recipes change their loss by -2.0%', '')
+    """
+    if gain is None:
+        return ""
+    if gain == -math.inf:
+        return f"; in {epochs[-1]} epochs in place of {epochs[-2]} the same recipes were all lost"
+    return f"; from {epochs[-2]} to {epochs[-1]} epochs the same recipes change their loss by {-gain:+.1%}"
 
 
 def _sound(bags: list[Bag]) -> list[Bag]:
@@ -189,13 +203,15 @@ def _decide(
 def _gain_of_longer(rungs: list[list[Bag]]) -> float | None:
     """Mean relative gain of the recipes that both of the last two rungs trained, the second time twice as long.
 
-    Pairs of one recipe are compared, since the best of many short trainings is the luckiest too. None with one
-    rung, when nobody knows.
+    Pairs of one recipe are compared, since the best of many short trainings is the luckiest too; a recipe that was
+    lost the second time is no pair. −∞ where all were lost; None with one rung, when nobody knows.
     """
     if len(rungs) < 2:
         return None
     short = {bag.number % 1000: bag.loss for bag in rungs[-2]}
-    pairs = [(short[bag.number % 1000], bag.loss) for bag in rungs[-1]]
+    pairs = [(short[bag.number % 1000], bag.loss) for bag in _sound(rungs[-1])]
+    if not pairs:
+        return -math.inf
     return float(np.mean([1 - after / before if before else 0.0 for before, after in pairs]))
 
 

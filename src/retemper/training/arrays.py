@@ -95,7 +95,7 @@ def save(arrays: TaskArrays, folder: Path) -> TaskArrays:
     """
     for split in ("train", "validation"):
         part: SplitArrays = getattr(arrays, split)
-        if part.mapped is None:
+        if not _lies_in(part, folder):
             write_split(folder, split, [part], len(part.y))
     meta = {
         "task": arrays.task,
@@ -110,6 +110,14 @@ def save(arrays: TaskArrays, folder: Path) -> TaskArrays:
         content = json.dumps({"meta": meta, "crc32": {**checks, "meta": _checksum_of(meta)}})
         write_whole(folder / "meta.json", content.encode())
     return load(folder)
+
+
+def _lies_in(part: SplitArrays, folder: Path) -> bool:
+    """Whether the rows are mapped from files of this very folder, and not from another's."""
+    if part.mapped is None:
+        return False
+    file: Any = part.mapped.mapped[0]
+    return Path(file.filename).resolve().parent == folder.resolve()
 
 
 def write_split(folder: Path, split: str, parts: Iterable[SplitArrays], count: int) -> SplitArrays:

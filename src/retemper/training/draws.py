@@ -51,18 +51,12 @@ class EpochDraws:
         return mask.to(self._device)
 
 
-def batch_orders(
-    members: Sequence[Member],
-    rows: Sequence[NDArray[np.integer[Any]]],
-    batch_size: int,
-    place: tuple[int, int],
-    count: int,
-    odds: Sequence[NDArray[np.float64]] | None = None,
-) -> tuple[Tensor, Tensor]:
-    """The order in which each member meets its rows in one epoch.
+class BatchOrders:
+    """The order in which each member meets its rows in one epoch, worked out for some batches at a time.
 
     Every member meets ``count`` rows, so that all make the same number of steps; who has more leaves out others
-    each epoch. The batches are as equal in size as can be.
+    each epoch. The batches are as equal in size as can be. Held is one permutation a member: of millions of rows all
+    batches at once would take several times as much.
 
     Args:
         members: M members.
@@ -71,24 +65,51 @@ def batch_orders(
         place: seed and epoch, which key the permutation together with the member's id.
         count: rows a member meets, at most as many as the shortest list has.
         odds: for each member how often its rows are to be met, in proportion; None: each once.
-
-    Returns:
-        order [steps, M, B] row numbers in the type of ``rows``, and inside [steps, B] bool: False where a batch is
-        only filled up to whole lanes.
     """
-    seed, epoch = place
-    steps = -(-count // batch_size)
-    cut = np.linspace(0, count, steps + 1).round().astype(np.int64)
-    sizes = np.diff(cut)
-    column = np.arange(padded(int(sizes.max()), ROW_LANE))
-    inside = column < sizes[:, None]
-    position = np.where(inside, cut[:-1, None] + column, 0)
-    order = np.empty((steps, len(members), len(column)), dtype=np.result_type(*rows))
-    for slot, (member, own) in enumerate(zip(members, rows, strict=True)):
-        random = seeds.generator(seed, "order", member.draws, epoch)
-        drawn = random.permutation(own) if odds is None else _by_odds(own, odds[slot], count, random)
-        order[:, slot] = drawn[position]
-    return torch.from_numpy(order), torch.from_numpy(inside)
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        rows: Sequence[NDArray[np.integer[Any]]],
+        batch_size: int,
+        place: tuple[int, int],
+        count: int,
+        odds: Sequence[NDArray[np.float64]] | None = None,
+    ) -> None:
+        seed, epoch = place
+        self._ends = np.linspace(0, count, -(-count // batch_size) + 1).round().astype(np.int64)
+        self._type = np.result_type(*rows)
+        self._drawn = []
+        for slot, (member, own) in enumerate(zip(members, rows, strict=True)):
+            random = seeds.generator(seed, "order", member.draws, epoch)
+            self._drawn.append(
+                random.permutation(own) if odds is None else _by_odds(own, odds[slot], count, random)
+            )
+
+    def __len__(self) -> int:
+        """The steps of the epoch."""
+        return len(self._ends) - 1
+
+    @property
+    def batch_rows(self) -> int:
+        """B, the rows of a batch, filled up to whole lanes."""
+        return padded(int(np.diff(self._ends).max()), ROW_LANE)
+
+    def __getitem__(self, steps: slice) -> tuple[Tensor, Tensor]:
+        """Some steps' batches.
+
+        Returns:
+            order [steps, M, B] row numbers in the type of ``rows``, and inside [steps, B] bool: False where a batch is
+            only filled up to whole lanes.
+        """
+        first, last = self._ends[:-1][steps, None], self._ends[1:][steps, None]
+        column = np.arange(self.batch_rows)
+        inside = column < last - first
+        position = np.where(inside, first + column, 0)
+        order = np.empty((len(position), len(self._drawn), len(column)), dtype=self._type)
+        for slot, drawn in enumerate(self._drawn):
+            order[:, slot] = drawn[position]
+        return torch.from_numpy(order), torch.from_numpy(inside)
 
 
 def class_odds(codes: NDArray[np.integer[Any]]) -> NDArray[np.float64]:

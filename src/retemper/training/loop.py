@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from retemper.core.budget import Deadline
-from retemper.training.draws import EpochDraws, batch_orders, class_odds
+from retemper.training.draws import BatchOrders, EpochDraws, class_odds
 from retemper.training.engines import ENGINES, Name, batch_loss
 from retemper.training.judging import Verdict, judge
 from retemper.training.optimizers import Optimizer
@@ -127,7 +127,7 @@ class Training:
     def _epoch(self) -> None:
         plan, stack = self.plan, self.stack
         self._emit("on_epoch_start")
-        order, inside = batch_orders(
+        orders = BatchOrders(
             stack.members,
             [self._subsets[m.id] for m in stack.members],
             plan.options.batch_size,
@@ -135,19 +135,19 @@ class Training:
             plan.rows_per_epoch,
             [self._odds[m.id] for m in stack.members] if self._odds else None,
         )
-        steps = len(order)
-        rates, keeps = self._rate_tables(steps)
-        ahead = max(1, AHEAD_ROWS // order[0].numel())
+        rates, keeps = self._rate_tables(steps := len(orders))
+        ahead = max(1, AHEAD_ROWS // (len(stack) * orders.batch_rows))
         smoothing = self._smoothing()
         draws = EpochDraws(stack, plan.seed, self.epoch, self.compute_dtype)
         self.losses = torch.zeros((steps, len(stack)), dtype=stack.dtype, device=stack.device)
-        parts = _micro_batches(order.shape[2], plan.options.accumulate_steps)
+        parts = _micro_batches(orders.batch_rows, plan.options.accumulate_steps)
         for now in range(steps):
             at = now % ahead
             if at == 0:
-                data, places = at_hand(plan.train, order[now : now + ahead].long())
-                within = inside[now : now + ahead].to(data.weight)
-                weights = data.weight[places] * within.unsqueeze(1)
+                data = plan.train  # lets go of the rows at hand before more are copied
+                order, inside = orders[now : now + ahead]
+                data, places = at_hand(data, order.long())
+                weights = data.weight[places] * inside.to(data.weight).unsqueeze(1)
                 targets = data.y[places]
             self.losses[now] = self._gradients(
                 data, places[at], targets[at], weights[at], smoothing, draws, parts
@@ -279,7 +279,7 @@ def _schedule_factors(plan: Plan) -> NDArray[np.float64]:
 def _subsets(plan: Plan) -> Sequence[NDArray[np.integer[Any]]]:
     # Of millions of rows numbers take half the room.
     small = np.int32 if plan.train.count < 1 << 31 else np.int64
-    every: NDArray[np.integer[Any]] = np.arange(plan.train.count).astype(small)
+    every: NDArray[np.integer[Any]] = np.arange(plan.train.count, dtype=small)
     return plan.subsets or [every] * len(plan.members)
 
 
