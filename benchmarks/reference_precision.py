@@ -79,7 +79,7 @@ def reference_difference(optimizer: str, decay: float, l2: float) -> float:
     assert plan.steps_per_epoch * plan.epochs == STEPS
     layout = Layout(plan.network)
     start = Stack(plan.network, plan.members, dtype=torch.float64)
-    start.initialise(plan.options.initialiser.options, plan.seed)
+    start.initialise(plan.options.initialiser.options, plan.seed, head_scale=plan.options.head_scale)
     largest = 0.0
     for slot, fit in enumerate(stacked.train(plan)):
         model = hand_written.mlp(WIDTHS).double()

@@ -53,7 +53,7 @@ def model_of(name: str, front: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def gradients(plan: Plan, engine: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Losses and gradients of one batch in which every parameter is away from its start."""
     stack = Stack(plan.network, plan.members, dtype=torch.float64)
-    stack.initialise(plan.options.initialiser.options, plan.seed)
+    stack.initialise(plan.options.initialiser.options, plan.seed, head_scale=0.1)
     noise = torch.randn(stack.buffers["parameters"].shape, generator=torch.Generator().manual_seed(0))
     stack.buffers["parameters"] += 0.1 * noise * stack.layout.true_places()
     rows, members = plan.train, len(stack)

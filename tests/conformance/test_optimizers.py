@@ -36,7 +36,9 @@ class Peer:
 
     def __init__(self, plan: Plan, slot: int, group_decay: float) -> None:
         stack = Stack(plan.network, plan.members, dtype=torch.float64)
-        stack.initialise(plan.options.initialiser.options, plan.seed, plan.output_bias)
+        stack.initialise(
+            plan.options.initialiser.options, plan.seed, plan.output_bias, plan.options.head_scale
+        )
         start = stack.layout.unpadded(stack.buffers["parameters"][slot])
         layers = ["hidden_1", "hidden_2", "head"]
         self.plan, self.slot, self.member = plan, slot, plan.members[slot]
@@ -68,9 +70,9 @@ class Peer:
         everything = [torch.arange(data.count).numpy()] * len(plan.members)
         for epoch in range(plan.epochs):
             order, inside = BatchOrders(
-                plan.members, everything, plan.options.batch_size, (plan.seed, epoch), plan.rows_per_epoch
+                plan.members, everything, plan.options.batch_size, (plan.seed, epoch), plan.counts
             )[:]
-            for rows, there in zip(order[:, self.slot], inside, strict=True):
+            for rows, there in zip(order[:, self.slot], inside[:, self.slot], strict=True):
                 self._loss(rows[there], l1, l2).backward()
                 if clip_norm:
                     nn.utils.clip_grad_norm_(self.net.parameters(), clip_norm)

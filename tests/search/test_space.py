@@ -5,10 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from retemper.search.space import Interval, Words, quasi_random
+from retemper.search.samplers.quasi_random import Sampler
+from retemper.search.space import Interval, Setting, Space, Words
 
 RATE, SHARE, WIDTH = Interval(1e-4, 1e-1, log=True), Interval(0.0, 0.5), Words((64, 128, 256))
-SPACE = {"rate": RATE, "dropout": SHARE, "width": WIDTH}
+SPACE = Space({"rate": RATE, "dropout": SHARE, "width": WIDTH})
+
+
+def quasi_random(space: Space, trials: int, seed: int) -> list[Setting]:
+    return Sampler(space, seed, trials).ask(trials)
 
 
 def test_intervals() -> None:

@@ -9,14 +9,17 @@ import pytest
 
 from retemper.core.errors import InputError
 from retemper.search import storage
-from retemper.search.space import Interval, Words, quasi_random
+from retemper.search.samplers.quasi_random import Sampler
+from retemper.search.space import Interval, Space, Words
 from retemper.search.storage import Finished, write_study
 
-SPACE = {"rate": Interval(1e-4, 1e-1, log=True), "dropout": Interval(0.0, 0.5), "width": Words((64, 128))}
+SPACE = Space(
+    {"rate": Interval(1e-4, 1e-1, log=True), "dropout": Interval(0.0, 0.5), "width": Words((64, 128))}
+)
 
 
 def trials(count: int) -> list[Finished]:
-    points = quasi_random(SPACE, count, seed=0)
+    points = Sampler(SPACE, 0, count).ask(count)
     return [(point, 1.0 / (k + 1), {"epochs": 3, "origin": "coarse"}) for k, point in enumerate(points)]
 
 

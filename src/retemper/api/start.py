@@ -129,9 +129,7 @@ def _saved(folder: RunFolder) -> Start:
         saved = json.loads((folder.path / START).read_text(encoding="utf-8"))
         clock, test = Clock(**saved["clock"]), saved["test"]
         source = Source(**saved["data"])
-        return Start(
-            saved["verb"], saved["name"], saved["recipe"], source, test and Source(**test), clock
-        )
+        return Start(saved["verb"], saved["name"], saved["recipe"], source, test and Source(**test), clock)
     except (ValueError, TypeError, KeyError):
         raise _damaged(folder, START) from None
 

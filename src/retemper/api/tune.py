@@ -14,7 +14,6 @@ from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
 from retemper.search.space_file import space_of
 
-
 Space = Mapping[str, Any] | str | Path
 
 
@@ -49,13 +48,10 @@ def tune(data: Any, target: str | None, space: Space, **options: Unpack[TuneOpti
     >>> run.result["search"]["best"]  # doctest: +SKIP
     {'training.batch_size': 256}
     """
-    own = {name: options.pop(name) for name in ("sampler", "trials", "folds") if name in options}
+    own: dict[str, Any] = {name: options.pop(name) for name in ("sampler", "trials", "folds") if name in options}
     refuse_unknown(options)
     recipe = _recipe(target, options, space, own)
     return begin(data, recipe, options, "tune")
-
-
-
 
 
 def _recipe(target: str | None, options: TrainOptions, space: Space, own: Mapping[str, Any]) -> Recipe:
@@ -75,5 +71,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     except (UnicodeDecodeError, yaml.YAMLError):
         raise InputError("bad_space", "The space is not valid YAML.", where, "Mend the file.") from None
     if not isinstance(tree, Mapping):
-        raise InputError("bad_space", "The space must be a mapping of options.", where, "Write `name: [values]`.")
+        raise InputError(
+            "bad_space", "The space must be a mapping of options.", where, "Write `name: [values]`."
+        )
     return tree

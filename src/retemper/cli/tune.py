@@ -9,10 +9,24 @@ import typer
 
 from retemper.cli.options import Json, Quiet, Seed, Target
 from retemper.cli.output import print_json
-from retemper.cli.train import STARTED, Out, RecipeFile, Replay, Settings, TestFile, TimeLimit, print_run, reporter_for
+from retemper.cli.train import (
+    STARTED,
+    Out,
+    RecipeFile,
+    Replay,
+    Settings,
+    TestFile,
+    TimeLimit,
+    print_run,
+    reporter_for,
+)
 
-Data = Annotated[Path, typer.Argument(metavar="DATA", help=".csv, .csv.gz, .parquet, .npz, or a folder of parts")]
-SpaceFile = Annotated[Path, typer.Option("--space", metavar="FILE", help="YAML: option → list of values, or range")]
+Data = Annotated[
+    Path, typer.Argument(metavar="DATA", help=".csv, .csv.gz, .parquet, .npz, or a folder of parts")
+]
+SpaceFile = Annotated[
+    Path, typer.Option("--space", metavar="FILE", help="YAML: option → list of values, or range")
+]
 Sampler = Annotated[str | None, typer.Option("--sampler", metavar="NAME", help="grid, random or bayes, …")]
 Trials = Annotated[int | None, typer.Option("--trials", metavar="N", help="settings that are tried at most")]
 Folds = Annotated[int | None, typer.Option("--folds", metavar="K", help="parts that judge in turn; 0: none")]

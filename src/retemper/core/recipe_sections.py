@@ -150,6 +150,12 @@ class TrainingOptions(Options):
     output_bias: Literal["prior", "zero"] = Field(
         "prior", description="prior: class frequencies, target's mean"
     )
+    head_scale: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="what the last layer's start is multiplied by; small: it begins at the prior",
+    )
     batch_size: int = Field(0, ge=0, description="rows a step; 0: by the rows, 32 to 256")
     accumulate_steps: int = Field(
         1, ge=1, description="micro-batches a step; the gradient is that of the whole"

@@ -27,7 +27,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     members = members_of(state.recipe, range(MEMBERS))
     plan = plan_of(job_of(state, book, "initial_loss", members, epochs=1, judges=JUDGES), state.ready[2])
     training = Training(plan, [])
-    training.stack.initialise(plan.options.initialiser.options, plan.seed, plan.output_bias)
+    training.initialise()
     with torch.no_grad():
         observed = float(np.mean(training.validate().loss))
     expected = _of_the_prior(state, plan)

@@ -11,7 +11,7 @@ from typing import Any
 
 from retemper.core.records import to_json
 from retemper.core.run_folder import disk_faults
-from retemper.search.trials import Order, Evaluation
+from retemper.search.trials import Evaluation, Order
 
 
 class Journal:

@@ -34,7 +34,9 @@ class Interval:
         """
         # A whole number has as much room as any other, the ends included.
         low, high = (self.low - 0.5, self.high + 0.5) if self.integer else (self.low, self.high)
-        value = math.exp(math.log(low) + share * math.log(high / low)) if self.log else low + share * (high - low)
+        value = (
+            math.exp(math.log(low) + share * math.log(high / low)) if self.log else low + share * (high - low)
+        )
         return int(min(max(math.floor(value + 0.5), self.low), self.high)) if self.integer else value
 
     def share(self, value: float) -> float:

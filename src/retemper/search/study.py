@@ -18,7 +18,7 @@ from typing import Protocol
 
 from retemper.search.journal import Journal
 from retemper.search.space import Setting
-from retemper.search.trials import Order, Evaluation, Trial
+from retemper.search.trials import Evaluation, Order, Trial
 
 Plan = Generator[list[Order], list[Evaluation], None]
 """Gives orders, is sent evaluations; ends when nothing more is to be trained (see ``fidelities``)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -174,16 +174,21 @@ def _better(loss: float, old: float) -> bool:
 
 
 class Plateau(Silent):
-    """Lowers a member's rate when its validation loss stalls (the schedule ``on_plateau``)."""
+    """Lowers a member's rate when its validation loss stalls (the schedule ``on_plateau``).
 
-    def __init__(self, options: OnPlateau) -> None:
+    Args:
+        options: by the ids of the members that have this schedule.
+    """
+
+    def __init__(self, options: Mapping[int, OnPlateau]) -> None:
         self.options = options
         self.states: dict[int, OnPlateauState] = {}
 
     def on_epoch_end(self, training: Training) -> None:
         for slot, member in enumerate(training.stack.members):
-            state = self.states.setdefault(member.id, OnPlateauState(self.options))
-            training.factors[slot] = state.update(float(training.val_loss[slot]))
+            if member.id in self.options:
+                state = self.states.setdefault(member.id, OnPlateauState(self.options[member.id]))
+                training.factors[slot] = state.update(float(training.val_loss[slot]))
 
 
 class Patience(Silent):

@@ -83,7 +83,7 @@ class Checkpoint(Silent):
             self.record.rows |= {member: rows for member, rows in own.items() if member in wanted}
             if self.plateau is not None:
                 self.plateau.states |= {
-                    int(m): OnPlateauState(self.plateau.options, **each)
+                    int(m): OnPlateauState(self.plateau.options[int(m)], **each)
                     for m, each in state["plateau"].items()
                     if int(m) in wanted
                 }

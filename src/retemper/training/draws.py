@@ -54,16 +54,16 @@ class EpochDraws:
 class BatchOrders:
     """The order in which each member meets its rows in one epoch, worked out for some batches at a time.
 
-    Every member meets ``count`` rows, so that all make the same number of steps; who has more leaves out others
-    each epoch. The batches are as equal in size as can be. Held is one permutation a member: of millions of rows all
+    Who has more rows than it is to meet leaves out others each epoch. All make the same number of steps, in batches as
+    equal in size as can be. Held is one permutation a member: of millions of rows all
     batches at once would take several times as much.
 
     Args:
         members: M members.
         rows: for each member the numbers of its rows.
         batch_size: most rows a batch.
-        place: seed and epoch, which key the permutation together with the member's id.
-        count: rows a member meets, at most as many as the shortest list has.
+        place: seed and epoch, which key the permutation together with the member's own key.
+        counts: rows each member meets, at most as many as it has; so many that all make the same number of steps.
         odds: for each member how often its rows are to be met, in proportion; None: each once.
     """
 
@@ -73,17 +73,18 @@ class BatchOrders:
         rows: Sequence[NDArray[np.integer[Any]]],
         batch_size: int,
         place: tuple[int, int],
-        count: int,
+        counts: Sequence[int],
         odds: Sequence[NDArray[np.float64]] | None = None,
     ) -> None:
         seed, epoch = place
-        self._ends = np.linspace(0, count, -(-count // batch_size) + 1).round().astype(np.int64)
+        (steps,) = {-(-count // batch_size) for count in counts}
+        self._ends = np.linspace(0, counts, steps + 1).round().astype(np.int64)
         self._type = np.result_type(*rows)
         self._drawn = []
         for slot, (member, own) in enumerate(zip(members, rows, strict=True)):
             random = seeds.generator(seed, "order", member.draws, epoch)
             self._drawn.append(
-                random.permutation(own) if odds is None else _by_odds(own, odds[slot], count, random)
+                random.permutation(own) if odds is None else _by_odds(own, odds[slot], counts[slot], random)
             )
 
     def __len__(self) -> int:
@@ -93,22 +94,22 @@ class BatchOrders:
     @property
     def batch_rows(self) -> int:
         """B, the rows of a batch, filled up to whole lanes."""
-        return padded(int(np.diff(self._ends).max()), ROW_LANE)
+        return padded(int(np.diff(self._ends, axis=0).max()), ROW_LANE)
 
     def __getitem__(self, steps: slice) -> tuple[Tensor, Tensor]:
         """Some steps' batches.
 
         Returns:
-            order [steps, M, B] row numbers in the type of ``rows``, and inside [steps, B] bool: False where a batch is
-            only filled up to whole lanes.
+            order [steps, M, B] row numbers in the type of ``rows``, and inside [steps, M, B] bool: False where a batch
+            is only filled up to whole lanes.
         """
-        first, last = self._ends[:-1][steps, None], self._ends[1:][steps, None]
+        first, last = self._ends[:-1][steps, :, None], self._ends[1:][steps, :, None]
         column = np.arange(self.batch_rows)
         inside = column < last - first
         position = np.where(inside, first + column, 0)
         order = np.empty((len(position), len(self._drawn), len(column)), dtype=self._type)
         for slot, drawn in enumerate(self._drawn):
-            order[:, slot] = drawn[position]
+            order[:, slot] = drawn[position[:, slot]]
         return torch.from_numpy(order), torch.from_numpy(inside)
 
 

@@ -35,6 +35,10 @@ class Initialiser(Options, ABC):
             float64 ``[inputs, outputs]``.
         """
 
+    def draw_bias(self, shape: tuple[int, int], inputs: int, generator: np.random.Generator) -> Weights:
+        """Biases of a layer with so many inputs: zeros, unless an initialiser says otherwise."""
+        return np.zeros(shape)
+
 
 def _spread(
     shape: tuple[int, int], std: float, distribution: Distribution, generator: np.random.Generator
@@ -118,9 +122,26 @@ class Orthogonal(Initialiser):
         return np.ascontiguousarray(q if shape == (long, short) else q.T)
 
 
+class LikePyTorch(Initialiser):
+    """Weights and biases uniform within ±1/√inputs, as PyTorch's ``nn.Linear`` begins (LeCun et al. 1998).
+
+    Use to repeat what a plain PyTorch network does; avoid for deep ones: ReLU shrinks the signal at every layer.
+
+    >>> bool(abs(LikePyTorch().draw((4, 3), np.random.default_rng(0))).max() <= 0.5)
+    True
+    """
+
+    def draw(self, shape: tuple[int, int], generator: np.random.Generator) -> Weights:
+        return generator.uniform(-1.0, 1.0, shape) / sqrt(shape[0])
+
+    def draw_bias(self, shape: tuple[int, int], inputs: int, generator: np.random.Generator) -> Weights:
+        return generator.uniform(-1.0, 1.0, shape) / sqrt(inputs)
+
+
 ENTRIES: dict[str, type[Options]] = {
     "random": Random,
     "xavier": Xavier,
     "he": He,
     "orthogonal": Orthogonal,
+    "pytorch": LikePyTorch,
 }

@@ -15,6 +15,7 @@ can do is one of them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -92,6 +93,7 @@ class Training:
         self.fits: dict[int, Fit] = {}
         self._schedule = _schedule_factors(plan)
         self._subsets = dict(zip((m.id for m in plan.members), _subsets(plan), strict=True))
+        self._meets = dict(zip((m.id for m in plan.members), plan.counts, strict=True))
         self._odds = _odds(plan)
         weight = plan.class_weight
         self._class_weight = None if weight is None else torch.from_numpy(weight).to(plan.train.x)
@@ -104,12 +106,17 @@ class Training:
     def run(self) -> list[Fit]:
         """Train to the end; the members' fits in the order of the plan."""
         if self.step == 0:
-            self.stack.initialise(
-                self.plan.options.initialiser.options, self.plan.seed, self.plan.output_bias
-            )
+            self.initialise()
         while self.epoch < (self.plan.until or self.plan.epochs) and len(self.stack) and not self.over:
             self._epoch()
         return [self.fits[member.id] for member in self.plan.members]
+
+    def initialise(self) -> None:
+        """Draw the members' parameters, as the plan says."""
+        plan = self.plan
+        self.stack.initialise(
+            plan.options.initialiser.options, plan.seed, plan.output_bias, plan.options.head_scale
+        )
 
     def keep(self, slots: Sequence[int]) -> None:
         """Drop all members but those in ``slots``."""
@@ -132,12 +139,13 @@ class Training:
             [self._subsets[m.id] for m in stack.members],
             plan.options.batch_size,
             (plan.seed, self.epoch),
-            plan.rows_per_epoch,
+            [self._meets[m.id] for m in stack.members],
             [self._odds[m.id] for m in stack.members] if self._odds else None,
         )
         rates, keeps = self._rate_tables(steps := len(orders))
         ahead = max(1, AHEAD_ROWS // (len(stack) * orders.batch_rows))
         smoothing = self._smoothing()
+        momenta = self.optimizer.momenta([m.momentum for m in stack.members], stack.buffers["parameters"])
         draws = EpochDraws(stack, plan.seed, self.epoch, self.compute_dtype)
         self.losses = torch.zeros((steps, len(stack)), dtype=stack.dtype, device=stack.device)
         parts = _micro_batches(orders.batch_rows, plan.options.accumulate_steps)
@@ -147,14 +155,14 @@ class Training:
                 data = plan.train  # lets go of the rows at hand before more are copied
                 order, inside = orders[now : now + ahead]
                 data, places = at_hand(data, order.long())
-                weights = data.weight[places] * inside.to(data.weight).unsqueeze(1)
+                weights = data.weight[places] * inside.to(data.weight)
                 targets = data.y[places]
             self.losses[now] = self._gradients(
                 data, places[at], targets[at], weights[at], smoothing, draws, parts
             )
             add_penalties(stack, plan.options.l1, plan.options.l2, self._penalised())
             clip(stack, plan.options.clip_norm)
-            self._move(rates[now], None if keeps is None else keeps[now])
+            self._move(rates[now], None if keeps is None else keeps[now], momenta)
             self._emit("on_step_end")
             if self.deadline.passed(self.step):
                 self.over = True
@@ -199,12 +207,12 @@ class Training:
             weight = weight * self._class_weight[target]
         return weight[:, part].sum(1) / weight.sum(1).clamp_min(torch.finfo(weight.dtype).tiny)
 
-    def _move(self, rate: Tensor, keep: Tensor | None) -> None:
-        """One step of the optimizer at the members' rates [M, 1]; ``keep`` is 1 − rate·decay."""
+    def _move(self, rate: Tensor, keep: Tensor | None, momentum: Tensor | None) -> None:
+        """One step of the optimizer at the members' rates and momenta [M, 1]; ``keep`` is 1 − rate·decay."""
         buffers = self.stack.buffers
         self.step += 1
         count = torch.tensor(float(self.step), device=self.stack.device)
-        direction = self.optimizer.direction(buffers["gradients"], buffers, count)
+        direction = self.optimizer.direction(buffers["gradients"], buffers, count, momentum)
         if keep is not None:
             buffers["parameters"][:, : self._penalised()].mul_(keep)
         buffers["parameters"].addcmul_(direction, rate)
@@ -231,7 +239,7 @@ class Training:
             rates = self.plan.rates[place][:, self._slots()]
         else:
             base = np.array([member.learning_rate for member in members]) * self.factors
-            rates = self._schedule[place, None] * base
+            rates = self._schedule[place][:, self._slots()] * base
         decay = np.array([member.weight_decay for member in members])
         keep = 1.0 - rates * decay if decay.any() else None
         return self._table(rates), None if keep is None else self._table(keep)
@@ -271,9 +279,15 @@ class Training:
 
 
 def _schedule_factors(plan: Plan) -> NDArray[np.float64]:
-    schedule: Any = plan.options.schedule.options
+    """[steps, M] what the members' rates are multiplied by."""
     steps = plan.steps_per_epoch
-    return np.asarray(schedule.factors(plan.epochs * steps, steps), dtype=np.float64)
+    shapes: dict[str, NDArray[np.float64]] = {}
+    for member in plan.members:
+        key = json.dumps(member.schedule)
+        if key not in shapes:
+            own: Any = member.schedule_of(plan.options.schedule).options
+            shapes[key] = np.asarray(own.factors(plan.epochs * steps, steps), dtype=np.float64)
+    return np.stack([shapes[json.dumps(member.schedule)] for member in plan.members], 1)
 
 
 def _subsets(plan: Plan) -> Sequence[NDArray[np.integer[Any]]]:

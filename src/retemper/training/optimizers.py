@@ -7,7 +7,7 @@ direction d, which knows nothing of the rate η, so that η and λ may differ fr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -31,9 +31,25 @@ class Optimizer(Options):
 
     slots: ClassVar[tuple[str, ...]] = ()
 
-    def direction(self, gradient: Tensor, slots: Slots, step: Tensor) -> Tensor:
-        """The step at rate 1, sign included; ``step`` counts from 1. Updates ``slots`` in place."""
+    def direction(
+        self, gradient: Tensor, slots: Slots, step: Tensor, momentum: Tensor | None = None
+    ) -> Tensor:
+        """The step at rate 1, sign included. Updates ``slots`` in place.
+
+        Args:
+            gradient: [M, P].
+            slots: the memory.
+            step: counts from 1.
+            momentum: [M, 1] the members' own, for an optimizer that has one; None: the option's for all.
+        """
         raise TypeError(f"{type(self).__name__} is abstract")
+
+    def momenta(self, own: Sequence[float | None], like: Tensor) -> Tensor | None:
+        """The members' momenta [M, 1], the option's where a member has none; None where the optimizer has none."""
+        option = getattr(self, "momentum", None)
+        if option is None:
+            return None
+        return like.new_tensor([option if each is None else each for each in own]).unsqueeze(1)
 
 
 class SGD(Optimizer):
@@ -41,7 +57,9 @@ class SGD(Optimizer):
 
     learning_rate: float = Field(0.05, gt=0, description="base rate")
 
-    def direction(self, gradient: Tensor, slots: Slots, step: Tensor) -> Tensor:
+    def direction(
+        self, gradient: Tensor, slots: Slots, step: Tensor, momentum: Tensor | None = None
+    ) -> Tensor:
         return gradient.neg_()
 
 
@@ -53,17 +71,26 @@ class Momentum(Optimizer):
 
     slots: ClassVar[tuple[str, ...]] = ("velocity",)
 
-    def direction(self, gradient: Tensor, slots: Slots, step: Tensor) -> Tensor:
-        velocity = slots["velocity"].mul_(self.momentum).add_(gradient)
+    def direction(
+        self, gradient: Tensor, slots: Slots, step: Tensor, momentum: Tensor | None = None
+    ) -> Tensor:
+        velocity = slots["velocity"].mul_(self._of(momentum, gradient)).add_(gradient)
         return torch.neg(velocity, out=slots["delta"])
+
+    def _of(self, momentum: Tensor | None, gradient: Tensor) -> Tensor:
+        # A number would take another way through PyTorch than a member's own: its last bits might differ.
+        return gradient.new_tensor(self.momentum) if momentum is None else momentum
 
 
 class Nesterov(Momentum):
     """Nesterov's momentum (Sutskever et al. 2013): v ← μ·v + g, d = −(g + μ·v)."""
 
-    def direction(self, gradient: Tensor, slots: Slots, step: Tensor) -> Tensor:
-        velocity = slots["velocity"].mul_(self.momentum).add_(gradient)
-        return torch.add(gradient, velocity, alpha=self.momentum, out=slots["delta"]).neg_()
+    def direction(
+        self, gradient: Tensor, slots: Slots, step: Tensor, momentum: Tensor | None = None
+    ) -> Tensor:
+        own = self._of(momentum, gradient)
+        velocity = slots["velocity"].mul_(own).add_(gradient)
+        return torch.addcmul(gradient, velocity, own, out=slots["delta"]).neg_()
 
 
 class RMSprop(Optimizer):
@@ -74,7 +101,9 @@ class RMSprop(Optimizer):
 
     slots: ClassVar[tuple[str, ...]] = ("square",)
 
-    def direction(self, gradient: Tensor, slots: Slots, step: Tensor) -> Tensor:
+    def direction(
+        self, gradient: Tensor, slots: Slots, step: Tensor, momentum: Tensor | None = None
+    ) -> Tensor:
         square = slots["square"].mul_(self.alpha).addcmul_(gradient, gradient, value=1 - self.alpha)
         root = torch.sqrt(square, out=slots["delta"]).add_(self.epsilon)
         return torch.div(gradient, root, out=root).neg_()
@@ -93,7 +122,9 @@ class Adam(Optimizer):
 
     slots: ClassVar[tuple[str, ...]] = ("mean", "square")
 
-    def direction(self, gradient: Tensor, slots: Slots, step: Tensor) -> Tensor:
+    def direction(
+        self, gradient: Tensor, slots: Slots, step: Tensor, momentum: Tensor | None = None
+    ) -> Tensor:
         delta = slots["delta"].zero_()
         torch._fused_adam_(
             [delta],

@@ -75,10 +75,11 @@ class Plan:
         train: rows to learn from.
         validation: rows to judge by; None: none, the last epoch counts.
         subsets: for each member the rows it may use; empty: all rows.
+        meets: how many of its rows each member meets in an epoch; empty: all as many as any fold leaves.
         held_out: [M, L] for each member the numbers of the validation rows that judge it, filled up with −1;
             None: all of them.
         versions: how often every row is among ``train``: once for each fold where what may be seen of it differs.
-        output_bias: [outputs] start of the head's bias; None: zeros.
+        output_bias: [outputs] start of the head's bias, or [M, outputs] where the members' rows differ; None: zeros.
         class_weight: [C]; None: none.
         epochs: passes over the rows, which the schedule is made for.
         until: end after so many of them; 0: after the last.
@@ -96,6 +97,7 @@ class Plan:
     epochs: int
     until: int = 0
     subsets: tuple[NDArray[np.int64], ...] = ()
+    meets: tuple[int, ...] = ()
     held_out: NDArray[np.int64] | None = None
     versions: int = 1
     output_bias: NDArray[np.float64] | None = None
@@ -109,8 +111,13 @@ class Plan:
         return loss_of(self.network, self.loss)
 
     @property
-    def rows_per_epoch(self) -> int:
-        """Rows each member meets in an epoch: as many as any fold leaves, whoever trains beside it."""
+    def counts(self) -> tuple[int, ...]:
+        """Rows each member meets in an epoch, whoever trains beside it."""
+        return self.meets or (self._rows_per_epoch,) * len(self.members)
+
+    @property
+    def _rows_per_epoch(self) -> int:
+        """As many as any fold leaves."""
         fewest = min((len(own) for own in self.subsets), default=self.train.count)
         if self.held_out is not None:
             return min(fewest, self.train.count // self.versions - int(self.held_out.shape[1]))
@@ -119,7 +126,7 @@ class Plan:
     @property
     def steps_per_epoch(self) -> int:
         """Steps of the optimizer in an epoch."""
-        return -(-self.rows_per_epoch // self.options.batch_size)
+        return -(-self.counts[0] // self.options.batch_size)
 
 
 @dataclass(frozen=True)

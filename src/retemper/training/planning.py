@@ -145,8 +145,9 @@ def callbacks_of(
     options = plan.options
     signals = Signals() if options.signals else None
     record = Record(signals, history)
-    schedule = options.schedule.options
-    plateau = Plateau(schedule) if isinstance(schedule, OnPlateau) else None
+    schedules = {member.id: member.schedule_of(options.schedule).options for member in plan.members}
+    waiting = {id_: own for id_, own in schedules.items() if isinstance(own, OnPlateau)}
+    plateau = Plateau(waiting) if waiting else None
     wanted: list[Callback | None] = [
         signals,
         record,

@@ -15,14 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from retemper.core import seeds
+from retemper.core import catalogue, seeds
 from retemper.core.options import Options
+from retemper.core.recipe_sections import Chosen
 from retemper.models.layers.network import Network
 from retemper.models.layers.parameter import ROW_LANE, Parameter, Views, padded
 from retemper.training.initialisers import Initialiser
-
-HEAD_SCALE = 0.1
-"""The head starts small, so that an untrained network predicts the prior and its loss is the expected one."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,18 @@ class Member:
     def draws(self) -> int:
         """What keys its randomness."""
         return self.id if self.key is None else self.key
+
+    def schedule_of(self, given: Chosen) -> Chosen:
+        """Its own schedule, or the one given for all."""
+        if self.schedule is None:
+            return given
+        options = dict(self.schedule)
+        name = options.pop("name")
+        return Chosen(
+            family="schedule",
+            name=name,
+            options=catalogue.options_class("schedule", name).model_validate(options),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; ``Member(**data)`` is the way back."""
@@ -156,19 +166,28 @@ class Stack:
         return self.buffers["parameters"].dtype
 
     def initialise(
-        self, initialiser: Options, seed: int, output_bias: NDArray[np.float64] | None = None
+        self,
+        initialiser: Options,
+        seed: int,
+        output_bias: NDArray[np.float64] | None = None,
+        head_scale: float = 1.0,
     ) -> None:
         """Draw every member's parameters from generators of its own.
 
         Args:
             initialiser: options of an entry of the family ``initialiser``.
             seed: the run's seed.
-            output_bias: [outputs] start of the head's bias (log frequencies, or the mean); zeros without.
+            output_bias: [outputs] start of the head's bias (log frequencies, or the mean), or [M, outputs] the members'
+                own; zeros without.
+            head_scale: what the head's start is multiplied by.
         """
         for slot, member in enumerate(self.members):
+            bias = output_bias[slot] if output_bias is not None and output_bias.ndim == 2 else output_bias
             for parameter in self.layout.parameters:
                 generator = seeds.generator(seed, f"initialise {parameter.name}", member.draws)
-                start = _start(parameter, initialiser, generator, output_bias)
+                start = _start(parameter, initialiser, generator, bias)
+                if parameter.role == "head_weight":
+                    start *= head_scale
                 view = self.parameters[parameter.name][slot]
                 view[: parameter.shape[0], : parameter.shape[1]] = torch.from_numpy(start).to(view)
 
@@ -190,8 +209,7 @@ def _start(
     match parameter.role:
         case "weight" | "head_weight":
             assert isinstance(initialiser, Initialiser)
-            drawn = np.ascontiguousarray(initialiser.draw((inputs, outputs), generator).T, dtype=np.float64)
-            return drawn * HEAD_SCALE if parameter.role == "head_weight" else drawn
+            return np.array(initialiser.draw((inputs, outputs), generator).T, dtype=np.float64, order="C")
         case "embedding" | "frequency":
             return generator.normal(0.0, parameter.scale, parameter.shape)
         case "gain":
@@ -202,5 +220,8 @@ def _start(
             return generator.uniform(-0.5, 0.5, parameter.shape)
         case "head_bias" if output_bias is not None:
             return np.tile(output_bias, outputs // len(output_bias)).reshape(parameter.shape)
+        case "bias" | "head_bias" if parameter.fan_in:
+            assert isinstance(initialiser, Initialiser)
+            return initialiser.draw_bias(parameter.shape, parameter.fan_in, generator)
         case _:
             return np.zeros(parameter.shape)

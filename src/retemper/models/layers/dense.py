@@ -24,7 +24,7 @@ class Dense:
         rows, columns = padded(self.outputs), padded(self.inputs)
         return (
             Parameter(f"{self.name}.weight", (self.outputs, self.inputs), (rows, columns), "weight"),
-            Parameter(f"{self.name}.bias", (1, self.outputs), (1, rows), "bias"),
+            Parameter(f"{self.name}.bias", (1, self.outputs), (1, rows), "bias", fan_in=self.inputs),
         )
 
     def forward(self, p: Views, x: Tensor, draws: Draws | None) -> tuple[Tensor, Backward]:
@@ -59,7 +59,7 @@ class Head:
         rows, columns = self.copies * self.outputs, padded(self.inputs)
         return (
             Parameter(f"{self.name}.weight", (rows, self.inputs), (rows, columns), "head_weight"),
-            Parameter(f"{self.name}.bias", (rows, 1), (rows, 1), "head_bias"),
+            Parameter(f"{self.name}.bias", (rows, 1), (rows, 1), "head_bias", fan_in=self.inputs),
         )
 
     def forward(self, p: Views, x: Tensor, draws: Draws | None) -> tuple[Tensor, Backward]:

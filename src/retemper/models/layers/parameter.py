@@ -56,6 +56,7 @@ class Parameter:
         stored: shape with padding, [rows, columns].
         role: how it begins and whether it decays.
         scale: standard deviation at the start, where the role uses one (embedding, frequency).
+        fan_in: of a layer's bias, how many inputs the layer has; 0: it always begins at zero.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Parameter:
     stored: tuple[int, int]
     role: Role
     scale: float = 1.0
+    fan_in: int = 0
 
     @property
     def size(self) -> int:

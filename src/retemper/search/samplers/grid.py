@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 from pydantic import Field
@@ -43,17 +44,14 @@ class Sampler:
         """Nothing is learnt from it."""
 
 
-def _points(space: Space, steps: int) -> itertools.chain[Setting]:
-    def each() -> itertools.chain[Setting]:
-        seen: set[tuple[tuple[str, str], ...]] = set()
-        for values in itertools.product(*(values_of(axis, steps) for axis in space.values())):
-            setting = space.alive(dict(zip(space, values, strict=True)))
-            key = tuple((path, repr(value)) for path, value in setting.items())
-            if key not in seen:
-                seen.add(key)
-                yield setting
-
-    return itertools.chain(each())
+def _points(space: Space, steps: int) -> Iterator[Setting]:
+    seen: set[tuple[tuple[str, str], ...]] = set()
+    for values in itertools.product(*(values_of(axis, steps) for axis in space.values())):
+        setting = space.alive(dict(zip(space, values, strict=True)))
+        key = tuple((path, repr(value)) for path, value in setting.items())
+        if key not in seen:
+            seen.add(key)
+            yield setting
 
 
 def values_of(axis: Axis, steps: int) -> list[object]:
@@ -66,7 +64,9 @@ def values_of(axis: Axis, steps: int) -> list[object]:
         return list(axis.values)
     spaced = np.geomspace if axis.log else np.linspace
     values = spaced(axis.low, axis.high, steps).tolist()
-    return sorted({round(value) for value in values}) if axis.integer else [float(f"{v:.12g}") for v in values]
+    return (
+        sorted({round(value) for value in values}) if axis.integer else [float(f"{v:.12g}") for v in values]
+    )
 
 
 def build(options: Options, space: Space, seed: int, trials: int) -> Sampler:
