@@ -37,7 +37,6 @@ from retemper.procedure import (
     nested,
     overfit_sample,
     read_curves,
-    sample_sizes,
     search_coarse,
     search_refine,
     test_once,
@@ -111,7 +110,7 @@ def run(
         steps: list[Step] = []
         understanding: dict[str, Any] = {}
         estimate: dict[str, Any] = {}
-        budget.kept_s = nested.set_aside_s(state, budget) + sample_sizes.set_aside_s(state, budget)
+        budget.kept_s = nested.set_aside_s(state, budget) + understand.set_aside_s(state, budget)
         for number, name in enumerate(STEPS, start=1):
             if name == "train_long":
                 nested.give_back(book, state)
