@@ -19,7 +19,7 @@ from retemper.core.recipe import Recipe
 from retemper.core.records import Task
 from retemper.data.inputs import Inputs
 from retemper.data.prepare import Preparer
-from retemper.data.read import read
+from retemper.data.rewritten import read_for
 from retemper.data.schema import Schema
 from retemper.data.target import Target
 from retemper.evaluation.conformal import prediction_sets
@@ -262,9 +262,8 @@ class Model:
 
         return save(self, Path(path))
 
-    @staticmethod
-    def _frame(data: Any) -> pl.DataFrame:
-        return data if isinstance(data, pl.DataFrame) else read(data).frame
+    def _frame(self, data: Any) -> pl.DataFrame:
+        return data if isinstance(data, pl.DataFrame) else read_for(data, self.schema).frame
 
 
 def _chunks(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
