@@ -23,6 +23,7 @@ from retemper.core.recipe import Recipe
 from retemper.core.records import Step, to_json
 from retemper.core.run_folder import RunFolder
 from retemper.data.read import Table
+from retemper.data.rewritten import rewritten
 from retemper.data.schema import infer
 from retemper.data.split import split
 from retemper.procedure import (
@@ -101,6 +102,7 @@ def run(
     with Aside() as aside, Pool(folder.checkpoints / "jobs", workers) as pool:
         device.one_thread()
         schema = infer(table, recipe.data)
+        table = rewritten(table, schema)
         goal.check(schema, recipe.decision)
         splits = split(table, schema, recipe.split, recipe.seed, own_test_rows)
         recipe = _sized(recipe, len(splits.train))
