@@ -30,6 +30,7 @@ from retemper.procedure.prepare import prepare, rows_to_fit
 from retemper.procedure.rows import groups_that_judge
 from retemper.training import arrays
 from retemper.training.job import Job
+from retemper.training.pages import first_of_each, gathered
 
 FIRST_BAG = 700
 SHARE_OF_TIME = 0.08
@@ -68,7 +69,8 @@ def run(book: Book, state: State) -> tuple[State, list[dict[str, Any]]]:
         return state, [_record(Proposal("all", "the time does not allow a single race", {}), "not_tried")]
     _, target, data = state.ready
     at = sampled_rows(len(state.splits.train), len(state.schema.features()))
-    y = data.train.y[at] if state.task == "classification" else target.unscale(data.train.y[at].astype(float))
+    y = gathered(data.train.y, at)
+    y = y if state.task == "classification" else target.unscale(y.astype(float))
     sample = state.table.frame[state.splits.train[at]]
     proposals = propose(sample, state.schema, y, state.findings, state.recipe.prepare)
     proposals += goal.imbalance_treatments(state)
@@ -127,8 +129,7 @@ def _few(state: State) -> State:
     if len(rows) == len(train):
         return state
     if state.task == "classification":
-        labels = state.table.frame[state.ready[1].name][train]
-        rows = np.union1d(rows, train[labels.arg_unique().to_numpy()])
+        rows = np.union1d(rows, train[first_of_each(state.ready[2].train.y)])
     return state.with_(splits=replace(state.splits, train=rows))
 
 
