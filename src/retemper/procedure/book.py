@@ -189,13 +189,16 @@ class Book:
     pace: Pace
     aside: Aside = field(default_factory=Aside)
 
-    def train(self, jobs: Sequence[Job], seconds: float, tell: bool = True) -> list[JobResult]:
+    def train(
+        self, jobs: Sequence[Job], seconds: float, tell: bool = True, alike: bool = False
+    ) -> list[JobResult]:
         """Do jobs, each dealt out over the workers; the members come back in the order of each job.
 
         Args:
             jobs: what to train; names unique in the run.
             seconds: each training stops where it is after so long (only with a time limit).
             tell: show the progress.
+            alike: the jobs are compared: where time runs out, all are cut short by the same part.
         """
         parts = [[piece for part in job.parts(self.workers) for piece in self._pieces(part)] for job in jobs]
         flat = [part for own in parts for part in own]
@@ -208,7 +211,9 @@ class Book:
             self.reporter.note(f"Memory is short: {len(job.members)} networks are trained in two halves.")
 
         let_go()  # to the workers, who need it now
-        results = self.pool.run(flat, deadlines, self.reporter.progress if tell else _silent, halved)
+        weights = [self.pace.seconds([part], 1) or self.pace.work(part) for part in flat] if alike else []
+        told = self.reporter.progress if tell else _silent
+        results = self.pool.run(flat, deadlines, told, halved, weights)
         for result in results:
             self.pace.learn(result)
             if result.stopped is not None:
