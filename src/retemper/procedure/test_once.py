@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retemper.bundle.model import Model, Part
+from retemper.bundle.model import Model
+from retemper.bundle.parts import Part
 from retemper.core.recipe import Recipe
 from retemper.core.records import Score, Step
 from retemper.evaluation.calibration import apply_temperature, reliability
