@@ -84,10 +84,9 @@ def placeholders_in(cells: pl.Series) -> Placeholders:
     {'-999': 4}
     """
     if cells.dtype.is_numeric():
-        numbers = as_numbers(cells).drop_nulls()
+        x = as_numbers(cells).drop_nulls().to_numpy()
         # Most columns hold no such number at all: one pass tells.
-        suspicious = numbers.is_in(pl.Series([0.0, *CODES]).implode()).any()
-        return Placeholders(sentinels(numbers.to_numpy()) if suspicious else {})
+        return Placeholders(sentinels(x) if np.isin(x, (0.0, *CODES)).any() else {})
     if cells.dtype == pl.Datetime:
         return Placeholders(days=days_apart(cells))
     if cells.dtype != pl.String:
