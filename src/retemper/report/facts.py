@@ -161,12 +161,12 @@ def _data(check: dict[str, Any]) -> dict[str, Any]:
         kinds[column.get("kind", "?")] = kinds.get(column.get("kind", "?"), 0) + 1
     classes = sorted((check.get("classes") or {}).items(), key=lambda item: -item[1])
     return {
-        "rows": check.get("rows"),
-        "duplicates": check.get("duplicates"),
+        **{key: check.get(key) for key in ("rows", "duplicates")},
         "kinds": kinds,
         "columns": [_column(column) for column in columns[:MOST_COLUMNS]],
         "columns_left_out": max(0, len(columns) - MOST_COLUMNS),
         "classes": classes[:MOST_LABELS],
+        "classes_rows": sum(rows for _, rows in classes),
         "classes_left_out": max(0, len(classes) - MOST_LABELS),
         "target": _shape(check.get("target")),
     }
