@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from retemper.core import catalogue, device
+from retemper.core import catalogue, device, interrupt
 from retemper.core.aside import Aside
 from retemper.core.budget import Budget
 from retemper.core.errors import InputError, nearest
@@ -139,6 +139,7 @@ def run(
 
 
 def _step(book: Book, state: State, name: str, number: int) -> tuple[State, Step]:
+    interrupt.check()
     book.reporter.step_started(name, number, len(STEPS))
     began = time.perf_counter()
     if name in state.recipe.procedure.skip:
