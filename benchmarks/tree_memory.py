@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +27,7 @@ class Peak:
             self.largest[fact] = max(self.largest[fact], gb)
 
 
-def watched(words: list[object], run_folder: Path | None = None) -> tuple[float, dict[str, Peak]]:
+def watched(words: Sequence[object], run_folder: Path | None = None) -> tuple[float, dict[str, Peak]]:
     """Run a program to its end.
 
     Args:

@@ -3,7 +3,8 @@
 - Slices: how often is one confirmed where losses are noise (target: at most 5 % of runs), and how often is a planted
   one (two conditions, an eighth of the rows) found, by the size of its gap.
 - Importance: how often does the interval hold the true rise.
-- Learning curve: how often does the interval hold the true gain of twice the rows, and which answers are given.
+- Learning curve: how often does the interval hold the true gain of twice the rows, and which answers are given, where
+  the losses follow the law (learning_curves.py asks the same of networks).
 
 usage: python benchmarks/understanding.py [--runs 400]
 """
@@ -28,6 +29,7 @@ from retemper.evaluation.slices import LEAST_ROWS, SearchedSlices, worst_slices
 KINDS: dict[str, ColumnKind] = {f"n{k}": "number" for k in range(5)} | {f"c{k}": "category" for k in range(3)}
 ROWS = 1000
 SIZES = [1000, 2000, 4000, 8000]
+DRAWS = 3
 LAWS = [(0.3, 0.2, 0.5), (0.1, 0.4, 0.2), (0.5, 0.02, 1.0), (0.5, 0.001, 0.5)]
 
 
@@ -93,9 +95,9 @@ def learning_curve(runs: int, law: tuple[float, float, float]) -> tuple[float, C
         common = draw.exponential(size=1000)
         losses = [
             (a + b * (rows / SIZES[-1]) ** -c) * common
-            + 0.05 * draw.normal(size=(networks, 1000))
-            + 0.01 * np.sqrt(SIZES[0] / rows) * draw.normal(size=(networks, 1))
-            for rows, networks in zip(SIZES, (3, 3, 2, 2), strict=True)
+            + 0.05 * draw.normal(size=(DRAWS, 1000))
+            + 0.01 * np.sqrt(SIZES[0] / rows) * draw.normal(size=(DRAWS, 1))
+            for rows in SIZES
         ]
         found = sample_size_curve(SIZES, losses, np.ones(1000), resamples=300, seed=seed)
         assert found.gain.low is not None and found.gain.high is not None

@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from retemper.bundle.model import Model, Part, network_of, shape_of
+from retemper.bundle.model import Model, network_of, shape_of
+from retemper.bundle.parts import Part
 from retemper.core import device
 from retemper.core.recipe import Recipe
 from retemper.data.prepare import Preparer

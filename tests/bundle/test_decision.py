@@ -1,6 +1,5 @@
 """What a model adds to its outputs: a threshold, intervals, sets; kept by the bundle, refused where absent."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -99,12 +98,3 @@ def test_no_rows_have_no_intervals(table: Any, model_for: Any) -> None:
     )
     assert model.predict_interval(frame[:0], 0.9).shape == (0, 2)
     assert model.prediction_frame(frame[:0], 0.9).height == 0
-
-
-def test_a_bundle_from_before_decisions(table: Any, model_for: Any, tmp_path: Path) -> None:
-    frame = table()
-    model_for(frame).save(tmp_path)
-    facts = json.loads((tmp_path / "bundle.json").read_text())
-    del facts["decision"]
-    (tmp_path / "bundle.json").write_text(json.dumps(facts))
-    assert load(tmp_path).decision == Decision()

@@ -11,6 +11,8 @@ import pytest
 
 from retemper.bundle import model as model_module
 from retemper.core.errors import InputError
+from retemper.data.frame import FrameOnDisk
+from retemper.data.read import read
 
 
 @pytest.mark.parametrize(
@@ -132,3 +134,32 @@ def test_missing_and_unknown_cells_are_taken_and_absent_columns_are_not(table: A
     with pytest.raises(InputError) as caught:
         model.predict(frame.with_columns(size=pl.lit("large")))
     assert caught.value.code == "not_a_number"
+
+
+def test_a_bad_cell_is_told_by_its_row_in_the_whole_table(
+    table: Any, model_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = table()
+    model = model_for(frame)
+    monkeypatch.setattr("retemper.bundle.model.CHUNK_ROWS", 64)
+    cells = frame["size"].cast(pl.String).to_list()
+    cells[150] = "large"
+    with pytest.raises(InputError, match="row 151 is 'large'") as caught:
+        model.outputs(frame.with_columns(pl.Series("size", cells)))
+    assert caught.value.where == {"column": "size", "row": 151}
+
+
+def test_rows_on_disk_are_read_once(
+    table: Any, model_for: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    frame = table()
+    model = model_for(frame)
+    monkeypatch.setattr("retemper.bundle.model.CHUNK_ROWS", 64)
+    monkeypatch.setattr("retemper.data.parts.LARGE_BYTES", 0)
+    monkeypatch.setenv("RETEMPER_CACHE", str(tmp_path / "cache"))
+    frame.write_csv(tmp_path / "new.csv")
+    rows = []
+    own = FrameOnDisk._read
+    monkeypatch.setattr(FrameOnDisk, "_read", lambda *place: rows.append(place[3]) or own(*place))
+    assert np.array_equal(model.outputs(read(tmp_path / "new.csv").frame), model.outputs(frame))
+    assert sum(rows) == frame.height

@@ -1,5 +1,6 @@
 """A bundle is JSON and numbers, comes back to the same bits, and says so when it can't."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -57,11 +58,13 @@ Damage = Callable[[Path], object]
 
 
 def edit(change: Callable[[dict[str, Any]], object]) -> Damage:
-    """bundle.json with one thing changed."""
+    """bundle.json with one thing changed, and a checksum that goes with it."""
 
     def damage(folder: Path) -> None:
         facts = json.loads((folder / "bundle.json").read_text())
         change(facts)
+        facts.pop("sha256")
+        facts["sha256"] = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
         (folder / "bundle.json").write_text(json.dumps(facts))
 
     return damage
@@ -77,10 +80,22 @@ def flip_a_bit(folder: Path) -> None:
     (folder / "weights.safetensors").write_bytes(content)
 
 
+def flip_a_digit(folder: Path) -> None:
+    """Another scale of the numbers: well-formed, and wrong."""
+    facts = json.loads((folder / "bundle.json").read_text())
+    facts["preparer"]["code"]["scaler"]["center"][0] += 1.0
+    (folder / "bundle.json").write_text(json.dumps(facts))
+
+
 DAMAGES: dict[str, tuple[Damage, str]] = {
     "a bit of the weights": (flip_a_bit, "damaged_bundle"),
     "weights cut": (write("weights.safetensors", b"\x00" * 7), "damaged_bundle"),
     "no weights": (lambda folder: (folder / "weights.safetensors").unlink(), "damaged_bundle"),
+    "a digit of bundle.json": (flip_a_digit, "damaged_bundle"),
+    "no number in bundle.json": (
+        edit(lambda facts: facts.update(temperature=float("nan"))),
+        "damaged_bundle",
+    ),
     "bundle.json cut": (write("bundle.json", b'{"schema": 1, "ta'), "damaged_bundle"),
     "bundle.json of another form": (write("bundle.json", b"[1, 2]"), "damaged_bundle"),
     "bundle.json in other bytes": (write("bundle.json", b"\xff\xfe\x00"), "damaged_bundle"),

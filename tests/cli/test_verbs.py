@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from retemper.api.start import save_start
 from retemper.core import interrupt
 from retemper.core.run_folder import RunFolder
 
@@ -180,3 +181,16 @@ def test_a_stop_is_saved_and_says_how_to_go_on(retemper, table, tiny, monkeypatc
     assert error["try"].endswith("retemper train --resume run")
     monkeypatch.setattr(interrupt, "check", check)
     assert retemper("train", "--resume", "run", "--json").document("result")["rows"]["test"] > 0
+
+
+def test_a_stop_before_the_first_step_is_saved_too(retemper, table, tiny, monkeypatch):
+    def saved(*arguments):
+        start = save_start(*arguments)
+        signal.raise_signal(signal.SIGTERM)
+        return start
+
+    monkeypatch.setattr("retemper.api.train.save_start", saved)
+    answer = retemper("train", table, "--target", "label", "--out", "run", "--json", "--quiet", *tiny)
+    error = answer.document("error")["error"]
+    assert (answer.code, error["code"]) == (130, "interrupted")
+    assert error["try"].endswith("retemper train --resume run")

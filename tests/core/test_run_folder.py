@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from retemper.core import folder_lock
 from retemper.core.errors import InputError
 from retemper.core.run_folder import START, RunFolder, disk_faults, write_whole
 
@@ -55,6 +56,14 @@ def test_a_run_killed_before_it_saved_anything_leaves_a_folder_that_can_be_used(
     with RunFolder.create(tmp_path / "run", "x") as run:
         run.write_text("recipe.yaml", "seed: 0\n")
     assert (tmp_path / "run" / "recipe.yaml").read_text() == "seed: 0\n"
+    # Killed while the start was saved: nothing to resume, and nothing to lose.
+    (tmp_path / "run" / "checkpoints" / "data.parquet").write_text("half")
+    assert code_of(RunFolder.reopen, tmp_path / "run") == "not_a_run"
+    RunFolder.create(tmp_path / "run", "x").close()
+    for kept in ("log.jsonl", START):
+        (tmp_path / "run" / kept).write_text("{}")
+        assert code_of(RunFolder.create, tmp_path / "run", "x") == "run_not_empty"
+        (tmp_path / "run" / kept).unlink()
 
 
 def test_a_file_where_a_folder_should_be_is_an_input_error(tmp_path):
@@ -179,3 +188,27 @@ def test_discard_frees_the_name(tmp_path):
     (tmp_path / "old").mkdir()
     RunFolder.create(tmp_path / "old", "x").discard()
     assert list((tmp_path / "old").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no open file")
+def test_whoever_waits_for_a_folder_that_is_discarded_does_not_hold_a_lock_without_a_name(
+    tmp_path, monkeypatch
+):
+    made = RunFolder.create(tmp_path / "run", "x")
+    flock = folder_lock._lock
+
+    def after_the_discard(file):
+        made.discard()
+        flock(file)
+
+    monkeypatch.setattr(folder_lock, "_lock", after_the_discard)
+    assert code_of(folder_lock.FolderLock, tmp_path / "run") == "run_in_use"
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_discarded_folder_that_another_run_has_taken_stays(tmp_path, monkeypatch):
+    made = RunFolder.create(tmp_path / "run", "x")
+    remove = made._lock.remove
+    monkeypatch.setattr(made._lock, "remove", lambda: (remove(), (tmp_path / "run" / "theirs").touch()))
+    made.discard()
+    assert (tmp_path / "run" / "theirs").exists()

@@ -15,6 +15,7 @@ from retemper.data.placeholders import placeholders, placeholders_in
 from retemper.data.read import read
 from retemper.data.schema import Schema, infer
 from retemper.data.units import units_slips
+from retemper.data.written_numbers import Style
 
 N = 1000
 RANDOM = np.random.default_rng(0)
@@ -113,7 +114,7 @@ def test_dates_and_booleans_hold_no_placeholders() -> None:
 
 
 def test_serving_does_the_same_and_counts_what_is_no_number() -> None:
-    sentinels = Sentinels((Sentinel("a", words=("unknown",), numeric=True), Sentinel("b", (-999.0,))))
+    sentinels = Sentinels((Sentinel("a", words=("unknown",), style=Style()), Sentinel("b", (-999.0,))))
     served, done = sentinels.apply(pl.DataFrame({"a": ["1", "Unknown"], "b": ["-999", "x"]}))
     assert served.to_dict(as_series=False) == {"a": [1.0, None], "b": [None, "x"]} and len(done) == 2
     bad, done = sentinels.apply(pl.DataFrame({"a": ["1", "oops"]}))

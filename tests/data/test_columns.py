@@ -1,5 +1,7 @@
 """Tables on disk: the same cells, found again by content, rebuilt when damaged."""
 
+import os
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +156,32 @@ def test_only_the_tables_used_last_are_kept(
         pl.DataFrame({"a": [k, k + 1]}).write_csv(tmp_path / f"{k}.csv")
         read(tmp_path / f"{k}.csv")
     assert len(list(large.iterdir())) == 2
+
+
+def test_what_a_killed_process_left_goes_after_a_day(large: Path, tmp_path: Path) -> None:
+    for name, days in (("old.1.tmp", 2), ("young.2.tmp", 0)):
+        (large / name).mkdir(parents=True)
+        (large / name / "00000.arrow").write_bytes(b"half a table")
+        for path in (large / name / "00000.arrow", large / name):
+            then = path.stat().st_mtime - days * 86_400
+            os.utime(path, (then, then))
+    pl.DataFrame({"a": [1, 2]}).write_csv(tmp_path / "a.csv")
+    read(tmp_path / "a.csv")
+    assert [path.name for path in large.glob("*.tmp")] == ["young.2.tmp"]
+
+
+@pytest.mark.parametrize("part_rows", [1, 64])
+@pytest.mark.parametrize("cells", [[datetime(2020, 1, 1, 3), None], [True, None], ["x", None], [7, None]])
+def test_a_part_without_cells_takes_the_type_of_the_others(
+    large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part_rows: int, cells: list[object]
+) -> None:
+    monkeypatch.setattr(columns, "PART_ROWS", part_rows)
+    monkeypatch.setattr(parts, "PART_ROWS", part_rows)
+    data = tmp_path / "data"
+    data.mkdir()
+    pl.DataFrame({"a": pl.Series([None, None], dtype=pl.Null), "b": [1, 2]}).write_parquet(data / "0.parquet")
+    pl.DataFrame({"a": cells, "b": [3, 4]}).write_parquet(data / "1.parquet")
+    found = read(data).frame.collect()
+    assert found["a"].to_list() == [None, None, *cells]
+    monkeypatch.setattr(parts, "LARGE_BYTES", 1 << 30)
+    assert read(data).frame.equals(found)

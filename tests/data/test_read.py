@@ -253,3 +253,26 @@ def test_csv_written_by_polars_reads_back(
             assert found[name].to_list() == expected[name].to_list()
         else:
             assert found[name].to_list() == [None if c is None else float(c) for c in expected[name]]
+
+
+def test_numbers_that_no_column_type_of_python_holds_are_not_lost() -> None:
+    cells = {
+        "large": [2**70, 1, None],
+        "mixed": [2**70, 0.5, None],
+        "whole": [2**63 - 1, -(2**63), None],
+        "money": [Decimal("1e50"), Decimal("0.1"), Decimal("NaN")],
+        "fees": [Decimal("0.5"), 2, None],
+    }
+    frame = read(cells).frame
+    assert frame["large"].to_list() == [float(2**70), 1.0, None]
+    assert frame["mixed"].to_list() == [float(2**70), 0.5, None]
+    assert frame["whole"].dtype == pl.Int64 and frame["whole"].to_list() == cells["whole"]
+    assert frame["money"].to_list() == [1e50, 0.1, None]
+    assert frame["fees"].to_list() == [0.5, 2.0, None]
+    assert read({"a": [10**400, -(10**400)]}).frame["a"].to_list() == [float("inf"), -float("inf")]
+    assert read(pd.DataFrame({"a": pd.Series([2**70, 1], dtype=object)})).frame["a"][0] == float(2**70)
+
+
+@pytest.mark.parametrize("y", [pd.DataFrame({"label": ["a", "b"]}), pl.DataFrame({"label": ["a", "b"]})])
+def test_the_target_of_a_pair_may_be_a_frame_of_one_column(y: pd.DataFrame | pl.DataFrame) -> None:
+    assert read((np.eye(2), y)).frame["y"].to_list() == ["a", "b"]

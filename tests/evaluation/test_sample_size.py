@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from retemper.evaluation.sample_size import fit, sample_size_curve
+from retemper.evaluation.sample_size import _moves, fit, sample_size_curve
 
 ROWS = [1000, 2000, 4000, 8000]
 SIMULATIONS = 60
@@ -39,6 +39,32 @@ def test_the_gain_of_twice_the_rows_is_covered(law):
     # The held-out rows scale the losses: the truth is that of rows like these.
     hits = sum(own.gain.low <= truth <= own.gain.high for own in found)
     assert hits / SIMULATIONS >= 0.85, hits
+
+
+def bent(seed):
+    """A curve that falls faster and faster over log n, as networks that find the pattern late draw it."""
+    draw = np.random.default_rng(seed)
+    common = draw.exponential(size=800)
+    common /= common.mean()
+    steps = zip((0.95, 0.88, 0.76, 0.60), (0.010, 0.008, 0.006, 0.004), strict=True)
+    losses = [mean * common + spread * draw.normal(size=(3, 1)) for mean, spread in steps]
+    return sample_size_curve(ROWS, losses, np.ones(800), resamples=200, seed=seed)
+
+
+def test_a_curve_that_bends_down_may_go_on_as_steeply():
+    for seed in range(10):
+        gain = bent(seed).gain
+        assert gain.low < 0.16 < gain.high and gain.low <= gain.value <= gain.high
+
+
+def test_what_all_sizes_of_a_draw_share_does_not_blur_the_steps():
+    draw = np.random.default_rng(3)
+    alike, alone = (draw.normal(size=(40, *shape)) for shape in ((1, 4), (4, 4)))
+    moves = [_moves(np.array([[0.6], [0.5], [0.45], [0.4]]) + 0.01 * one, 400, 0) for one in (*alike, *alone)]
+    steps = np.array([np.diff(own, axis=1).std() for own in moves])
+    assert np.median(steps[:40]) < 0.85 * np.median(steps[40:])
+    points = np.array([own.std() for own in moves])
+    assert np.median(points[:40]) > 0.7 * np.median(points[40:])
 
 
 def test_steep_curves_ask_for_data_and_flat_ones_do_not():

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from retemper.core.records import to_json
 from retemper.procedure import baselines, data_check, initial_loss, input_blind, learning_rate_range
 from retemper.procedure import overfit_sample as overfit
 from retemper.procedure.learning_rate_range import Range, find_range, smoothed
@@ -113,6 +114,14 @@ def test_a_line_cannot_learn_xor_by_heart(bench, tables):
     state, step = desk.do(overfit, state)
     assert step.verdict == "warn" and codes(state)[-1] == "cannot_overfit_sample"
     assert step.evidence["reached"] < 0.9 < step.evidence["needed"]
+
+
+def test_overfit_sample_shows_the_curve_of_a_rate_that_learnt(bench, tables, monkeypatch):
+    monkeypatch.setattr(overfit, "RATES", (1e30, 1e-2))
+    desk, state = bench(tables.numbers_only(200, 0, line))
+    _, step = desk.do(overfit, state)
+    assert step.evidence["learning_rate"] == 1e-2
+    assert all(loss is not None for _, loss in to_json(step.evidence)["curve"])
 
 
 def test_overfit_sample_cannot_tell_when_time_runs_out(bench, tables):

@@ -14,6 +14,12 @@ from retemper.data.schema import infer
 from retemper.procedure import decide, goal
 from retemper.procedure.book import Bag
 from retemper.procedure.decision_proof import proof as proof_of
+from retemper.procedure.test_rows import Answers
+
+
+def answers(y, outputs, ends=None):
+    """Rows of weight 1, as the model answered them."""
+    return Answers(y, np.ones(len(y), dtype=np.float32), None, outputs, ends, {})
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +81,7 @@ def test_the_proof_counts_what_the_decision_brings(rare):
     decision, _, _ = decide.run(own.book, state)
     y, p = state.ready[2].validation.y, state.chosen[0][0].outputs.astype(float)
     model = SimpleNamespace(decision=decision, classes=state.ready[1].classes)
-    proof = proof_of(state, model, None, y, p, None)
+    proof = proof_of(state, model, answers(y, p))
     assert proof["interval"]["coverage"].value >= 0.9 and 1 <= proof["interval"]["size"] <= 2
     assert proof["threshold"]["chosen"]["cost"] < proof["threshold"]["argmax"]["cost"]
     assert proof["threshold"]["chosen"]["recall"] > proof["threshold"]["argmax"]["recall"]
@@ -102,14 +108,10 @@ def test_a_regression_gets_intervals(bench, tables, candidate):
     assert hurried.intervals.difficulty.kind != "boosted" or len(x) * 6 * decide.SECONDS_A_CELL <= 0.6
     replayed, _, told = decide.run(own.replaying({"decide.boosted": False}).book, state)
     assert "boosted" not in told["interval"]["tried"] and replayed != decision
-
-    def predict_interval(frame):
-        ends = np.stack([50 + 10 * x - 3, 50 + 10 * x + 3], 1)
-        return ends
-
+    ends = np.stack([50 + 10 * x - 3, 50 + 10 * x + 3], 1)
     y = state.table.frame[state.splits.validation]["y"].to_numpy()
-    model = SimpleNamespace(decision=decision, predict_interval=predict_interval)
-    proof = proof_of(state, model, None, y, x, None)["interval"]
+    model = SimpleNamespace(decision=decision)
+    proof = proof_of(state, model, answers(y, x, ends))["interval"]
     assert proof["width"] == pytest.approx(6) and proof["wanted"] == 0.9
     assert proof["coverage"].value == np.mean(np.abs(y - 50 - 10 * x) <= 3)
 
@@ -192,7 +194,7 @@ def test_costs_of_many_classes_choose_the_cheapest_call(bench, tables, candidate
     assert evidence["costs"]["gain"].low > 0
     assert (decision.codes(p) == last).mean() > (p.argmax(1) == last).mean()
     model = SimpleNamespace(decision=decision, classes=state.ready[1].classes)
-    proof = proof_of(state, model, None, y, p, None)
+    proof = proof_of(state, model, answers(y, p))
     assert proof["called"] == {"by": "costs"}
     assert proof["costs"]["chosen"].value < proof["costs"]["likeliest"].value
     sizes = proof["interval"]["by"]["size"]
@@ -244,10 +246,8 @@ def test_intervals_are_told_for_small_and_large_predictions(rare):
     prediction = draw.uniform(size=1000)
     y = prediction + draw.normal(size=1000) * prediction
     ends = np.stack([prediction - 0.8, prediction + 0.8], 1)
-    quantiles = SimpleNamespace(levels=(0.99,))
-    decision = SimpleNamespace(intervals=SimpleNamespace(quantiles=quantiles), coverage=0.9)
-    model = SimpleNamespace(decision=decision, predict_interval=lambda frame: ends)
-    state = SimpleNamespace(task="regression", schema=SimpleNamespace(group=None))
-    by = proof_of(state, model, None, y, prediction, None)["interval"]["by"]
+    model = SimpleNamespace(decision=SimpleNamespace(coverage=0.9))
+    state = SimpleNamespace(task="regression", schema=SimpleNamespace(weight=None))
+    by = proof_of(state, model, answers(y, prediction, ends))["interval"]["by"]
     assert [part["rows"] for part in by["prediction"]] == [200] * 5 and by["width"] == []
     assert by["prediction"][0]["coverage"].value == 1 and by["prediction"][4]["coverage"].high < 0.85

@@ -15,7 +15,7 @@ from retemper.core.recipe import build
 from retemper.procedure import search_coarse, search_refine, sequence, train_long
 from retemper.procedure.book import Bag
 from retemper.procedure.pace import Finished
-from retemper.procedure.search_coarse import describe, rank, space_of
+from retemper.procedure.search_coarse import common_epochs, describe, rank, space_of
 from retemper.procedure.train_long import adopt
 
 
@@ -78,6 +78,27 @@ def test_lost_networks_rank_last(candidate, searched):
     first = state.trials[0]
     lost = replace(first, fit=replace(first.fit, val_loss=math.nan), id=1)
     assert sorted([lost, *state.trials], key=rank)[-1] is lost
+
+
+def test_networks_that_a_deadline_cut_short_are_compared_after_as_many_epochs(searched):
+    _, state, _ = searched
+    early, late = (
+        replace(trial, fit=replace(trial.fit, val_loss=losses[-1], history=history(losses, steps)))
+        for trial, losses, steps in zip(
+            state.trials[:2], ([0.5, 0.4, 0.1], [0.45, 0.3, 0.2]), ([10, 20, 30], [10, 20, 24]), strict=True
+        )
+    )
+    assert rank(early) < rank(late)
+    assert common_epochs([early, late]) == 2, "the third epoch of one was ended in its midst"
+    assert rank(late, 2) < rank(early, 2)
+    begun = replace(late, fit=replace(late.fit, history=history([0.9], [3])))
+    assert common_epochs([early, begun]) == 0
+    lost = replace(late, fit=replace(late.fit, history=history([math.nan] * 2, [10, 20])))
+    assert rank(early, 2) < rank(lost, 2)
+
+
+def history(losses, steps):
+    return [{"step": s, "val_loss_calibrated": loss} for s, loss in zip(steps, losses, strict=True)]
 
 
 def test_the_rates_follow_the_range_where_there_is_one(searched):

@@ -1,5 +1,6 @@
 """What the search for treatments looks at."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -61,3 +62,25 @@ def test_of_many_rows_few_are_prepared_for_the_races_and_all_for_what_is_kept(
     assert prepared == [("arrays.0", few), ("arrays.1", few), ("arrays.3", len(state.splits.train))]
     assert found.splits is state.splits and len(found.ready[2].train.y) == len(state.splits.train)
     assert found.recipe.prepare.constructed == ["ratio"] and told[0]["verdict"] == "kept"
+
+
+@pytest.mark.parametrize(("joint", "goal_gain", "in_force"), [(0.9, 0.0, "joint"), (0.1, -0.01, "weights")])
+def test_a_goal_judges_what_joins_it_and_not_the_loss_that_it_gives_up(
+    monkeypatch, joint, goal_gain, in_force
+):
+    def raced(name: str, loss: float) -> Any:
+        arrays = SimpleNamespace(shape=name)
+        return SimpleNamespace(state=SimpleNamespace(ready=(0, 0, arrays)), bag=SimpleNamespace(loss=loss))
+
+    weights = Proposal("weights", "", {"training.loss.class_weights": "balanced"})
+    ranks = Proposal("ranks", "", {"prepare.scaling": "quantile"})
+    kept = [(0.02, weights, raced("weights", 0.6)), (0.001, ranks, raced("ranks", 0.3))]
+    state: Any = SimpleNamespace(recipe=SimpleNamespace(with_changes=lambda changes: changes))
+    book: Any = SimpleNamespace(pace=SimpleNamespace(shape=None))
+    monkeypatch.setattr(treat, "_few", lambda state: state)
+    monkeypatch.setattr(treat, "_race", lambda book, few, entrants: [raced("joint", joint)])
+    monkeypatch.setattr(treat, "_goal_gain", lambda base, own: (goal_gain, 0.0, 0.0))
+    told = [{"name": own.name, "verdict": "kept"} for _, own, _ in kept]
+    _, told = treat._together(book, state, kept, told)
+    assert book.pace.shape == in_force
+    assert [own["verdict"] for own in told] == ["kept", "kept" if in_force == "joint" else "reverted"]

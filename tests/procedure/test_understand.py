@@ -10,6 +10,7 @@ import pytest
 from retemper.core.records import Step
 from retemper.evaluation.held_out import HeldOut
 from retemper.procedure import calibrate, ensemble, sample_sizes, train_long, understand
+from retemper.procedure.answer_time import AnswerTime, answer_time
 from retemper.procedure.test_once import held_out_outputs
 from retemper.procedure.unseen import held_out_rows
 
@@ -182,8 +183,30 @@ def test_without_time_each_part_says_so(folded):
     for part in ("importance", "dependence", "more_data"):
         assert "left_out" in found[part], part
     made = {row["name"]: row["value"] for row in log_of(late) if row["event"] == "decision"}
-    assert made["understand.importance"] is None and made["understand.seconds_a_row"] > 0
+    call, row = made["understand.seconds_a_call_and_row"]
+    assert made["understand.importance"] is None and call > 0 and row >= 0
     assert asked(desk.replaying(made), state) == found
+
+
+def test_looking_has_a_share_of_the_time_limit(folded):
+    desk, state = folded
+    late = desk.limited(1000, used=1000 - 52.5 - 100)
+    late.book.budget.kept_s = understand.set_aside_s(state, late.book.budget)
+    assert late.book.budget.kept_s == pytest.approx(40 + 60) and late.book.budget.left_s() < 0.1
+    found = asked(late, state)
+    assert len(found["importance"]["columns"]) == 3 and len(found["dependence"]["columns"]) == 3
+    off = state.with_(recipe=state.recipe.with_changes({"procedure.understand": False}))
+    assert (
+        understand.set_aside_s(off, late.book.budget) == understand.set_aside_s(state, desk.book.budget) == 0
+    )
+
+
+def test_a_large_call_is_known_to_cost_less_a_row_than_a_small_one(folded):
+    desk, state = folded
+    held, _ = held_out_rows(state)
+    took = answer_time(desk.limited(100).book, held.take(np.arange(60)))
+    assert took.seconds(1, 1000) < took.seconds(100, 10)
+    assert answer_time(desk.book, held) == AnswerTime(0, 0)
 
 
 def log_of(desk):

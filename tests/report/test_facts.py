@@ -118,6 +118,17 @@ def test_a_column_has_a_histogram_with_units_or_levels(make_run):
     assert "1969-12-31" in render(facts(folder))
 
 
+def test_shares_of_many_classes_are_of_all_rows(make_run):
+    folder = make_run()
+    result = json.loads((folder / "result.json").read_text())
+    result["steps"][0]["evidence"]["classes"] = {f"class {i}": 10 for i in range(40)}
+    (folder / "result.json").write_text(json.dumps(result))
+    found = facts(folder)
+    assert found["data"]["classes_rows"] == 400 and found["data"]["classes_left_out"] == 16
+    page = render(found)
+    assert page.count("10 · 2.5\N{NO-BREAK SPACE}%") == 24 and "and 16 rarer classes" in page
+
+
 def test_many_classes_become_a_list_of_confusions(make_run):
     folder = make_run(classes=tuple(f"class {i}" for i in range(40)))
     confusion = facts(folder)["confusion"]

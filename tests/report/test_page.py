@@ -191,6 +191,39 @@ def test_rounds_of_the_full_training_are_told(make_run):
     assert "The time allowed 2 rounds, of 4, 2 networks." in page.render(facts(make_run()))
 
 
+def changed(folder, change):
+    """The run's facts after a change of its result."""
+    path = folder / "result.json"
+    result = json.loads(path.read_text())
+    change(result, {step["name"]: step["evidence"] for step in result["steps"]})
+    path.write_text(json.dumps(result))
+    return facts(folder)
+
+
+def test_findings_come_the_most_serious_first_whatever_step_found_them(make_run):
+    told = changed(make_run(), lambda result, evidence: result["findings"].reverse())
+    assert [own["severity"] for own in told["findings"]] == ["warning", "advice"]
+
+
+def test_a_range_that_is_not_given_has_no_reason_made_up(make_run):
+    def abstain(result, evidence):
+        evidence["learning_rate_range"] |= {"abstained": True, "low": None, "high": None, "suggested": None}
+
+    text = page.render(changed(make_run(), abstain))
+    assert "No range is given; the step says why." in text and "seeds disagree" not in text
+
+
+def test_costs_are_told_with_their_intervals_apart(make_run):
+    def with_costs(result, evidence):
+        score = {"value": 0.25, "low": 0.2, "high": 0.3}
+        figures = {"chosen": score, "likeliest": {**score, "value": 0.31}, "gain": score}
+        labels = {"labels": ["<=50K", ">50K"], "matrix": [[0, 1], [5, 0]]}
+        evidence["calibrate"]["costs"] = {**labels, **figures}
+        evidence["test_once"]["costs"] = figures
+
+    assert "0.3100 (0.2000 to 0.3000) when the likeliest is" in page.render(changed(make_run(), with_costs))
+
+
 FLAGS = [
     "--headless",
     "--no-sandbox",

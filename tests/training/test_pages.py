@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from retemper.training import arrays, loop, pages
-from retemper.training.pages import gathered, give_back
+from retemper.training.pages import first_of_each, gathered, give_back
 
 
 def held_bytes(path: Path) -> int:
@@ -41,6 +41,21 @@ def test_rows_are_taken_and_pages_given_back(mapped: tuple[Any, Path], monkeypat
     if sys.platform == "linux":
         assert held_bytes(path) > 7 << 20, "plain indexing held the file"
         gathered(array[:, :5], rows)
+        assert held_bytes(path) == 0
+
+
+def test_the_first_row_of_each_class_is_found_in_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = np.random.default_rng(0).integers(5, size=1 << 17)
+    codes[90_000] = 7
+    path = tmp_path / "y.npy"
+    np.save(path, codes)
+    monkeypatch.setattr(pages, "WINDOW_BYTES", 1 << 18)
+    array = np.load(path, mmap_mode="c")
+    found = first_of_each(array)
+    assert found.tolist() == sorted(np.unique(codes, return_index=True)[1].tolist()) and 90_000 in found
+    if sys.platform == "linux":
         assert held_bytes(path) == 0
 
 

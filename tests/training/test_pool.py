@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from retemper.core.budget import Deadline
+from retemper.core.budget import Deadline, now
 from retemper.core.errors import InputError
 from retemper.core.history import read_histories
 from retemper.training import carry_out
@@ -71,6 +71,25 @@ def test_two_workers_leave_the_bits_of_one_process(
     again = pool.run(wanted, [Deadline()] * 3, quiet)
     assert [path.stat().st_mtime_ns for path in done] == before
     assert all(np.array_equal(a.outputs, r.outputs) for a, r in zip(again, results, strict=True))
+
+
+def test_weighted_jobs_share_the_time_until_their_deadline(
+    pool: Pool, job_for: Any, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [job_for(data_folder, name=name) for name in ("one", "other", "last")]
+    whole = [Deadline(f"{job.name}.stopped", now() + 1000) for job in wanted]
+    seconds: dict[str, float] = {}
+    send = pool._send
+
+    def noted(worker: int, folder: Path, deadline: Deadline) -> None:
+        seconds[folder.name] = (deadline.at or 0.0) - now()
+        send(worker, folder, deadline)
+
+    monkeypatch.setattr(pool, "_send", noted)
+    results = pool.run(wanted, whole, quiet, weights=[1.0, 1.0, 2.0])
+    assert [result.stopped for result in results] == [None] * 3
+    assert seconds["one"] == pytest.approx(500, abs=100) and seconds["other"] == pytest.approx(500, abs=100)
+    assert seconds["last"] > 900, "what the first ones did not need is left to the last"
 
 
 def test_a_deadline_of_units(pool: Pool, job_for: Any, data_folder: Path) -> None:

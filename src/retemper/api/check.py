@@ -18,6 +18,7 @@ from retemper.data.cells import as_words, level_counts
 from retemper.data.check import Checked, by_severity
 from retemper.data.check import check as check_table
 from retemper.data.read import Table, read
+from retemper.data.rewritten import rewritten
 from retemper.data.sampled import is_ordered, ordered_cells, sample_rows
 from retemper.data.schema import Column, Schema, infer
 from retemper.report.table.cells import LEVELS, Cells
@@ -62,6 +63,7 @@ def check(
     with machine_faults():
         table = read(data, columns.target)
         schema = infer(table, columns)
+        table = rewritten(table, schema)
         checked = _with_labels(check_table(table, schema), table, schema)
         if page is not None:
             _write(page, table, schema, checked)

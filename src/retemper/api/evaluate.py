@@ -14,7 +14,8 @@ from retemper.api.predict import load
 from retemper.bundle.model import Model
 from retemper.core.errors import InputError, nearest
 from retemper.core.records import Score
-from retemper.data.read import Table, read
+from retemper.data.read import Table
+from retemper.data.rewritten import read_for
 from retemper.data.roles import check_weight
 from retemper.data.split import groups_of
 
@@ -64,7 +65,7 @@ def evaluate(model: Model | str | Path, data: Any, resamples: int = 1000, seed: 
     """
     loaded = load(model) if isinstance(model, (str, Path)) else model
     with machine_faults():
-        table = read(data)
+        table = read_for(data, loaded.schema)
         _check_target(loaded.target, table)
         y = loaded.target_codec.encode(table.frame[loaded.target])
         outputs = loaded.outputs(table.frame)

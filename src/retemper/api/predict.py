@@ -15,7 +15,7 @@ from retemper.bundle.load import load as load_bundle
 from retemper.bundle.model import CHUNK_ROWS, Model
 from retemper.core.errors import InputError
 from retemper.core.run_folder import disk_faults, write_whole
-from retemper.data.read import read
+from retemper.data.rewritten import read_for
 from retemper.data.unlearnt import Unlearnt
 
 
@@ -76,7 +76,7 @@ def predict_and_note(
     """
     loaded = load(model) if isinstance(model, (str, Path)) else model
     with machine_faults():
-        frame = data if isinstance(data, pl.DataFrame) else read(data).frame
+        frame = data if isinstance(data, pl.DataFrame) else read_for(data, loaded.schema).frame
         predictions = loaded.prediction_frame(frame, interval)
         return predictions, Unlearnt.of(loaded.preparer, frame.iter_slices(CHUNK_ROWS))
 

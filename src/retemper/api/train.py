@@ -12,8 +12,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from retemper.api.faults import machine_faults
 from retemper.api.options import TrainOptions, compose, refuse_unknown, seconds_of
+<<<<<<< HEAD
 from retemper.api.start import SECONDS, Clock, Start, Tables, Verb, read_tables, reopen_start, save_start
 from retemper.core import device
+=======
+from retemper.api.start import SECONDS, Clock, Start, Tables, read_tables, reopen_start, save_start
+from retemper.core import device, interrupt
+>>>>>>> main
 from retemper.core.budget import Budget, decisions, now
 from retemper.core.errors import InputError, RetemperError
 from retemper.core.interrupt import Watch
@@ -99,7 +104,7 @@ def begin(data: Any, recipe: Recipe, options: TrainOptions, verb: Verb) -> Run:
     with machine_faults(), started_ahead(recipe.workers or device.cores()):
         tables = read_tables(data, options.get("test"), recipe.data.target)
         recipe = _with_target(recipe, tables.data.table)
-        with RunFolder.create(options.get("out"), tables.data.table.name) as folder, _freed_on_error(folder):
+        with _begun(RunFolder.create(options.get("out"), tables.data.table.name)) as folder:
             if replay is not None:
                 folder.write_bytes(REPLAY, replay)
                 clock = replace(clock, replay=REPLAY)
@@ -127,7 +132,7 @@ def resume(run: str | Path, reporter: Reporter | None = None, started: float | N
     True
     """
     began = now() if started is None else started
-    with machine_faults(), RunFolder.reopen(run) as folder:
+    with machine_faults(), RunFolder.reopen(run) as folder, Watch(folder.path):
         return _carry_out(folder, reopen_start(folder), began, reporter or SilentReporter())
 
 
@@ -137,14 +142,20 @@ def _carry_out(
     with loading():
         from retemper.procedure import sequence  # loads PyTorch, as the workers do meanwhile
 
+    interrupt.check()
     start, recipe, tables = begun
     budget = _budget(folder, start.clock, started)
     table, own_test_rows = tables.joined()
     folder.log({"event": "resumed" if folder.log_path.exists() else "started", **asdict(start.clock)})
     try:
+<<<<<<< HEAD
         with Watch(folder.path), budget.noted(folder.path / SECONDS):
             alone = start.verb == "tune"
             result = sequence.run(table, recipe, folder, budget, reporter, own_test_rows, alone)
+=======
+        with budget.noted(folder.path / SECONDS):
+            result = sequence.run(table, recipe, folder, budget, reporter, own_test_rows)
+>>>>>>> main
     except RetemperError:
         raise
     except Exception as error:
@@ -168,14 +179,18 @@ def _budget(folder: RunFolder, clock: Clock, started: float) -> Budget:
 
 
 @contextmanager
-def _freed_on_error(folder: RunFolder) -> Iterator[None]:
-    """When the input is at fault and nothing was trained, delete the folder: its name is free again."""
-    try:
-        yield
-    except InputError:
-        if not any(folder.history.iterdir()):
-            folder.discard()
-        raise
+def _begun(run: RunFolder) -> Iterator[RunFolder]:
+    """A new run's folder while it is open; from here on Ctrl-C leaves a run that can be resumed.
+
+    When the input is at fault and nothing was trained, the folder is deleted: its name is free again.
+    """
+    with run as folder, Watch(folder.path):
+        try:
+            yield folder
+        except InputError:
+            if not any(folder.history.iterdir()):
+                folder.discard()
+            raise
 
 
 def _with_target(recipe: Recipe, table: Table) -> Recipe:

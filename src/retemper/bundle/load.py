@@ -11,8 +11,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
-from retemper.bundle.model import Model, Part, shape_of
-from retemper.bundle.save import SCHEMA
+from retemper.bundle.model import Model, shape_of
+from retemper.bundle.parts import Part
+from retemper.bundle.save import SCHEMA, checksum
 from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
 from retemper.data.prepare import Preparer
@@ -56,6 +57,8 @@ def load(path: Path | str) -> Model:
             "Install the retemper that wrote it, or train again.",
         )
     try:
+        if facts.pop("sha256", None) != checksum(facts):
+            raise _damaged(folder, "bundle.json")
         return _model(folder, facts)
     except (KeyError, TypeError, ValueError, AttributeError, OSError, SafetensorError):
         raise _damaged(folder, "the bundle") from None
@@ -80,8 +83,7 @@ def _model(folder: Path, facts: dict[str, Any]) -> Model:
     if not parts:
         raise _damaged(folder, "bundle.json")
     schema, temperature = Schema.from_json(facts["columns"]), facts["temperature"]
-    # Bundles of the first weeks know no decision.
-    decision = Decision.from_json(facts["decision"]) if "decision" in facts else Decision()
+    decision = Decision.from_json(facts["decision"])
     return Model(schema, preparer, target, recipe, tuple(parts), temperature, decision)
 
 

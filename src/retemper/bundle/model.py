@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -14,12 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from retemper.bundle.parts import Part, tensors_of
+from retemper.bundle.save import save
 from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
 from retemper.core.records import Task
 from retemper.data.inputs import Inputs
 from retemper.data.prepare import Preparer
-from retemper.data.read import read
+from retemper.data.rewritten import read_for
 from retemper.data.schema import Schema
 from retemper.data.target import Target
 from retemper.evaluation.conformal import prediction_sets
@@ -31,9 +33,9 @@ from retemper.models.layers.network import Network
 from retemper.training import losses
 from retemper.training.loss import Loss
 from retemper.training.plan import Rows, predict
-from retemper.training.stack import Layout
 
 CHUNK_ROWS = 65_536
+Found = TypeVar("Found")
 
 
 def shape_of(preparer: Preparer) -> InputShape:
@@ -47,15 +49,6 @@ def shape_of(preparer: Preparer) -> InputShape:
         gaps=preparer.gaps,
         one_hot=preparer.one_hot,
     )
-
-
-@dataclass(frozen=True)
-class Part:
-    """One network of the model: its architecture, its parameters [P], its weight in the mean."""
-
-    model: dict[str, Any]
-    row: Tensor
-    weight: float
 
 
 @dataclass(frozen=True)
@@ -122,8 +115,7 @@ class Model:
         Raises:
             InputError: a column is absent, or a cell can't be read as its column's kind.
         """
-        parts = [self._outputs(self.preparer.transform(chunk)) for chunk in _chunks(frame)]
-        return np.concatenate(parts)
+        return np.concatenate(_by_chunk(frame, lambda rows: self._outputs(self.preparer.transform(rows))))
 
     def _outputs(self, inputs: Inputs) -> NDArray[np.float64]:
         mean, _ = self._votes(inputs)
@@ -207,13 +199,16 @@ class Model:
         intervals = self.decision.intervals
         assert intervals is not None
         wanted = self.decision.coverage if coverage is None else coverage
-        values, ends = [], []
-        for chunk in _chunks(frame):
-            inputs = self.preparer.transform(chunk)
+
+        def work(rows: pl.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            inputs = self.preparer.transform(rows)
             mean, spread = self._votes(inputs)
-            values.append(self.target_codec.unscale(mean))
-            encoded = self.preparer.encoded(inputs)
-            ends.append(intervals(values[-1], features_of(encoded, values[-1], spread), wanted))
+            values = self.target_codec.unscale(mean)
+            return values, intervals(
+                values, features_of(self.preparer.encoded(inputs), values, spread), wanted
+            )
+
+        values, ends = zip(*_by_chunk(frame, work), strict=True)
         return np.concatenate(values), np.concatenate(ends)
 
     def _sets(self, probabilities: NDArray[np.float64], coverage: float | None) -> list[list[Any]]:
@@ -257,32 +252,39 @@ class Model:
         return pl.DataFrame({"prediction": labels, **columns})
 
     def save(self, path: Path | str) -> Path:
-        """Write the bundle into a folder; see :mod:`retemper.bundle.save`."""
-        from retemper.bundle.save import save
+        """Write the bundle into a folder; see :func:`retemper.bundle.save.save`."""
+        outputs = self._loss.n_outputs(len(self.classes))
+        return save(self.facts(), tensors_of(self.parts, self.shape, outputs), Path(path))
 
-        return save(self, Path(path))
+    def facts(self) -> dict[str, Any]:
+        """All but the weights as plain data; :func:`retemper.bundle.load.load` is the way back."""
+        return {
+            "task": self.task,
+            "columns": self.schema.to_json(),
+            "preparer": self.preparer.to_json(),
+            "target": self.target_codec.to_json(),
+            "recipe": self.recipe.model_dump(mode="json"),
+            "networks": [{"model": part.model, "weight": part.weight} for part in self.parts],
+            "temperature": self.temperature,
+            "decision": self.decision.to_json(),
+        }
 
-    @staticmethod
-    def _frame(data: Any) -> pl.DataFrame:
-        return data if isinstance(data, pl.DataFrame) else read(data).frame
+    def _frame(self, data: Any) -> pl.DataFrame:
+        return data if isinstance(data, pl.DataFrame) else read_for(data, self.schema).frame
 
 
-def _chunks(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """The rows in parts that fit in memory once prepared; a frame without rows is one part."""
+def _by_chunk(frame: pl.DataFrame, work: Callable[[pl.DataFrame], Found]) -> list[Found]:
+    """What comes of parts that fit in memory once prepared; a frame without rows is one part."""
+    found = []
     for start in range(0, max(1, frame.height), CHUNK_ROWS):
-        yield frame[start : start + CHUNK_ROWS]
+        try:
+            found.append(work(frame.slice(start, CHUNK_ROWS)))
+        except InputError as error:
+            raise error.after(start) from None
+    return found
 
 
 def _no_intervals(task: Task) -> InputError:
     what = "prediction intervals" if task == "regression" else "prediction sets"
     message = f"This {task} model has no {what}: it was trained without held-out rows enough to learn them."
     return InputError("no_intervals", message, None, "Train again with more rows (split.validation).")
-
-
-def tensors_of(parts: Sequence[Part], shape: InputShape, outputs: int) -> dict[str, Tensor]:
-    """All parts' parameters in their true shapes: ``network_<k>.<parameter>``."""
-    found: dict[str, Tensor] = {}
-    for k, part in enumerate(parts):
-        layout = Layout(network_of(part.model, shape, outputs))
-        found |= {f"network_{k}.{name}": tensor for name, tensor in layout.unpadded(part.row).items()}
-    return found

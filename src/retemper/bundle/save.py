@@ -4,41 +4,52 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import save as save_tensors
+from torch import Tensor
 
-from retemper.bundle.model import Model, tensors_of
 from retemper.core.records import to_json
 from retemper.core.run_folder import disk_faults, write_whole
-from retemper.training import losses
 
 SCHEMA = 1
+WEIGHTS = "weights.safetensors"
 
 
-def save(model: Model, folder: Path) -> Path:
-    """Write the bundle; bundle.json comes last and names the weights' checksum.
+def save(facts: Mapping[str, Any], tensors: Mapping[str, Tensor], folder: Path) -> Path:
+    """Write a bundle; bundle.json comes last and holds the weights' checksum and its own.
+
+    Args:
+        facts: all but the weights, as :meth:`retemper.bundle.model.Model.facts` gives it.
+        tensors: the weights by name.
+        folder: made where it is not there.
+
+    Returns:
+        The folder.
 
     Raises:
         InputError: the disk is full or can't be written.
     """
-    loss = losses.resolve(model.recipe.training.loss, model.task, len(model.classes))
-    tensors = tensors_of(model.parts, model.shape, loss.n_outputs(len(model.classes)))
-    content = save_tensors(tensors)
-    facts = {
-        "schema": SCHEMA,
-        "task": model.task,
-        "columns": model.schema.to_json(),
-        "preparer": model.preparer.to_json(),
-        "target": model.target_codec.to_json(),
-        "recipe": model.recipe.model_dump(mode="json"),
-        "networks": [{"model": part.model, "weight": part.weight} for part in model.parts],
-        "temperature": model.temperature,
-        "decision": model.decision.to_json(),
-        "weights": {"file": "weights.safetensors", "sha256": hashlib.sha256(content).hexdigest()},
-    }
+    content = save_tensors(dict(tensors))
+    weights = {"file": WEIGHTS, "sha256": hashlib.sha256(content).hexdigest()}
+    whole = to_json({"schema": SCHEMA, **facts, "weights": weights})
     with disk_faults(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "weights.safetensors", content)
-        write_whole(folder / "bundle.json", json.dumps(to_json(facts), allow_nan=False).encode())
+        write_whole(folder / WEIGHTS, content)
+        write_whole(folder / "bundle.json", _text({**whole, "sha256": checksum(whole)}))
     return folder
+
+
+def checksum(facts: Mapping[str, Any]) -> str:
+    """SHA-256 of a bundle's facts as they are written.
+
+    >>> checksum({"a": 0.1}) == checksum(json.loads('{"a": 0.1}')), checksum({"a": 0.1}) == checksum({"a": 0.2})
+    (True, False)
+    """
+    return hashlib.sha256(_text(facts)).hexdigest()
+
+
+def _text(facts: Mapping[str, Any]) -> bytes:
+    return json.dumps(facts, allow_nan=False).encode()

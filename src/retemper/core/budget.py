@@ -15,9 +15,9 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +180,30 @@ class Deadline:
         if self.units is not None:
             return units_done >= self.units
         return self.at is not None and now() >= self.at
+
+    def share(self, weight: float, waiting: float, running: Sequence[Deadline], workers: int) -> Deadline:
+        """The deadline of the next of several trainings that share the time until this one, each by its weight.
+
+        What the workers have left until then, less what the running trainings may take, times its part of the weights.
+        Whoever ends early leaves the rest to those who wait, and the last one may use all of it.
+
+        Args:
+            weight: what it will take, in any unit.
+            waiting: the weights of all that have not begun, its own included.
+            running: the deadlines of those that train now.
+            workers: how many train at a time.
+
+        >>> whole = Deadline("x", now() + 1000.0)
+        >>> one = whole.share(1.0, 4.0, [], 2)
+        >>> [round(own.at - now(), -1) for own in (one, whole.share(1.0, 3.0, [one], 2), whole.share(1.0, 1.0, [], 2))]
+        [500.0, 500.0, 1000.0]
+        """
+        if self.at is None or weight <= 0:
+            return self
+        here = now()
+        left = workers * (self.at - here)
+        left -= sum(min(own.at, self.at) - here for own in running if own.at is not None and own.at > here)
+        return replace(self, at=min(self.at, here + max(0.0, left) * weight / waiting))
 
     def halves(self, first: str, second: str) -> tuple[Deadline, Deadline]:
         """For two trainings by these names, one after the other, in place of one: half of the time left for each."""

@@ -5,9 +5,10 @@ Exit codes: 2 the input or the machine is at fault, 130 interrupted (saved and r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Self
 
 LONGEST = 1000  # characters of a message
 LONGEST_NAME = 60
@@ -52,6 +53,19 @@ class RetemperError(Exception):
         if isinstance(self.where, dict):
             return ", ".join(f"{key} {shown(str(value))}" for key, value in self.where.items())
         return shown(self.where or "-")
+
+    def after(self, rows: int) -> Self:
+        """The same error about a part of a table that has so many rows before it.
+
+        >>> error = InputError("not_a_number", "Row 3 is 'x', in row 3.", {"column": "age", "row": 3}, "Mend it.")
+        >>> error.after(10).message, error.after(10).where["row"]
+        ("Row 13 is 'x', in row 13.", 13)
+        """
+        row = self.where.get("row") if isinstance(self.where, dict) else None
+        if not rows or not isinstance(self.where, dict) or not isinstance(row, int):
+            return self
+        message = re.sub(rf"\b(row) {row}\b", rf"\g<1> {row + rows}", self.message, flags=re.IGNORECASE)
+        return type(self)(self.code, message, {**self.where, "row": row + rows}, self.hint)
 
     def as_json(self) -> dict[str, Any]:
         """The document that ``--json`` prints."""

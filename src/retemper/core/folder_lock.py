@@ -48,17 +48,35 @@ class FolderLock:
             self._file.close()
             if error.errno not in TAKEN:
                 raise
-            raise InputError(
-                "run_in_use",
-                "Another process is using this run.",
-                {"folder": str(folder)},
-                "Wait for it, stop it, or choose another folder with --out.",
-            ) from None
+            raise _in_use(folder) from None
+        # Its last holder may have deleted the file since it was opened: a lock without a name keeps nobody out.
+        if not os.fstat(self._file.fileno()).st_nlink:
+            self._file.close()
+            raise _in_use(folder)
+        self._path = folder / LOCK_NAME
         _held.add(self)
+
+    def remove(self) -> None:
+        """Free the folder, and delete the lock's file."""
+        if sys.platform == "win32":  # deletes no open file
+            self.close()
+            self._path.unlink(missing_ok=True)
+        else:  # deleted while it is held, or another process could take it in between
+            self._path.unlink(missing_ok=True)
+            self.close()
 
     def close(self) -> None:
         """Free the folder; the lock's file stays."""
         self._file.close()
+
+
+def _in_use(folder: Path) -> InputError:
+    return InputError(
+        "run_in_use",
+        "Another process is using this run.",
+        {"folder": str(folder)},
+        "Wait for it, stop it, or choose another folder with --out.",
+    )
 
 
 _held: weakref.WeakSet[FolderLock] = weakref.WeakSet()

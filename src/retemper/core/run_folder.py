@@ -14,7 +14,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -156,10 +156,10 @@ class RunFolder:
                 shutil.rmtree(path)
             elif path.name != LOCK_NAME:
                 path.unlink()
-        self.close()
-        (self.path / LOCK_NAME).unlink(missing_ok=True)
+        self._lock.remove()
         if self._made:
-            self.path.rmdir()
+            with suppress(OSError):  # by now it may be another run's
+                self.path.rmdir()
 
     def close(self) -> None:
         """Free the lock; the files stay."""
@@ -245,8 +245,10 @@ def _default_place(name: str) -> Path:
 
 
 def _refuse_files(place: Path) -> None:
-    """A folder counts as empty while it holds nothing but a lock and empty folders (a run killed at once)."""
-    if all(path.is_dir() or path == place / LOCK_NAME for path in place.rglob("*")):
+    """A folder counts as empty while it holds no file, or those of a run that was killed before its start was saved."""
+    files = {path.relative_to(place) for path in place.rglob("*") if not path.is_dir()}
+    begun = Path(LOCK_NAME) in files and Path(START) not in files
+    if not files or (begun and all(_of_a_start(file) for file in files)):
         return
     if (place / LOCK_NAME).exists():
         FolderLock(place).close()
@@ -258,6 +260,15 @@ def _refuse_files(place: Path) -> None:
         "The folder for the run is not empty.",
         {"folder": str(place)},
         f"Choose another folder with --out{resume}.",
+    )
+
+
+def _of_a_start(file: Path) -> bool:
+    """Whether a file of a run is one that is written anew when it starts, or is left over of such a writing."""
+    return (
+        str(file) in (LOCK_NAME, "recipe.yaml")
+        or file.parts[0] == "checkpoints"
+        or file.name.endswith(".tmp")
     )
 
 

@@ -12,6 +12,7 @@ from retemper.core.recipe_sections import PrepareOptions
 from retemper.data.cells import as_numbers
 from retemper.data.inputs import needed_cells
 from retemper.data.prepare import Preparer
+from retemper.data.rewritten import read_numbers
 from retemper.data.scaling import Floats
 
 BINS = 20
@@ -56,7 +57,7 @@ def cleaned(preparer: Preparer, frame: pl.DataFrame, options: PrepareOptions) ->
 
 
 def _placeholders(preparer: Preparer, frame: pl.DataFrame) -> list[dict[str, Any]]:
-    raw = needed_cells(frame, preparer.columns, is_tidy=False)
+    raw = read_numbers(needed_cells(frame, preparer.columns, is_tidy=False), preparer.written)
     emptied, done = preparer.sentinels.apply(raw)
     found: list[dict[str, Any]] = []
     for one in done:
@@ -69,7 +70,8 @@ def _placeholders(preparer: Preparer, frame: pl.DataFrame) -> list[dict[str, Any
 
 
 def _units(preparer: Preparer, frame: pl.DataFrame) -> list[dict[str, Any]]:
-    raw, _ = preparer.sentinels.apply(needed_cells(frame, preparer.columns, is_tidy=False))
+    read = read_numbers(needed_cells(frame, preparer.columns, is_tidy=False), preparer.written)
+    raw, _ = preparer.sentinels.apply(read)
     found: list[dict[str, Any]] = []
     for own in preparer.units.columns:
         x = as_numbers(raw[own.column]).fill_null(float("nan")).to_numpy()

@@ -21,6 +21,7 @@ from retemper.data import (
     missingness,
     outlier_rows,
     placeholders,
+    rewritten,
     units,
 )
 from retemper.data.cells import as_numbers, as_words, level_counts
@@ -37,6 +38,7 @@ CHECKS: dict[str, Check] = {
     "missing_tells_target": missingness.missing_tells_target,
     "placeholders": placeholders.placeholders,
     "numbers_as_words": placeholders.numbers_as_words,
+    "written_numbers": rewritten.written_numbers,
     "duplicate_rows": check_rows.duplicate_rows,
     "conflicting_labels": check_rows.conflicting_labels,
     "constant_column": check_columns.constant_column,

@@ -171,10 +171,10 @@ def outliers(frame: pl.DataFrame, schema: Schema) -> Finding | None:
 
 
 def _far(numbers: pl.Series) -> dict[str, float]:
-    low, high = numbers.quantile(0.25, "linear"), numbers.quantile(0.75, "linear")
-    if low is None or high is None or not high > low:
-        return {}
     x = numbers.drop_nulls().to_numpy()
+    low, high = np.quantile(x, (0.25, 0.75)) if len(x) else (0.0, 0.0)
+    if not high > low:
+        return {}
     distance = np.maximum(low - x, x - high) / (high - low)
     if distance.max() <= FAR_IQR:
         return {}

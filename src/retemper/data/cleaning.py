@@ -11,7 +11,7 @@ import polars as pl
 from retemper.data import dates
 from retemper.data.cells import as_numbers, as_words
 from retemper.data.placeholders import placeholders_in
-from retemper.data.written_numbers import with_unit
+from retemper.data.written_numbers import Style
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,15 @@ class Cleaned:
 class Sentinel:
     """The values of one column that stand for missing; ``words`` in lower case, ``days`` as 1900-01-01.
 
-    ``numeric``: nearly all other cells are numbers, perhaps followed by the ``unit``; the column becomes numbers, and
-    what is none becomes missing.
+    ``style``: nearly all other cells are numbers, written in this one; the column becomes numbers, and what is none
+    becomes missing. None: it stays as it is.
     """
 
     column: str
     numbers: tuple[float, ...] = ()
     words: tuple[str, ...] = ()
     days: tuple[str, ...] = ()
-    numeric: bool = False
-    unit: str = ""
+    style: Style | None = None
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,7 @@ class Sentinels:
                     tuple(one.numbers),
                     tuple(one.words),
                     tuple(str(day) for day in one.days),
-                    one.numeric,
-                    one.unit,
+                    one.style,
                 )
                 for name, one in found
                 if one
@@ -77,13 +75,13 @@ class Sentinels:
 
     def keeping(self, words: Sequence[str]) -> Sentinels:
         """The same, but for columns that stay words: their kind was set by hand."""
-        own = [replace(one, numeric=one.numeric and one.column not in words) for one in self.columns]
-        return Sentinels(tuple(one for one in own if one.numeric or one.numbers or one.words or one.days))
+        own = [replace(one, style=None) if one.column in words else one for one in self.columns]
+        return Sentinels(tuple(one for one in own if one.style or one.numbers or one.words or one.days))
 
     @property
     def numeric(self) -> frozenset[str]:
         """The columns of words that become numbers."""
-        return frozenset(one.column for one in self.columns if one.numeric)
+        return frozenset(one.column for one in self.columns if one.style)
 
     def apply(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Cleaned]]:
         """The frame with these cells missing, and what was done; columns that are absent are passed over.
@@ -113,7 +111,7 @@ class Sentinels:
     def from_json(cls, data: dict[str, Any]) -> Sentinels:
         """The sentinels that :meth:`to_json` wrote.
 
-        >>> sentinels = Sentinels((Sentinel("a", (-1.0,), ("unknown",), ("1900-01-01",), True, "kg"),))
+        >>> sentinels = Sentinels((Sentinel("a", (-1.0,), ("unknown",), ("1900-01-01",), Style(unit="kg")),))
         >>> Sentinels.from_json(sentinels.to_json()) == sentinels
         True
         """
@@ -124,8 +122,7 @@ class Sentinels:
                     tuple(one["numbers"]),
                     tuple(one["words"]),
                     tuple(one["days"]),
-                    one["numeric"],
-                    one["unit"],
+                    one["style"] and Style(**one["style"]),
                 )
                 for one in data["columns"]
             )
@@ -148,9 +145,9 @@ def _apply(cells: pl.Series, sentinel: Sentinel, done: list[Cleaned]) -> pl.Seri
         days = dates.demanded(cells).dt.date().cast(pl.String)
         for day in sentinel.days:
             cells = _emptied(cells, days == day, day, done)
-    if not sentinel.numeric or cells.dtype != pl.String:
+    if sentinel.style is None or cells.dtype != pl.String:
         return cells
-    _, numbers = with_unit(cells, sentinel.unit)
+    numbers = sentinel.style.read(cells)
     unread = numbers.null_count() - cells.null_count()
     if unread:
         done.append(Cleaned("no number", cells.name, unread, "words", "missing"))

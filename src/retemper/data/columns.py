@@ -26,6 +26,9 @@ BATCH_ROWS = 65_536
 """Rows of a part that lie together, so that some can be read without the others."""
 KEPT_TABLES = 8
 META = "meta.json"
+UNFINISHED = ".tmp"
+LEFT_S = 24 * 3600.0
+"""Age of unfinished work that nobody is at any more."""
 
 
 def types_of(frame: pl.DataFrame) -> dict[str, pl.DataType]:
@@ -106,7 +109,7 @@ class Store:
 
     def __init__(self, key: str) -> None:
         self._key = key
-        self._place = cache_folder() / f"{key}.{os.getpid()}.tmp"
+        self._place = cache_folder() / f"{key}.{os.getpid()}{UNFINISHED}"
         self._waiting: list[pl.DataFrame] = []
         self._parts: list[tuple[Path, dict[str, pl.DataType]]] = []
 
@@ -135,9 +138,10 @@ class Store:
         self._parts.clear()
 
     def _write(self) -> None:
-        types: dict[str, pl.DataType] = dict(self._waiting[0].schema)
+        types: dict[str, pl.DataType] = {}
         for waiting in self._waiting:
-            types |= {name: wider(types[name], dtype) for name, dtype in types_of(waiting).items()}
+            types |= {name: wider(types.get(name, dtype), dtype) for name, dtype in types_of(waiting).items()}
+        types = dict(self._waiting[0].schema) | types
         path = self._place / f"{len(self._parts):05d}.arrow"
         _write_part(united(self._waiting, types), path)
         self._waiting.clear()
@@ -173,7 +177,20 @@ def _write_part(frame: pl.DataFrame, path: Path) -> None:
 
 def _forget_old(newest: Path) -> None:
     """Keep the tables used last; a folder that a killed process left goes after a day without change."""
-    found = sorted(newest.parent.glob(f"*/{META}"), key=lambda meta: meta.stat().st_mtime)
-    for meta in found[:-KEPT_TABLES]:
-        if meta.parent != newest:
-            shutil.rmtree(meta.parent, ignore_errors=True)
+    cache = newest.parent
+    found = [path for meta in cache.glob(f"*/{META}") if (path := meta.parent).suffix != UNFINISHED]
+    for path in sorted(found, key=lambda path: _changed(path / META))[:-KEPT_TABLES]:
+        if path != newest:
+            shutil.rmtree(path, ignore_errors=True)
+    now = _changed(newest / META)  # it was written a moment ago
+    for path in cache.glob(f"*{UNFINISHED}"):
+        if max(map(_changed, (path, *path.glob("*")))) < now - LEFT_S:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _changed(path: Path) -> float:
+    """When it was written last, in seconds since 1970; 0 for what another process has just taken away."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from retemper.data.categories import Levels
@@ -12,6 +12,7 @@ from retemper.data.dates import DateParts
 from retemper.data.features.derived import Derived
 from retemper.data.numbers import NumberCode
 from retemper.data.text import LENGTHS, TextWords
+from retemper.data.written_numbers import Style
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class FittedColumns:
 
     ``numbers`` are the raw columns of kind number; ``dates``, ``texts`` and ``levels`` hold the state of the others.
     ``derived`` mends the numbers and adds new ones; ``code`` scales them. ``sentinels`` are the cells that count as
-    missing, ``units`` the cells that are divided by a factor.
+    missing, ``units`` the cells that are divided by a factor, ``written`` how columns of text are written that hold
+    numbers.
     """
 
     numbers: tuple[str, ...]
@@ -33,6 +35,7 @@ class FittedColumns:
     code: NumberCode
     sentinels: Sentinels = NO_SENTINELS
     units: Conversions = NO_CONVERSIONS
+    written: dict[str, Style] = field(default_factory=dict)
 
     @property
     def n_numbers(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -13,6 +13,8 @@ import polars.selectors as cs
 from numpy.typing import NDArray
 
 from retemper.data.cells import chosen
+
+Reading = Callable[[pl.Series], pl.Series]
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,21 @@ class FrameOnDisk:
         parts: in order.
         schema: the names and types of the columns, of all that the files hold or of some.
         first, height: where the rows begin and how many they are; all those that follow where ``height`` is below 0.
+        reads: how the text of some columns becomes numbers, as it is read.
     """
 
     def __init__(
-        self, parts: Sequence[Part], schema: dict[str, pl.DataType], first: int = 0, height: int = -1
+        self,
+        parts: Sequence[Part],
+        schema: dict[str, pl.DataType],
+        first: int = 0,
+        height: int = -1,
+        reads: Mapping[str, Reading] | None = None,
     ):
         self._parts = tuple(parts)
         self.schema = schema
         self._first = first
+        self._reads = dict(reads or {})
         self.height = sum(part.rows for part in parts) if height < 0 else height
 
     @property
@@ -74,12 +83,17 @@ class FrameOnDisk:
 
     def head(self, n: int) -> FrameOnDisk:
         """The first rows, still on disk."""
-        return FrameOnDisk(self._parts, self.schema, self._first, min(n, self.height))
+        return FrameOnDisk(self._parts, self.schema, self._first, min(n, self.height), self._reads)
+
+    def as_numbers(self, reads: Mapping[str, Reading]) -> FrameOnDisk:
+        """The same cells, but the text of some columns as the Float64 that these functions make of it."""
+        schema = {name: pl.Float64() if name in reads else own for name, own in self.schema.items()}
+        return FrameOnDisk(self._parts, schema, self._first, self.height, reads)
 
     def only(self, columns: Sequence[str]) -> FrameOnDisk:
         """Some of the columns, still on disk."""
         own = {name: self.schema[name] for name in columns}
-        return FrameOnDisk(self._parts, own, self._first, self.height)
+        return FrameOnDisk(self._parts, own, self._first, self.height, self._reads)
 
     def slice(self, offset: int, length: int) -> pl.DataFrame:
         """Rows that follow each other; no others are read."""
@@ -101,7 +115,10 @@ class FrameOnDisk:
 
     def _read(self, part: Part, first: int, count: int) -> pl.DataFrame:
         cells = pl.scan_ipc(part.path, glob=False).select(cs.by_name(self.columns, require_all=True))
-        return cells.slice(first, count).collect()
+        found = cells.slice(first, count).collect()
+        return found.with_columns(
+            [own(found[name]) for name, own in self._reads.items() if name in self.schema]
+        )
 
     @overload
     def __getitem__(self, key: str) -> pl.Series: ...

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from retemper.data import dates
@@ -52,16 +54,36 @@ def ahead_of_time(frame: pl.DataFrame, columns: Sequence[Column], schema: Schema
         return []
     frame = frame[order]
     goals = Goals.of(frame[schema.target.name], schema.task == "classification")
-    y = goals.y[:, 0]
+    target, y = _Target.of(goals), goals.y[:, 0]
     timed = schema.time is not None
     shifts = [*range(1, MOST_SHIFT + 1), *(() if timed else range(-MOST_SHIFT, 0))]
     found = []
     for column in numbers:
         x = ordered_cells(frame[column.name], column)
-        one = _shifted(x, goals, y, shifts) or _total(x, y) or (_next(x, y) if timed else None)
+        one = _shifted(x, target, shifts) or _total(x, target) or (_next(x, y) if timed else None)
         if one is not None:
             found.append(Ahead(column.name, *one))
     return found
+
+
+@dataclass(frozen=True)
+class _Target:
+    """The target, and what is asked of it for every column: ``y`` are numbers, or classes from 0 on.
+
+    ``values`` with their ``counts``; ``rare`` are the rows of all but the most frequent.
+    """
+
+    y: Floats
+    classes: bool
+    values: Floats
+    counts: NDArray[np.int64]
+    rare: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, goals: Goals) -> _Target:
+        y = rankdata(goals.key, "dense").astype(np.float64) - 1 if goals.classes else goals.y[:, 0]
+        values, counts = np.unique(y, return_counts=True)
+        return cls(y, goals.classes, values, counts, y != values[counts.argmax()])
 
 
 def _order(frame: pl.DataFrame, schema: Schema) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
@@ -77,18 +99,16 @@ def _order(frame: pl.DataFrame, schema: Schema) -> np.ndarray[tuple[int], np.dty
     return order[:MOST_ROWS].astype(np.int64)
 
 
-def _shifted(x: Floats, goals: Goals, y: Floats, shifts: Sequence[int]) -> tuple[str, float] | None:
+def _shifted(x: Floats, target: _Target, shifts: Sequence[int]) -> tuple[str, float] | None:
     """The column is the target of another row; for classes the agreement must beat chance and this row's own."""
-    if goals.classes:
-        codes = rankdata(goals.key, "dense") - 1
-        known = x[~np.isnan(x)]
-        if len(np.unique(known)) != len(np.unique(codes)):
+    if target.classes:
+        if len(np.unique(x[~np.isnan(x)])) != len(target.values):
             return None
-        x, y = np.where(np.isnan(x), np.nan, rankdata(x, "dense") - 1), codes
-    elif len(np.unique(y)) < MIN_DISTINCT:
+        x = np.where(np.isnan(x), np.nan, rankdata(x, "dense") - 1)
+    elif len(target.values) < MIN_DISTINCT:
         return None
-    now = _agreement(x, y, 0)
-    shares = {shift: _agreement(x, y, shift) for shift in shifts}
+    now = _agreement(x, target, 0)
+    shares = {shift: _agreement(x, target, shift) for shift in shifts}
     best = max(shares, key=lambda shift: shares[shift])
     if shares[best] < SAME_SHARE or shares[best] < now + OVER_PRESENT:
         return None
@@ -96,31 +116,32 @@ def _shifted(x: Floats, goals: Goals, y: Floats, shifts: Sequence[int]) -> tuple
     return f"is the target {rows} {'later' if best > 0 else 'earlier'}", shares[best]
 
 
-def _agreement(x: Floats, y: Floats, shift: int) -> float:
+def _agreement(x: Floats, target: _Target, shift: int) -> float:
     """The share of rows that agree, over chance (Cohen's κ).
 
     0 where rows do not agree in what is rare: most columns of mostly zeros agree in their zeros.
     """
-    here, there = _pair(x, y, shift)
-    values, counts = np.unique(y, return_counts=True)
-    rare = there != values[counts.argmax()]
+    here, there = _pair(x, target.y, shift)
+    rare = _pair(x, target.rare, shift)[1]
     if rare.sum() < MIN_ROWS or np.mean(here[rare] == there[rare]) < RARE_SHARE:
         return 0.0
-    own = np.searchsorted(values, here).clip(0, len(values) - 1)
-    expected = float(np.mean(np.where(values[own] == here, counts[own] / len(y), 0.0)))
+    own = np.searchsorted(target.values, here).clip(0, len(target.values) - 1)
+    by_chance = target.counts[own] / len(target.y)
+    expected = float(np.mean(np.where(target.values[own] == here, by_chance, 0.0)))
     same = float(np.mean(here == there))
     return (same - expected) / max(1 - expected, 1e-9)
 
 
-def _pair(x: Floats, y: Floats, shift: int) -> tuple[Floats, Floats]:
+def _pair(x: Floats, y: NDArray[Any], shift: int) -> tuple[Floats, NDArray[Any]]:
     if shift == 0:
         return x, y
     return (x[:-shift], y[shift:]) if shift > 0 else (x[-shift:], y[:shift])
 
 
-def _total(x: Floats, y: Floats) -> tuple[str, float] | None:
-    if len(np.unique(y)) < MIN_DISTINCT:
+def _total(x: Floats, target: _Target) -> tuple[str, float] | None:
+    if target.classes or len(target.values) < MIN_DISTINCT:
         return None
+    y = target.y
     moves = y[1:] != 0  # where the target is 0 any column that stands still would agree
     if moves.sum() < MIN_ROWS:
         return None

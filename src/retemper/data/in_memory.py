@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from retemper.core.errors import InputError
+from retemper.data.cells import INTEGER_LIMIT
 from retemper.data.csv_file import check_names
 
 TARGET = "y"
@@ -39,7 +42,9 @@ def to_frame(source: Any) -> tuple[pl.DataFrame, str | None]:
     if isinstance(source, tuple) and len(source) == 2:
         return from_pair(*source), TARGET
     if isinstance(source, Mapping):
-        return _from_columns({str(name): cells for name, cells in source.items()}), None
+        names = [str(name) for name in source]
+        check_names(names, "dict")
+        return _from_columns(dict(zip(names, source.values(), strict=True))), None
     raise InputError(
         "unsupported_source",
         f"A table can't be read from {type(source).__name__}.",
@@ -69,7 +74,9 @@ def from_pair(x: Any, y: Any, source: str = "(x, y)") -> pl.DataFrame:
 
 
 def to_series(name: str, cells: Any) -> pl.Series:
-    """One column from a pandas or Polars series, an array or a list; mixed types become text."""
+    """One column from a pandas or Polars series or frame of one column, an array or a list; mixed types become text."""
+    if isinstance(cells, pl.DataFrame) or _is_pandas(cells, "DataFrame"):
+        return _only_column(name, to_frame(cells)[0])
     if isinstance(cells, pl.Series):
         return cells.alias(name)
     if _is_pandas(cells, "Series"):
@@ -84,6 +91,17 @@ def to_series(name: str, cells: Any) -> pl.Series:
             "Give every column as a list, an array or a series.",
         )
     return _from_objects(name, [_plain(cell) for cell in cells])
+
+
+def _only_column(name: str, frame: pl.DataFrame) -> pl.Series:
+    if frame.width != 1:
+        raise InputError(
+            "bad_shape",
+            f"Column {name!r} is a frame of {frame.width} columns, but must be one column.",
+            {"column": name},
+            "Give one of its columns.",
+        )
+    return frame.to_series().alias(name)
 
 
 def _matrix(x: Any, source: str) -> np.ndarray[Any, Any]:
@@ -171,17 +189,43 @@ def _in_microseconds(cells: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _from_objects(name: str, cells: list[Any]) -> pl.Series:
     kinds = {type(cell) for cell in cells if cell is not None}
+    if kinds == {int} and all(cell is None or -INTEGER_LIMIT - 1 <= cell <= INTEGER_LIMIT for cell in cells):
+        return pl.Series(name, cells, dtype=pl.Int64)
     if kinds <= {int, float}:
-        return pl.Series(name, cells, dtype=pl.Int64 if kinds == {int} else pl.Float64, strict=False)
-    if len(kinds) == 1 and kinds != {bytes}:
-        return pl.Series(name, cells)
+        return pl.Series(
+            name, [None if cell is None else _as_float(cell) for cell in cells], dtype=pl.Float64
+        )
+    if len(kinds) == 1:
+        return _of_one_kind(name, cells, next(iter(kinds)))
     return pl.Series(name, [None if cell is None else str(cell) for cell in cells], dtype=pl.String)
+
+
+def _of_one_kind(name: str, cells: list[Any], kind: type) -> pl.Series:
+    try:
+        return pl.Series(name, cells)
+    except (TypeError, ValueError, RuntimeError, pl.exceptions.PolarsError):
+        raise InputError(
+            "unsupported_type",
+            f"Column {name!r} holds {kind.__name__}, which is not a number, text, boolean or date.",
+            {"column": name},
+            "Turn it into plain columns or leave it out.",
+        ) from None
+
+
+def _as_float(number: float) -> float:
+    """Whole numbers beyond all floats are infinite, and so are refused later, with their row."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def _plain(cell: Any) -> Any:
     """A cell as plain Python; NaN is missing."""
     if isinstance(cell, np.generic):
         cell = cell.item()
+    if isinstance(cell, Decimal):
+        cell = float(cell)
     if isinstance(cell, bytes):
         cell = cell.decode("utf-8", errors="replace")
     return None if isinstance(cell, float) and cell != cell else cell

@@ -74,8 +74,9 @@ def needed_cells(frame: pl.DataFrame, columns: Iterable[str], is_tidy: bool) -> 
         InputError: ``missing_column``, or see :func:`retemper.data.cells.tidy`.
     """
     columns = list(columns)
+    given = set(frame.columns)
     for name in columns:
-        if name not in frame.columns:
+        if name not in given:
             raise InputError(
                 "missing_column",
                 f"The column {name!r} is absent, but the network needs it; {nearest(name, frame.columns)}",

@@ -11,7 +11,7 @@ from retemper.core.errors import InputError
 from retemper.core.recipe_sections import ColumnKind
 from retemper.data import dates
 from retemper.data.cells import as_numbers, as_words, first_row, place
-from retemper.data.written_numbers import with_unit
+from retemper.data.written_numbers import all_written
 
 TRUE_WORDS = ("true", "yes", "t", "y", "1")
 FALSE_WORDS = ("false", "no", "f", "n", "0")
@@ -172,7 +172,7 @@ def identifier_reason(column: pl.Series, distinct: int) -> str | None:
     if column.dtype != pl.String or dates.parse(column) is not None or not_numbers(column) is not None:
         return None
     some = column.drop_nulls().head(SAMPLE_ROWS)
-    if not with_unit(some)[1].has_nulls():
+    if all_written(some):
         return None  # prices such as $3.50 differ from row to row too
     if named or _words(_counts(column)) < 2:
         return f"{distinct} of {present} cells are different words"

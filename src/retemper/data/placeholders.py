@@ -19,7 +19,7 @@ from retemper.data.check_columns import listed
 from retemper.data.kinds import not_numbers
 from retemper.data.sampled import Floats
 from retemper.data.schema import Schema
-from retemper.data.written_numbers import with_unit
+from retemper.data.written_numbers import Style
 
 WORDS = (
     "unknown", "unk", "missing", "(missing)", "not available", "not applicable", "not known", "n.a.", "n.a", "n/a.",
@@ -47,19 +47,18 @@ MIN_ROWS = 50
 class Placeholders:
     """The values of one column that stand for missing: numbers, days and words (lower case) with their cells.
 
-    ``numeric``: without its words, at least nine tenths of the column are numbers; ``unit`` is what most of them are
-    followed by, and ``unread`` counts the cells that are neither.
+    ``style``: without its words, at least nine tenths of the column are numbers, written in this one; ``unread`` counts
+    the cells that are neither.
     """
 
     numbers: dict[float, int] = field(default_factory=dict)
     words: dict[str, int] = field(default_factory=dict)
     days: dict[date, int] = field(default_factory=dict)
-    numeric: bool = False
-    unit: str = ""
+    style: Style | None = None
     unread: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.numbers or self.words or self.days or self.numeric)
+        return bool(self.numbers or self.words or self.days or self.style)
 
     def shown(self) -> dict[str, int]:
         """Value → cells."""
@@ -85,10 +84,9 @@ def placeholders_in(cells: pl.Series) -> Placeholders:
     {'-999': 4}
     """
     if cells.dtype.is_numeric():
-        numbers = as_numbers(cells).drop_nulls()
+        x = as_numbers(cells).drop_nulls().to_numpy()
         # Most columns hold no such number at all: one pass tells.
-        suspicious = numbers.is_in(pl.Series([0.0, *CODES]).implode()).any()
-        return Placeholders(sentinels(numbers.to_numpy()) if suspicious else {})
+        return Placeholders(sentinels(x) if np.isin(x, (0.0, *CODES)).any() else {})
     if cells.dtype == pl.Datetime:
         return Placeholders(days=days_apart(cells))
     if cells.dtype != pl.String:
@@ -100,7 +98,8 @@ def placeholders_in(cells: pl.Series) -> Placeholders:
     known = counts.filter(pl.col("level").is_in(WORDS))
     words = {str(word): int(rows) for word, rows in known.iter_rows()}
     rest = counts.filter(~pl.col("level").is_in(WORDS))
-    unit, numbers = with_unit(rest["level"])
+    style = Style.of(rest["level"])
+    numbers = style.read(rest["level"])
     unread = int(rest.filter(numbers.is_null())["rows"].sum())
     present = int(rest["rows"].sum())
     distinct = numbers.drop_nulls().n_unique()
@@ -108,7 +107,7 @@ def placeholders_in(cells: pl.Series) -> Placeholders:
     coded = rest["level"].str.contains(LEADING_ZERO).any()
     if not present or coded or unread > (1 - SHARE_OF_NUMBERS) * present or distinct < LEAST_NUMBERS:
         return Placeholders(words=words)
-    return Placeholders(words=words, numeric=True, unit=unit, unread=unread)
+    return Placeholders(words=words, style=style, unread=unread)
 
 
 def days_apart(days: pl.Series) -> dict[date, int]:
@@ -172,7 +171,7 @@ def placeholders(frame: pl.DataFrame, schema: Schema) -> Finding | None:
         return None
     worst = max(found, key=lambda name: sum(found[name].shown().values()))
     value, cells = max(found[worst].shown().items(), key=lambda item: item[1])
-    sure = any(one.numeric or one.days or set(one.numbers) - {0.0} for one in found.values())
+    sure = any(one.style or one.days or set(one.numbers) - {0.0} for one in found.values())
     return Finding(
         "placeholders",
         "warning" if sure else "advice",
@@ -186,20 +185,21 @@ def placeholders(frame: pl.DataFrame, schema: Schema) -> Finding | None:
 def numbers_as_words(frame: pl.DataFrame, schema: Schema) -> Finding | None:
     """Columns whose numbers count as words because of how they are written: ``1,234``, ``12 kg``, ``5 %``, ``$3``.
 
-    Where most cells are plain numbers already, ``mixed_types`` says so.
+    Where most cells are plain numbers already, ``mixed_types`` says so. Columns whose every cell is a number are read
+    as such (:mod:`retemper.data.rewritten`).
     """
     found = {
-        column.name: one
+        column.name: (one, one.style)
         for column in schema.features()
         if column.kind in ("category", "text")
         and not_numbers(frame[column.name]) is None
-        and (one := placeholders_in(frame[column.name])).numeric
+        and (one := placeholders_in(frame[column.name])).style
     }
     if not found:
         return None
-    name, first = next(iter(found.items()))
-    unit = f" in {first.unit!r}" if first.unit else ""
-    example = frame[name].filter(with_unit(frame[name], first.unit)[1].is_not_null())[0]
+    name, (_, style) = next(iter(found.items()))
+    unit = f" in {style.unit!r}" if style.unit else ""
+    example = frame[name].filter(style.read(frame[name]).is_not_null())[0]
     return Finding(
         "numbers_as_words",
         "warning",
@@ -207,7 +207,9 @@ def numbers_as_words(frame: pl.DataFrame, schema: Schema) -> Finding | None:
         f"Columns of numbers that count as words because of how they are written: {listed(list(found))}; {name!r} "
         f"holds numbers{unit} such as {example!r}. Write them as plain numbers, or let cleaning do it.",
         {
-            "columns": {name: {"unit": one.unit, "no_number": one.unread} for name, one in found.items()},
+            "columns": {
+                name: {"unit": style.unit, "no_number": one.unread} for name, (one, style) in found.items()
+            },
             "share_from": SHARE_OF_NUMBERS,
         },
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,10 @@ from retemper.data.fitted_columns import FittedColumns
 from retemper.data.inputs import Cells, Floats, Inputs, needed_cells
 from retemper.data.kinds import demanded_numbers
 from retemper.data.numbers import NumberCode
+from retemper.data.rewritten import read_numbers
 from retemper.data.schema import Schema
 from retemper.data.text import TextWords, lengths
+from retemper.data.written_numbers import Style
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class Preparer(FittedColumns):
         if options.select != "none":
             schema = _selected(frame, schema, options, goal)
         wanted = [c.name for c in schema.features()]
-        cells = needed_cells(frame, wanted, is_tidy)
+        written = {c.name: c.written for c in schema.features() if c.written is not None}
+        cells = read_numbers(needed_cells(frame, wanted, is_tidy), written)
         empty = NO_SENTINELS
         if options.placeholders == "missing":
             by_hand = [c.name for c in schema.features() if c.why == "set by hand"]
@@ -87,7 +90,9 @@ class Preparer(FittedColumns):
         if options.units == "convert":
             numbers = [demanded_numbers(cells[name]).to_numpy() for name in names["number"]]
             units = Conversions.fit(names["number"], numbers)
-        unfitted = cls(tuple(names["number"]), dates, texts, levels, Derived(), nothing, empty, units)
+        unfitted = cls(
+            tuple(names["number"]), dates, texts, levels, Derived(), nothing, empty, units, written
+        )
         read = unfitted._read(cells)
         derived = Derived.fit(read.number_matrix(), levels, read.code_matrix(), goal, options)
         unscaled = replace(unfitted, derived=derived)
@@ -137,7 +142,8 @@ class Preparer(FittedColumns):
         Raises:
             InputError: see :meth:`transform`.
         """
-        return self._read(self.sentinels.apply(needed_cells(frame, self.columns, is_tidy))[0])
+        cells = read_numbers(needed_cells(frame, self.columns, is_tidy), self.written)
+        return self._read(self.sentinels.apply(cells)[0])
 
     def inputs(self, cells: Cells, told: Floats | None = None) -> Inputs:
         """Network inputs of rows that were read; see :meth:`transform`."""
@@ -222,6 +228,7 @@ class Preparer(FittedColumns):
             "code": self.code.to_json(),
             "sentinels": self.sentinels.to_json(),
             "units": self.units.to_json(),
+            "written": {name: asdict(style) for name, style in self.written.items()},
         }
 
     @classmethod
@@ -236,6 +243,7 @@ class Preparer(FittedColumns):
             NumberCode.from_json(data["code"]),
             Sentinels.from_json(data["sentinels"]),
             Conversions.from_json(data["units"]),
+            {name: Style(**own) for name, own in data["written"].items()},
         )
 
 

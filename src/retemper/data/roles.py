@@ -8,6 +8,7 @@ from retemper.core.errors import InputError
 from retemper.core.records import Task
 from retemper.data.cells import as_words, first_row, level_counts, place
 from retemper.data.kinds import demanded_numbers, not_numbers
+from retemper.data.written_numbers import not_written
 
 FEW_DISTINCT = 20
 ROWS_A_VALUE = 10
@@ -83,7 +84,7 @@ def _check_regression(column: pl.Series, source: str) -> None:
 
 def _check_classes(column: pl.Series, source: str) -> None:
     where = place(source, column.name)
-    bad = not_numbers(column)
+    bad = not_numbers(column) or not_written(column)
     words = as_words(column)
     counts = level_counts(words)
     if column.dtype == pl.Float64 and column.is_infinite().any():

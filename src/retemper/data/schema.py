@@ -15,6 +15,7 @@ from retemper.core.threads import threaded
 from retemper.data.kinds import check_kind, count_distinct, demanded_numbers, infer_kind
 from retemper.data.read import Table, missing_target
 from retemper.data.roles import check_target, check_weight, class_labels, infer_task
+from retemper.data.written_numbers import Style, style_of_all
 
 MIN_ROWS = 10
 UNUSED: tuple[ColumnKind, ...] = ("identifier", "constant")
@@ -22,13 +23,22 @@ UNUSED: tuple[ColumnKind, ...] = ("identifier", "constant")
 
 @dataclass(frozen=True)
 class Column:
-    """A column's kind, its missing cells, its distinct values (missing not counted), and why it is that kind."""
+    """A column's kind, its missing cells, its distinct values (missing not counted), and why it is that kind.
+
+    ``written``: how its numbers are written where they are read from text, such as ``$1,200``.
+    """
 
     name: str
     kind: ColumnKind
     missing: int
     distinct: int
     why: str
+    written: Style | None = None
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Column:
+        """The column that was written as plain data."""
+        return cls(**{**data, "written": data["written"] and Style(**data["written"])})
 
 
 @dataclass(frozen=True)
@@ -66,8 +76,8 @@ class Schema:
         >>> Schema.from_json(schema.to_json()) == schema
         True
         """
-        target = Column(**data["target"]) if data["target"] else None
-        columns = tuple(Column(**column) for column in data["columns"])
+        target = Column.from_json(data["target"]) if data["target"] else None
+        columns = tuple(map(Column.from_json, data["columns"]))
         tuples = {name: tuple(data[name]) for name in ("classes", "dropped")}
         return cls(**{**data, **tuples, "columns": columns, "target": target})
 
@@ -77,6 +87,9 @@ def infer(table: Table, options: DataOptions, least_rows: int = MIN_ROWS) -> Sch
 
     The group's and the weight's columns are no features; the time's column is one. Without a target in the options
     the source's own is taken (``y`` of an archive); without either, the schema has no target and no task.
+
+    Columns of text whose every cell is a number (``$1,200``, ``12 %``) are numbers, unless cleaning is off, and so is a
+    regression's target; the frame is still to be read so, by :func:`retemper.data.rewritten.rewritten`.
 
     Args:
         table: all rows, the test's too.
@@ -125,6 +138,10 @@ def _with_target(
 ) -> tuple[Column, Task, tuple[str, ...]]:
     distinct = count_distinct(target)
     task, why = infer_task(target.drop_nulls(), distinct)
+    style = _style_of_target(target, options)
+    if style is not None:
+        target = style.read(target)
+        task, why = "regression", f"numbers written as text with {distinct} distinct values{style.said()}"
     if options.task != "auto":
         task, why = options.task, f"the recipe says {options.task}"
     check_target(target, task, table.source)
@@ -137,9 +154,18 @@ def _with_target(
             "Give columns that describe the rows, or set data.kinds by hand.",
         )
     if task == "regression":
-        return Column(target.name, "number", 0, distinct, why), task, ()
+        return Column(target.name, "number", 0, distinct, why, style), task, ()
     kind: ColumnKind = "boolean" if target.dtype == pl.Boolean else "category"
     return Column(target.name, kind, 0, distinct, why), task, tuple(map(str, class_labels(target)))
+
+
+def _style_of_target(target: pl.Series, options: DataOptions) -> Style | None:
+    """How the target's numbers are written, where they are a regression's; a few round numbers stay classes."""
+    style = style_of_all(target) if options.clean and options.task != "classification" else None
+    if style is None or options.task == "regression":
+        return style
+    numbers = style.read(target).drop_nulls()
+    return style if infer_task(numbers, count_distinct(numbers))[0] == "regression" else None
 
 
 def _column(table: Table, name: str, options: DataOptions) -> Column:
@@ -148,13 +174,21 @@ def _column(table: Table, name: str, options: DataOptions) -> Column:
     different = cells.unique() if cells.dtype == pl.String else None
     distinct = count_distinct(cells) if different is None else len(different) - (missing > 0)
     by_hand = options.kinds.get(name)
+    style = None
+    if options.clean and by_hand in (None, "number") and name != options.time:
+        style = style_of_all(cells, different)
+    if style is not None:
+        cells = style.read(cells)
+        distinct = count_distinct(cells)
     if by_hand is not None:
         check_kind(cells, by_hand, table.source)
-        return Column(name, by_hand, missing, distinct, "set by hand")
+        return Column(name, by_hand, missing, distinct, "set by hand", style)
     kind, why = infer_kind(cells, distinct, identifiers=options.clean, different=different)
     if kind == "number":
         demanded_numbers(cells, table.source)
-    return Column(name, kind, missing, distinct, why)
+    if style is not None:
+        why = f"{why}, written as text{style.said()}"
+    return Column(name, kind, missing, distinct, why, style)
 
 
 def _named(options: DataOptions) -> Iterator[tuple[str, str]]:

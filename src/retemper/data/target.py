@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,11 @@ from retemper.core.recipe_sections import PrepareOptions
 from retemper.core.records import Task
 from retemper.data.cells import as_words, first_row, of_rows, tidy
 from retemper.data.kinds import demanded_numbers
+from retemper.data.rewritten import read_numbers
 from retemper.data.roles import class_labels
 from retemper.data.scaling import Scaler
 from retemper.data.schema import Schema
+from retemper.data.written_numbers import Style
 
 Floats = NDArray[np.float64]
 Label = bool | int | float | str
@@ -33,7 +35,8 @@ class Target:
     ``labels`` are the classes in their own type, in the order of the codes and of the network's outputs;
     ``classes`` are ``str(label)``. ``prior`` is the training rows' class frequencies, or (mean, standard
     deviation) of a regression target in its own units. With a ``log_unit`` s > 0 the network learns
-    sign(y)·log(1 + |y|/s), scaled: a logarithm where |y| is large, defined for every y.
+    sign(y)·log(1 + |y|/s), scaled: a logarithm where |y| is large, defined for every y. ``written``: how its numbers
+    are written where they are text, such as ``$1,200``; predictions are plain numbers.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Target:
     prior: tuple[float, ...]
     scaler: Scaler
     log_unit: float = 0.0
+    written: Style | None = None
 
     @classmethod
     def fit(cls, series: pl.Series, schema: Schema, options: PrepareOptions) -> Target:
@@ -65,13 +69,14 @@ class Target:
         """
         if schema.target is None or schema.task is None:
             raise ValueError("the schema has no target; infer it with a target")
-        cells = _tidy(series)
+        cells, style = _tidy(series), schema.target.written
         if schema.task == "regression":
-            y = _numbers(cells)
+            y = _numbers(cells, style)
             _refuse_huge(y, schema.target.name)
             unit = _log_unit(y) if options.target == "log" else 0.0
             scaler = Scaler.fit(_logarithm(y, unit)[:, None], options.target_scaling)
-            return cls(schema.target.name, "regression", (), (float(y.mean()), float(y.std())), scaler, unit)
+            prior = (float(y.mean()), float(y.std()))
+            return cls(schema.target.name, "regression", (), prior, scaler, unit, style)
         labels = tuple(class_labels(cells))
         absent = [c for c in schema.classes if c not in set(map(str, labels))]
         if absent:
@@ -83,8 +88,8 @@ class Target:
             )
         unscaled = Scaler.fit(np.empty((1, 0)), "none")
         fitted = cls(schema.target.name, "classification", labels, (), unscaled)
-        prior = np.bincount(fitted.encode(cells), minlength=len(labels)) / len(cells)
-        return cls(fitted.name, fitted.task, labels, tuple(prior.tolist()), unscaled)
+        shares = np.bincount(fitted.encode(cells), minlength=len(labels)) / len(cells)
+        return cls(fitted.name, fitted.task, labels, tuple(shares.tolist()), unscaled)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -109,7 +114,7 @@ class Target:
                 "Fill the cells or take the rows out; NA, ? and none count as missing.",
             )
         if self.task == "regression":
-            return _numbers(cells)
+            return _numbers(cells, self.written)
         words = as_words(cells)
         known = as_words(pl.Series([*self.labels]))
         codes = words.cast(pl.Enum(known), strict=False).to_physical()
@@ -155,6 +160,7 @@ class Target:
             "prior": list(self.prior),
             "scaler": self.scaler.to_json(),
             "log_unit": self.log_unit,
+            "written": self.written and asdict(self.written),
         }
 
     @classmethod
@@ -162,7 +168,8 @@ class Target:
         """The target that :meth:`to_json` wrote."""
         scaler = Scaler.from_json(data["scaler"])
         labels, prior = tuple(data["labels"]), tuple(data["prior"])
-        return cls(data["name"], data["task"], labels, prior, scaler, data["log_unit"])
+        written = data["written"] and Style(**data["written"])
+        return cls(data["name"], data["task"], labels, prior, scaler, data["log_unit"], written)
 
 
 def _log_unit(y: Floats) -> float:
@@ -198,5 +205,7 @@ def _tidy(series: pl.Series) -> pl.Series:
     return tidy(series.to_frame()).to_series()
 
 
-def _numbers(cells: pl.Series) -> Floats:
+def _numbers(cells: pl.Series, style: Style | None) -> Floats:
+    if style is not None:
+        cells = read_numbers(cells.to_frame(), {cells.name: style}).to_series()
     return demanded_numbers(cells).to_numpy()

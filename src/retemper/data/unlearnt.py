@@ -13,6 +13,7 @@ from retemper.data.categories import UNKNOWN
 from retemper.data.cells import as_words
 from retemper.data.inputs import needed_cells
 from retemper.data.prepare import Preparer
+from retemper.data.rewritten import read_numbers
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Unlearnt:
         levels: dict[str, UnknownLevel] = {}
         empty = first_empty = before = 0
         for part in parts:
-            cells = preparer.sentinels.apply(needed_cells(part, preparer.columns, is_tidy=False))[0]
+            cells = read_numbers(needed_cells(part, preparer.columns, is_tidy=False), preparer.written)
+            cells = preparer.sentinels.apply(cells)[0]
             for own in preparer.levels:
                 found = _unknown(cells[own.name], own.codes(cells[own.name]) == UNKNOWN, before)
                 if found is not None:

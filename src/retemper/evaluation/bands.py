@@ -99,7 +99,7 @@ def bands_of(frame: pl.DataFrame, kinds: Mapping[str, ColumnKind], least: int) -
 def values_of(cells: pl.Series, date: bool) -> Floats:
     """Cells of a number or date column as float64, NaN where missing."""
     numbers = cells.dt.timestamp("us") if date else cells
-    return numbers.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
+    return numbers.cast(pl.Float64, strict=False).to_numpy()
 
 
 def range_of(column: str, low: float | None, high: float | None, date: bool) -> Condition:

@@ -1,8 +1,11 @@
 """Would more data help? A power law through the losses of networks trained on parts of the rows.
 
 Loss falls with the number of rows n about as a + b·n^−c (Hestness et al. 2017; Viering and Loog 2023). What twice
-as much data would gain, b·n^−c·(1 − 2^−c), comes with its interval. About one learning curve in seven is ill-behaved
-(LCDB 1.1): where the law does not fit, or more rows made it worse, the answer is that nobody can tell.
+as much data would gain, b·n^−c·(1 − 2^−c), comes with its interval. Where curves bend (a network of few rows has
+not found the pattern yet), one law promises too much or too little, and is too sure of it; so the interval pools
+three ways to go on: the law through all points, the law through the last three, and the last step once more. About
+one learning curve in seven is ill-behaved (LCDB 1.1): where the law does not fit, or more rows made it worse, the
+answer is that nobody can tell. ``benchmarks/learning_curves.py`` measures how often the intervals hold the truth.
 """
 
 from __future__ import annotations
@@ -83,14 +86,15 @@ def sample_size_curve(
 ) -> SampleSizeCurve:
     """Fit the law and ask it what twice the rows would gain.
 
-    The bootstrap draws held-out rows (the same for all sizes, so that what is common to them cancels) and networks
-    within each size. Since these are few, their deviations are spread by √(D/(D−1)), and by what Student's law has over
-    the normal one at 95 %, with D − 1 degrees of freedom for each size.
+    Three things are uncertain. Held-out rows are resampled, the same for all sizes, so that what is common to them
+    cancels. Draws of training rows, and the networks' own chance, move the points by the normal law of their
+    covariance, widened by what Student's law has over it at 95 % (:func:`_moves`). How the curve goes on: the interval
+    is that of all resamples by each of the three ways together.
 
     Args:
         rows: different numbers of training rows, ascending, 3 or more.
-        losses: for each, the row losses of D networks, each trained on a draw of its own [D ≥ 2, N]; the same N
-            held-out rows everywhere.
+        losses: for each, the row losses of D networks, each trained on a draw of its own [D ≥ 2, N]; the same D draws
+            (a smaller part lies within the larger ones) and the same N held-out rows everywhere.
         weight: sample weights of the held-out rows [N].
         root: the main metric is the root of the mean (RMSE).
         have: the rows there are to train on; None: the largest of ``rows``.
@@ -108,30 +112,49 @@ def sample_size_curve(
     """
     counts = resampled(len(weight), resamples, seed, group) * weight
     counts /= counts.sum(1, keepdims=True)
-    own = np.stack([_main((part @ weight) / weight.sum(), root).mean() for part in losses])
-    freedom = sum(len(part) - 1 for part in losses)
-    wider = float(student.ppf(0.975, freedom) / norm.ppf(0.975))
-    metrics = [_main(counts @ part.T, root).mean(1) for part in losses]
-    moves = [
-        wider * _moves(_main((part @ weight) / weight.sum(), root), resamples, seed, size)
-        for size, part in enumerate(losses)
-    ]
-    drawn = np.stack(metrics, 1) + np.stack(moves, 1)
+    metrics = np.stack([_main((part @ weight) / weight.sum(), root) for part in losses])
+    own = metrics.mean(1)
+    drawn = np.stack([_main(counts @ part.T, root).mean(1) for part in losses], 1) + _moves(
+        metrics, resamples, seed
+    )
     shares = np.array(rows) / rows[-1]
     law, laws = fit(shares, own[None]), fit(shares, drawn)
+    last = fit(shares[-3:], drawn[:, -3:])
     have = have or rows[-1]
     more = np.array([1.0, 2.0]) * have / rows[-1]
-    (now, then), drawn_then = law.at(more)[0].tolist(), laws.at(more)
-    gain = Score(now - then, *ends(drawn_then[:, 0] - drawn_then[:, 1]))
+    now, then = law.at(more)[0].tolist()
+    drawn_then = np.concatenate([laws.at(more), last.at(more), step_again(shares, drawn, more)])
+    gain = _score(now - then, drawn_then[:, 0] - drawn_then[:, 1])
     answer, why = _answer(gain, now)
     trouble = _trouble(shares, own, drawn, law, laws)
     if trouble:
         answer, why = "can't tell", trouble
-    points = tuple(Score(float(m), *ends(part)) for m, part in zip(own, drawn.T, strict=True))
-    floor = Score(float(law.a[0]), *ends(laws.a))
-    doubled = Score(then, *ends(drawn_then[:, 1]))
+    points = tuple(_score(float(m), part) for m, part in zip(own, drawn.T, strict=True))
+    floor = _score(float(law.a[0]), np.concatenate([laws.a, last.a]))
+    doubled = _score(then, drawn_then[:, 1])
     fitted = (float(law.a[0]), float(law.b[0]), float(law.c[0]))
     return SampleSizeCurve(tuple(rows), points, floor, fitted, have, gain, doubled, answer, why)
+
+
+def _score(value: float, drawn: Floats) -> Score:
+    low, high = ends(drawn)
+    return Score(value, min(low, value), max(high, value))
+
+
+def step_again(shares: Floats, points: Floats, more: Floats) -> Floats:
+    """The losses at shares [M] of the rows if each doubling brings what the last one did, and none below 0 → [K, M].
+
+    Args:
+        shares: of the most rows, ascending [S ≥ 2].
+        points: the losses of K curves [K, S]; where the last step brought nothing, the next ones bring nothing.
+        more: shares of the most rows to ask for, 1 or more [M].
+
+    >>> step_again(np.array([0.5, 1]), np.array([[0.75, 0.5], [0.5, 0.75]]), np.array([1.0, 2, 4])).tolist()
+    [[0.5, 0.25, 0.0], [0.75, 0.75, 0.75]]
+    """
+    doublings = np.log2(shares[-1] / shares[-2])
+    step = np.maximum(0, points[:, -2] - points[:, -1]) / doublings
+    return np.asarray(np.maximum(0, points[:, -1:] - step[:, None] * np.log2(more)))
 
 
 def fit(shares: Floats, points: Floats) -> Law:
@@ -163,12 +186,18 @@ def _main(mean_loss: Floats, root: bool) -> Floats:
     return np.sqrt(mean_loss) if root else mean_loss
 
 
-def _moves(metrics: Floats, resamples: int, seed: int, size: int) -> Floats:
-    """How far resamples of a size's networks move the mean of their metrics [resamples]."""
-    networks = len(metrics)
-    random = generator(seed, "learning curve networks", size)
-    picks = random.multinomial(networks, np.full(networks, 1 / networks), resamples) / networks
-    return np.asarray((picks - 1 / networks) @ metrics * np.sqrt(networks / (networks - 1)))
+def _moves(metrics: Floats, resamples: int, seed: int) -> Floats:
+    """How far other draws of training rows would move the mean losses [resamples, S], from those of D draws [S, D].
+
+    A draw that is bad at one size is bad at the next, which makes steps surer than points; but a covariance of two or
+    three draws may make them surer than they are, so it is taken halfway to its diagonal.
+    """
+    sizes, networks = metrics.shape
+    seen = np.cov(metrics) / networks
+    shrunk = (seen + np.diag(np.diag(seen))) / 2
+    wider = float(student.ppf(0.975, sizes * (networks - 1)) / norm.ppf(0.975))
+    random = generator(seed, "learning curve draws")
+    return np.asarray(wider * random.multivariate_normal(np.zeros(sizes), shrunk, resamples, method="eigh"))
 
 
 def _answer(gain: Score, now: float) -> tuple[Answer, str]:

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from retemper.core import interrupt
 from retemper.core.records import Step
 from retemper.core.seeds import generator
 from retemper.data.inputs import Inputs
@@ -67,6 +68,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     cut: list[str] = []
 
     def allowed(name: str, share: float) -> bool:
+        interrupt.check()
         book.reporter.progress(None, f"{name.replace('_', ' ')}, {share:.0%}")
         place = f"baselines.{name}.{share:.4f}"
         refuse = book.budget.decide(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from retemper.core.aside import Aside
 from retemper.core.budget import Budget
+from retemper.core.memory import let_go
 from retemper.core.progress import Reporter
 from retemper.core.recipe import Recipe
 from retemper.core.records import Finding, Task
@@ -189,13 +190,16 @@ class Book:
     pace: Pace
     aside: Aside = field(default_factory=Aside)
 
-    def train(self, jobs: Sequence[Job], seconds: float, tell: bool = True) -> list[JobResult]:
+    def train(
+        self, jobs: Sequence[Job], seconds: float, tell: bool = True, alike: bool = False
+    ) -> list[JobResult]:
         """Do jobs, each dealt out over the workers; the members come back in the order of each job.
 
         Args:
             jobs: what to train; names unique in the run.
             seconds: each training stops where it is after so long (only with a time limit).
             tell: show the progress.
+            alike: the jobs are compared: where time runs out, all are cut short by the same part.
         """
         parts = [[piece for part in job.parts(self.workers) for piece in self._pieces(part)] for job in jobs]
         flat = [part for own in parts for part in own]
@@ -207,7 +211,10 @@ class Book:
             self.budget.record(f"{job.name}.halved", len(job.members))
             self.reporter.note(f"Memory is short: {len(job.members)} networks are trained in two halves.")
 
-        results = self.pool.run(flat, deadlines, self.reporter.progress if tell else _silent, halved)
+        let_go()  # to the workers, who need it now
+        weights = [self.pace.seconds([part], 1) or self.pace.work(part) for part in flat] if alike else []
+        told = self.reporter.progress if tell else _silent
+        results = self.pool.run(flat, deadlines, told, halved, weights)
         for result in results:
             self.pace.learn(result)
             if result.stopped is not None:

@@ -10,7 +10,7 @@ import polars as pl
 from retemper.core.records import Step
 from retemper.core.seeds import generator
 from retemper.data.check import Checked, check
-from retemper.data.kinds import infer_kind
+from retemper.data.kinds import count_distinct, infer_kind
 from retemper.data.schema import Column, Schema
 from retemper.procedure.book import Book, State
 from retemper.procedure.prepare import prepare
@@ -51,7 +51,7 @@ def _told_by(frame: pl.DataFrame, schema: Schema) -> Schema:
 
 def _column_told_by(cells: pl.Series, column: Column) -> Column:
     missing = cells.null_count()
-    distinct = cells.n_unique() - (missing > 0)
+    distinct = count_distinct(cells)
     kind, why = infer_kind(cells, distinct, identifiers=column.kind == "identifier")
     if column.why == "set by hand":
         why = column.why

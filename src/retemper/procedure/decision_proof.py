@@ -15,7 +15,7 @@ from retemper.evaluation.threshold import outcome
 from retemper.procedure.book import State
 from retemper.procedure.decide import allows, cost_gain
 from retemper.procedure.goal import rule_of
-from retemper.procedure.rows import groups_in
+from retemper.procedure.test_rows import Answers
 
 Floats = NDArray[np.float64]
 Group = NDArray[np.int64] | None
@@ -24,27 +24,25 @@ FIFTHS, LEAST_ROWS = 5, 50
 MOST_CLASSES = 12
 
 
-def proof(
-    state: State, model: Model, frame: Any, y: NDArray[Any], outputs: Floats, weight: Floats | None
-) -> dict[str, Any]:
+def proof(state: State, model: Model, said: Answers) -> dict[str, Any]:
     """Precision and recall, what the threshold or the costs bring, and whether intervals and sets hold.
 
     Args:
-        state: gives the seed, the number of resamples and the groups.
+        state: gives the seed and the number of resamples.
         model: with its decision.
-        frame: the test rows.
-        y: their codes or values [N].
-        outputs: the model's [N, C] or [N].
-        weight: sample weights [N]; ``None``: none are named.
+        said: the test rows' targets and what the model says of them.
 
     Returns:
         for classes ``precision_recall``, and ``threshold`` or ``costs`` where they decide; for both kinds of target
         ``interval``: wanted and reached coverage (95 % interval), the mean width or size, and ``by``: the same for rows
         with small and large predictions, wide and narrow intervals, sets of each size, each class.
     """
-    group = groups_in(state, frame)
+    y, outputs, group = said.y, said.outputs, said.group
+    weight = said.weight.astype(np.float64) if state.schema.weight else None
+    if said.ends is not None:
+        return _intervals(model, y, outputs, said.ends, (weight, group))
     if state.task == "regression":
-        return _intervals(model, frame, y, outputs, (weight, group))
+        return {}
     recipe, classes, decision = state.recipe, model.classes, model.decision
     found: dict[str, Any] = {
         "called": decision.said(classes),
@@ -69,16 +67,13 @@ def proof(
 
 
 def _intervals(
-    model: Model, frame: Any, y: Floats, outputs: Floats, rows: tuple[Floats | None, Group]
+    model: Model, y: Floats, outputs: Floats, ends: Floats, rows: tuple[Floats | None, Group]
 ) -> dict[str, Any]:
-    intervals, wanted = model.decision.intervals, model.decision.coverage
-    if intervals is None or not allows(intervals.quantiles, wanted):
-        return {}
-    low, high = model.predict_interval(frame).T
+    low, high = ends.T
     width = high - low
     by = {"prediction": _fifths(outputs), "width": _fifths(width)}
     record = _coverage((y >= low) & (y <= high), width, by, rows)
-    return {"interval": {"wanted": wanted, "width": record.pop("size"), **record}}
+    return {"interval": {"wanted": model.decision.coverage, "width": record.pop("size"), **record}}
 
 
 def _sets(

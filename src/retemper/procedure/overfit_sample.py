@@ -52,7 +52,8 @@ def _judge(state: State, result: JobResult, rows: int) -> tuple[State, Step]:
     metric = "accuracy" if state.task == "classification" else "r2"
     reached, ceiling = _reached(state, result)
     needed = min(NEEDED[state.task], ceiling)
-    best = int(np.argmin([fit.val_loss for fit in result.fits]))
+    # A rate that was too high leaves no loss; the curve shown is that of one that learnt.
+    best = int(np.argmin(np.nan_to_num([fit.val_loss for fit in result.fits], nan=np.inf)))
     history = result.fits[best].history
     evidence = {
         "rows": rows,

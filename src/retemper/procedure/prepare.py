@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,8 +16,9 @@ from retemper.core.recipe import Recipe
 from retemper.core.seeds import generator
 from retemper.core.threads import threaded
 from retemper.data.cells import chosen
+from retemper.data.features.outliers import outlying_by
 from retemper.data.frame import Frame, narrowed
-from retemper.data.inputs import Cells, Inputs
+from retemper.data.inputs import Cells, Floats, Inputs
 from retemper.data.prepare import Preparer
 from retemper.data.schema import Schema
 from retemper.data.target import Target
@@ -60,9 +61,8 @@ def prepare(
     their shares are counted on all.
     """
     assert schema.target is not None
-    preparer = Preparer.fit(frame[rows_to_fit(train, recipe)], schema, recipe.prepare, is_tidy=True)
+    preparer, own = _fit(frame, schema, recipe, rows_to_fit(train, recipe))
     target = Target.fit(frame[schema.target.name][train], schema, recipe.prepare)
-    means, left_out = _of_all(frame, schema, recipe, preparer, train)
 
     others = [schema.target.name, *([schema.weight] if schema.weight else [])]
     needed = narrowed(frame, list(dict.fromkeys([*preparer.columns, *others])))
@@ -70,11 +70,12 @@ def prepare(
     def parts(rows: NDArray[np.int64]) -> Iterator[SplitArrays]:
         def part(place: slice) -> SplitArrays:
             seen, cells = _seen(needed, others, rows[place], preparer)
-            own = None if means is None or rows is not train else means[place]
-            found = _split(seen, preparer.inputs(cells, own), schema, target)
-            if left_out is not None and rows is train:
+            if rows is not train:
+                return _split(seen, preparer.inputs(cells), schema, target)
+            found = _split(seen, own.inputs(preparer, cells, rows[place]), schema, target)
+            if own.left_out is not None:
                 # A row that is left out keeps its place and weighs nothing: arrays stay in step with row numbers.
-                found.weight[left_out[place]] = 0.0
+                found.weight[own.left_out(cells.number_matrix())] = 0.0
             return found
 
         return threaded(part, _windows(rows))
@@ -133,14 +134,44 @@ def rows_to_fit(train: NDArray[np.int64], recipe: Recipe) -> NDArray[np.int64]:
     return np.sort(generator(recipe.seed, "rows to fit").choice(train, FIT_ROWS, replace=False))
 
 
-def _of_all(
-    frame: Frame, schema: Schema, recipe: Recipe, preparer: Preparer, train: NDArray[np.int64]
-) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_] | None]:
-    """What some options need all training rows at once for: group means out of fold, and the rows left out."""
-    if not preparer.told and recipe.prepare.outliers in ("keep", "clip"):
-        return None, None
-    seen = frame[train]
-    return preparer.out_of_fold(seen, schema), preparer.outlying(seen, recipe.prepare)
+@dataclass(frozen=True)
+class _OfTraining:
+    """What holds for training rows alone.
+
+    Args:
+        rows: that the preparer was fitted on, ascending or all in their order.
+        told: what the target tells of these [rows, told], none from a row's own target. Training rows that were not
+            fitted on are like any others: their targets are in no group mean.
+        left_out: which rows are outliers, by their numbers; None: all count.
+    """
+
+    rows: NDArray[np.int64]
+    told: Floats | None
+    left_out: Callable[[Floats], NDArray[np.bool_]] | None
+
+    def inputs(self, preparer: Preparer, cells: Cells, rows: NDArray[np.int64]) -> Inputs:
+        """The inputs of training rows of these numbers."""
+        if self.told is None:
+            return preparer.inputs(cells)
+        order = np.argsort(self.rows, kind="stable")
+        at = np.flatnonzero(np.isin(rows, self.rows))
+        told = self.told[order[np.searchsorted(self.rows, rows[at], sorter=order)]]
+        if len(at) == len(rows):
+            return preparer.inputs(cells, told)
+        found = preparer.inputs(cells)
+        found.dense[at] = preparer.inputs(cells.taken(at), told).dense
+        return found
+
+
+def _fit(
+    frame: Frame, schema: Schema, recipe: Recipe, rows: NDArray[np.int64]
+) -> tuple[Preparer, _OfTraining]:
+    seen = frame[rows]
+    preparer = Preparer.fit(seen, schema, recipe.prepare, is_tidy=True)
+    left_out = None
+    if recipe.prepare.outliers not in ("keep", "clip"):
+        left_out = outlying_by(preparer.cells(seen, is_tidy=True).number_matrix(), recipe.prepare)
+    return preparer, _OfTraining(rows, preparer.out_of_fold(seen, schema), left_out)
 
 
 def _split(

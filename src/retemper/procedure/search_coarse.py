@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from retemper.core.records import Step
@@ -57,17 +58,17 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     points = Sampler(space, state.recipe.seed, amount["trials"]).ask(amount["trials"])
     jobs = _jobs(book, state, points, amount)
     left = book.budget.left_s()
-    results = book.train(jobs, seconds=0.3 * left if book.budget.limited else 0.0)
-    trials = sorted(
-        (candidate for result in results for candidate in candidates_of(state, result)),
-        key=lambda candidate: rank(candidate),
-    )
+    results = book.train(jobs, seconds=0.3 * left if book.budget.limited else 0.0, alike=True)
+    found = [candidate for result in results for candidate in candidates_of(state, result)]
+    common = common_epochs(found) if any(result.stopped is not None for result in results) else 0
+    trials = sorted(found, key=lambda candidate: rank(candidate, common))
     kept = max(2, math.ceil(search.keep * len(trials)))
     survivors = sound(trials)[:kept]
     evidence = evidence_of(trials, {t.id for t in survivors}, "search_coarse")
     evidence |= {
         "space": {name: vars(axis) for name, axis in space.items()},
         "edges": _edges(space, trials),
+        "compared_after_epochs": common or amount["epochs"],
         "treatments": treated,
         "label_errors": labels,
     }
@@ -89,9 +90,25 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     return state, Step("search_coarse", verdict, message, evidence)
 
 
-def rank(candidate: Candidate) -> tuple[bool, float, int]:
-    """Sorting key: finite losses first, lower first, then by id."""
-    loss = candidate.fit.val_loss
+def common_epochs(candidates: Sequence[Candidate]) -> int:
+    """How many epochs each has finished; a deadline may end one in its midst, which does not count.
+
+    An epoch has as many steps as the longest first one among the candidates.
+    """
+    steps = [[row["step"] for row in candidate.fit.history] for candidate in candidates]
+    whole = max((own[0] for own in steps if own), default=1)
+    return min((own[-1] // whole if own else 0 for own in steps), default=0)
+
+
+def loss_after(candidate: Candidate, epochs: int) -> float:
+    """Its best validation loss in so many epochs; NaN where none is finite."""
+    judged = [row["val_loss_calibrated"] for row in candidate.fit.history[:epochs]]
+    return min((loss for loss in judged if not math.isnan(loss)), default=math.nan)
+
+
+def rank(candidate: Candidate, epochs: int = 0) -> tuple[bool, float, int]:
+    """Sorting key: finite losses first, lower first, then by id; after so many epochs, 0: at its best."""
+    loss = loss_after(candidate, epochs) if epochs else candidate.fit.val_loss
     return (not math.isfinite(loss), loss if math.isfinite(loss) else 0.0, candidate.id)
 
 

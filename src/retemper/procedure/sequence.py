@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from retemper.core import catalogue, device
+from retemper.core import catalogue, device, interrupt
 from retemper.core.aside import Aside
 from retemper.core.budget import Budget
 from retemper.core.errors import InputError, nearest
@@ -24,6 +24,7 @@ from retemper.core.recipe import Recipe
 from retemper.core.records import Step, to_json
 from retemper.core.run_folder import RunFolder
 from retemper.data.read import Table
+from retemper.data.rewritten import rewritten
 from retemper.data.schema import infer
 from retemper.data.split import split
 from retemper.procedure import (
@@ -38,7 +39,6 @@ from retemper.procedure import (
     nested,
     overfit_sample,
     read_curves,
-    sample_sizes,
     search,
     search_coarse,
     search_refine,
@@ -115,6 +115,7 @@ def run(
     with Aside() as aside, Pool(folder.checkpoints / "jobs", workers) as pool:
         device.one_thread()
         schema = infer(table, recipe.data)
+        table = rewritten(table, schema)
         goal.check(schema, recipe.decision)
         splits = split(table, schema, recipe.split, recipe.seed, own_test_rows)
         recipe = _sized(recipe, len(splits.train))
@@ -126,7 +127,7 @@ def run(
         estimate: dict[str, Any] = {}
         order = SEARCH_ALONE if search_alone else STEPS
         if not search_alone:
-            budget.kept_s = nested.set_aside_s(state, budget) + sample_sizes.set_aside_s(state, budget)
+            budget.kept_s = nested.set_aside_s(state, budget) + understand.set_aside_s(state, budget)
         for number, name in enumerate(order, start=1):
             if name == "train_long":
                 nested.give_back(book, state)
@@ -153,6 +154,7 @@ def run(
 
 
 def _step(book: Book, state: State, order: Mapping[str, Do], number: int) -> tuple[State, Step]:
+    interrupt.check()
     name = list(order)[number - 1]
     book.reporter.step_started(name, number, len(order))
     began = time.perf_counter()

@@ -11,7 +11,8 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from retemper.bundle.model import Model, Part
+from retemper.bundle.model import Model
+from retemper.bundle.parts import Part
 from retemper.core import device
 from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe

@@ -8,20 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retemper.bundle.model import Model, Part
+from retemper.bundle.model import Model
+from retemper.bundle.parts import Part
 from retemper.core.recipe import Recipe
 from retemper.core.records import Score, Step
 from retemper.evaluation.calibration import apply_temperature, reliability
 from retemper.evaluation.decision import Decision
 from retemper.evaluation.intervals import paired_gain
 from retemper.evaluation.metrics import main_metric, row_losses
-from retemper.procedure.baselines import drawn, rows_of
+from retemper.procedure.baselines import drawn
 from retemper.procedure.book import EVERY, Book, State
 from retemper.procedure.copies import copies_in_test
 from retemper.procedure.decision_proof import proof
 from retemper.procedure.ensemble import mixed
-from retemper.procedure.prepare import weights
-from retemper.procedure.rows import groups_in, groups_that_judge
+from retemper.procedure.rows import groups_that_judge
+from retemper.procedure.test_rows import answered
 
 MOST_POINTS = 500
 SECONDS_A_CELL = 8e-9
@@ -44,22 +45,17 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     if not state.chosen:
         return state, Step("test_once", "fail", "There is no model to test; the test rows stay sealed.")
     model = model_of(state)
-    frame = state.table.frame
     opened = state.splits.open_test()
     # Of millions of rows a sample says the same, within intervals of a few thousandths.
     rows = opened[drawn(len(opened), state.recipe.seed, "test rows")]
     state = state.with_(recipe=_affordable(book, state, len(rows)))
     book.folder.log({"event": "test_read", "rows": len(rows), "of": len(opened)})
-    test = frame[rows]
-    outputs = model.outputs(test)
-    y, weight = state.ready[1].encode(test[model.target]), weights(state.schema, test)
-    groups = groups_in(state, test)
+    said = answered(state, model, rows)
+    y, weight, groups, outputs, predicted = said.y, said.weight, said.group, said.outputs, said.predicted
     measured = {
         "test": _scores(state, (y, weight), outputs, groups),
         "validation": _scores(state, *held_out_outputs(state), groups_that_judge(state)),
     }
-    against = rows_of(state, test)
-    predicted = {name: baseline.predict(against) for name, baseline in state.baselines.items()}
     baselines = {
         name: _scores(state, (y, weight), own, groups, baseline=True) for name, own in predicted.items()
     }
@@ -71,8 +67,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         "gains": gains,
     }
     evidence |= _pictures(state, y, outputs)
-    named = weight.astype(np.float64) if state.schema.weight else None
-    evidence |= proof(state, model, test, y, outputs, named)
+    evidence |= proof(state, model, said)
     main = measured["test"][main_metric(state.task)]
     beaten = [name for name, gain in gains.items() if gain["low"] > 0]
     missed = [name for name in gains if name not in beaten]

@@ -28,8 +28,10 @@ from retemper.procedure.cross_fitting import REPEATS, bag_of_contenders, dealt, 
 from retemper.procedure.jobs import contender_of, jobs_for
 from retemper.procedure.prepare import prepare, rows_to_fit
 from retemper.procedure.rows import groups_that_judge
+from retemper.procedure.treatments_together import for_goal, given_up, merged, rivals
 from retemper.training import arrays
 from retemper.training.job import Job
+from retemper.training.pages import first_of_each, gathered
 
 FIRST_BAG = 700
 SHARE_OF_TIME = 0.08
@@ -68,7 +70,8 @@ def run(book: Book, state: State) -> tuple[State, list[dict[str, Any]]]:
         return state, [_record(Proposal("all", "the time does not allow a single race", {}), "not_tried")]
     _, target, data = state.ready
     at = sampled_rows(len(state.splits.train), len(state.schema.features()))
-    y = data.train.y[at] if state.task == "classification" else target.unscale(data.train.y[at].astype(float))
+    y = gathered(data.train.y, at)
+    y = y if state.task == "classification" else target.unscale(y.astype(float))
     sample = state.table.frame[state.splits.train[at]]
     proposals = propose(sample, state.schema, y, state.findings, state.recipe.prepare)
     proposals += goal.imbalance_treatments(state)
@@ -91,8 +94,10 @@ def run(book: Book, state: State) -> tuple[State, list[dict[str, Any]]]:
                 kept.append((record["gain"], proposal, own))
         waiting = waiting[count:]
     told += [_record(proposal, "not_tried") for _, proposal in waiting]
-    kept.sort(key=lambda entry: -entry[0])
-    return _together(book, state, kept, told)
+    # A goal has units of its own, and is what the recipe asks for.
+    kept.sort(key=lambda entry: (not for_goal(entry[1]), -entry[0]))
+    why = rivals([proposal for _, proposal, _ in kept])
+    return _together(book, state, [own for own in kept if own[1].name not in why], given_up(told, why))
 
 
 def _together(
@@ -103,14 +108,17 @@ def _together(
         return state, told
     best, few = kept[0][2], _few(state)
     if len(kept) > 1:
-        recipe = state.recipe.with_changes(_merged([proposal for _, proposal, _ in kept]))
+        recipe = state.recipe.with_changes(merged([proposal for _, proposal, _ in kept]))
         (joint,) = _race(book, few, [(len(told) + 1, recipe)])
-        if joint.bag.loss <= min(own.bag.loss for _, _, own in kept):
+        if for_goal(kept[0][1]):
+            adds = _goal_gain(kept[0][2], joint)[0] >= 0
+        else:
+            adds = joint.bag.loss <= min(own.bag.loss for _, _, own in kept)
+        if adds:
             best = joint
         else:
-            given_up = {proposal.name for _, proposal, _ in kept[1:]}
-            note = {"verdict": "reverted", "note": f"does not add to {kept[0][1].name}"}
-            told = [record | (note if record["name"] in given_up else {}) for record in told]
+            why = f"does not add to {kept[0][1].name}"
+            told = given_up(told, {proposal.name: why for _, proposal, _ in kept[1:]})
     found = best.state if few is state else _prepared(state, best.state.recipe, len(told) + 2)
     book.pace.shape = found.ready[2].shape
     return found, told
@@ -127,23 +135,8 @@ def _few(state: State) -> State:
     if len(rows) == len(train):
         return state
     if state.task == "classification":
-        labels = state.table.frame[state.ready[1].name][train]
-        rows = np.union1d(rows, train[labels.arg_unique().to_numpy()])
+        rows = np.union1d(rows, train[first_of_each(state.ready[2].train.y)])
     return state.with_(splits=replace(state.splits, train=rows))
-
-
-def _merged(proposals: list[Proposal]) -> dict[str, Any]:
-    """Changes of several treatments; where they name lists, all of their entries."""
-    changes: dict[str, Any] = {}
-    for proposal in proposals:
-        for path, value in proposal.changes.items():
-            old = changes.get(path)
-            changes[path] = (
-                [*old, *(v for v in value if v not in old)]
-                if isinstance(old, list)
-                else changes.get(path, value)
-            )
-    return changes
 
 
 def _race(book: Book, state: State, entrants: list[tuple[int, Recipe]]) -> list[Raced]:
@@ -232,12 +225,7 @@ def _judge(base: Raced, own: Raced, proposal: Proposal, tried: int) -> dict[str,
         return _record(proposal, "not_tried") | {"note": "too many inputs to keep them once for each fold"}
     if not math.isfinite(own.bag.loss) or not math.isfinite(base.bag.loss):
         return _record(proposal, "reverted") | {"before": base.bag.loss, "after": own.bag.loss}
-    if any(path.startswith("training.loss") for path in proposal.changes):
-        gain, low, high = goal.goal_gain(
-            base.folded, base.bag.outputs.astype(np.float64), own.bag.outputs.astype(np.float64)
-        )
-    else:
-        gain, low, high = _gain(base, own)
+    gain, low, high = _goal_gain(base, own) if for_goal(proposal) else _gain(base, own)
     deviation = (high - low) / (2 * norm.ppf(0.975))
     proved = gain > norm.ppf(1 - LEVEL / tried) * deviation
     return _record(proposal, "kept" if proved else "reverted") | {
@@ -269,6 +257,11 @@ def _gain(base: Raced, own: Raced) -> tuple[float, float, float]:
         root=state.task == "regression",
         group=groups_that_judge(state),
     )
+
+
+def _goal_gain(base: Raced, own: Raced) -> tuple[float, float, float]:
+    before, after = (raced.bag.outputs.astype(np.float64) for raced in (base, own))
+    return goal.goal_gain(base.folded, before, after)
 
 
 def _columns(before: Preparer | None, after: Preparer | None) -> dict[str, list[str]]:

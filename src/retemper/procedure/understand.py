@@ -59,7 +59,6 @@ the target's units. A part that was left out is ``{"left_out": why}`` instead.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
@@ -67,6 +66,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retemper.core.budget import Budget
 from retemper.core.records import NotApplicable, to_json
 from retemper.data.dates import as_days
 from retemper.evaluation import partial_dependence, surprising
@@ -82,6 +82,8 @@ from retemper.evaluation.importance import (
 )
 from retemper.evaluation.metrics import main_metric
 from retemper.evaluation.slices import LEAST_ROWS, surplus, worst_slices
+from retemper.procedure import sample_sizes
+from retemper.procedure.answer_time import AnswerTime, answer_time
 from retemper.procedure.book import Book, State
 from retemper.procedure.more_data import more_data
 from retemper.procedure.unseen import held_out_rows
@@ -93,10 +95,20 @@ MOST_CELLS = 300_000_000
 """Cells that are prepared for importance: very wide tables get fewer rows."""
 DEPENDENCE_COLUMNS, DEPENDENCE_ROWS = 6, 200
 SHOWN_CELLS = 10
-SHARE_OF_TIME = 0.2
-"""Of what is left, for each part but the learning curve."""
+SHARE_OF_LIMIT = 0.04
+"""Of the time limit, set aside from the start for importance and dependence."""
+SHARE_OF_TIME = 0.5
+"""Of what is left, for each of the two; small tables take far less."""
 EFFORTS = ((50, 5, 2_000), (50, 3, 2_000), (25, 3, 1_000), (12, 2, 600), (12, 2, 300))
 """Columns, repeats and rows of importance, by the time there is."""
+NO_TIME = "the time left does not allow for it"
+
+
+def set_aside_s(state: State, budget: Budget) -> float:
+    """Seconds of the time limit to keep for looking into the model, its learning curve included."""
+    if not state.recipe.procedure.understand:
+        return 0.0
+    return budget.set_aside_s(SHARE_OF_LIMIT) + sample_sizes.set_aside_s(state, budget)
 
 
 def run(book: Book, state: State) -> dict[str, Any]:
@@ -112,6 +124,8 @@ def run(book: Book, state: State) -> dict[str, Any]:
     Returns:
         plain data in the form above.
     """
+    # The learning curve takes back its own part.
+    book.budget.kept_s = max(0.0, book.budget.kept_s - book.budget.set_aside_s(SHARE_OF_LIMIT))
     held, rows = held_out_rows(state)
     found: dict[str, Any] = {
         "metric": main_metric(state.task),
@@ -119,19 +133,19 @@ def run(book: Book, state: State) -> dict[str, Any]:
         "networks": sum(len(bag.networks) for bag, _ in state.chosen),
     }
     some = held.sample(MOST_ROWS, state.recipe.seed, "rows to understand")
-    second = book.budget.decide("understand.seconds_a_row", lambda left: _seconds_a_row(book, some, left))
+    took = answer_time(book, some)
     outputs = some.outputs()
     bands = bands_of(some.frame, some.kinds, LEAST_ROWS)
     ranked: list[str] = []
 
     def importance() -> dict[str, Any]:
-        part = _importance(book, state, some, (outputs, bands), second)
+        part = _importance(book, state, some, (outputs, bands), took)
         ranked.extend(entry["column"] for entry in part["columns"])
         return part
 
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "importance": importance,
-        "dependence": lambda: _dependence(book, state, some, ranked, second),
+        "dependence": lambda: _dependence(book, state, some, ranked, took),
         "slices": lambda: _slices(state, some, outputs, (bands, ranked)),
         "surprising": lambda: _surprising(state, some, outputs, rows, ranked),
         "more_data": lambda: more_data(book, state),
@@ -146,18 +160,8 @@ def run(book: Book, state: State) -> dict[str, Any]:
     return plain
 
 
-def _seconds_a_row(book: Book, held: HeldOut, left: float) -> float:
-    """How long a prediction takes; 0 without a limit, where no clock is read."""
-    if math.isinf(left):
-        return 0.0
-    some = held.take(np.arange(min(held.rows, IMPORTANCE_ROWS)))
-    began = book.budget.elapsed_s()
-    some.outputs()
-    return (book.budget.elapsed_s() - began) / some.rows
-
-
 def _importance(
-    book: Book, state: State, held: HeldOut, known: tuple[NDArray[np.float64], list[Bands]], second: float
+    book: Book, state: State, held: HeldOut, known: tuple[NDArray[np.float64], list[Bands]], took: AnswerTime
 ) -> dict[str, Any]:
     outputs, bands = known
     wide = len(held.kinds)
@@ -166,14 +170,14 @@ def _importance(
 
     def fit_into(left: float) -> list[int] | None:
         for columns, repeats, rows in EFFORTS:
-            asked = (min(columns, wide) * repeats + 1) * min(rows, largest)
-            if asked * second <= SHARE_OF_TIME * left:
+            calls = min(columns, wide) * repeats + 1
+            if took.seconds(calls, min(rows, largest)) <= SHARE_OF_TIME * left:
                 return [columns, repeats, min(rows, largest)]
         return None
 
     effort = book.budget.decide("understand.importance", fit_into)
     if effort is None:
-        raise NotApplicable("the time left does not allow for it")
+        raise NotApplicable(NO_TIME)
     some = held.sample(effort[2], state.recipe.seed, "rows for importance")
     names = screened(held, outputs, bands, effort[0])
     related = relations([own for own in bands if own.column in names])
@@ -202,21 +206,24 @@ def _rise(own: Importance) -> dict[str, float]:
     return {"value": own.rise, "low": own.low, "high": own.high}
 
 
-def _dependence(book: Book, state: State, held: HeldOut, ranked: list[str], second: float) -> dict[str, Any]:
+def _dependence(
+    book: Book, state: State, held: HeldOut, ranked: list[str], took: AnswerTime
+) -> dict[str, Any]:
     if not ranked:
         raise NotApplicable("it goes through the most important columns, and importance was left out")
     networks = min(len(held.members), partial_dependence.MOST_MEMBERS)
-    asked = partial_dependence.POINTS * DEPENDENCE_ROWS * second
+    rows = min(held.rows, DEPENDENCE_ROWS)
 
     def fit_into(left: float) -> list[int] | None:
         for columns, members in ((DEPENDENCE_COLUMNS, networks), (DEPENDENCE_COLUMNS, 0), (3, 0)):
-            if columns * (1 + members) * asked <= SHARE_OF_TIME * left:
+            asked = took.seconds(columns * (1 + members), partial_dependence.POINTS * rows)
+            if asked <= SHARE_OF_TIME * left:
                 return [columns, members]
         return None
 
     effort = book.budget.decide("understand.dependence", fit_into)
     if effort is None:
-        raise NotApplicable("the time left does not allow for it")
+        raise NotApplicable(NO_TIME)
     held = held if effort[1] else replace(held, members=())
     columns: list[dict[str, Any]] = []
     left_out = []
@@ -227,7 +234,7 @@ def _dependence(book: Book, state: State, held: HeldOut, ranked: list[str], seco
         except NotApplicable as error:
             left_out.append({"column": name, "why": str(error)})
     return {
-        "rows": min(held.rows, DEPENDENCE_ROWS),
+        "rows": rows,
         "networks": max(1, effort[1]),
         "columns": columns,
         "left_out": left_out,

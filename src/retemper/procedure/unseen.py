@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from retemper.bundle.model import Model
+from retemper.core import interrupt
 from retemper.data.dates import demanded
 from retemper.evaluation.calibration import apply_temperature
 from retemper.evaluation.held_out import HeldOut, Positions
@@ -45,6 +46,7 @@ class Unseen:
 
     def __call__(self, cells: pl.DataFrame, positions: Positions) -> NDArray[np.float64]:
         """Outputs for cells of the rows at these positions (see :func:`held_out_rows`)."""
+        interrupt.check()
         starts = range(0, cells.height, CHUNK_ROWS)
         means = [self._mean(cells[at : at + CHUNK_ROWS], positions[at : at + CHUNK_ROWS]) for at in starts]
         mean = np.concatenate(means) / sum(weight for _, weight in self.bags)

@@ -18,7 +18,7 @@ from retemper.report.decisions import decisions
 from retemper.report.nested import nested
 from retemper.report.understanding import understanding
 from retemper.report.verdict import verdict
-from retemper.report.words import METRICS, STEPS, metric, number, phrase
+from retemper.report.words import METRICS, STEPS, metric, number, phrase, seriousness
 
 MOST_EPOCHS, MOST_MEMBERS, MOST_COLUMNS, MOST_POINTS, MOST_EVENTS = 200, 60, 200, 1500, 300
 MOST_LABELS = 24
@@ -65,7 +65,7 @@ def facts(run_folder: Path) -> dict[str, Any]:
         "trials": _trials(evidence),
         "confusion": _confusion((evidence.get("test_once") or {}).get("confusion")),
         "residuals": _residuals((evidence.get("test_once") or {}).get("residuals")),
-        "findings": [_finding(finding) for finding in result.get("findings") or []],
+        "findings": [_finding(own) for own in sorted(result.get("findings") or [], key=seriousness)],
         "recipe": recipe.read_text(encoding="utf-8") if recipe.is_file() else None,
         "log": log,
         "log_left_out": left_out,
@@ -161,12 +161,12 @@ def _data(check: dict[str, Any]) -> dict[str, Any]:
         kinds[column.get("kind", "?")] = kinds.get(column.get("kind", "?"), 0) + 1
     classes = sorted((check.get("classes") or {}).items(), key=lambda item: -item[1])
     return {
-        "rows": check.get("rows"),
-        "duplicates": check.get("duplicates"),
+        **{key: check.get(key) for key in ("rows", "duplicates")},
         "kinds": kinds,
         "columns": [_column(column) for column in columns[:MOST_COLUMNS]],
         "columns_left_out": max(0, len(columns) - MOST_COLUMNS),
         "classes": classes[:MOST_LABELS],
+        "classes_rows": sum(rows for _, rows in classes),
         "classes_left_out": max(0, len(classes) - MOST_LABELS),
         "target": _shape(check.get("target")),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 NOTHING = "\N{EN DASH}"
@@ -67,6 +68,17 @@ def metric(name: str) -> Metric:
 def model(name: str) -> str:
     """``gradient_boosting`` → ``Gradient boosting``."""
     return MODELS.get(name, phrase(name))
+
+
+def seriousness(finding: Mapping[str, Any]) -> int:
+    """A finding's place among others, the most serious first; an unknown severity comes last.
+
+    >>> sorted([{"severity": "advice"}, {"severity": "error"}], key=seriousness)[0]
+    {'severity': 'error'}
+    """
+    known = ("error", "warning", "advice")
+    severity = finding.get("severity")
+    return known.index(severity) if severity in known else len(known)
 
 
 def phrase(name: str) -> str:

@@ -17,14 +17,14 @@ from torch import Tensor
 
 from retemper.training.plan import Rows
 
-WINDOW_BYTES = 1 << 26
+WINDOW_BYTES = 1 << 24
 """Arrays up to this size stay; of larger ones so much is read at a time."""
 LARGE_BYTES = 1 << 29
 """Mapped rows up to this size are trained on where they lie; of larger ones those that come next are copied."""
 
 
 def gathered(array: NDArray[Any], rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
-    """Some rows of an array, copied; of a mapped file at most 64 MB are held meanwhile.
+    """Some rows of an array, copied; of a mapped file at most 16 MB are held meanwhile.
 
     Args:
         array: [N, …].
@@ -47,6 +47,21 @@ def gathered(array: NDArray[Any], rows: NDArray[np.integer[Any]]) -> NDArray[Any
             found[start:end] = array[rows[start:end]]
             give_back(array)
     return found
+
+
+def first_of_each(codes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """The number of the first row of each class, ascending; of a mapped file at most 16 MB are held meanwhile.
+
+    >>> first_of_each(np.array([2, 0, 2, 1])).tolist()
+    [0, 1, 3]
+    """
+    step = WINDOW_BYTES // max(1, codes.strides[0])
+    first: dict[int, int] = {}
+    for start in range(0, len(codes), step):
+        found, at = np.unique(codes[start : start + step], return_index=True)
+        first = dict(zip(found.tolist(), (start + at).tolist(), strict=True)) | first
+        give_back(codes)
+    return np.sort(np.array(list(first.values()), dtype=np.int64))
 
 
 def at_hand(rows: Rows, wanted: Tensor) -> tuple[Rows, Tensor]:

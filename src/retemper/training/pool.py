@@ -10,7 +10,7 @@ import json
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -29,12 +29,14 @@ Tell = Callable[[float, str], None]
 
 @dataclass(eq=False)
 class _Order:
-    """A job on its way through the workers."""
+    """A job on its way through the workers; with a weight above 0 its deadline is set when it is dealt out."""
 
     job: Job
     deadline: Deadline
+    weight: float = 0.0
     fraction: float = 0.0
     result: JobResult | None = None
+    dealt: Deadline = field(default_factory=Deadline)
 
 
 class Pool:
@@ -70,6 +72,7 @@ class Pool:
         deadlines: Sequence[Deadline],
         tell: Tell,
         told_halves: Callable[[Job, Sequence[Job]], None] = lambda job, halves: None,
+        weights: Sequence[float] = (),
     ) -> list[JobResult]:
         """Do the jobs; their results in the same order, those of halves in the place of their job.
 
@@ -78,13 +81,17 @@ class Pool:
             deadlines: one a job.
             tell: called with the share that is done and a few words.
             told_halves: called with a job that memory is too short for, and the halves that take its place.
+            weights: with one a job (what it will take, in any unit) the time until a deadline is shared by weight, so
+                that a machine slower than expected cuts all jobs short alike, and not those that come last.
 
         Raises:
             InputError: a job met a full disk or the like, or memory is too short for a single network.
             Interrupted: Ctrl-C or SIGTERM; the jobs' checkpoints are on disk.
             RuntimeError: a worker crashed.
         """
-        orders = [self._order(*pair) for pair in zip(jobs, deadlines, strict=True)]
+        orders = [
+            self._order(*entry) for entry in zip(jobs, deadlines, weights or [0.0] * len(jobs), strict=True)
+        ]
         waiting = [order for order in orders if order.result is None]
         busy: dict[int, _Order] = {}
         alone = False
@@ -117,23 +124,27 @@ class Pool:
             waiting[:0] = [piece for piece in pieces if piece.result is None]
         return [order.result for order in orders if order.result is not None]
 
-    def _order(self, job: Job, deadline: Deadline) -> _Order:
+    def _order(self, job: Job, deadline: Deadline, weight: float) -> _Order:
         from retemper.training import job as jobs_module
 
         jobs_module.write_job(self.folder / job.name, job)
         done = jobs_module.read(self.folder / job.name, job)
-        return _Order(job, deadline, float(done is not None), done)
+        return _Order(job, deadline, weight, float(done is not None), done)
 
     def _halves(self, order: _Order) -> list[_Order]:
         one, other = order.job.parts(2)
         first, second = order.deadline.halves(f"{one.name}.stopped", f"{other.name}.stopped")
-        return [self._order(one, first), self._order(other, second)]
+        return [self._order(one, first, order.weight / 2), self._order(other, second, order.weight / 2)]
 
     def _deal(self, waiting: list[_Order], busy: dict[int, _Order], alone: bool) -> None:
         for worker in range(self.workers):
             if waiting and worker not in busy and not (alone and busy):
-                busy[worker] = waiting.pop(0)
-                self._send(worker, self.folder / busy[worker].job.name, busy[worker].deadline)
+                order = waiting.pop(0)
+                left = order.weight + sum(other.weight for other in waiting)
+                running = [other.dealt for other in busy.values()]
+                order.dealt = order.deadline.share(order.weight, left, running, 1 if alone else self.workers)
+                busy[worker] = order
+                self._send(worker, self.folder / order.job.name, order.dealt)
 
     def _finish(self, order: _Order, said: dict[str, Any]) -> None:
         from retemper.training import job as jobs_module

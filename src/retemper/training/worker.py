@@ -21,7 +21,7 @@ from retemper.core import device
 from retemper.core.budget import Deadline
 from retemper.core.errors import RetemperError
 from retemper.core.loading import loading
-from retemper.core.memory import is_short
+from retemper.core.memory import is_short, let_go
 
 
 def main() -> None:
@@ -69,6 +69,7 @@ def _serve(carry_out: Any, order: dict[str, Any], answers: Any) -> None:
     except BaseException as error:
         say(**({"short": str(error)} if is_short(error) else {"crash": traceback.format_exc()}))
     else:
+        let_go()
         say(done=True)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retemper.core.recipe_sections import PrepareOptions
-from retemper.data.features.outliers import Bounds, isolated_rows, outlying_rows
+from retemper.data.features.outliers import Bounds, isolated_by, outlying_by, outlying_rows
 
 NORMAL = np.random.default_rng(2).normal(10, 2, size=(20_000, 1))
 
@@ -42,9 +42,9 @@ def test_isolation_finds_rare_combinations_that_no_single_column_shows() -> None
     x = np.concatenate([t, t + random.normal(size=(1000, 1)) * 0.05], axis=1)
     x[:5] = [[2.0, -2.0]]
     assert not Bounds.fit(x, 8.0).beyond(x).any()
-    found = isolated_rows(x, 0.02)
+    found = isolated_by(x, 0.02)(x)
     assert found.sum() == 20 and found[:5].all()
-    assert (isolated_rows(x, 0.02) == found).all()
+    assert (isolated_by(x, 0.02)(x) == found).all()
 
 
 def test_rows_by_the_options() -> None:
@@ -52,4 +52,14 @@ def test_rows_by_the_options() -> None:
     assert np.flatnonzero(outlying_rows(x, PrepareOptions(outliers="drop"))).tolist() == [500]
     isolated = outlying_rows(x, PrepareOptions(outliers="isolation_forest", outlier_share=0.01))
     assert isolated.sum() == 5 and isolated[500]
-    assert not isolated_rows(np.empty((10, 0)), 0.5).any() and not isolated_rows(x[:10], 0.05).any()
+    assert not isolated_by(nothing := np.empty((10, 0)), 0.5)(nothing).any()
+    assert not isolated_by(x[:10], 0.05)(x[:10]).any()
+
+
+@pytest.mark.parametrize("kind", ["drop", "isolation_forest"])
+def test_other_rows_are_judged_one_by_one_by_what_was_fitted(kind: str) -> None:
+    judge = outlying_by(NORMAL[:2000], PrepareOptions(outliers=kind, outlier_share=0.01))  # type: ignore[arg-type]
+    others = np.concatenate([NORMAL[2000:2100], [[1e5]]])
+    together = judge(others)
+    assert together[-1] and together.sum() < 8
+    assert [bool(judge(row[None])[0]) for row in others] == together.tolist()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -67,40 +69,56 @@ class Bounds:
         return cls(*(np.array(data[end], dtype=np.float64) for end in ("low", "high")))
 
 
-def outlying_rows(x: Floats, options: PrepareOptions) -> NDArray[np.bool_]:
-    """The training rows [rows] that ``options.outliers`` leaves out, by their numbers x [rows, F].
+Judge = Callable[[Floats], NDArray[np.bool_]]
+"""Numbers of any rows [rows, F] → which of them are outliers [rows]."""
 
-    ``drop``: those with a cell beyond ``outlier_distance``; ``isolation_forest``: the ``outlier_share`` most isolated.
+
+def outlying_rows(x: Floats, options: PrepareOptions) -> NDArray[np.bool_]:
+    """The training rows [rows] that ``options.outliers`` leaves out, by their numbers x [rows, F]."""
+    return outlying_by(x, options)(x)
+
+
+def outlying_by(x: Floats, options: PrepareOptions) -> Judge:
+    """What ``options.outliers`` takes for an outlier, fitted on the numbers x [rows, F] of training rows.
+
+    ``drop``: rows with a cell beyond ``outlier_distance``; ``isolation_forest``: rows that are as isolated as the
+    ``outlier_share`` most isolated of these.
     """
     if options.outliers == "isolation_forest":
-        return isolated_rows(x, options.outlier_share)
-    return np.asarray(Bounds.fit(x, options.outlier_distance).beyond(x).any(axis=1))
+        return isolated_by(x, options.outlier_share)
+    bounds = Bounds.fit(x, options.outlier_distance)
+    return lambda others: np.asarray(bounds.beyond(others).any(axis=1))
 
 
-def isolated_rows(x: Floats, share: float) -> NDArray[np.bool_]:
-    """The share of the rows that an isolation forest cuts off from the others first.
+def isolated_by(x: Floats, share: float) -> Judge:
+    """Isolated are the rows that an isolation forest cuts off from the others first.
 
     Random trees part rare combinations of values from the rest in few cuts (Liu et al. 2008, "Isolation forest").
 
     Args:
-        x: numbers [rows, F], NaN for missing (the median takes its place).
-        share: of the rows, between 0 and .5.
-
-    Returns:
-        a mask [rows]; at most ``share`` of it true.
+        x: numbers [rows, F] of the rows that it is fitted on, NaN for missing (the median takes its place).
+        share: of these rows, between 0 and .5, is isolated: at most so many of them.
 
     >>> x = np.r_[np.random.default_rng(0).normal(size=(99, 2)), [[9.0, -9.0]]]
-    >>> np.flatnonzero(isolated_rows(x, 0.01)).tolist()
+    >>> np.flatnonzero(isolated_by(x, 0.01)(x)).tolist()
     [99]
     """
     count = int(share * len(x))
-    mask = np.zeros(len(x), dtype=bool)
     if not count or not x.shape[1]:
-        return mask
+        return lambda others: np.zeros(len(others), dtype=bool)
     middle = np.array([np.median(c[~np.isnan(c)]) if (~np.isnan(c)).any() else 0.0 for c in x.T])
-    filled = np.clip(np.where(np.isnan(x), middle, x), -1e30, 1e30)  # trees compare in float32
+
+    def filled(others: Floats) -> Floats:
+        return np.clip(np.where(np.isnan(others), middle, others), -1e30, 1e30)  # trees compare in float32
+
     seed = int(generator(0, "isolation forest").integers(2**31))
     forest = IsolationForest(n_estimators=TREES, max_samples=min(TREE_ROWS, len(x)), random_state=seed)
-    scores = forest.fit(filled).score_samples(filled)
-    mask[np.argsort(scores, kind="stable")[:count]] = True
-    return mask
+    scores = forest.fit(filled(x)).score_samples(filled(x))
+    least = np.partition(scores, count)[count]
+    one_at_a_time = Lock()  # scikit-learn changes the warning filters of the whole process while it scores
+
+    def judge(others: Floats) -> NDArray[np.bool_]:
+        with one_at_a_time:
+            return np.asarray(forest.score_samples(filled(others)) < least)
+
+    return judge
