@@ -6,7 +6,7 @@ the preparation (scaling, encodings, missing and unknown levels) is the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Self
@@ -50,6 +50,7 @@ class _Net(BaseEstimator):  # type: ignore[misc]
         schedule: str = "cosine",
         early_stopping: bool = True,
         random_state: int | np.random.RandomState | None = 0,
+        recipe: Mapping[str, Any] | None = None,
     ) -> None:
         """The options of one network; they are checked by ``fit``.
 
@@ -65,6 +66,7 @@ class _Net(BaseEstimator):  # type: ignore[misc]
                 on_plateau.
             early_stopping: hold rows out, stop after 10 epochs without gain there, keep the best weights.
             random_state: seed of every random choice; None: another one at each fit.
+            recipe: any other option by its dotted path: ``{"model.activation": "relu", "prepare.scaling": "none"}``.
         """
         # scikit-learn's clone and set_params need each argument as an attribute of its name, unchanged.
         self.hidden_units = hidden_units
@@ -77,6 +79,7 @@ class _Net(BaseEstimator):  # type: ignore[misc]
         self.schedule = schedule
         self.early_stopping = early_stopping
         self.random_state = random_state
+        self.recipe = recipe
 
     def _recipe(self, task: str) -> Recipe:
         """The options as a recipe; all mistakes are reported at once."""
@@ -105,10 +108,20 @@ class _Net(BaseEstimator):  # type: ignore[misc]
                     "patience_epochs": PATIENCE_EPOCHS if given["early_stopping"] else 0,
                     "signals": False,
                 },
-            }
+            },
+            given["recipe"] or {},
         )
 
     def _fit_on(self, X: Any, y: NDArray[Any], task: str, sample_weight: Any) -> Model:
+        frame = self._rows_of_fit(X, y, sample_weight)
+        return fit_single(frame, self._recipe_for(task, sample_weight))
+
+    def _recipe_for(self, task: str, sample_weight: Any) -> Recipe:
+        recipe = self._recipe(task)
+        return recipe if sample_weight is None else recipe.with_changes({"data.weight": _WEIGHT})
+
+    def _rows_of_fit(self, X: Any, y: NDArray[Any], sample_weight: Any) -> pl.DataFrame:
+        """The rows with their target, and their weights where there are any."""
         frame = self._frame(X)
         taken = {_TARGET, _WEIGHT} & set(frame.columns)
         if taken:
@@ -119,12 +132,10 @@ class _Net(BaseEstimator):  # type: ignore[misc]
             if column.dtype.is_numeric():
                 demanded_numbers(column)
         frame = frame.with_columns(pl.Series(_TARGET, y))
-        recipe = self._recipe(task)
-        if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, y.reshape(-1, 1), ensure_non_negative=True)
-            frame = frame.with_columns(pl.Series(_WEIGHT, weight))
-            recipe = recipe.with_changes({"data.weight": _WEIGHT})
-        return fit_single(frame, recipe)
+        if sample_weight is None:
+            return frame
+        weight = _check_sample_weight(sample_weight, y.reshape(-1, 1), ensure_non_negative=True)
+        return frame.with_columns(pl.Series(_WEIGHT, weight))
 
     def _new_rows(self, X: Any) -> pl.DataFrame:
         """Rows to predict, checked against those of the fit."""
@@ -231,10 +242,17 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]
         Raises:
             InputError: an option is wrong, or the data can't be trained on.
         """
+        rows, codes, labels = self._problem(X, y)
+        return self._adopt(self._fit_on(rows, codes, "classification", sample_weight), labels)
+
+    def _problem(self, X: Any, y: Any) -> tuple[Any, NDArray[Any], NDArray[Any]]:
+        """Checked rows, their targets as the network learns them, and the labels."""
         rows, target = self._checked(X, y, numeric=False)
         check_classification_targets(target)
         labels, codes = np.unique(target, return_inverse=True)
-        model = self._fit_on(rows, codes.astype(np.int64), "classification", sample_weight)
+        return rows, codes.astype(np.int64), labels
+
+    def _adopt(self, model: Model, labels: NDArray[Any]) -> Self:
         # A class whose rows all weigh 0 is none.
         self.classes_ = labels[[int(code) for code in model.classes]]
         own = tuple(self.classes_.tolist())
@@ -281,8 +299,16 @@ class NetRegressor(RegressorMixin, _Net):  # type: ignore[misc]
         Raises:
             InputError: an option is wrong, or the data can't be trained on.
         """
+        rows, target, labels = self._problem(X, y)
+        return self._adopt(self._fit_on(rows, target, "regression", sample_weight), labels)
+
+    def _problem(self, X: Any, y: Any) -> tuple[Any, NDArray[Any], NDArray[Any]]:
+        """Checked rows, their targets as the network learns them, and no labels."""
         rows, target = self._checked(X, y, numeric=True)
-        self.model_ = self._fit_on(rows, target.astype(np.float64), "regression", sample_weight)
+        return rows, target.astype(np.float64), np.zeros(0)
+
+    def _adopt(self, model: Model, labels: NDArray[Any]) -> Self:
+        self.model_ = model
         return self
 
     @_as_value_errors()

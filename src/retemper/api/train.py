@@ -12,13 +12,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from retemper.api.faults import machine_faults
 from retemper.api.options import TrainOptions, compose, refuse_unknown, seconds_of
-<<<<<<< HEAD
 from retemper.api.start import SECONDS, Clock, Start, Tables, Verb, read_tables, reopen_start, save_start
-from retemper.core import device
-=======
-from retemper.api.start import SECONDS, Clock, Start, Tables, read_tables, reopen_start, save_start
 from retemper.core import device, interrupt
->>>>>>> main
 from retemper.core.budget import Budget, decisions, now
 from retemper.core.errors import InputError, RetemperError
 from retemper.core.interrupt import Watch
@@ -148,14 +143,9 @@ def _carry_out(
     table, own_test_rows = tables.joined()
     folder.log({"event": "resumed" if folder.log_path.exists() else "started", **asdict(start.clock)})
     try:
-<<<<<<< HEAD
-        with Watch(folder.path), budget.noted(folder.path / SECONDS):
+        with budget.noted(folder.path / SECONDS):
             alone = start.verb == "tune"
             result = sequence.run(table, recipe, folder, budget, reporter, own_test_rows, alone)
-=======
-        with budget.noted(folder.path / SECONDS):
-            result = sequence.run(table, recipe, folder, budget, reporter, own_test_rows)
->>>>>>> main
     except RetemperError:
         raise
     except Exception as error:

@@ -19,10 +19,10 @@ def members_of(recipe: Recipe, ids: Iterable[int]) -> tuple[Member, ...]:
     return tuple(member_of(recipe, id_) for id_ in ids)
 
 
-def member_of(recipe: Recipe, id_: int, **changes: float) -> Member:
+def member_of(recipe: Recipe, id_: int, **changes: Any) -> Member:
     """A member with the recipe's hyperparameters, some of them changed."""
     optimizer: Any = recipe.training.optimizer.options
-    values = {
+    values: dict[str, Any] = {
         "learning_rate": optimizer.learning_rate,
         "weight_decay": optimizer.weight_decay,
         "dropout": getattr(recipe.model.options, "dropout", 0.0),

@@ -48,7 +48,7 @@ from retemper.procedure import (
 )
 from retemper.procedure.book import Book, State
 from retemper.procedure.pace import Pace
-from retemper.procedure.single import batch_size_for
+from retemper.procedure.single_rows import batch_size_for
 from retemper.report.write import write as write_report
 from retemper.training.pool import Pool
 

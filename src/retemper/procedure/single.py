@@ -1,10 +1,17 @@
-"""One network from a fixed recipe, without the procedure: what the scikit-learn estimators train."""
+"""One network from a fixed recipe, without the procedure, as the scikit-learn estimators train; or many as stacks.
+
+A network has the same bits here as alone, for its randomness is keyed by its own seed and its sizes are padded to
+whole lanes; so a search over stacks gives the very scores that a search over single fits gives.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,24 +20,54 @@ from numpy.typing import NDArray
 
 from retemper.bundle.model import Model
 from retemper.bundle.parts import Part
-from retemper.core import device
-from retemper.core.errors import InputError
+from retemper.core import device, forked
 from retemper.core.recipe import Recipe
-from retemper.core.recipe_sections import ColumnKind
-from retemper.data.read import Table, read
-from retemper.data.roles import class_labels
-from retemper.data.schema import UNUSED, Column, Schema, infer
-from retemper.data.split import split
+from retemper.models.layers.cost import multiply_adds
 from retemper.procedure.jobs import member_of
-from retemper.procedure.prepare import Prepared, prepare
+from retemper.procedure.single_rows import Ready, batch_size_for, ready
+from retemper.procedure.stacked_trials import shared_of
 from retemper.training.job import Job
 from retemper.training.loop import Training
-from retemper.training.planning import callbacks_of, plan_of
+from retemper.training.planning import Alone, callbacks_of, stacked_plan
+from retemper.training.stack import Layout
 
-LEAST_ROWS = 2
-LEAST_ROWS_TO_HOLD_OUT = 10
-MOST_COPIES = 10
-AT_ODDS = 0.05
+KEY = 0
+"""All fits draw alike: like a fit alone, each depends on its own seed only."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fit's model, and the seconds of training that it took: its share of its stack's."""
+
+    model: Model
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """One network to train: on which prepared rows, with what."""
+
+    number: int
+    ready: Ready
+    alone: Alone
+
+    @property
+    def stack(self) -> str:
+        """What the members of its stack share: stored shapes, options, and the number of steps."""
+        job, data, rows = self.alone.job, self.alone.data, self.ready.rows
+        steps = -(-rows // job.training["batch_size"])
+        shared = [
+            self.alone.network.stacks_with,
+            job.training,
+            job.seed,
+            job.epochs,
+            data.n_classes,
+            data.class_weight,
+            steps,
+            -(-rows // steps),
+            len(data.validation.y),
+        ]
+        return json.dumps(shared, sort_keys=True, default=str)
 
 
 def fit_single(frame: pl.DataFrame, recipe: Recipe) -> Model:
@@ -58,123 +95,99 @@ def fit_single(frame: pl.DataFrame, recipe: Recipe) -> Model:
     >>> fit_single(rows, recipe).predict(rows).shape
     (40,)
     """
-    table, recipe = _observations(read(frame, recipe.data.target), recipe)
-    schema = _schema(table, recipe)
-    held_out = np.zeros(table.frame.height, dtype=bool)
-    if recipe.training.patience_epochs:
-        held_out = _held_out(table, schema, recipe)
-    train, validation = np.flatnonzero(~held_out), np.flatnonzero(held_out)
-    prepared = prepare(table.frame, schema, recipe, train, validation)
+    (fitted,) = fit_stacked([frame], [(0, recipe)])
+    return fitted.model
+
+
+def fit_stacked(
+    frames: Sequence[pl.DataFrame], fits: Sequence[tuple[int, Recipe]], workers: int = 1
+) -> list[Fitted]:
+    """Train many single networks, see :func:`fit_single` for what each of them is.
+
+    Args:
+        frames: the tables that fits are made on.
+        fits: (number of the table, recipe) of each; those that can are trained as one stack.
+        workers: processes that the stacks are dealt out to; it changes no result.
+
+    Raises:
+        InputError: the rows or an option are at fault.
+    """
+    prepared: dict[str, Ready] = {}
+    wanted = []
+    for number, (table, recipe) in enumerate(fits):
+        key = json.dumps([table, _of_preparation(recipe)], sort_keys=True, default=str)
+        if key not in prepared:
+            prepared[key] = ready(frames[table], recipe)
+        own = prepared[key]
+        wanted.append(_Wanted(number, own, Alone(_job(own, recipe, number), own.prepared.arrays)))
+    stacks: dict[str, list[_Wanted]] = {}
+    for own in wanted:
+        stacks.setdefault(own.stack, []).append(own)
+    order = sorted(stacks.values(), key=_work, reverse=True)
     with _one_thread():
-        part = _train(recipe, prepared, len(train), validating=bool(len(validation)))
-    return Model(schema, prepared.preparer, prepared.target, recipe, (part,))
+        trained = forked.each(lambda k: _train(order[k]), len(order), workers)
+    found: dict[int, Fitted] = {}
+    for stack, (rows, seconds) in zip(order, trained, strict=True):
+        for own, row in zip(stack, rows, strict=True):
+            model = _model(own, fits[own.number][1], torch.from_numpy(row))
+            found[own.number] = Fitted(model, seconds / len(stack))
+    return [found[number] for number in range(len(fits))]
 
 
-def _observations(table: Table, recipe: Recipe) -> tuple[Table, Recipe]:
-    """The rows in the order of their cells, counts written out; a recipe without a weight where they were."""
-    rows, name = table.frame, recipe.data.weight
-    if name is not None:
-        rows = rows.filter(rows[name] > 0)
-        weight = rows[name]
-        if (weight == weight.floor()).all() and weight.sum() <= MOST_COPIES * len(weight):
-            copies = np.repeat(np.arange(rows.height), weight.to_numpy().astype(np.int64))
-            rows = rows.drop(name)[copies]
-            recipe = recipe.with_changes({"data.weight": None})
-    assert recipe.data.target is not None
-    last = [recipe.data.target, *filter(None, [recipe.data.weight])]
-    rows = pl.DataFrame([*rows.drop(last), *(rows[column] for column in last)])
-    return replace(table, frame=rows.sort(pl.all())), recipe
+def _of_preparation(recipe: Recipe) -> Mapping[str, Any]:
+    """What of a recipe decides how rows are prepared and which are held out."""
+    tree = recipe.model_dump(mode="json", exclude={"model", "training", "tune", "search", "procedure"})
+    stops = bool(recipe.training.patience_epochs)
+    return {**tree, "loss": recipe.training.loss.as_plain(), "stops": stops}
 
 
-def _schema(table: Table, recipe: Recipe) -> Schema:
-    name, task, weight = recipe.data.target, recipe.data.task, recipe.data.weight
-    assert name is not None
-    assert task != "auto"
-    features = replace(table, frame=table.frame.drop(name, *filter(None, [weight])), target=None)
-    columns = infer(features, recipe.data.replaced(target=None, weight=None), LEAST_ROWS)
-    if all(column.kind in UNUSED for column in columns.columns):
-        raise InputError(
-            "no_features",
-            f"None of the {len(columns.columns)} columns varies, so there is nothing to learn from.",
-            None,
-            "Give columns that describe the rows.",
-        )
-    labels = tuple(map(str, class_labels(table.frame[name]))) if task == "classification" else ()
-    if len(labels) == 1:
-        raise InputError(
-            "one_class",
-            "The rows (of weight above 0) are of one class only: there is nothing to tell apart.",
-            None,
-            "Give rows of at least two classes.",
-        )
-    kind: ColumnKind = "category" if labels else "number"
-    target = Column(name, kind, 0, table.frame[name].n_unique(), f"the task is {task}")
-    return replace(columns, target=target, task=task, classes=labels, weight=weight)
+def _job(own: Ready, recipe: Recipe, number: int) -> Job:
+    model, training, options = shared_of(recipe)
+    training["batch_size"] = recipe.training.batch_size or batch_size_for(own.rows)
+    member = member_of(recipe, number, key=KEY, **options)
+    return Job(
+        name="single",
+        data="",
+        model=model,
+        training=training,
+        members=(member,),
+        seed=recipe.seed,
+        epochs=recipe.training.epochs,
+        device=recipe.device,
+    )
 
 
-def _held_out(table: Table, schema: Schema, recipe: Recipe) -> NDArray[np.bool_]:
-    """Which rows [N] are held out to stop by; ``table`` is sorted, so that copies of a row are neighbours."""
-    assert schema.target is not None
-    features = table.frame.drop(schema.target.name, *filter(None, [schema.weight]))
-    new_cells = _differs_from_row_before(features)
-    first = new_cells | _differs_from_row_before(table.frame.select(schema.target.name))
-    few = first.sum() < LEAST_ROWS_TO_HOLD_OUT
-    if few or first.sum() > (1 + AT_ODDS) * new_cells.sum():
-        first[:] = True
-    held_out = np.zeros(int(first.sum()), dtype=bool)
-    if len(held_out) >= LEAST_ROWS_TO_HOLD_OUT:
-        units = replace(table, frame=table.frame.filter(pl.Series(first)))
-        share = recipe.split.replaced(test=recipe.split.validation)
-        # The split's test rows are the ones held out here; nothing is tested.
-        held_out[split(units, schema, share, recipe.seed).open_test()] = True
-    of_row: NDArray[np.bool_] = held_out[np.cumsum(first) - 1]
-    return of_row
+def _work(stack: Sequence[_Wanted]) -> float:
+    """How much there is to train, to begin with the longest."""
+    first = stack[0]
+    steps = -(-first.ready.rows // first.alone.job.training["batch_size"])
+    products = multiply_adds(first.alone.network, first.alone.data.shape.width, first.alone.data.shape.n_codes)
+    # A step costs as much as some hundred thousand products, however narrow the network.
+    return float(first.alone.job.epochs * (steps * 300_000 + len(stack) * first.ready.rows * products))
 
 
-def _differs_from_row_before(frame: pl.DataFrame) -> NDArray[np.bool_]:
-    differs = np.zeros(frame.height, dtype=bool)
-    differs[0] = True
-    for column in frame.iter_columns():
-        differs |= column.ne_missing(column.shift(1)).to_numpy()
-        if differs.all():
-            break
-    return differs
+def _train(stack: Sequence[_Wanted]) -> tuple[list[NDArray[np.float32]], float]:
+    """The members' parameters, and the seconds it took."""
+    began = time.perf_counter()
+    plan = stacked_plan([own.alone for own in stack], stack[0].ready.validating)
+    fits = Training(plan, callbacks_of(plan, lambda share, text: None, None, None)).run()
+    layout = Layout(plan.network)
+    rows = [layout.own_row(fit.row, Layout(network)) for fit, network in zip(fits, plan.own, strict=True)]
+    return [row.cpu().numpy() for row in rows], time.perf_counter() - began
+
+
+def _model(own: _Wanted, recipe: Recipe, row: torch.Tensor) -> Model:
+    prepared = own.ready.prepared
+    part = Part(recipe.model.as_plain(), row, 1.0)
+    return Model(own.ready.schema, prepared.preparer, prepared.target, own.ready.recipe, (part,))
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """PyTorch with one thread while a network trains (see :func:`retemper.core.device.one_thread`), then as before."""
+    """PyTorch with one thread while networks train (see :func:`retemper.core.device.one_thread`), then as before."""
     before = torch.get_num_threads()
     device.one_thread()
     try:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _train(recipe: Recipe, prepared: Prepared, rows: int, validating: bool) -> Part:
-    training = recipe.training.model_dump(mode="json")
-    training["batch_size"] = recipe.training.batch_size or batch_size_for(rows)
-    job = Job(
-        name="single",
-        data="",
-        model=recipe.model.as_plain(),
-        training=training,
-        members=(member_of(recipe, 0),),
-        seed=recipe.seed,
-        epochs=recipe.training.epochs,
-        device=recipe.device,
-    )
-    plan = plan_of(job, prepared.arrays, validating)
-    (fit,) = Training(plan, callbacks_of(plan, lambda share, text: None, None, None)).run()
-    return Part(job.model, fit.row.cpu(), 1.0)
-
-
-def batch_size_for(rows: int) -> int:
-    """A power of two near rows / 40, between 32 and 256: some 40 steps an epoch where rows are few.
-
-    >>> batch_size_for(500), batch_size_for(5000), batch_size_for(1_000_000)
-    (32, 64, 256)
-    """
-    power = max(1, rows // 40).bit_length() - 1
-    return int(2 ** min(8, max(5, power)))

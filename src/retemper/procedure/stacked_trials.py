@@ -97,12 +97,12 @@ class StackedTrials:
 
     def _networks(self, order: Order) -> list[Network]:
         recipe = self.state.recipe.with_changes(order.values)
-        model, training = shared_of(recipe)
+        model, training, own = shared_of(recipe)
         return [
             Network(
                 order,
                 fold,
-                member_of(recipe, network_id(order.trial, fold), held_out=fold),
+                member_of(recipe, network_id(order.trial, fold), held_out=fold, **own),
                 model,
                 training,
             )
@@ -165,11 +165,13 @@ def network_id(trial: int, fold: int) -> int:
     return FIRST_ID + FOLDS_A_TRIAL * trial + max(fold, 0)
 
 
-def shared_of(recipe: Recipe) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A recipe's model and training without what belongs to a member."""
+def shared_of(recipe: Recipe) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """A recipe's model and training without what belongs to a member of a stack, and what of it is no number."""
     model, training = recipe.model.as_plain(), recipe.training.model_dump(mode="json")
+    own = {"momentum": training["optimizer"].pop("momentum", None), "schedule": training["schedule"]}
+    training["schedule"] = "constant"  # every member has its own
     for name in ("learning_rate", "weight_decay"):
         training["optimizer"].pop(name, None)
     model.pop("dropout", None)
     training["loss"].pop("label_smoothing", None)
-    return model, training
+    return model, training, own

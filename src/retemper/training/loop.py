@@ -79,7 +79,12 @@ class Training:
         self.engine = ENGINES[engine]
         self._loss = plan.network_loss
         self.stack = Stack(
-            plan.network, plan.members, self.optimizer.slots, plan.train.x.device, plan.train.x.dtype
+            plan.network,
+            plan.members,
+            self.optimizer.slots,
+            plan.own,
+            device=plan.train.x.device,
+            dtype=plan.train.x.dtype,
         )
         self.compute_dtype = compute_dtype(options.mixed_precision, self.stack.device, self.stack.dtype)
         self.epoch = 0

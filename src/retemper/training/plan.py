@@ -75,6 +75,7 @@ class Plan:
         train: rows to learn from.
         validation: rows to judge by; None: none, the last epoch counts.
         subsets: for each member the rows it may use; empty: all rows.
+        own: for each member its own network, where it may be narrower than the one they share; empty: all share it.
         meets: how many of its rows each member meets in an epoch; empty: all as many as any fold leaves.
         held_out: [M, L] for each member the numbers of the validation rows that judge it, filled up with −1;
             None: all of them.
@@ -97,6 +98,7 @@ class Plan:
     epochs: int
     until: int = 0
     subsets: tuple[NDArray[np.int64], ...] = ()
+    own: tuple[Network, ...] = ()
     meets: tuple[int, ...] = ()
     held_out: NDArray[np.int64] | None = None
     versions: int = 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,8 +15,9 @@ from retemper.core import device, seeds
 from retemper.core.recipe_sections import TrainingOptions
 from retemper.core.records import Task
 from retemper.models.layers.build import network_of
+from retemper.models.layers.network import Network
 from retemper.training import losses
-from retemper.training.arrays import SplitArrays, TaskArrays, pooled
+from retemper.training.arrays import SplitArrays, TaskArrays, joined, pooled
 from retemper.training.callbacks import Best, Enough, Patience, Plateau, Progress, Record, Signals
 from retemper.training.checkpoint import Checkpoint
 from retemper.training.class_losses import ClassLoss
@@ -24,7 +27,7 @@ from retemper.training.loss import Loss
 from retemper.training.pages import gathered
 from retemper.training.plan import Plan
 from retemper.training.schedules import OnPlateau
-from retemper.training.stack import Member
+from retemper.training.stack import Layout, Member
 
 
 def plan_of(
@@ -73,6 +76,84 @@ def plan_of(
         rates=np.array(job.rates)[:, None].repeat(len(job.members), 1) if job.rates else None,
         trivial_loss=plain_loss(loss).expected_initial(data.prior),
     )
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A network that could train alone: its job of one member, and the prepared rows."""
+
+    job: Job
+    data: TaskArrays
+
+    @cached_property
+    def loss(self) -> Loss:
+        """Resolved for the task."""
+        options = TrainingOptions.model_validate(self.job.training)
+        return losses.resolve(options.loss, cast(Task, self.data.task), self.data.n_classes)
+
+    @cached_property
+    def network(self) -> Network:
+        """Built for its rows."""
+        return network_of(self.job.model, self.data.shape, self.loss.n_outputs(self.data.n_classes))
+
+
+def stacked_plan(alone: Sequence[Alone], validating: bool) -> Plan:
+    """One plan for networks that could train alone, each on rows of its own.
+
+    Args:
+        alone: jobs alike but for their members and for widths; prepared rows of one stored shape, as many validation
+            rows for each.
+        validating: false: there are no validation rows.
+    """
+    tables: dict[int, TaskArrays] = {}
+    for each in alone:
+        tables.setdefault(id(each.data), each.data)
+    place = {key: number for number, key in enumerate(tables)}
+    table_of = [place[id(each.data)] for each in alone]
+    data = list(tables.values())
+    job, first = alone[0].job, data[0]
+    options = TrainingOptions.model_validate(job.training)
+    networks = [each.network for each in alone]
+    loss, where = alone[0].loss, device.choose(job.device)
+    biases = [output_bias(table, loss.n_outputs(first.n_classes), options) for table in data]
+    own = _places([len(table.train.y) for table in data])
+    judges = _places([len(table.validation.y) for table in data])
+    weighs = isinstance(loss, ClassLoss) and first.class_weight is not None
+    return Plan(
+        network=max(networks, key=lambda network: Layout(network).size),
+        loss=loss,
+        options=options,
+        members=tuple(each.job.members[0] for each in alone),
+        seed=job.seed,
+        train=_below([table.train for table in data]).rows(device=where),
+        validation=_below([table.validation for table in data]).rows(device=where) if validating else None,
+        epochs=job.epochs,
+        subsets=tuple(own[table] for table in table_of),
+        own=tuple(networks),
+        meets=tuple(len(own[table]) for table in table_of),
+        held_out=np.stack([judges[table] for table in table_of]) if validating else None,
+        output_bias=None if biases[0] is None else np.stack([np.asarray(biases[table]) for table in table_of]),
+        class_weight=np.asarray(first.class_weight) if weighs else None,
+    )
+
+
+def _below(parts: Sequence[SplitArrays]) -> SplitArrays:
+    """Rows below each other, narrower ones filled up with zeros."""
+    width = max(part.dense.shape[1] for part in parts)
+    return joined(
+        [
+            replace(part, dense=np.pad(part.dense, ((0, 0), (0, width - part.dense.shape[1]))))
+            if part.dense.shape[1] < width
+            else part
+            for part in parts
+        ]
+    )
+
+
+def _places(counts: Sequence[int]) -> list[NDArray[np.int64]]:
+    """Row numbers of tables that lie below each other."""
+    ends = np.cumsum(counts)
+    return [np.arange(end - count, end) for count, end in zip(counts, ends, strict=True)]
 
 
 def _held_out(job: Job, folds: NDArray[np.uint8], versioned: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ on who trains beside it, and its last bit is the same alone (M = 1) as in any st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -111,6 +111,17 @@ class Layout:
         views = self.views(row.unsqueeze(0))
         return {p.name: views[p.name][0, : p.shape[0], : p.shape[1]].contiguous() for p in self.parameters}
 
+    def own_row(self, row: Tensor, own: Layout) -> Tensor:
+        """A member's row [P] of this layout, as its own smaller network lays it out."""
+        if own.parameters == self.parameters:
+            return row
+        return own.row({name: tensor for name, tensor in own.cropped(self.views(row.unsqueeze(0)))}, row.dtype)
+
+    def cropped(self, views: Views) -> Iterator[tuple[str, Tensor]]:
+        """The true parts of one member's views in a stack that may be wider."""
+        for p in self.parameters:
+            yield p.name, views[p.name][0, : p.shape[0], : p.shape[1]]
+
     def row(self, tensors: dict[str, Tensor], dtype: torch.dtype) -> Tensor:
         """A member's row [P] from its parameters in their true shapes."""
         row = torch.zeros(self.size, dtype=dtype)
@@ -126,6 +137,7 @@ class Stack:
     Args:
         network: the shape all members share.
         members: who trains.
+        own: each member's own network, where some are narrower than the shape they share: the rest of it stays at zero.
         slots: names of the optimizer's memory.
         device, dtype: where and in what precision.
     """
@@ -135,12 +147,14 @@ class Stack:
         network: Network,
         members: Sequence[Member],
         slots: Sequence[str] = (),
+        own: Sequence[Network] = (),
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.network = network
         self.layout = Layout(network)
         self.members = list(members)
+        self._own = {member.id: network for member, network in zip(members, own, strict=bool(own))}
         shape = (len(self.members), self.layout.size)
         self.buffers = {
             name: torch.zeros(shape, device=device, dtype=dtype)
@@ -183,13 +197,17 @@ class Stack:
         """
         for slot, member in enumerate(self.members):
             bias = output_bias[slot] if output_bias is not None and output_bias.ndim == 2 else output_bias
-            for parameter in self.layout.parameters:
+            for parameter in self.network_of(member).parameters:
                 generator = seeds.generator(seed, f"initialise {parameter.name}", member.draws)
                 start = _start(parameter, initialiser, generator, bias)
                 if parameter.role == "head_weight":
                     start *= head_scale
                 view = self.parameters[parameter.name][slot]
                 view[: parameter.shape[0], : parameter.shape[1]] = torch.from_numpy(start).to(view)
+
+    def network_of(self, member: Member) -> Network:
+        """A member's own network."""
+        return self._own.get(member.id, self.network)
 
     def keep(self, slots: Sequence[int]) -> None:
         """Drop all members but those in ``slots``; the stack shrinks."""

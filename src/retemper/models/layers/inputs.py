@@ -142,6 +142,12 @@ class Inputs:
     units: int = 3
     sigma: float = 0.1
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether rows go in as they are stored: nothing is embedded or worked out column by column."""
+        shape = self.shape
+        return not (shape.cardinalities or shape.n_places or shape.one_hot or self.frequencies)
+
     @cached_property
     def _dense(self) -> DensePart:
         return DensePart(self.shape)

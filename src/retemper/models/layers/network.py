@@ -7,7 +7,8 @@ from functools import cached_property
 
 from torch import Tensor
 
-from retemper.models.layers.dense import Head
+from retemper.models.layers.dense import Dense, Head
+from retemper.models.layers.inputs import Inputs
 from retemper.models.layers.layer import Draws, Front, Layer
 from retemper.models.layers.parameter import Backward, Parameter, Views
 from retemper.models.layers.residual import run, unwind
@@ -38,6 +39,19 @@ class Network:
         body = [parameter for layer in self.body for parameter in layer.parameters]
         every = [*self.inputs.parameters, *body, *self.head.parameters]
         return tuple(sorted(every, key=lambda parameter: not parameter.decays))
+
+    @cached_property
+    def stacks_with(self) -> str:
+        """Networks for which this is the same may train in one stack: they do the same with the same stored sizes.
+
+        Widths that fill up to the same number of lanes make no difference; how many columns of numbers there are makes
+        one only where they are worked out one by one (bins, levels, periodic embeddings).
+        """
+        stored = [(p.name, p.stored, p.role, p.scale) for p in self.parameters]
+        # A product does the same at any width, and what is stored beyond it stays zero; other layers may count units.
+        body = [layer.name if isinstance(layer, Dense) else layer for layer in self.body]
+        plain = isinstance(self.inputs, Inputs) and self.inputs.is_plain
+        return repr(("numbers" if plain else self.inputs, stored, body, self.head.outputs, self.head.copies))
 
     def forward(
         self, p: Views, x: Tensor, codes: Tensor, draws: Draws | None = None
