@@ -17,16 +17,19 @@ if TYPE_CHECKING:
     from retemper.api.evaluate import evaluate
     from retemper.api.predict import load, predict
     from retemper.api.report import report
+    from retemper.api.searches import GridSearch, RandomSearch
     from retemper.api.train import Run, resume, train
     from retemper.api.tune import tune
     from retemper.core.errors import InputError, Interrupted, RetemperError
 
 # Loaded at first use: `import retemper` must not wait for PyTorch.
 _HOMES = {
+    "GridSearch": "api.searches",
     "InputError": "core.errors",
     "Interrupted": "core.errors",
     "NetClassifier": "api.estimators",
     "NetRegressor": "api.estimators",
+    "RandomSearch": "api.searches",
     "RetemperError": "core.errors",
     "Run": "api.train",
     "check": "api.check",
@@ -40,10 +43,12 @@ _HOMES = {
 }
 
 __all__ = [
+    "GridSearch",
     "InputError",
     "Interrupted",
     "NetClassifier",
     "NetRegressor",
+    "RandomSearch",
     "RetemperError",
     "Run",
     "check",

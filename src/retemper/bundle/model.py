@@ -94,7 +94,7 @@ class Model:
     @cached_property
     def _groups(self) -> list[tuple[Network, Tensor, Tensor]]:
         """Networks of one architecture together: (network, rows [M, P], weights [M])."""
-        loss = self._loss
+        loss = self.loss
         groups: dict[str, list[Part]] = {}
         for part in self.parts:
             groups.setdefault(repr(sorted(part.model.items())), []).append(part)
@@ -106,7 +106,8 @@ class Model:
         return found
 
     @property
-    def _loss(self) -> Loss:
+    def loss(self) -> Loss:
+        """The loss it was trained by, which gives the outputs' activation."""
         return losses.resolve(self.recipe.training.loss, self.task, len(self.classes))
 
     def outputs(self, frame: pl.DataFrame) -> NDArray[np.float64]:
@@ -118,7 +119,10 @@ class Model:
         return np.concatenate(_by_chunk(frame, lambda rows: self._outputs(self.preparer.transform(rows))))
 
     def _outputs(self, inputs: Inputs) -> NDArray[np.float64]:
-        mean, _ = self._votes(inputs)
+        return self.in_units(self._votes(inputs)[0])
+
+    def in_units(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The networks' mean as the model's outputs: probabilities that sum to 1, values in the target's own units."""
         if self.task == "regression":
             return self.target_codec.unscale(mean)
         if self.temperature == 1.0:
@@ -135,7 +139,7 @@ class Model:
         total: Any = 0.0
         squares: Any = 0.0
         for network, parameters, weights in self._groups:
-            outputs = predict(network, parameters, rows, self._loss).double()
+            outputs = predict(network, parameters, rows, self.loss).double()
             total = total + torch.einsum("m,m...->...", weights, outputs)
             squares = squares + torch.einsum("m,m...->...", weights, outputs**2)
         return total.numpy(), (squares - total**2).clamp_(min=0).sqrt_().numpy()
@@ -253,7 +257,7 @@ class Model:
 
     def save(self, path: Path | str) -> Path:
         """Write the bundle into a folder; see :func:`retemper.bundle.save.save`."""
-        outputs = self._loss.n_outputs(len(self.classes))
+        outputs = self.loss.n_outputs(len(self.classes))
         return save(self.facts(), tensors_of(self.parts, self.shape, outputs), Path(path))
 
     def facts(self) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from retemper.bundle.model import Model
 from retemper.bundle.parts import Part
 from retemper.core import device, forked
 from retemper.core.recipe import Recipe
-from retemper.models.layers.cost import multiply_adds
 from retemper.procedure.jobs import member_of
 from retemper.procedure.single_rows import Ready, batch_size_for, ready
 from retemper.procedure.stacked_trials import shared_of
@@ -161,7 +160,7 @@ def _work(stack: Sequence[_Wanted]) -> float:
     """How much there is to train, to begin with the longest."""
     first = stack[0]
     steps = -(-first.ready.rows // first.alone.job.training["batch_size"])
-    products = multiply_adds(first.alone.network, first.alone.data.shape.width, first.alone.data.shape.n_codes)
+    products = sum(parameter.size for parameter in first.alone.network.parameters)
     # A step costs as much as some hundred thousand products, however narrow the network.
     return float(first.alone.job.epochs * (steps * 300_000 + len(stack) * first.ready.rows * products))
 

@@ -1,0 +1,296 @@
+"""Searches with scikit-learn's manners whose fits train as stacks: GridSearch, RandomSearch, BayesSearch.
+
+They give the scores that scikit-learn's own searches give on the same estimators, to the bit, in a fraction of the
+time: all settings and all folds of one shape are one batched network.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import FitFailedWarning
+from sklearn.model_selection import (
+    GridSearchCV,
+    ParameterGrid,
+    ParameterSampler,
+    RandomizedSearchCV,
+    check_cv,
+)
+from sklearn.utils import indexable
+from sklearn.utils.validation import _check_sample_weight
+
+from retemper.api.estimators import NetClassifier, NetRegressor, _as_value_errors
+from retemper.bundle.model import Model
+from retemper.bundle.together import outputs_together
+from retemper.core import device
+from retemper.core.errors import InputError
+from retemper.procedure.single import fit_stacked
+
+Params = dict[str, Any]
+Scores = "float | dict[str, float]"
+
+
+@dataclass
+class _Fold:
+    """One split of the rows, its training rows ready for every candidate."""
+
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+    x: Any
+    y: Any
+    weight: Any
+    seen: Any
+    frame: Any
+    labels: NDArray[Any]
+
+    def part(self, rows: NDArray[np.int64]) -> tuple[Any, Any]:
+        """X and y of some rows."""
+        return _taken(self.x, rows), _taken(self.y, rows)
+
+
+class _Stacked:
+    """``fit`` for scikit-learn's searches, with stacks in place of single fits.
+
+    ``n_jobs`` is the number of processes that the stacks are dealt out to, this one included; None: one a core. What
+    else scikit-learn's search takes means the same here, but ``pre_dispatch``: nothing is dispatched ahead.
+    """
+
+    @_as_value_errors()
+    def fit(self, X: Any, y: Any, *, groups: Any = None, sample_weight: Any = None) -> Self:
+        """Evaluate every candidate on every fold; then fit the best on all rows.
+
+        Args:
+            X, y: as for the estimator.
+            groups: for the splitter.
+            sample_weight: weights [rows], 0 or more.
+
+        Raises:
+            InputError: the estimator is not a network of retemper's, or its data or options are at fault.
+            ValueError: as from scikit-learn's searches.
+        """
+        search: Any = self
+        _refuse_others(search.estimator)
+        scorers, refit_metric = search._get_scorers()
+        x, y = indexable(X, y)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, x)
+        folds = self._folds(x, y, groups, sample_weight)
+        search.n_splits_ = len(folds)
+        candidates: list[Params] = []
+        out: list[dict[str, Any]] = []
+        results: dict[str, Any] = {}
+
+        def evaluate(params: Any, cv: Any = None, more_results: Any = None) -> dict[str, Any]:
+            nonlocal results
+            new = list(params)
+            if search.verbose > 0:
+                print(
+                    f"Fitting {len(folds)} folds for each of {len(new)} candidates, "
+                    f"totalling {len(folds) * len(new)} fits"
+                )
+            out.extend(self._evaluated(new, folds, scorers))
+            candidates.extend(new)
+            results = search._format_results(candidates, len(folds), out, more_results)
+            return results
+
+        search._run_search(evaluate)
+        if not candidates:
+            raise ValueError("No fits were performed. Were there no candidates?")
+        _warn_of_failures(out, search.error_score)
+        search.multimetric_ = isinstance(out[0]["test_scores"], dict)
+        if callable(search.scoring) and search.multimetric_:
+            search._check_refit_for_multimetric(out[0]["test_scores"])
+            refit_metric = search.refit
+        if search.refit or not search.multimetric_:
+            search.best_index_ = search._select_best_index(search.refit, refit_metric, results)
+            if not callable(search.refit):
+                search.best_score_ = results[f"mean_test_{refit_metric}"][search.best_index_]
+            search.best_params_ = results["params"][search.best_index_]
+        search.scorer_ = scorers._scorers if search.multimetric_ and hasattr(scorers, "_scorers") else scorers
+        search.cv_results_ = results
+        if search.refit:
+            began = time.perf_counter()
+            search.best_estimator_ = clone(search.estimator).set_params(**clone(search.best_params_, safe=False))
+            search.best_estimator_.fit(X, y, **({} if sample_weight is None else {"sample_weight": sample_weight}))
+            search.refit_time_ = time.perf_counter() - began
+            if hasattr(search.best_estimator_, "feature_names_in_"):
+                search.feature_names_in_ = search.best_estimator_.feature_names_in_
+        return self
+
+    def _folds(self, x: Any, y: Any, groups: Any, weight: Any) -> list[_Fold]:
+        search: Any = self
+        cv = check_cv(search.cv, y, classifier=is_classifier(search.estimator))
+        folds = []
+        for train, test in cv.split(x, y, groups):
+            # The rows of a fit are the same whatever the candidate's options.
+            seen = clone(search.estimator)
+            rows, target, labels = seen._problem(_taken(x, train), _taken(y, train))
+            own = None if weight is None else weight[train]
+            frame = seen._rows_of_fit(rows, target, own)
+            folds.append(_Fold(train, test, x, y, own, seen, frame, labels))
+        return folds
+
+    def _evaluated(
+        self, candidates: Sequence[Params], folds: Sequence[_Fold], scorers: Any
+    ) -> list[dict[str, Any]]:
+        """For each candidate and fold what scikit-learn's ``_fit_and_score`` gives."""
+        search: Any = self
+        task = "classification" if is_classifier(search.estimator) else "regression"
+        estimators, errors = [], {}
+        for number, params in enumerate(candidates):
+            estimator = clone(search.estimator).set_params(**clone(params, safe=False))
+            with _kept(errors, number, search.error_score):
+                estimator._recipe_for(task, folds[0].weight)
+            estimators.append(estimator)
+        sound = [number for number in range(len(candidates)) if number not in errors]
+        places = [(number, fold) for number in sound for fold in range(len(folds))]
+        fits = [
+            (fold, estimators[number]._recipe_for(task, folds[fold].weight)) for number, fold in places
+        ]
+        fitted = fit_stacked([fold.frame for fold in folds], fits, search.n_jobs or device.cores())
+        models = {place: own for place, own in zip(places, fitted, strict=True)}
+        found: dict[tuple[int, int], dict[str, Any]] = {}
+        for k, fold in enumerate(folds):
+            own = [models[number, k].model for number in sound]
+            scored = [_scored(estimators[number], fold) for number in sound]
+            sides = ("test", "train") if search.return_train_score else ("test",)
+            for estimator, model in zip(scored, own, strict=True):
+                estimator._adopt(model, fold.labels)
+            for side in sides:
+                began = time.perf_counter()
+                rows, truth = fold.part(fold.test if side == "test" else fold.train)
+                for estimator, outputs in zip(scored, _outputs(own, scored, rows), strict=True):
+                    _answer_with(estimator, outputs)
+                share = (time.perf_counter() - began) / max(1, len(sound))
+                for number, estimator in zip(sound, scored, strict=True):
+                    began = time.perf_counter()
+                    cell = found.setdefault((number, k), {"fit_error": None, "n_test_samples": len(fold.test)})
+                    cell[f"{side}_scores"] = _score(scorers, estimator, rows, truth, search.error_score)
+                    if side == "test":
+                        cell["fit_time"] = models[number, k].seconds
+                        cell["score_time"] = share + time.perf_counter() - began
+        for number, error in errors.items():
+            for k, fold in enumerate(folds):
+                found[number, k] = _failed(error, scorers, search, len(fold.test))
+        return [found[number, k] for number in range(len(candidates)) for k in range(len(folds))]
+
+
+class GridSearch(_Stacked, GridSearchCV):  # type: ignore[misc]
+    """scikit-learn's ``GridSearchCV`` over a network, its fits trained as stacks.
+
+    The arguments, ``cv_results_``, ``best_params_``, ``best_estimator_`` and all else are scikit-learn's.
+
+    >>> from sklearn.datasets import make_moons
+    >>> x, y = make_moons(200, noise=0.1, random_state=0)
+    >>> search = GridSearch(NetClassifier(epochs=5), {"learning_rate": [0.01, 0.0001]}, cv=3).fit(x, y)
+    >>> search.best_params_
+    {'learning_rate': 0.01}
+    """
+
+    def _run_search(self, evaluate_candidates: Callable[[Any], Any]) -> None:
+        evaluate_candidates(ParameterGrid(self.param_grid))
+
+
+class RandomSearch(_Stacked, RandomizedSearchCV):  # type: ignore[misc]
+    """scikit-learn's ``RandomizedSearchCV`` over a network, its fits trained as stacks.
+
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import make_moons
+    >>> x, y = make_moons(200, noise=0.1, random_state=0)
+    >>> space = {"learning_rate": loguniform(1e-4, 1e-1), "hidden_units": [16, 64]}
+    >>> search = RandomSearch(NetClassifier(epochs=5), space, n_iter=4, cv=3, random_state=0).fit(x, y)
+    >>> len(search.cv_results_["params"])
+    4
+    """
+
+    def _run_search(self, evaluate_candidates: Callable[[Any], Any]) -> None:
+        evaluate_candidates(ParameterSampler(self.param_distributions, self.n_iter, random_state=self.random_state))
+
+
+def _refuse_others(estimator: Any) -> None:
+    if not isinstance(estimator, NetClassifier | NetRegressor):
+        raise InputError(
+            "not_stackable",
+            f"Only NetClassifier and NetRegressor train as stacks, but got {type(estimator).__name__}.",
+            None,
+            "Use scikit-learn's search of the same kind for pipelines and other estimators.",
+        )
+
+
+def _taken(values: Any, rows: NDArray[np.int64]) -> Any:
+    """Some rows of an array, a list or a frame."""
+    if hasattr(values, "iloc"):
+        return values.iloc[rows]
+    return values[rows] if hasattr(values, "shape") else [values[row] for row in rows]
+
+
+@contextmanager
+def _kept(errors: dict[int, InputError], number: int, error_score: Any) -> Iterator[None]:
+    """A candidate that can't be built is kept with its error, unless errors are to be raised."""
+    try:
+        yield
+    except InputError as error:
+        if error_score == "raise":
+            raise
+        errors[number] = error
+
+
+def _scored(estimator: Any, fold: _Fold) -> Any:
+    """The candidate as if it had been fitted on the fold's rows."""
+    own = clone(estimator)
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(fold.seen, name):
+            setattr(own, name, getattr(fold.seen, name))
+    return own
+
+
+def _outputs(models: Sequence[Model], estimators: Sequence[Any], rows: Any) -> list[NDArray[np.float64]]:
+    if not models:
+        return []
+    return outputs_together(models, estimators[0]._new_rows(rows))
+
+
+def _answer_with(estimator: Any, outputs: NDArray[np.float64]) -> None:
+    """A scorer asks for predictions of rows for which the outputs are known already."""
+    name = "predict_proba" if is_classifier(estimator) else "predict"
+    answer: Callable[[Any], NDArray[np.float64]] = lambda X: outputs  # noqa: E731
+    setattr(estimator, name, answer)
+
+
+def _score(scorers: Any, estimator: Any, rows: Any, truth: Any, error_score: Any) -> Any:
+    try:
+        return scorers(estimator, rows, truth)
+    except Exception as error:
+        if error_score == "raise":
+            raise
+        warnings.warn(f"Scoring failed; the score is set to {error_score}. {error}", UserWarning, stacklevel=4)
+        names = getattr(scorers, "_scorers", None)
+        return error_score if names is None else dict.fromkeys(names, error_score)
+
+
+def _failed(error: InputError, scorers: Any, search: Any, rows: int) -> dict[str, Any]:
+    names = getattr(scorers, "_scorers", None)
+    score = search.error_score if names is None else dict.fromkeys(names, search.error_score)
+    cell = {"fit_error": str(error), "n_test_samples": rows, "fit_time": 0.0, "score_time": 0.0}
+    sides = ("test", "train") if search.return_train_score else ("test",)
+    return cell | {f"{side}_scores": score for side in sides}
+
+
+def _warn_of_failures(out: Sequence[Mapping[str, Any]], error_score: Any) -> None:
+    """One word on all candidates that failed; an error where all did."""
+    failed = [cell["fit_error"] for cell in out if cell["fit_error"] is not None]
+    if not failed:
+        return
+    kinds = "; ".join(dict.fromkeys(failed))
+    if len(failed) == len(out):
+        raise ValueError(f"All the {len(out)} fits failed. {kinds}")
+    message = f"{len(failed)} fits failed out of a total of {len(out)}; their score is set to {error_score}. {kinds}"
+    warnings.warn(message, FitFailedWarning, stacklevel=3)
