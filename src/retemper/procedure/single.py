@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -167,6 +168,14 @@ def _train(recipe: Recipe, prepared: Prepared, rows: int, validating: bool) -> P
     )
     plan = plan_of(job, prepared.arrays, validating)
     (fit,) = Training(plan, callbacks_of(plan, lambda share, text: None, None, None)).run()
+    loss = fit.val_loss if validating else fit.history[-1]["train_loss"]
+    if not math.isfinite(loss) or not torch.isfinite(fit.row).all():
+        raise InputError(
+            "no_model",
+            "The network did not stay finite in training, so there is no model.",
+            None,
+            "Lower learning_rate, or look for huge values in the columns and the target.",
+        )
     return Part(job.model, fit.row.cpu(), 1.0)
 
 
