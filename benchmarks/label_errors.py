@@ -3,7 +3,7 @@
 A tenth of the labels is moved to another class at random. `found` is the precision and recall of the rows named.
 `reference` ranks the rows by what is known of them when the labels are right, and names as many as were flipped, so
 that its precision equals its recall: by the probabilities that made-up labels were drawn from (no method can rank
-better), or by the same trees trained on the labels before they were flipped. Both know the rate. On the labels as
+better), or by the same models trained on the labels before they were flipped. Both know the rate. On the labels as
 they come nothing should be reported.
 
 With --way-back whole trainings are compared on the same clean test rows: on the clean labels, on the flipped ones with
@@ -28,6 +28,7 @@ from measuring import RETEMPER, print_table, run
 from numpy.typing import NDArray
 
 from retemper.core.recipe_sections import DataOptions, PrepareOptions
+from retemper.data.label_blend import average
 from retemper.data.label_errors import judge
 from retemper.data.out_of_fold import OutOfFold, TreeRows, class_probabilities
 from retemper.data.prepare import Preparer
@@ -70,11 +71,12 @@ def reference(truth: Floats, labels: Codes, wrong: NDArray[np.bool_]) -> float:
 
 
 def trained_on_right_labels(source: Source, codes: Codes, classes: int) -> Floats:
-    """Out-of-fold probabilities of the very trees that look for wrong labels, from labels before the flips."""
+    """Out-of-fold probabilities of the very models that look for wrong labels, from labels before the flips."""
     table = read(source.frame, source.target)
     schema = infer(table, DataOptions(target=source.target))
     preparer = Preparer.fit(table.frame, schema, PrepareOptions(number_embedding="none"))
-    return class_probabilities(TreeRows(*preparer.plain(table.frame)), codes, classes, OutOfFold(0))
+    rows = TreeRows(*preparer.plain(table.frame))
+    return average(class_probabilities(rows, codes, classes, OutOfFold(0)))
 
 
 def finding_line(source: Source, seeds: int) -> tuple[object, ...]:
@@ -82,7 +84,7 @@ def finding_line(source: Source, seeds: int) -> tuple[object, ...]:
     source, classes, codes = coded(source)
     truth, ideal = source.truth, "the truth"
     if truth is None:
-        truth, ideal = trained_on_right_labels(source, codes, len(classes)), "trees, right labels"
+        truth, ideal = trained_on_right_labels(source, codes, len(classes)), "models, right labels"
     found, best, rates = [], [], []
     for seed in range(seeds):
         labels, wrong = flipped(codes, len(classes), seed)

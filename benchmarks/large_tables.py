@@ -7,7 +7,12 @@ are told, for on a busy machine only the latter compares; memory is the process'
 Targets: 1,000,000 × 50 at most twice Polars' time, at most 2 GB; with 10 times the rows memory stays flat and time
 grows 10 times.
 
+With --train LIMIT a whole `retemper train --time-limit LIMIT` is watched instead: the most memory that it and its
+workers held at once during each step (a page that two share counts half in each), of that what no file holds (pages of
+files go when somebody else needs the room), the wall time, and what it reached. Target: 10,000,000 × 30 below 2 GB.
+
 usage: python benchmarks/large_tables.py [--rows 1000000 …] [--columns 50] [--parts 1] [--kind csv|parquet] [--rounds 3]
+           [--classes 2] [--train 60s]
 """
 
 from __future__ import annotations
@@ -23,7 +28,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from measuring import RETEMPER as COMMAND
 from measuring import met, print_table, run
+from tree_memory import watched
 
 Case = dict[str, float]
 POLARS = """
@@ -67,8 +74,8 @@ print(json.dumps({"wall": MARKS[-1][1] - BEGIN[0], "cpu": MARKS[-1][2] - BEGIN[1
 """
 
 
-def write_parts(folder: Path, rows: int, columns: int, parts: int, kind: str) -> None:
-    """The table, part by part."""
+def write_parts(folder: Path, rows: int, columns: int, parts: int, kind: str, classes: int = 2) -> None:
+    """The table, part by part; of more than two classes each is a narrow range of the first column, blurred."""
     levels = [pl.Series([f"level {k}" for k in range(n)]) for n in (50, 10_000)]
     for part in range(parts):
         random = np.random.default_rng(part)
@@ -88,6 +95,9 @@ def write_parts(folder: Path, rows: int, columns: int, parts: int, kind: str) ->
                 own = levels[place == 9]
                 cells[f"c{k}"] = own[random.integers(0, len(own), count)]
         cells["y"] = ((cells["c0"] + random.normal(size=count)) > 0).cast(pl.Int64)
+        if classes > 2:
+            place_of = (cells["c0"] + random.normal(size=count) * 0.01).clip(-1.999, 1.999) / 4 + 0.5
+            cells["y"] = "class " + (place_of * classes).floor().cast(pl.Int64).cast(pl.String)
         frame = pl.DataFrame(cells)
         path = folder / f"{part:04d}.{kind}"
         if kind == "csv":
@@ -116,6 +126,42 @@ def measured(asked: argparse.Namespace, rows: int) -> tuple[list[Case], list[Cas
     return found
 
 
+def trained(asked: argparse.Namespace, rows: int) -> None:
+    """Watch a whole training on a table of so many rows, and print what each step held."""
+    with tempfile.TemporaryDirectory() as place:
+        data, out = Path(place) / "data", Path(place) / "run"
+        data.mkdir()
+        write_parts(
+            data, rows, asked.columns, max(1, asked.parts * rows // asked.rows[0]), asked.kind, asked.classes
+        )
+        os.environ["RETEMPER_CACHE"] = str(Path(place) / "cache")
+        words = (
+            *COMMAND,
+            "train",
+            data,
+            "--target",
+            "y",
+            "--time-limit",
+            asked.train,
+            "--out",
+            out,
+            "--quiet",
+        )
+        seconds, peaks = watched(words, out)
+        result = json.loads((out / "result.json").read_text())
+    held = [(step, *(f"{gb:.2f}" for gb in peak.largest.values())) for step, peak in peaks.items()]
+    title = f"{rows:,} × {asked.columns}, {asked.kind}, {asked.classes} classes, --time-limit {asked.train}"
+    print_table(title, ("during", "GB of all processes", "of it no file's"), held)
+    metric = "log_loss"
+    marks = {
+        name: own[metric]
+        for name, own in {"retemper": result["metrics"]["test"], **result["baselines"]}.items()
+    }
+    told = ", ".join(f"{name} {own['value']:.4g}" for name, own in marks.items())
+    print(f"{seconds:.1f} s; test {metric}: {told}")
+    print(f"peak GB: {met(max(peak.largest['Pss'] for peak in peaks.values()), at_most=2)}")
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="reading and preparing a large table")
@@ -126,7 +172,15 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=1, help="of the smallest table; larger ones have more")
     parser.add_argument("--kind", choices=("csv", "parquet"), default="csv")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--classes", type=int, default=2)
+    parser.add_argument(
+        "--train", metavar="LIMIT", help="watch a whole training with this time limit instead"
+    )
     asked = parser.parse_args()
+    if asked.train:
+        for rows in asked.rows:
+            trained(asked, rows)
+        return
     found = {rows: measured(asked, rows) for rows in asked.rows}
     print_table(
         f"{asked.columns} columns, {asked.kind}",

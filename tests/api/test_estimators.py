@@ -234,6 +234,15 @@ def test_wrong_options(options, words):
     assert isinstance(caught.value, ValueError)
 
 
+def test_a_network_that_is_lost_is_no_model():
+    """It would predict NaN for every row, without a word."""
+    x = np.linspace(-1, 1, 60).reshape(-1, 1)
+    for early_stopping in (True, False):
+        net = NetRegressor(optimizer="sgd", learning_rate=1e30, epochs=3, early_stopping=early_stopping)
+        with pytest.raises(ValueError, match="did not stay finite"):
+            net.fit(x, x[:, 0])
+
+
 def test_wrong_data():
     net = NetClassifier(**FAST)
     with pytest.raises(InputError, match="row 3"):

@@ -111,3 +111,19 @@ def test_mistakes_are_input_errors(tmp_path):
 def test_check_returns_findings():
     codes = [finding.code for finding in retemper.check(FRAME.with_columns(k=pl.lit("z")), "y").findings]
     assert "constant_column" in codes
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_what_may_be_resumed_is_not_deleted(tmp_path, monkeypatch, begun):
+    """A worker that is lost in the very first training says to resume the run; bad data leave no folder."""
+
+    def lost(table, recipe, folder, *rest):
+        if begun:
+            folder.jobs.mkdir()
+        raise InputError("worker_lost", "A training process was ended.", None, "Resume the run.")
+
+    monkeypatch.setattr("retemper.procedure.sequence.run", lost)
+    with pytest.raises(InputError, match="was ended"):
+        retemper.train(FRAME, target="y", out=tmp_path / "run", set={"workers": 1})
+    assert (tmp_path / "run" / "checkpoints" / "run.json").exists() == begun
+    assert (tmp_path / "run").exists() == begun

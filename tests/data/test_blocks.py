@@ -1,5 +1,7 @@
 """CSV read block by block: the same table as if all of it were looked at at once."""
 
+import csv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -87,6 +89,15 @@ def test_rows_of_later_blocks_are_counted_from_the_first(
     with pytest.raises(InputError) as caught:
         read(path)
     assert (caught.value.code, caught.value.where["row"]) == ("wrong_encoding", 21)  # type: ignore[index,call-overload]
+
+
+def test_long_cells_in_blocks_that_are_read_side_by_side() -> None:
+    limit = csv.field_size_limit()
+    data = b"c0,c1\n" + b"".join(b'%s,"1"\n\n' % (b"x" * size) for size in (300_000, 10, 200_000))
+    blocks = [csv_file.Block(data, ("a", "b"), ",", Path("t.csv"), k) for k in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        assert set(map(tuple, pool.map(csv_file._blank_rows, blocks))) == {(1, 3, 5)}
+    assert csv.field_size_limit() == limit
 
 
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

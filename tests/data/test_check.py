@@ -162,3 +162,18 @@ def test_rows_without_a_values_of_a_column() -> None:
 
 def test_every_check_is_documented() -> None:
     assert all(run.__doc__ for run in [*CHECKS.values(), *SPLIT_CHECKS.values()])
+
+
+@pytest.mark.parametrize("start", [1.0, 1e17, -1e17, 0.0])
+def test_numbers_as_close_as_numbers_get_are_counted(start: float) -> None:
+    close = np.array([start, np.nextafter(start, np.inf), np.nextafter(np.nextafter(start, np.inf), np.inf)])
+    checked = _check({**HEALTHY, "close": close[RANDOM.integers(0, 3, N)]})
+    shown = next(c for c in checked.evidence["columns"] if c["name"] == "close")["histogram"]
+    assert sum(shown["counts"]) == N and (np.diff(shown["edges"]) > 0).all()
+
+
+def test_no_number_among_the_rows_looked_at() -> None:
+    few = {name: [1.0 * k, 2.0 * k, 3.0 * k, 5.0, *[None] * (N - 4)] for k, name in ((1, "a"), (2, "b"))}
+    table = read({**HEALTHY, **few})
+    schema = infer(table, DataOptions(target="y", drop=["size", "age"]))
+    assert "outlier_rows" in dict(check(table, schema, np.arange(4, N)).not_applicable)

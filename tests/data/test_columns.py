@@ -11,7 +11,7 @@ import pytest
 from retemper.core.recipe import build
 from retemper.data import columns, parts
 from retemper.data.frame import FrameOnDisk
-from retemper.data.read import read
+from retemper.data.read import append, read
 from retemper.data.schema import infer
 from retemper.data.split import split
 from retemper.procedure import prepare as preparing
@@ -185,3 +185,20 @@ def test_a_part_without_cells_takes_the_type_of_the_others(
     assert found["a"].to_list() == [None, None, *cells]
     monkeypatch.setattr(parts, "LARGE_BYTES", 1 << 30)
     assert read(data).frame.equals(found)
+
+
+def test_own_test_rows_below_a_table_on_disk(
+    large: Path, frame: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main = read(_written(frame, tmp_path / "data", "csv"))
+    other = frame[:7].with_columns(late=pl.lit(0.5), y=pl.lit(2)).select(frame.columns[::-1])
+    joined = append(main, read(other)).frame
+    expected = append(read(frame), read(other)).frame
+    assert isinstance(joined, FrameOnDisk) and joined.height == ROWS + 7
+    assert joined.collect().equals(expected) and dict(joined.schema) == dict(expected.schema)
+    assert joined["late"].equals(expected["late"])
+    rows = np.array([ROWS + 3, 2, ROWS - 1, 2])
+    assert joined[rows].equals(expected[rows])
+    assert joined.slice(ROWS - 2, 5).equals(expected.slice(ROWS - 2, 5))
+    assert joined.head(ROWS - 1).collect().equals(expected.head(ROWS - 1))
+    assert joined.head(3).above(expected[:2]).collect().equals(pl.concat([expected[:3], expected[:2]]))

@@ -14,6 +14,7 @@ from sklearn import datasets
 from retemper.core.recipe_sections import DataOptions
 from retemper.core.records import Finding, NotApplicable
 from retemper.data import cross_check
+from retemper.data.label_blend import average
 from retemper.data.label_errors import LEAST_RATE, Suspects, _origin, find, finding, judge
 from retemper.data.out_of_fold import OutOfFold, TreeRows, class_probabilities, folds
 from retemper.data.read import read
@@ -178,7 +179,7 @@ def test_a_copy_tells_nothing_of_a_label() -> None:
     none = np.zeros((frame.height, 0), np.int64)
 
     def sureness(origin: Any) -> float:
-        said = class_probabilities(TreeRows(numbers, none, origin), given, 2, OutOfFold(0))
+        said = average(class_probabilities(TreeRows(numbers, none, origin), given, 2, OutOfFold(0)))
         return float(said[np.arange(150), given[:150]].mean())
 
     known, told = sureness(None), sureness(_origin(frame, schema))

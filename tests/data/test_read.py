@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retemper.core.errors import InputError
@@ -41,6 +41,13 @@ def test_delimiter_is_read_off_the_header(tmp_path: Path, delimiter: str) -> Non
     assert (
         read(_write(tmp_path / "t.csv", CSV.replace(",", delimiter))).frame.to_dict(as_series=False) == ROWS
     )
+
+
+def test_delimiters_in_quoted_names_do_not_count(tmp_path: Path) -> None:
+    text = '"name, first, last";age;"a ""b"", c"\nA;1;2\nB;3;4\n'
+    frame = read(_write(tmp_path / "t.csv", text)).frame
+    assert frame.columns == ["name, first, last", "age", 'a "b", c'] and frame["age"].to_list() == [1, 3]
+    assert read(_write(tmp_path / "u.csv", '5" pipe,6" pipe\n1,2\n')).frame.columns == ['5" pipe', '6" pipe']
 
 
 def test_decimal_comma_only_beside_semicolons(tmp_path: Path) -> None:
@@ -237,6 +244,7 @@ cells = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(cells, cells), min_size=1, max_size=20))
 def test_csv_written_by_polars_reads_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[object, object]]

@@ -176,3 +176,10 @@ def test_validation_is_bounded_where_rows_are_many(monkeypatch: pytest.MonkeyPat
     table = read({"x": np.arange(1000) * 0.5, "y": np.arange(1000) * 0.25})
     splits = split(table, infer(table, DataOptions(target="y")), SplitOptions(), seed=0)
     assert len(splits.validation) == 30 and splits.n_test == 200 and len(splits.train) == 770
+
+
+def test_of_many_classes_fewer_rows_validate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retemper.data.split.MOST_VALIDATION_CELLS", 800)
+    table = read({"x": np.arange(1000) * 0.5, "y": [f"c{k % 20}" for k in range(1000)]})
+    splits = split(table, infer(table, DataOptions(target="y")), SplitOptions(), seed=0)
+    assert len(splits.validation) == 40 and splits.n_test == 200 and len(splits.train) == 760

@@ -148,3 +148,16 @@ def test_a_target_whose_errors_cannot_be_squared_is_refused() -> None:
     with pytest.raises(InputError) as caught:
         _fit([*values, -1e100])
     assert caught.value.code == "huge_target" and "-1e+100" in caught.value.message
+
+
+def test_spellings_of_one_label_are_one_class() -> None:
+    y = ["1", "1.0", "2", "u"] * 10
+    target = _fit(y)
+    assert target.labels == target.classes == ("1", "2", "u") and target.prior == (0.5, 0.25, 0.25)
+    assert target.encode(pl.Series("y", y)).tolist() == [0, 0, 1, 2] * 10
+    # Whichever rows train, the class is called the same.
+    table = read({"x": np.arange(40) * 0.5, "y": y})
+    schema = infer(table, DataOptions(target="y"))
+    late = Target.fit(table.frame["y"].filter(table.frame["y"] != "1"), schema, PrepareOptions())
+    assert late.labels == ("1", "2", "u")
+    assert _fit(["1.0", "2.0", "u"] * 10).labels == ("1.0", "2.0", "u")

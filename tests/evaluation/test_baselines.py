@@ -1,5 +1,7 @@
 """Baselines: right, bounded by what is allowed, repeatable, quiet."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -114,3 +116,13 @@ def test_the_unit_of_a_target_changes_nothing(unit):
     huge = fit_baselines("regression", *scaled, 0, YES, seed=0)
     for name in ("linear", "gradient_boosting"):
         assert np.array_equal(huge[name].predict(validation), plain[name].predict(validation) * unit)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_no_baseline_holds_the_rows_it_was_fitted_on(task):
+    train, validation = rows(300, task, 0), rows(100, task, 1)
+    held = [weakref.ref(own) for part in (train, validation) for own in (part.numbers, part.dense)]
+    found = fit_baselines(task, train, validation, 3, NO, seed=0)
+    del train, validation
+    gc.collect()
+    assert len(found) == 3 and [own() for own in held] == [None] * 4

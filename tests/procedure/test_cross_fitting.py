@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from retemper.procedure import calibrate, ensemble, search_coarse, search_refine, test_once, train_long
+from retemper.procedure import (
+    calibrate,
+    cross_fitting,
+    ensemble,
+    search_coarse,
+    search_refine,
+    test_once,
+    train_long,
+)
 from retemper.procedure.book import EVERY, bags_of
 from retemper.procedure.cross_fitting import dealt, folds_for
 
@@ -72,6 +80,15 @@ def test_where_folds_make_no_sense_the_validation_rows_judge(bench, tables):
     assert folds_for(state) == 0, "the newest rows judge"
     _, state = bench(tables.three_classes(), changes={**FOLDED, "procedure.folds": 0})
     assert folds_for(state) == 0 and dealt(state, 0).folds is None
+
+
+def test_of_many_rows_and_classes_the_validation_rows_judge(bench, tables, monkeypatch):
+    _, state = bench(tables.three_classes(), changes=FOLDED)
+    rows = len(state.splits.train) + len(state.splits.validation)
+    monkeypatch.setattr(cross_fitting, "FOLD_CELLS", 3 * rows)
+    assert folds_for(state) == 3
+    monkeypatch.setattr(cross_fitting, "FOLD_CELLS", 3 * rows - 1)
+    assert folds_for(state) == 0, "a bag's probabilities would fill memory"
 
 
 def test_groups_stay_together(bench, tables):

@@ -8,6 +8,8 @@ import pytest
 from retemper.core.recipe import Recipe
 from retemper.core.records import Outcome
 from retemper.procedure import read_curves, train_long
+from retemper.procedure.book import Contender
+from retemper.procedure.jobs import contender_of, member_of, recipe_for
 from retemper.procedure.pace import Finished
 
 
@@ -161,3 +163,17 @@ def test_real_curves_are_read(bench, tables):
         )
     _, step = desk.do(read_curves, state)
     assert step.verdict in ("pass", "warn")
+
+
+def test_a_recipe_keeps_all_that_the_search_has_chosen_for_a_member(bench, tables):
+    """What gets lost on the way to a remedy and back would count as the remedy's doing."""
+    _, state = bench(tables.two_classes())
+    member = replace(
+        member_of(state.recipe, 7), learning_rate=0.02, weight_decay=0.3, dropout=0.2, label_smoothing=0.05
+    )
+    own = Contender({**state.recipe.model.as_plain(), "dropout": 0.2}, member)
+    recipe = recipe_for(state, own, 3)
+    assert recipe.training.epochs == 3 and recipe.get("training.loss.label_smoothing") == 0.05
+    assert contender_of(recipe, 7) == own
+    _, values = bench(tables.prices(), "price")
+    assert recipe_for(values, Contender(own.model, member_of(values.recipe, 7)), 3).training.epochs == 3

@@ -144,7 +144,8 @@ class _Stacked:
         """For each candidate and fold what scikit-learn's ``_fit_and_score`` gives."""
         search: Any = self
         task = "classification" if is_classifier(search.estimator) else "regression"
-        estimators, errors = [], {}
+        estimators: list[Any] = []
+        errors: dict[int, InputError] = {}
         for number, params in enumerate(candidates):
             estimator = clone(search.estimator).set_params(**clone(params, safe=False))
             with _kept(errors, number, search.error_score):
@@ -156,11 +157,16 @@ class _Stacked:
             (fold, estimators[number]._recipe_for(task, folds[fold].weight)) for number, fold in places
         ]
         fitted = fit_stacked([fold.frame for fold in folds], fits, search.n_jobs or device.cores())
-        models = {place: own for place, own in zip(places, fitted, strict=True)}
+        models = dict(zip(places, fitted, strict=True))
+        lost: dict[tuple[int, int], InputError] = {}
+        for place, own in models.items():
+            with _kept(lost, place, search.error_score):
+                _ = own.model
         found: dict[tuple[int, int], dict[str, Any]] = {}
         for k, fold in enumerate(folds):
-            own = [models[number, k].model for number in sound]
-            scored = [_scored(estimators[number], fold) for number in sound]
+            here = [number for number in sound if (number, k) not in lost]
+            own = [models[number, k].model for number in here]
+            scored = [_scored(estimators[number], fold) for number in here]
             sides = ("test", "train") if search.return_train_score else ("test",)
             for estimator, model in zip(scored, own, strict=True):
                 estimator._adopt(model, fold.labels)
@@ -169,17 +175,17 @@ class _Stacked:
                 rows, truth = fold.part(fold.test if side == "test" else fold.train)
                 for estimator, outputs in zip(scored, _outputs(own, scored, rows), strict=True):
                     _answer_with(estimator, outputs)
-                share = (time.perf_counter() - began) / max(1, len(sound))
-                for number, estimator in zip(sound, scored, strict=True):
+                share = (time.perf_counter() - began) / max(1, len(here))
+                for number, estimator in zip(here, scored, strict=True):
                     began = time.perf_counter()
                     cell = found.setdefault((number, k), {"fit_error": None, "n_test_samples": len(fold.test)})
                     cell[f"{side}_scores"] = _score(scorers, estimator, rows, truth, search.error_score)
                     if side == "test":
                         cell["fit_time"] = models[number, k].seconds
                         cell["score_time"] = share + time.perf_counter() - began
-        for number, error in errors.items():
-            for k, fold in enumerate(folds):
-                found[number, k] = _failed(error, scorers, search, len(fold.test))
+        lost |= {(number, k): error for number, error in errors.items() for k in range(len(folds))}
+        for (number, k), error in lost.items():
+            found[number, k] = _failed(error, scorers, search, len(folds[k].test))
         return [found[number, k] for number in range(len(candidates)) for k in range(len(folds))]
 
 
@@ -233,14 +239,14 @@ def _taken(values: Any, rows: NDArray[np.int64]) -> Any:
 
 
 @contextmanager
-def _kept(errors: dict[int, InputError], number: int, error_score: Any) -> Iterator[None]:
-    """A candidate that can't be built is kept with its error, unless errors are to be raised."""
+def _kept(errors: dict[Any, InputError], place: Any, error_score: Any) -> Iterator[None]:
+    """An error is kept for the candidate (or for its fold) that it came from, unless errors are to be raised."""
     try:
         yield
     except InputError as error:
         if error_score == "raise":
             raise
-        errors[number] = error
+        errors[place] = error
 
 
 def _scored(estimator: Any, fold: _Fold) -> Any:

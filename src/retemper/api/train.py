@@ -172,13 +172,13 @@ def _budget(folder: RunFolder, clock: Clock, started: float) -> Budget:
 def _begun(run: RunFolder) -> Iterator[RunFolder]:
     """A new run's folder while it is open; from here on Ctrl-C leaves a run that can be resumed.
 
-    When the input is at fault and nothing was trained, the folder is deleted: its name is free again.
+    When the input is at fault, before any training has begun, the folder is deleted: its name is free again.
     """
     with run as folder, Watch(folder.path):
         try:
             yield folder
         except InputError:
-            if not any(folder.history.iterdir()):
+            if not folder.jobs.exists():
                 folder.discard()
             raise
 

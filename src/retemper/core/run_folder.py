@@ -115,6 +115,11 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def jobs(self) -> Path:
+        """Trainings, a folder each; not there before the first begins."""
+        return self.checkpoints / "jobs"
+
+    @property
     def model(self) -> Path:
         """The bundle (the folder is made by whoever saves it)."""
         return self.path / "model"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from retemper.core.recipe_sections import PrepareOptions
 from retemper.data.cells import as_numbers
+from retemper.data.histogram import bin_edges
 from retemper.data.inputs import needed_cells
 from retemper.data.prepare import Preparer
 from retemper.data.rewritten import read_numbers
@@ -125,6 +126,6 @@ def _histogram(before: NDArray[Any], after: NDArray[Any]) -> dict[str, Any]:
     with np.errstate(over="ignore"):
         if not len(every) or not np.isfinite(np.ptp(every)):
             return {}
-    edges = np.histogram_bin_edges(every, BINS)
+    edges = bin_edges(every, BINS)
     counts = [np.histogram(own, edges)[0].tolist() for own in both]
     return {"histogram": {"edges": edges.tolist(), "before": counts[0], "after": counts[1]}}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from retemper.data.cells import as_words
 from retemper.data.inputs import code_type
-from retemper.data.kinds import truth
+from retemper.data.kinds import FALSE_WORDS, TRUE_WORDS, truth
 
 MISSING, UNKNOWN, FIRST_LEVEL = 0, 1, 2
 
@@ -62,41 +62,44 @@ class Levels:
         """The code of each cell, small integers [rows]; cells are compared as text, so that 1, "1" and 1.0 are one."""
         if column.dtype != pl.String:
             return self._code_each(column)
-        # Most cells are spelt as their level is; where one is not, each different cell is looked up once.
-        if not self.boolean:
-            known = column.cast(self._enum, strict=False)
-            if known.null_count() == column.null_count():
-                return self._shifted(known)
-        different = column.drop_nulls().unique()
-        if len(different) > len(column) // 4:
-            return self._code_each(column)
-        place = column.cast(pl.Enum(different)).to_physical().cast(pl.UInt32).fill_null(len(different))
-        codes: NDArray[np.integer[Any]] = np.append(self._code_each(different), [MISSING])[place.to_numpy()]
-        return codes.astype(self._code_type, copy=False)
+        # Most cells are spelt as expected; of those that are not each different one is looked up once.
+        spelt, table = self._spelt
+        known = column.cast(spelt, strict=False).to_physical()
+        codes = _looked_up(table, known)
+        if known.null_count() > column.null_count():
+            odd = known.is_null() & column.is_not_null()
+            others = column.filter(odd)
+            different = others.unique()
+            places = others.cast(pl.Enum(different)).to_physical()
+            codes[odd.to_numpy()] = _looked_up(self._table(different), places)
+        return codes
 
     def _code_each(self, column: pl.Series) -> NDArray[np.integer[Any]]:
         words = _words(column, self.boolean)
-        codes = self._shifted(words.cast(self._enum, strict=False))
+        levels = words.cast(self._enum, strict=False).to_physical()
+        table = np.arange(FIRST_LEVEL, self.cardinality + 1, dtype=code_type(self.cardinality))
+        table[-1] = MISSING
+        codes = _looked_up(table, levels)
         codes[(codes == MISSING) & words.is_not_null().to_numpy()] = UNKNOWN
-        return codes
-
-    def _shifted(self, levels: pl.Series) -> NDArray[np.integer[Any]]:
-        """Codes of cells that are levels, and MISSING for the others."""
-        places = levels.to_physical()
-        # In few bytes: to fetch new memory costs more than to fill it.
-        codes = places.fill_null(0).to_numpy().astype(self._code_type)
-        codes += FIRST_LEVEL
-        if places.null_count():
-            codes[places.is_null().to_numpy()] = MISSING
         return codes
 
     @cached_property
     def _enum(self) -> pl.Enum:
         return pl.Enum(self.words)  # of 10,000 words it takes as long as to look 100,000 cells up
 
-    @property
-    def _code_type(self) -> type[np.integer[Any]]:
-        return code_type(self.cardinality)
+    @cached_property
+    def _spelt(self) -> tuple[pl.Enum, NDArray[np.integer[Any]]]:
+        """Usual spellings of the levels, and their codes: the words themselves, or yes and no in all ways."""
+        if not self.boolean:
+            return self._enum, self._table(pl.Series(self.words, dtype=pl.String))
+        words = (*TRUE_WORDS, *FALSE_WORDS)
+        forms = pl.Series([*dict.fromkeys(f for word in words for f in (word, word.title(), word.upper()))])
+        return pl.Enum(forms), self._table(forms)
+
+    def _table(self, words: pl.Series) -> NDArray[np.integer[Any]]:
+        """The code of each of these words, and MISSING after the last."""
+        codes = self._code_each(words)
+        return np.append(codes, np.array([MISSING], dtype=codes.dtype))
 
     @property
     def kept(self) -> NDArray[np.int32]:
@@ -136,15 +139,31 @@ def word_counts(column: pl.Series, boolean: bool) -> pl.DataFrame:
     return words.group_by("level").agg(pl.col("rows").sum())
 
 
-def kept_codes(codes: NDArray[np.int64], levels: Sequence[Levels]) -> NDArray[np.integer[Any]]:
-    """What a network is given of codes [rows, K], embedded columns first, in the smallest type that holds them."""
+def kept_codes(
+    codes: Sequence[NDArray[np.integer[Any]]], levels: Sequence[Levels], count: int
+) -> NDArray[np.integer[Any]]:
+    """What a network is given of a table's codes, [count, K], embedded columns first, in the smallest type that holds
+    them.
+
+    Args:
+        codes: one array [count] for each of the K columns.
+        levels: of the columns.
+        count: rows.
+    """
     order = sorted(range(len(levels)), key=lambda k: not levels[k].embedded)
     tables = [levels[k].kept for k in order]
     largest = max((int(table.max()) for table in tables), default=0)
-    kept = np.empty(codes.shape, dtype=code_type(largest))
+    kept = np.empty((count, len(levels)), dtype=code_type(largest))
     for column, (k, table) in enumerate(zip(order, tables, strict=True)):
-        kept[:, column] = table[codes[:, k]]
+        kept[:, column] = table.astype(kept.dtype).take(codes[k])
     return kept
+
+
+def _looked_up(table: NDArray[np.integer[Any]], places: pl.Series) -> NDArray[np.integer[Any]]:
+    """The table's numbers at these places, its last one where there is none."""
+    if places.null_count():
+        places = places.cast(pl.UInt32).fill_null(len(table) - 1)
+    return table.take(places.to_numpy())
 
 
 def _words(column: pl.Series, boolean: bool) -> pl.Series:

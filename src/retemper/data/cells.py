@@ -53,12 +53,16 @@ def tidy(frame: pl.DataFrame, source: str = "") -> pl.DataFrame:
     """
     for name in frame.columns:
         _check_name(name, source)
-    for column in frame.select(cs.date() | cs.datetime()).iter_columns():
-        _check_dates(column, source)
-    odd = [_tidy_column(column, source) for column in frame.iter_columns() if column.dtype not in FINAL]
-    frame = frame.with_columns(odd)
-    nan = _where(frame.select(cs.float().is_nan().any()))
-    return _tidy_words(frame.with_columns(cs.by_name(nan).fill_nan(None)))
+    columns = {column.name: column for column in frame.iter_columns()}
+    for column in columns.values():
+        if column.dtype in (pl.Date, pl.Datetime):
+            _check_dates(column, source)
+    odd = (column for column in columns.values() if column.dtype not in FINAL)
+    changed = {column.name: _tidy_column(column, source) for column in odd}
+    for name, column in (columns | changed).items():
+        if column.dtype == pl.Float64 and _has_nan(column):
+            changed[name] = column.fill_nan(None)
+    return _tidy_words(frame.with_columns(changed.values()) if changed else frame)
 
 
 def _tidy_column(column: pl.Series, source: str) -> pl.Series:
@@ -132,8 +136,15 @@ def _tidy_datetime(column: pl.Series) -> pl.Series:
     return column.cast(pl.Datetime("us"))
 
 
+def _has_nan(numbers: pl.Series) -> bool:
+    # The sum is NaN wherever a cell is (or ∞ and −∞ are), and far cheaper to ask than every cell.
+    return math.isnan(numbers.sum()) and bool(numbers.is_nan().any())
+
+
 def _tidy_words(frame: pl.DataFrame) -> pl.DataFrame:
     """Text stripped, placeholders missing; all columns at once, and only those written anew that need it."""
+    if pl.String not in frame.dtypes:
+        return frame
     length = cs.string().str.len_bytes()
     padded = _where(frame.select((cs.string().str.strip_chars().str.len_bytes() < length).any()))
     frame = frame.with_columns(cs.by_name(padded).str.strip_chars())

@@ -25,6 +25,7 @@ from retemper.data import (
     units,
 )
 from retemper.data.cells import as_numbers, as_words, level_counts
+from retemper.data.histogram import histogram
 from retemper.data.read import Table
 from retemper.data.schema import Column, Schema
 
@@ -165,5 +166,5 @@ def _histogram(numbers: pl.Series) -> dict[str, Any]:
     values = numbers.drop_nulls().cast(pl.Float64).to_numpy()
     if not len(values):
         return {"edges": [], "counts": []}
-    counts, edges = np.histogram(values, bins=HISTOGRAM_BINS)
+    counts, edges = histogram(values, HISTOGRAM_BINS)
     return {"edges": edges.tolist(), "counts": counts.tolist()}

@@ -15,8 +15,9 @@ from typing import IO
 import polars as pl
 
 from retemper.core.errors import InputError
+from retemper.data.delimiter import delimiter_in
+from retemper.data.long_cells import long_cells
 
-DELIMITERS = (",", ";", "\t", "|")
 UTF8_MARK = b"\xef\xbb\xbf"
 BLOCK_BYTES = 1 << 24
 FIRST_BYTES = 1 << 21
@@ -94,15 +95,10 @@ def read_blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:
 
 
 def delimiter_of(path: Path) -> str:
-    """The delimiter that comes most often in the header; the comma where there is no header."""
+    """The delimiter that comes most often in the header, quoted names aside; the comma where there is no header."""
     with _opened(path) as file:
         head = _read(file, HEAD_BYTES, path).removeprefix(UTF8_MARK).lstrip(b"\r\n")
-    return _delimiter(head.decode("utf-8", errors="ignore"))
-
-
-def _delimiter(head: str) -> str:
-    first = next(iter(head.splitlines()), "")
-    return max(DELIMITERS, key=first.count)
+    return delimiter_in(head.decode("utf-8", errors="ignore"))
 
 
 def cells_of(block: Block) -> pl.DataFrame:
@@ -226,15 +222,13 @@ def _first_bad(data: bytes) -> int:
 def _header(data: bytes, path: Path) -> tuple[tuple[str, ...], str, int]:
     """Names, delimiter, and where the rows begin."""
     head = data[:HEAD_BYTES].decode("utf-8", errors="ignore")
-    delimiter = _delimiter(head)
+    delimiter = delimiter_in(head)
     lines = io.StringIO(head, newline="")
-    limit = csv.field_size_limit(len(head) + 1)
     try:
-        header = next(csv.reader(lines, delimiter=delimiter), [""])
+        with long_cells(len(head)):
+            header = next(csv.reader(lines, delimiter=delimiter), [""])
     except csv.Error:
         raise _open_quote(path, 0) from None
-    finally:
-        csv.field_size_limit(limit)
     names = [name.strip() or f"column_{position}" for position, name in enumerate(header, 1)]
     text = head[: lines.tell()]
     if len(text.splitlines()) > 1 and text.count('"') % 2:
@@ -260,7 +254,11 @@ def _last_row_end(tail: bytes, chunk: bytes) -> int:
 
 def _blank_rows(block: Block) -> list[int]:
     """Positions of blank lines among the rows; raises at the first row of another width than the header's."""
-    limit = csv.field_size_limit(len(block.data) + 1)
+    with long_cells(len(block.data)):
+        return _blank_among(block)
+
+
+def _blank_among(block: Block) -> list[int]:
     width, blank = len(block.names), []
     position = -1
     try:
@@ -275,8 +273,6 @@ def _blank_rows(block: Block) -> list[int]:
                 raise _ragged(block, position + 1 - len(blank), len(row))
     except csv.Error:
         raise _open_quote(block.path, block.first + position + 2 - len(blank)) from None
-    finally:
-        csv.field_size_limit(limit)
     return blank
 
 

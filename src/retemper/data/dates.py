@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,9 @@ FORMATS = (
     "%d.%m.%Y %H:%M", "%m/%d/%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%d/%m/%Y", "%d/%m/%Y %H:%M:%S",
     "%d/%m/%Y %H:%M", "%d %b %Y", "%b %d, %Y", "%d-%b-%Y",
 )  # fmt: skip
+MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+BEGINNING = re.compile(rf"\s*(?:[+-]?\d+|(?:{MONTHS})\D*?\d+)\D.*\d", re.IGNORECASE | re.DOTALL)
+"""How a cell of every format begins: with a number, or with a month and a number, and a further number comes later."""
 SAMPLE_ROWS = 50
 DAY_US = 86_400_000_000
 CYCLES = {"month": 12, "weekday": 7, "hour": 24}
@@ -42,7 +46,7 @@ def parse(column: pl.Series, form: str | None = None) -> tuple[pl.Series, str] |
     if column.dtype == pl.Datetime:
         return column, form or ""
     present = column.drop_nulls()
-    if column.dtype != pl.String or present.is_empty():
+    if column.dtype != pl.String or present.is_empty() or not BEGINNING.match(present[0]):
         return None
     for candidate in [form] if form else FORMATS:
         # A few rows rule most formats out before the whole column is read.

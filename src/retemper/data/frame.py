@@ -25,6 +25,27 @@ class Part:
     rows: int
     sha256: str
 
+    def read(self, columns: Sequence[str], first: int, count: int) -> pl.DataFrame:
+        """Some columns of rows that follow each other."""
+        cells = pl.scan_ipc(self.path, glob=False).select(cs.by_name(columns, require_all=True))
+        return cells.slice(first, count).collect()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Whole rows in memory, below those of files."""
+
+    cells: pl.DataFrame
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+        return self.cells.height
+
+    def read(self, columns: Sequence[str], first: int, count: int) -> pl.DataFrame:
+        """Some columns of rows that follow each other."""
+        return chosen(self.cells, columns)[first : first + count]
+
 
 class FrameOnDisk:
     """A table's cells in files; it is read like a Polars frame, a column or some rows at a time.
@@ -36,21 +57,19 @@ class FrameOnDisk:
     Args:
         parts: in order.
         schema: the names and types of the columns, of all that the files hold or of some.
-        first, height: where the rows begin and how many they are; all those that follow where ``height`` is below 0.
+        height: how many of the rows, from the first; all of them where it is below 0.
         reads: how the text of some columns becomes numbers, as it is read.
     """
 
     def __init__(
         self,
-        parts: Sequence[Part],
+        parts: Sequence[Part | Loaded],
         schema: dict[str, pl.DataType],
-        first: int = 0,
         height: int = -1,
         reads: Mapping[str, Reading] | None = None,
     ):
         self._parts = tuple(parts)
         self.schema = schema
-        self._first = first
         self._reads = dict(reads or {})
         self.height = sum(part.rows for part in parts) if height < 0 else height
 
@@ -83,17 +102,29 @@ class FrameOnDisk:
 
     def head(self, n: int) -> FrameOnDisk:
         """The first rows, still on disk."""
-        return FrameOnDisk(self._parts, self.schema, self._first, min(n, self.height), self._reads)
+        return FrameOnDisk(self._parts, self.schema, min(n, self.height), self._reads)
+
+    def above(self, rows: pl.DataFrame) -> FrameOnDisk:
+        """All these rows, still on disk, and below them others of the same columns, in memory.
+
+        Where one side holds whole numbers and the other fractions, all become fractions.
+        """
+        whole = sum(part.rows for part in self._parts) == self.height
+        parts = self._parts if whole else (Loaded(self.collect()),)
+        schema = {
+            name: own if own == rows.schema[name] else pl.Float64() for name, own in self.schema.items()
+        }
+        return FrameOnDisk((*parts, Loaded(rows)), schema, reads=self._reads)
 
     def as_numbers(self, reads: Mapping[str, Reading]) -> FrameOnDisk:
         """The same cells, but the text of some columns as the Float64 that these functions make of it."""
         schema = {name: pl.Float64() if name in reads else own for name, own in self.schema.items()}
-        return FrameOnDisk(self._parts, schema, self._first, self.height, reads)
+        return FrameOnDisk(self._parts, schema, self.height, reads)
 
     def only(self, columns: Sequence[str]) -> FrameOnDisk:
         """Some of the columns, still on disk."""
         own = {name: self.schema[name] for name in columns}
-        return FrameOnDisk(self._parts, own, self._first, self.height, self._reads)
+        return FrameOnDisk(self._parts, own, self.height, self._reads)
 
     def slice(self, offset: int, length: int) -> pl.DataFrame:
         """Rows that follow each other; no others are read."""
@@ -106,19 +137,19 @@ class FrameOnDisk:
         return self._between(0, self.height)
 
     def _between(self, low: int, high: int) -> Iterator[tuple[int, pl.DataFrame]]:
-        start = -self._first
+        start = 0
         for part in self._parts:
             first, end = max(start, low), min(start + part.rows, high)
             if first < end:
                 yield first, self._read(part, first - start, end - first)
             start += part.rows
 
-    def _read(self, part: Part, first: int, count: int) -> pl.DataFrame:
-        cells = pl.scan_ipc(part.path, glob=False).select(cs.by_name(self.columns, require_all=True))
-        found = cells.slice(first, count).collect()
-        return found.with_columns(
+    def _read(self, part: Part | Loaded, first: int, count: int) -> pl.DataFrame:
+        found = part.read(self.columns, first, count)
+        found = found.with_columns(
             [own(found[name]) for name, own in self._reads.items() if name in self.schema]
         )
+        return found if dict(found.schema) == self.schema else found.cast(self.schema)  # type: ignore[arg-type]
 
     @overload
     def __getitem__(self, key: str) -> pl.Series: ...
@@ -133,7 +164,7 @@ class FrameOnDisk:
 
     def _rows(self, rows: NDArray[np.integer[Any]]) -> pl.DataFrame:
         order = np.argsort(rows, kind="stable")
-        ascending = rows[order] + self._first
+        ascending = rows[order]
         taken, start = [pl.DataFrame(schema=self.schema)], 0
         for part in self._parts:
             low, high = np.searchsorted(ascending, (start, start + part.rows))

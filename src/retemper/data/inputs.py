@@ -56,6 +56,15 @@ class Cells:
             tuple(own[rows] for own in self.words),
         )
 
+    def between(self, rows: slice) -> Cells:
+        """Rows that follow each other, without a copy."""
+        return Cells(
+            len(range(*rows.indices(self.count))),
+            tuple(own[rows] for own in self.numbers),
+            tuple(own[rows] for own in self.codes),
+            tuple(own[rows] for own in self.words),
+        )
+
     def number_matrix(self) -> Floats:
         """The numbers side by side, [rows, F]; a column's cells lie together."""
         return np.array(self.numbers).T if self.numbers else np.empty((self.count, 0))

@@ -14,6 +14,7 @@ from retemper.core.records import Finding, NotApplicable
 from retemper.data import label_noise, target_noise
 from retemper.data.cross_check import second_opinion
 from retemper.data.duplicates import alike, row_hashes
+from retemper.data.label_blend import average
 from retemper.data.out_of_fold import FIT_ROWS, FOLDS, OutOfFold, TreeRows, class_probabilities, values
 from retemper.data.prepare import Preparer
 from retemper.data.schema import Schema
@@ -72,8 +73,8 @@ class Suspects:
 def find(frame: pl.DataFrame, schema: Schema, seed: int = 0) -> Finding | None:
     """Labels are wrong in at least 1 % of the rows (the 95 % interval's lower end); the finding names the rows.
 
-    Trees predict each row out of fold; the rate of wrong labels is what overlap of the classes can't explain (see
-    :func:`retemper.data.label_noise.estimate`, and :mod:`retemper.data.target_noise` for values).
+    Models predict each row out of fold; the rate of wrong labels is what overlap of the classes can't explain (see
+    :mod:`retemper.data.label_noise`, and :mod:`retemper.data.target_noise` for values).
 
     Args:
         frame: the rows; row numbers of the finding count from 1 in it.
@@ -127,7 +128,9 @@ def _classes(rows: TreeRows, given: NDArray[np.int64], target: Target, settings:
     own = np.flatnonzero(known)
     codes = np.searchsorted(own, given[judged])
     probabilities = class_probabilities(rows.taken(judged), codes, len(own), settings)
-    noise = label_noise.estimate(probabilities, codes, settings.seed)
+    noise = label_noise.estimate(average(probabilities), codes, settings.seed)
+    if noise.low >= LEAST_RATE:
+        noise = label_noise.located(noise, probabilities, codes, settings.seed)
     wrong, suggested = np.zeros(len(given)), given.copy()
     others = noise.clean.copy()
     others[np.arange(len(codes)), codes] = -1.0
@@ -147,7 +150,7 @@ def _classes(rows: TreeRows, given: NDArray[np.int64], target: Target, settings:
         noise.low,
         noise.high,
         settings.rows_of(len(given)),
-        second_opinion(probabilities, codes, flagged[judged]) if found else {},
+        second_opinion(average(probabilities), codes, flagged[judged]) if found else {},
     )
 
 

@@ -1,4 +1,8 @@
-"""How many labels are wrong, and which: from out-of-fold probabilities and the labels as given."""
+"""How many labels are wrong, and which: from out-of-fold probabilities and the labels as given.
+
+Two questions, two answers. Is there noise at all? :func:`estimate` says so only where overlap of the classes can't
+explain it. How much, and in which rows? :func:`located` looks where overlap ends, at the surest rows.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +10,23 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from retemper.core.seeds import generator
+from retemper.data.label_blend import blend
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
-SHARPNESS: Floats = np.geomspace(0.5, 12.0, 33)
-"""The powers s that probabilities are raised to; a network or forest trained on noisy labels is too modest."""
+POWERS: Floats = np.concatenate([[0.0, 0.25], np.geomspace(0.5, 12.0, 33)])
+"""That probabilities are raised to: above 1 for models made too modest by noise, below 1 for those too sure."""
 MOST_NOISE = 0.45
 NEWTON_STEPS = 30
 RESAMPLES, RESAMPLED_ROWS = 100, 20_000
 LIKELY = 8.0
 """Powers that lie further below the best one (in log likelihood) are left out of the resamples."""
-EM_STEPS = 30
-PRIOR_SHARE = 0.3
-"""The pull of the common rate on a class's own transitions, as a share of the class's rows; 50 rows at least."""
-LEAST_PRIOR = 50.0
+SURE_SHARES: Floats = np.geomspace(0.05, 0.8, 9)
+LEAST_SURE = 40
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,6 @@ class LabelNoise:
     Args:
         rate: estimated share of wrong labels, 0 … .45.
         low, high: its 95 % bootstrap interval.
-        sharpness: the power s that the probabilities were raised to.
-        transition: [C, C] probability that the true class i is written down as j.
         wrong: [N] probability of each given label to be wrong.
         clean: [N, C] probability of each class to be the true one, the given label taken into account.
     """
@@ -41,19 +43,8 @@ class LabelNoise:
     rate: float
     low: float
     high: float
-    sharpness: float
-    transition: Floats
     wrong: Floats
     clean: Floats
-
-    @property
-    def suggested(self) -> Codes:
-        """[N] the most probable class of each row; the given one where its label is more likely right than not."""
-        return np.asarray(self.clean.argmax(axis=1), dtype=np.int64)
-
-    def flagged(self) -> NDArray[np.bool_]:
-        """[N] the rows most surely wrong; see :func:`surest`."""
-        return surest(self.wrong)
 
 
 @dataclass(frozen=True)
@@ -80,22 +71,23 @@ def surest(wrong: Floats) -> NDArray[np.bool_]:
 
 
 def estimate(probabilities: Floats, given: Codes, seed: int, resamples: int = RESAMPLES) -> LabelNoise:
-    """Fit a model of the noise by maximum likelihood.
+    """Fit a model of the noise by maximum likelihood: is there more than overlap of the classes explains?
 
-    A label is drawn from a classifier's probabilities p̂, sharpened or softened by a power s, and then replaced by
-    another class with the rate ε:
+    A label is drawn from a classifier's probabilities p̂, sharpened by a power s, and then replaced by another class
+    with the rate ε (π: the classes' shares):
 
-        q(i | x) ∝ p̂(i | x)ˢ,   P(given j | x) = (1 − ε) q(j | x) + ε (1 − q(j | x)) / (C − 1).
+        q(i | x) ∝ p̂(i | x)ˢ π(i)^max(0, 1 − s),   P(given j | x) = (1 − ε) q(j | x) + ε (1 − q(j | x)) / (C − 1).
 
-    What a classifier errs in, it mostly errs in with doubt, and the power s accounts for that. Errors that are as
-    frequent where it is sure as where it is not can't be explained by any s: they raise ε. So ε is near 0 on a table
-    whose classes overlap but whose labels are right, and P(wrong | x, given) is Bayes' rule. A second fit frees the
-    rates from class to class (EM with the common rate as prior), since real mix-ups prefer some pairs. In contrast to
-    confident learning (Northcutt et al. 2021) no threshold a class is needed, and overlap is not counted as noise.
+    What a classifier errs in, it mostly errs in with doubt, and the power s accounts for that; s = 0 is a classifier
+    that knows nothing but the shares. Errors that are as frequent where it is sure as where it is not can't be
+    explained by any s: they raise ε. So ε is near 0 on a table whose classes overlap but whose labels are right, and
+    P(wrong | x, given) is Bayes' rule. In contrast to confident learning (Northcutt et al. 2021) no threshold a class
+    is needed, and overlap is not counted as noise. But a classifier that has learnt the noise, and is as modest as it
+    ought to be, hides it in s: ε is a cautious estimate.
 
     Args:
         probabilities: [N, C] out-of-fold, positive, from models that did not see the row; rows sum to 1.
-        given: [N] class codes as given.
+        given: [N] class codes as given, every class present.
         seed: of the bootstrap.
         resamples: how many; 0: no interval (low = high = rate).
 
@@ -109,13 +101,73 @@ def estimate(probabilities: Floats, given: Codes, seed: int, resamples: int = RE
     (True, True)
     """
     logs = np.log(probabilities)
-    own = np.stack([_sharpened(logs, s)[np.arange(len(given)), given] for s in SHARPNESS])
+    shares = np.log(np.bincount(given, minlength=probabilities.shape[1]) / len(given))
+    at = np.arange(len(given))
+    own = np.stack([_sharpened(logs, shares, s)[at, given] for s in POWERS])
     others = (1 - own) / (probabilities.shape[1] - 1)
     mixed = mix(own, others, seed, resamples)
-    power = float(SHARPNESS[mixed.best])
-    transition, posterior = _by_class(_sharpened(logs, power), given, mixed.rate)
-    wrong = 1 - posterior[np.arange(len(given)), given]
-    return LabelNoise(mixed.rate, mixed.low, mixed.high, power, transition, wrong, posterior)
+    clean = _posterior(_sharpened(logs, shares, float(POWERS[mixed.best])), given, mixed.rate)
+    return LabelNoise(mixed.rate, mixed.low, mixed.high, 1 - clean[at, given], clean)
+
+
+def located(noise: LabelNoise, models: Floats, given: Codes, seed: int) -> LabelNoise:
+    """The rate and the rows, once :func:`estimate` has found that there is noise.
+
+    The models are blended to foretell the labels best (:func:`retemper.data.label_blend.blend`). Where the blend is
+    surest there is next to no overlap, so what contradicts it there is noise (:func:`sure_errors`; Patrini et al. 2017
+    take such rows as anchors). What is left of the overlap makes that rate a little too high, and the likelihood's is a
+    little too low: their geometric mean is taken. With the rate known, the blend is fitted anew, and Bayes' rule gives
+    P(wrong | x, given). The interval covers those of both rates.
+
+    Args:
+        noise: of the models' average.
+        models: [M, N, C] out-of-fold probabilities of each model, positive; rows sum to 1.
+        given: [N] class codes as given.
+        seed: of the rows that the blend is fitted on, where there are many.
+    """
+    anchor = sure_errors(blend(models, given, seed), given)
+    rate = float(np.clip(np.sqrt(noise.rate * anchor.rate), 0.0, MOST_NOISE))
+    clean = _posterior(blend(models, given, seed, rate), given, rate)
+    wrong = 1 - clean[np.arange(len(given)), given]
+    return LabelNoise(rate, min(noise.low, anchor.low), max(noise.high, anchor.high), wrong, clean)
+
+
+@dataclass(frozen=True)
+class SureErrors:
+    """How often labels contradict the surest rows, with Wilson's 95 % interval, and how many rows these are."""
+
+    rate: float
+    low: float
+    high: float
+    rows: int
+
+
+def sure_errors(probabilities: Floats, given: Codes) -> SureErrors:
+    """The error rate among the surest rows: as many of them as go without the rate rising.
+
+    Rows are ordered by their largest probability. Of the surest 5 % to 80 % the largest share is taken whose error rate
+    agrees with that of every smaller share within a standard error each (Lepski's rule): fewer rows are less certain,
+    more would add overlap.
+
+    Args:
+        probabilities: [N, C] out-of-fold.
+        given: [N] class codes, N of at least 50.
+
+    >>> sure = np.linspace(1, 0.5, 2000)
+    >>> given = (np.random.default_rng(0).random(2000) < 0.1).astype(int)
+    >>> found = sure_errors(np.stack([sure, 1 - sure], axis=1), given)
+    >>> bool(found.low < 0.1 < found.high), found.rows
+    (True, 1600)
+    """
+    order = np.argsort(-probabilities.max(axis=1), kind="stable")
+    missed = np.cumsum((probabilities.argmax(axis=1) != given)[order])
+    rows = np.unique(np.maximum(LEAST_SURE, (SURE_SHARES * len(given)).astype(np.int64)))
+    rate = (missed[rows - 1] + 0.5) / (rows + 1)
+    error = np.sqrt(rate * (1 - rate) / rows)
+    rising = rate - error > np.minimum.accumulate(rate + error)
+    last = int(rising.argmax()) - 1 if rising.any() else len(rows) - 1
+    interval = stats.binomtest(int(missed[rows[last] - 1]), int(rows[last])).proportion_ci(method="wilson")
+    return SureErrors(float(rate[last]), float(interval.low), float(interval.high), int(rows[last]))
 
 
 def mix(own: Floats, others: Floats, seed: int, resamples: int = RESAMPLES) -> Mixture:
@@ -134,8 +186,8 @@ def mix(own: Floats, others: Floats, seed: int, resamples: int = RESAMPLES) -> M
     return Mixture(best, rate, low, high)
 
 
-def _sharpened(logs: Floats, power: float) -> Floats:
-    scaled = power * logs
+def _sharpened(logs: Floats, shares: Floats, power: float) -> Floats:
+    scaled = power * logs + max(0.0, 1 - power) * shares
     q: Floats = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     q /= q.sum(axis=1, keepdims=True)
     return q
@@ -177,25 +229,11 @@ def _interval(own: Floats, others: Floats, fits: Floats, seed: int, resamples: i
     return float(low), float(high)
 
 
-def _by_class(q: Floats, given: Codes, rate: float) -> tuple[Floats, Floats]:
-    """The transitions [C, C] with rates from class to class, and the posterior [N, C] of the true class."""
-    classes = q.shape[1]
-    common = np.full((classes, classes), rate / (classes - 1))
-    np.fill_diagonal(common, 1 - rate)
-    transition = common
-    posterior = _posterior(q, given, transition)
-    if rate == 0:
-        return transition, posterior
-    strength = np.maximum(LEAST_PRIOR, PRIOR_SHARE * q.sum(axis=0))[:, None]
-    for _ in range(EM_STEPS):
-        counts = np.stack([posterior[given == j].sum(axis=0) for j in range(classes)], axis=1)
-        transition = counts + strength * common
-        transition /= transition.sum(axis=1, keepdims=True)
-        posterior = _posterior(q, given, transition)
-    return transition, posterior
-
-
-def _posterior(q: Floats, given: Codes, transition: Floats) -> Floats:
-    joint = np.maximum(q * transition[:, given].T, 1e-300)
+def _posterior(q: Floats, given: Codes, rate: float) -> Floats:
+    """[N, C] of the true class, by Bayes' rule; a wrong label is any other class, each as likely."""
+    joint = q * rate / (q.shape[1] - 1)
+    at = np.arange(len(given))
+    joint[at, given] = (1 - rate) * q[at, given]
+    joint = np.maximum(joint, 1e-300)
     posterior: Floats = joint / joint.sum(axis=1, keepdims=True)
     return posterior

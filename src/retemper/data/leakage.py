@@ -191,11 +191,13 @@ def _promising(frame: pl.DataFrame, columns: Sequence[Column], goals: Goals) -> 
 def _copy(cells: pl.Series, column: Column, target: pl.Series, goals: Goals) -> str | None:
     if not goals.classes:
         return _same_order(cells, column, goals) if is_ordered(column) else None
-    pair = pl.DataFrame({"cells": as_words(cells).fill_null(""), "target": as_words(target)})
-    if (pair["cells"] == pair["target"]).all():
+    own, words = as_words(cells).fill_null(""), as_words(target)
+    distinct = own.n_unique()
+    if distinct != words.n_unique():
+        return None
+    if (own == words).all():
         return "identical"
-    distinct = pair.n_unique()
-    return "copy" if pair["cells"].n_unique() == distinct == pair["target"].n_unique() else None
+    return "copy" if pl.DataFrame({"cells": own, "target": words}).n_unique() == distinct else None
 
 
 def _same_order(cells: pl.Series, column: Column, goals: Goals) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -42,20 +42,21 @@ class NumberCode:
         room = max(2, options.embedding_inputs // max(1, x.shape[1]))
         bins = min(options.bins, room) if options.number_embedding == "piecewise_linear" else 0
         gaps = tuple(np.flatnonzero(missing.any(axis=0)).tolist())
-        edges = threaded(lambda column: _edges(_distinct(present(column)), bins), x.T)
-        return cls(Scaler.fit(x, options.scaling), tuple(edges), gaps)
+        ordered = list(threaded(lambda column: np.sort(present(column)), x.T))
+        edges = threaded(lambda column: _edges(_distinct(column), bins), ordered)
+        return cls(Scaler.fit(x, options.scaling, ordered), tuple(edges), gaps)
 
     @property
     def n_numbers(self) -> int:
         """F, the number of scaled numbers."""
         return len(self.edges)
 
-    @property
+    @cached_property
     def bins(self) -> list[int]:
         """How many bins each number has; 0 where it has one value."""
         return [max(0, len(edges) - 1) for edges in self.edges]
 
-    @property
+    @cached_property
     def n_places(self) -> int:
         """How many numbers have bins, and so a place."""
         return sum(n > 0 for n in self.bins)
@@ -78,13 +79,15 @@ class NumberCode:
         return NumberCode(self.scaler.taken(numbers), edges, ()), [*numbers, *places]
 
     def write(self, x: Floats, missing: NDArray[np.bool_], out: NDArray[np.float32]) -> None:
-        """Fill ``out`` [rows, width], which is zero, from numbers [rows, F] and what was missing of them."""
-        # Blocks of rows that fit the processor's cache: every step below would else go through the memory.
-        rows = max(1, BLOCK_CELLS // max(1, x.shape[1]))
-        for start in range(0, len(x), rows):
-            block = slice(start, start + rows)
+        """Fill ``out`` [rows, width] from numbers [rows, F] and what was missing of them."""
+        for block in self.blocks(len(x)):
             self._write(np.ascontiguousarray(x[block].T), out[block])
         out[:, self.n_numbers + self.n_places :] = missing[:, list(self.gaps)]
+
+    def blocks(self, count: int) -> Iterator[slice]:
+        """Blocks of so many rows that fit the processor's cache: every step would else go through the memory."""
+        rows = max(1, BLOCK_CELLS // max(1, self.n_numbers))
+        yield from (slice(start, min(start + rows, count)) for start in range(0, count, rows))
 
     def _write(self, x: Floats, out: NDArray[np.float32]) -> None:
         """Numbers [F, rows], a column's cells beside each other, to the scaled numbers and the places."""
@@ -117,8 +120,7 @@ class NumberCode:
         return cls(Scaler.from_json(data["scaler"]), edges, tuple(data["gaps"]))
 
 
-def _distinct(values: Floats) -> Floats:
-    ordered = np.sort(values)  # np.unique takes twice as long
+def _distinct(ordered: Floats) -> Floats:
     return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
 
 
@@ -177,4 +179,5 @@ class _Steps:
         x *= self.slope.take(cell)
         x += np.maximum(count, 1, out=count)
         x -= 1
-        return x if np.isfinite(x).all() else np.nan_to_num(x, copy=False, nan=0.0)
+        np.copyto(x, 0.0, where=np.isnan(x))
+        return x

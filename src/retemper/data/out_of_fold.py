@@ -1,8 +1,8 @@
-"""What trees say of each row that they did not see: k-fold predictions of boosting and a forest, averaged."""
+"""What simple models say of each row that they did not see: k-fold predictions of trees and a linear model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from sklearn.ensemble import (
 from threadpoolctl import threadpool_limits
 
 from retemper.core.seeds import generator
+from retemper.data.additive import additive_classifier
 
 Floats = NDArray[np.float64]
 
@@ -26,12 +27,14 @@ FIT_ROWS = 12_000
 ROW_S = 4e-5
 """Seconds for a row to learn from, times the square root of the columns: measured on one busy core."""
 TREES, LEAST_LEAF = 80, 2
-BOOSTING_ROUNDS = 60
-BOOSTING_CLASSES, BOOSTING_COLUMNS = 3, 300
-"""With more classes or columns boosting takes long, and the forest alone does as well."""
+BOOSTED_CLASS = {"max_iter": 120, "learning_rate": 0.05, "max_leaf_nodes": 12, "min_samples_leaf": 30}
+"""Small steps and leaves of many rows: boosting in large ones learns wrong labels by heart."""
+BOOSTED_VALUE = {"max_iter": 60}
+ALL_CLASSES, ALL_COLUMNS = 3, 300
+"""With more classes or columns the others take long, and the forest alone does as well."""
 MOST_LEVELS = 254
 FLOOR = 2e-3
-"""Added to probabilities before the geometric mean: a forest of 80 trees can't tell 0 from a little."""
+"""Added to probabilities: a forest of 80 trees can't tell 0 from a little."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,10 @@ def rows_within(seconds: float, columns: int) -> int:
 def class_probabilities(
     rows: TreeRows, given: NDArray[np.int64], classes: int, settings: OutOfFold
 ) -> Floats:
-    """Positive probabilities [N, C] of each row, from models fitted on other folds.
+    """Positive probabilities [M, N, C] of each row by M kinds of models, each fitted on other folds.
 
-    The geometric mean of extremely randomised trees and, for up to 3 classes, gradient boosting: their errors differ,
-    and a row is doubted only where both are sure.
+    Extremely randomised trees and, for up to 3 classes, gradient boosting and a linear model of curved columns: their
+    errors differ.
 
     Args:
         rows: N rows.
@@ -100,59 +103,64 @@ def class_probabilities(
 
     >>> x = np.repeat([[0.0], [1.0]], 40, axis=0)
     >>> p = class_probabilities(TreeRows(x, np.zeros((80, 0), np.int64)), np.repeat([0, 1], 40), 2, OutOfFold(0))
-    >>> bool((p.argmax(axis=1) == x[:, 0]).all()), bool(np.allclose(p.sum(axis=1), 1))
-    (True, True)
+    >>> p.shape, bool((p[0].argmax(axis=1) == x[:, 0]).all()), bool(np.allclose(p.sum(axis=2), 1))
+    ((3, 80, 2), True, True)
     """
-    logs = np.zeros((len(given), classes))
-    for model, columns, train, held in _fitted(rows, given, classes, settings):
-        p = np.zeros((len(held), classes))
-        model.fit(columns[train], given[train])
-        p[:, model.classes_] = model.predict_proba(columns[held])
-        logs[held] += np.log(p + FLOOR)
-    q: Floats = np.exp(logs / _models(rows, classes))
-    q /= q.sum(axis=1, keepdims=True)
-    return q
+    kinds = _kinds(rows, classes)
+    found = np.zeros((len(kinds), len(given), classes))
+    for fold in _folds(rows, given, classes, settings):
+        for kind, own in zip(kinds, found, strict=True):
+            model = kind(rows, fold, settings.seed).fit(fold.columns[fold.train], given[fold.train])
+            own[np.ix_(fold.held, model.classes_)] = model.predict_proba(fold.columns[fold.held])
+    found += FLOOR
+    found /= found.sum(axis=2, keepdims=True)
+    return found
 
 
 def values(rows: TreeRows, given: Floats, settings: OutOfFold) -> Floats:
     """Predicted values [N] of each row, from models fitted on other folds; the mean of both kinds of trees."""
+    kinds = _kinds(rows, 0)
     total = np.zeros(len(given))
-    for model, columns, train, held in _fitted(rows, given, 0, settings):
-        total[held] += model.fit(columns[train], given[train]).predict(columns[held])
-    return total / _models(rows, 0)
+    for fold in _folds(rows, given, 0, settings):
+        for kind in kinds:
+            model = kind(rows, fold, settings.seed).fit(fold.columns[fold.train], given[fold.train])
+            total[fold.held] += model.predict(fold.columns[fold.held])
+    return total / len(kinds)
 
 
-def _models(rows: TreeRows, classes: int) -> int:
+Kind = Callable[["TreeRows", "Fold", int], Any]
+"""Makes an unfitted model."""
+
+
+def _kinds(rows: TreeRows, classes: int) -> list[Kind]:
     columns = rows.numbers.shape[1] + rows.levels.shape[1]
-    return 2 if classes <= BOOSTING_CLASSES and columns <= BOOSTING_COLUMNS else 1
+    if classes > ALL_CLASSES or columns > ALL_COLUMNS:
+        return [_class_forest] if classes else [_value_forest]
+    return [_class_forest, _class_boosting, _linear] if classes else [_value_forest, _value_boosting]
 
 
-def _fitted(
-    rows: TreeRows, given: NDArray[Any], classes: int, settings: OutOfFold
-) -> Iterator[tuple[Any, Floats, NDArray[np.int64], NDArray[np.int64]]]:
-    """For each model of each fold: an unfitted model, the columns, rows to fit on, rows to predict."""
-    columns, seed = rows.columns, settings.seed
+@dataclass(frozen=True)
+class Fold:
+    """The columns with values among the rows to fit on, which ones these are, the rows to fit and to predict."""
+
+    columns: Floats
+    used: NDArray[np.bool_]
+    train: NDArray[np.int64]
+    held: NDArray[np.int64]
+
+
+def _folds(rows: TreeRows, given: NDArray[Any], classes: int, settings: OutOfFold) -> Iterator[Fold]:
     # Trees split numbers in float32; a value beyond its range would be refused.
-    columns = np.clip(columns, -np.finfo(np.float32).max, np.finfo(np.float32).max)
-    fold = folds(given if classes else np.zeros(len(given), np.int64), seed, rows.origin)
+    columns = np.clip(rows.columns, -np.finfo(np.float32).max, np.finfo(np.float32).max)
+    fold = folds(given if classes else np.zeros(len(given), np.int64), settings.seed, rows.origin)
     with threadpool_limits(1):
         for k in range(FOLDS):
             held, train = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
             if len(train) > settings.fit_rows:
-                train = np.sort(
-                    generator(seed, "out-of-fold rows", k).permutation(train)[: settings.fit_rows]
-                )
+                drawn = generator(settings.seed, "out-of-fold rows", k).permutation(train)
+                train = np.sort(drawn[: settings.fit_rows])
             used = _with_values(columns[train])
-            forest = ExtraTreesClassifier if classes else ExtraTreesRegressor
-            options = {"max_features": "sqrt"} if classes else {"max_features": 0.5}
-            yield (
-                forest(TREES, min_samples_leaf=LEAST_LEAF, random_state=seed % 2**32, **options),
-                columns[:, used],
-                train,
-                held,
-            )
-            if _models(rows, classes) == 2:
-                yield _boosting(rows, classes, used, seed), columns[:, used], train, held
+            yield Fold(columns[:, used], used, train, held)
 
 
 def folds(strata: NDArray[np.int64], seed: int, origin: NDArray[Any] | None = None) -> NDArray[np.int64]:
@@ -178,14 +186,34 @@ def _with_values(columns: Floats) -> NDArray[np.bool_]:
     return np.asarray(~np.isnan(columns).all(axis=0))
 
 
-def _boosting(rows: TreeRows, classes: int, used: NDArray[np.bool_], seed: int) -> Any:
+def _class_forest(rows: TreeRows, fold: Fold, seed: int) -> Any:
+    return ExtraTreesClassifier(
+        TREES, min_samples_leaf=LEAST_LEAF, max_features="sqrt", random_state=seed % 2**32
+    )
+
+
+def _value_forest(rows: TreeRows, fold: Fold, seed: int) -> Any:
+    return ExtraTreesRegressor(
+        TREES, min_samples_leaf=LEAST_LEAF, max_features=0.5, random_state=seed % 2**32
+    )
+
+
+def _class_boosting(rows: TreeRows, fold: Fold, seed: int) -> Any:
+    return HistGradientBoostingClassifier(**BOOSTED_CLASS, **_boosting_options(rows, fold, seed))
+
+
+def _value_boosting(rows: TreeRows, fold: Fold, seed: int) -> Any:
+    return HistGradientBoostingRegressor(**BOOSTED_VALUE, **_boosting_options(rows, fold, seed))
+
+
+def _boosting_options(rows: TreeRows, fold: Fold, seed: int) -> dict[str, Any]:
     numbers = rows.numbers.shape[1]
     few = [numbers + k for k in range(rows.levels.shape[1]) if rows.levels[:, k].max() <= MOST_LEVELS - 1]
-    categorical = np.isin(np.flatnonzero(used), few)
-    kind = HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor
-    return kind(
-        max_iter=BOOSTING_ROUNDS,
-        categorical_features=categorical if categorical.any() else None,
-        early_stopping=False,
-        random_state=seed % 2**32,
-    )
+    categorical = np.isin(np.flatnonzero(fold.used), few)
+    own = categorical if categorical.any() else None
+    return {"categorical_features": own, "early_stopping": False, "random_state": seed % 2**32}
+
+
+def _linear(rows: TreeRows, fold: Fold, seed: int) -> Any:
+    numbers = int(fold.used[: rows.numbers.shape[1]].sum())
+    return additive_classifier(len(fold.train), numbers, int(fold.used.sum()) - numbers)

@@ -38,6 +38,8 @@ def outlier_rows(frame: pl.DataFrame, schema: Schema) -> Finding | None:
     columns = [columns[i] for i in sample_rows(len(columns), MOST_COLUMNS, "outlier_columns")]
     x = np.stack([ordered_cells(frame[c.name][rows], c) for c in columns], axis=1)
     x = x[:, ~np.isnan(x).all(axis=0)]
+    if x.shape[1] < 2:
+        raise NotApplicable("fewer than two columns have a number or a date in the rows looked at")
     x = np.where(np.isnan(x), np.nanmedian(x, axis=0), x)
     # The forest computes in single precision and only compares: any scale will do that keeps numbers in its range.
     x = x / np.maximum(np.abs(x).max(axis=0), 1.0)

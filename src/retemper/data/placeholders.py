@@ -19,7 +19,7 @@ from retemper.data.check_columns import listed
 from retemper.data.kinds import not_numbers
 from retemper.data.sampled import Floats
 from retemper.data.schema import Schema
-from retemper.data.written_numbers import Style
+from retemper.data.written_numbers import Style, like_a_number
 
 WORDS = (
     "unknown", "unk", "missing", "(missing)", "not available", "not applicable", "not known", "n.a.", "n.a", "n/a.",
@@ -98,10 +98,13 @@ def placeholders_in(cells: pl.Series) -> Placeholders:
     known = counts.filter(pl.col("level").is_in(WORDS))
     words = {str(word): int(rows) for word, rows in known.iter_rows()}
     rest = counts.filter(~pl.col("level").is_in(WORDS))
+    present = int(rest["rows"].sum())
+    # Most columns of words end here: how numbers are written in them is asked of the others only.
+    if int(rest.filter(~like_a_number(rest["level"]))["rows"].sum()) > (1 - SHARE_OF_NUMBERS) * present:
+        return Placeholders(words=words)
     style = Style.of(rest["level"])
     numbers = style.read(rest["level"])
     unread = int(rest.filter(numbers.is_null())["rows"].sum())
-    present = int(rest["rows"].sum())
     distinct = numbers.drop_nulls().n_unique()
     # A zero in front may carry meaning, as in 007: such a column stays words.
     coded = rest["level"].str.contains(LEADING_ZERO).any()

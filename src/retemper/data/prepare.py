@@ -93,7 +93,7 @@ class Preparer(FittedColumns):
         unfitted = cls(
             tuple(names["number"]), dates, texts, levels, Derived(), nothing, empty, units, written
         )
-        read = unfitted._read(cells)
+        read = unfitted._read(cells, coded=bool(options.constructed))
         derived = Derived.fit(read.number_matrix(), levels, read.code_matrix(), goal, options)
         unscaled = replace(unfitted, derived=derived)
         # The scales belong to what the network will see of training rows: what the target tells, out of fold.
@@ -149,21 +149,24 @@ class Preparer(FittedColumns):
         """Network inputs of rows that were read; see :meth:`transform`."""
         dense = np.empty((cells.count, self.width), dtype=np.float32)
         counts = [text.counts(words) for text, words in zip(self.texts, cells.words, strict=True)]
-        self.code.write(*self._derived(cells, counts, told), dense[:, : self.code.width])
+        for rows in self.code.blocks(cells.count):
+            own = cells.between(rows), [count[rows] for count in counts], None if told is None else told[rows]
+            self.code.write(*self._derived(*own), dense[rows, : self.code.width])
         start = self.code.width
         for text, own in zip(self.texts, counts, strict=True):
             stop = start + len(text.words)
             dense[:, start:stop] = text.tf_idf(own)
             start = stop
-        return Inputs(dense, kept_codes(cells.code_matrix(), self.levels))
+        return Inputs(dense, kept_codes(cells.codes, self.levels, cells.count))
 
     def _derived(
         self, cells: Cells, counts: Sequence[csr_array], told: Floats | None
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """All numbers before they are scaled, NaN where missing, and which were missing before."""
         means = self.derived.n_means
+        codes = cells.code_matrix() if means else NO_CODES
         numbers, missing = self.derived.apply(
-            cells.number_matrix(), cells.code_matrix(), None if told is None else told[:, :means]
+            cells.number_matrix(), codes, None if told is None else told[:, :means]
         )
         if told is None:
             spoken = [text.spoken(own) for text, own in zip(self.texts, counts, strict=True)]
@@ -206,7 +209,7 @@ class Preparer(FittedColumns):
             return np.zeros(frame.height, dtype=bool)
         return outlying_rows(self.cells(frame).number_matrix(), options)
 
-    def _read(self, cells: pl.DataFrame) -> Cells:
+    def _read(self, cells: pl.DataFrame, coded: bool = True) -> Cells:
         words = tuple(as_words(cells[text.name]) for text in self.texts)
         numbers = [
             self.units.apply(name, demanded_numbers(cells[name]).to_numpy())  # missing: NaN
@@ -214,7 +217,7 @@ class Preparer(FittedColumns):
         ]
         blocks = [dates.numbers(cells[name]) for name, dates in self.dates] + [lengths(own) for own in words]
         numbers += [np.ascontiguousarray(column) for block in blocks for column in block.T]
-        codes = tuple(levels.codes(cells[levels.name]) for levels in self.levels)
+        codes = tuple(levels.codes(cells[levels.name]) for levels in self.levels) if coded else ()
         return Cells(cells.height, tuple(numbers), codes, words)
 
     def to_json(self) -> dict[str, Any]:
@@ -248,6 +251,8 @@ class Preparer(FittedColumns):
 
 
 _KINDS = ("number", "datetime", "text")
+NO_CODES = np.empty((0, 0), dtype=np.int64)
+"""Where nothing is told by levels, they need not be put side by side."""
 
 
 def _selected(frame: pl.DataFrame, schema: Schema, options: PrepareOptions, goal: Goal | None) -> Schema:

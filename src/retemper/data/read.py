@@ -16,7 +16,7 @@ import polars as pl
 from retemper.core.errors import InputError, nearest
 from retemper.data.cells import as_numbers, as_words, first_row, place, tidy
 from retemper.data.csv_file import unreadable
-from retemper.data.frame import Frame
+from retemper.data.frame import Frame, FrameOnDisk
 from retemper.data.in_memory import TARGET, from_array, from_pair, to_frame
 from retemper.data.parts import check_same_columns, is_parquet, read_files
 
@@ -92,7 +92,7 @@ def append(table: Table, other: Table) -> Table:
     """The user's own test rows below the main rows, in the main table's columns and types.
 
     Args:
-        table: the main table.
+        table: the main table; a large one stays on disk.
         other: rows with the same columns, in any order.
 
     Returns:
@@ -105,10 +105,16 @@ def append(table: Table, other: Table) -> Table:
     [1.0, 2.5]
     """
     check_same_columns(table.frame.columns, other.frame.columns, other.source)
-    main, source = table.frame, other.source
-    fitted = {name: _fit_type(other.frame[name], main[name].dtype, source) for name in main.columns}
-    frame = pl.concat([table.frame, pl.DataFrame(fitted)], how="vertical_relaxed")
-    return Table(frame, table.name, table.source, table.target)
+    main: Frame = table.frame
+    types = dict(main.schema)
+    below = pl.DataFrame(
+        {name: _fit_type(other.frame[name], dtype, other.source) for name, dtype in types.items()}
+    )
+    if isinstance(main, FrameOnDisk):
+        frame: Frame = main.above(below)
+    else:
+        frame = pl.concat([main, below], how="vertical_relaxed")
+    return Table(frame, table.name, table.source, table.target)  # type: ignore[arg-type]
 
 
 def _fit_type(column: pl.Series, dtype: pl.DataType, source: str) -> pl.Series:

@@ -138,7 +138,12 @@ def check_weight(column: pl.Series, source: str) -> None:
 def class_labels(column: pl.Series) -> list[bool | int | float | str]:
     """A target's different labels in their own type and order.
 
+    Of text that is one and the same label, such as ``1`` and ``1.0``, the first by the alphabet stands for all.
+
     >>> class_labels(pl.Series([2, 10, 2])), class_labels(pl.Series(["b", "a"]))
     ([2, 10], ['a', 'b'])
     """
-    return list(column.unique().sort())
+    labels = column.unique().sort()
+    if labels.dtype != pl.String:
+        return list(labels)
+    return list(labels.filter(as_words(labels).is_first_distinct()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,14 +39,24 @@ class Scaler:
     quantiles: Floats
 
     @classmethod
-    def fit(cls, x: Floats, method: Method) -> Scaler:
+    def fit(cls, x: Floats, method: Method, ordered: Sequence[Floats] | None = None) -> Scaler:
         """Fit on x [rows, columns]; a column may be all NaN.
+
+        Args:
+            x: numbers, NaN for missing.
+            method: see above.
+            ordered: each column's cells that are not missing, sorted, where they are known.
 
         >>> Scaler.fit(np.array([[1.0], [2.0], [3.0]]), "minmax").apply(np.array([[2.0]])).item()
         0.5
         """
         points = np.linspace(0, 1, max(2, min(QUANTILES, len(x)))) if method == "quantile" else np.empty(0)
-        learnt = list(threaded(lambda column: _learnt(present(column), method, points), x.T))
+        by_rank = method in ("robust", "quantile")
+        if not by_rank:
+            cells: Iterable[Floats] = map(present, x.T)
+        else:  # sorted, quantiles are found in a third of the time that partitioning takes
+            cells = ordered if ordered is not None else (np.sort(present(column)) for column in x.T)
+        learnt = list(threaded(lambda own: _learnt(own, method, points), cells))
         center, scale = np.array([own[:2] for own in learnt], dtype=np.float64).reshape(-1, 2).T
         quantiles = np.array([own[2] for own in learnt]).reshape(x.shape[1], len(points))
         return cls(method, center.copy(), scale.copy(), np.ascontiguousarray(quantiles.T))
@@ -105,11 +115,11 @@ def present(column: Floats) -> Floats:
 
 
 def _learnt(values: Floats, method: Method, points: Floats) -> tuple[float, float, Floats]:
-    """Center, scale and quantiles of one column's cells; of none at all 0, 1 and zeros."""
+    """Center, scale and quantiles of one column's cells (sorted for quantiles); of none at all 0, 1 and zeros."""
     if not len(values):
         return 0.0, 1.0, np.zeros(len(points))
     if method == "quantile":
-        return 0.0, 1.0, np.maximum.accumulate(np.quantile(np.sort(values), points))
+        return 0.0, 1.0, np.maximum.accumulate(np.quantile(values, points))
     return *_center_and_scale(values, method), np.empty(0)
 
 
@@ -121,8 +131,7 @@ def _center_and_scale(values: Floats, method: Method) -> tuple[float, float]:
     elif method == "minmax":
         center, scale = values.min(), np.ptp(values)
     elif method == "robust":
-        # Sorted, they are found in a third of the time that partitioning takes.
-        low, center, high = np.quantile(np.sort(values), [0.25, 0.5, 0.75])
+        low, center, high = np.quantile(values, [0.25, 0.5, 0.75])
         scale = (high - low) or np.ptp(values)
     else:
         center, scale = 0.0, 1.0

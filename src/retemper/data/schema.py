@@ -215,12 +215,23 @@ def _check_names(table: Table, options: DataOptions, target: str | None) -> None
     roles = [(role, getattr(options, role)) for role in ("weight", "group", "time")]
     taken = {target: "target"} | dict.fromkeys(options.drop, "drop")
     for role, name in roles:
-        if name in taken and name is not None:
+        if name is None:
+            continue
+        if name in taken:
             raise InputError(
                 "two_roles",
                 f"Column {name!r} is named both as {taken[name]} and as {role}.",
                 {"file": table.source, "column": name},
                 "Give each role a column of its own.",
+            )
+        taken[name] = role
+    for name in options.kinds:
+        if taken.get(name) in ("target", "weight", "group"):
+            raise InputError(
+                "two_roles",
+                f"data.kinds names {name!r}, which is the {taken[name]}: kinds are for the columns to learn from.",
+                {"file": table.source, "option": "data.kinds", "column": name},
+                "Take it out of data.kinds; data.task says what the target is.",
             )
     if target in options.drop:
         raise InputError(

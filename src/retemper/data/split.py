@@ -20,6 +20,8 @@ from retemper.data.schema import Schema
 Rows = NDArray[np.int64]
 MOST_VALIDATION_ROWS = 50_000
 """More would judge no better, and cost their forward pass in every epoch; they train instead."""
+MOST_VALIDATION_CELLS = 1 << 24
+"""Validation rows × classes, at most: each network keeps a probability for each of them."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def split(table: Table, schema: Schema, options: SplitOptions, seed: int, own_te
         table: all rows, the user's own test rows last.
         schema: of the table.
         options: method and shares. With own test rows, ``validation`` is a share of the other rows; it is at most
-            50,000 rows in any case.
+            50,000 rows in any case, and fewer with more than 335 classes.
         seed: 0 or more.
         own_test_rows: how many rows at the table's end are the test; 0 takes the test from the table.
 
@@ -99,7 +101,8 @@ def split(table: Table, schema: Schema, options: SplitOptions, seed: int, own_te
     method = _method(schema, options, table.source)
     test_share = 0.0 if own_test_rows else options.test
     rows = table.frame.height - own_test_rows
-    validation = min(options.validation, MOST_VALIDATION_ROWS / max(1, rows))
+    most = min(MOST_VALIDATION_ROWS, MOST_VALIDATION_CELLS / max(1, len(schema.classes)))
+    validation = min(options.validation, most / max(1, rows))
     shares = np.array([1 - options.validation - test_share, options.validation, test_share])
     if shares[0] <= 0:
         raise InputError(

@@ -77,8 +77,10 @@ class Target:
             scaler = Scaler.fit(_logarithm(y, unit)[:, None], options.target_scaling)
             prior = (float(y.mean()), float(y.std()))
             return cls(schema.target.name, "regression", (), prior, scaler, unit, style)
-        labels = tuple(class_labels(cells))
-        absent = [c for c in schema.classes if c not in set(map(str, labels))]
+        labels: tuple[Label, ...] = tuple(class_labels(cells))
+        words = zip(schema.classes, as_words(pl.Series(schema.classes)), strict=True)
+        there = set(as_words(cells.unique()))
+        absent = [label for label, word in words if word not in there]
         if absent:
             raise InputError(
                 "class_not_in_train",
@@ -86,6 +88,10 @@ class Target:
                 {"column": schema.target.name},
                 "Give more rows of this class, or split with split.method=stratified.",
             )
+        if cells.dtype == pl.String:
+            labels = (
+                schema.classes
+            )  # which spelling stands for a class does not depend on the rows that train
         unscaled = Scaler.fit(np.empty((1, 0)), "none")
         fitted = cls(schema.target.name, "classification", labels, (), unscaled)
         shares = np.bincount(fitted.encode(cells), minlength=len(labels)) / len(cells)

@@ -164,12 +164,23 @@ def not_written(cells: pl.Series) -> tuple[int, int] | None:
     """
     if cells.dtype != pl.String:
         return None
-    known = cells.drop_nulls().unique()
-    style = Style.of(known)
+    most = (1 - MOST_SHARE) * (len(cells) - cells.null_count())
+    if (~like_a_number(cells)).sum() > most:
+        return None
+    style = Style.of(cells.drop_nulls().unique())
     unread = style.read(cells).is_null() & cells.is_not_null()
-    if not 0 < unread.sum() <= (1 - MOST_SHARE) * (len(cells) - cells.null_count()):
+    if not 0 < unread.sum() <= most:
         return None
     return int(unread.sum()), first_row(unread)
+
+
+def like_a_number(cells: pl.Series) -> pl.Series:
+    """Whether each cell has the look of a number in some style; missing where it is missing.
+
+    >>> like_a_number(pl.Series(["$3", "level 3", None])).to_list()
+    [True, False, None]
+    """
+    return cells.str.strip_chars().str.contains(CELL)
 
 
 def all_written(cells: pl.Series) -> bool:
@@ -179,7 +190,7 @@ def all_written(cells: pl.Series) -> bool:
     (True, False)
     """
     first = cells.head(FEW_ROWS)
-    if not first.str.strip_chars().str.contains(CELL).all() or not len(cells):
+    if not like_a_number(first).all() or not len(cells):
         return False  # most columns of words end here
     return not Style.of(cells).read(cells).has_nulls()
 

@@ -40,14 +40,18 @@ def area_interval(
     """
     classes = probabilities.shape[1]
     ranked = [1] if classes == 2 else range(classes)
-    found = [_placements(probabilities[:, k], y == k, weight) for k in ranked]
-    area = float(np.mean([own for own, _, _ in found]))
-    influence = np.mean([values for _, values, _ in found], axis=0)
+    areas, sizes, influence = [], [], np.zeros(len(y))
+    for k in ranked:
+        own, values, counts = _placements(probabilities[:, k], y == k, weight)
+        areas.append(own)
+        sizes.append(counts)
+        influence += values / len(ranked)
+    area = float(np.mean(areas))
     together = influence if units is None else influence @ units
     alone = float(np.square(influence).sum())
     design = max(1.0, float(np.square(together).sum()) / alone) if alone > 0 else 1.0
     # Classes of unlike size: the harmonic mean, as variances go with 1/n.
-    positives, negatives = (len(found) / np.sum([design / sizes[k] for *_, sizes in found]) for k in (0, 1))
+    positives, negatives = (len(sizes) / np.sum([design / own[k] for own in sizes]) for k in (0, 1))
     least = min(positives, negatives)
 
     def model(a: float) -> float:

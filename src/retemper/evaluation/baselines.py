@@ -237,8 +237,10 @@ def _gradient_boosting(problem: _Problem, allowed: Allowed) -> Baseline:
             break
     best = int(np.argmin(losses)) + 1
 
+    n_classes = problem.n_classes  # a prediction must not hold the training rows
+
     def predict(rows: BaselineRows) -> Floats:
-        return next(islice(_staged(model, _tree_columns(rows, numbers), problem.n_classes), best - 1, None))
+        return next(islice(_staged(model, _tree_columns(rows, numbers), n_classes), best - 1, None))
 
     message = (
         f"Gradient boosting on {columns.shape[1]} columns and {len(train):,} rows: "

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from retemper.core.errors import InputError
 from retemper.core.records import Score, Task
@@ -172,6 +173,9 @@ def paired_gain(
 ) -> tuple[float, float, float]:
     """How much better ``after`` is on the same rows: mean(before) − mean(after) with its 95 % interval.
 
+    Resamples of few rows vary too little, and by the normal law: their interval is stretched by √(n / (n − 1)) and by
+    what Student's law has over the normal one (of 5 rows 95 in place of 84 % coverage, of 50 rows 94 in place of 93).
+
     Args:
         before: per-row losses of the one model [N] (:func:`retemper.evaluation.metrics.row_losses`).
         after: per-row losses of the other, same rows [N].
@@ -182,11 +186,11 @@ def paired_gain(
         group: rows with the same label vary together, and are drawn together [N].
 
     Returns:
-        (gain, low, high); positive is better.
+        (gain, low, high); positive is better. One row (or one group) tells nothing: its ends are infinite.
 
-    >>> gain, low, high = paired_gain([1.0, 1.2, .9, 1.1], [.8, .9, .8, .7])
+    >>> gain, low, high = paired_gain([1.0, 1.2, .9, 1.1, 1.3], [.8, .9, .7, .8, .9])
     >>> round(gain, 2), low > 0
-    (0.25, True)
+    (0.28, True)
     """
     _check_resamples(resamples)
     losses = np.stack([np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)])
@@ -203,9 +207,13 @@ def paired_gain(
         first, second = np.sqrt(totals / rows) if root else totals / rows
         return np.asarray(first - second)
 
-    drawn = [gain(counts) for counts in draws(sums.shape[1], resamples, seed)]
-    low, high = _percentiles(np.concatenate(drawn))
-    return float(gain(np.ones((sums.shape[1], 1)))[0]), low, high
+    count = sums.shape[1]
+    value = float(gain(np.ones((count, 1)))[0])
+    if count == 1:
+        return value, -np.inf, np.inf
+    low, high = _percentiles(np.concatenate([gain(counts) for counts in draws(count, resamples, seed)]))
+    stretch = float(student.ppf(0.975, count - 1) / norm.ppf(0.975) * np.sqrt(count / (count - 1)))
+    return value, value - stretch * (value - low), value + stretch * (high - value)
 
 
 def likely(gain: float, low: float, high: float, probability: float = 0.8) -> bool:

@@ -65,8 +65,7 @@ class Classification:
         )
         place = confidence_bins(confidence, CALIBRATION_BINS)
         self._gaps = _stacked([(place, (likeliest == y) - confidence, CALIBRATION_BINS)])
-        scored = [1] if c == 2 else range(c)
-        self._rankings = [_Ranking.of(probabilities[:, k], y == k) for k in scored]
+        self._true, self._probabilities = y, probabilities
 
     def __call__(self, weights: Floats) -> dict[str, Floats]:
         c = self._classes
@@ -81,9 +80,15 @@ class Classification:
             "recall_macro": _mean_over(seen, recall),
             "f1_macro": _mean_over(seen, _ratio(2 * right, true + predicted)),
             "log_loss": loss[0] / total,
-            "roc_auc": np.mean([ranking.area(weights) for ranking in self._rankings], axis=0),
+            "roc_auc": np.mean(self._areas(weights), axis=0),
             "ece": np.abs(self.gaps(weights)).sum(axis=0),
         }
+
+    def _areas(self, weights: Floats) -> list[Floats]:
+        """Of each class against the others [R]; one ranking at a time, for of many classes they take much room."""
+        p, y = self._probabilities, self._true
+        scored = [1] if self._classes == 2 else range(self._classes)
+        return [_Ranking.of(p[:, k], y == k).area(weights) for k in scored]
 
     def gaps(self, weights: Floats) -> Floats:
         """Accuracy − confidence in each bin of confidence, times the bin's share of weight [bins, R]."""

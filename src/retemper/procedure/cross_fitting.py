@@ -21,6 +21,8 @@ from retemper.training.fold_files import save_folds
 
 FOLD_ROWS = 200_000
 """With more rows than this, validation rows are many enough to judge, and folds would only copy data."""
+FOLD_CELLS = 1 << 24
+"""Nor with more rows × classes: each bag keeps a probability for each of them."""
 LEAST_FOLD_ROWS = 2
 """A fold needs so many rows."""
 VERSION_BYTES = 2 << 30
@@ -35,7 +37,9 @@ def folds_for(state: State) -> int:
         return int(state.folds.max()) + 1
     rows = len(state.splits.train) + len(state.splits.validation)
     count = state.recipe.procedure.folds
-    if count < 2 or state.splits.method == "time" or rows > FOLD_ROWS or rows < LEAST_FOLD_ROWS * count:
+    if count < 2 or state.splits.method == "time" or rows < LEAST_FOLD_ROWS * count:
+        return 0
+    if rows > FOLD_ROWS or rows * len(state.schema.classes) > FOLD_CELLS:
         return 0
     if state.schema.group and state.table.frame[state.schema.group].n_unique() < 2 * count:
         return 0

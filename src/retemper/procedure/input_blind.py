@@ -64,7 +64,14 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     resamples, seed = state.recipe.procedure.bootstrap, state.recipe.seed
     weight = few.ready[2].validation.weight
     gains = {
-        name: paired_gain(validation_rows(few, outputs[name]), real, resamples, seed, weight)
+        name: paired_gain(
+            validation_rows(few, outputs[name]),
+            real,
+            resamples,
+            seed,
+            weight,
+            root=state.task == "regression",
+        )
         for name in ("zeros", "shuffled_labels")
     }
     evidence = {"metric": metric, **losses, "gains": gains, "rows": rows, "epochs": epochs, "steps": made}

@@ -94,14 +94,15 @@ def recipe_for(state: State, contender: Contender, epochs: int) -> Recipe:
     member, model = contender.member, dict(contender.model)
     if "dropout" in model:
         model["dropout"] = member.dropout
-    return state.recipe.with_changes(
-        {
-            "model": model,
-            "training.optimizer.learning_rate": member.learning_rate,
-            "training.optimizer.weight_decay": member.weight_decay,
-            "training.epochs": epochs,
-        }
-    )
+    changes: dict[str, Any] = {
+        "model": model,
+        "training.optimizer.learning_rate": member.learning_rate,
+        "training.optimizer.weight_decay": member.weight_decay,
+        "training.epochs": epochs,
+    }
+    if hasattr(state.recipe.training.loss.options, "label_smoothing"):
+        changes["training.loss.label_smoothing"] = member.label_smoothing
+    return state.recipe.with_changes(changes)
 
 
 def contender_of(recipe: Recipe, id_: int, held_out: int = VALIDATION) -> Contender:

@@ -17,7 +17,7 @@ from retemper.core.seeds import generator
 from retemper.core.threads import threaded
 from retemper.data.cells import chosen
 from retemper.data.features.outliers import outlying_by
-from retemper.data.frame import Frame, narrowed
+from retemper.data.frame import Frame, FrameOnDisk, narrowed
 from retemper.data.inputs import Cells, Floats, Inputs
 from retemper.data.prepare import Preparer
 from retemper.data.schema import Schema
@@ -29,6 +29,8 @@ from retemper.training.class_losses import ClassLoss
 FIT_ROWS = 250_000
 """Scales, bins and levels of so many rows are as good as of all: a quantile is within .2 % of its rank."""
 WINDOW_ROWS = 32_768
+ROWS_IN_MEMORY = 131_072
+"""Rows of a table in memory that are prepared at a time: larger windows cost less by the row, but take more room."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ def prepare(
                 found.weight[own.left_out(cells.number_matrix())] = 0.0
             return found
 
-        return threaded(part, _windows(rows))
+        return threaded(
+            part, _windows(rows, WINDOW_ROWS if isinstance(frame, FrameOnDisk) else ROWS_IN_MEMORY)
+        )
 
     splits = [
         joined(list(parts(rows)))
@@ -103,11 +107,11 @@ def prepare(
     return Prepared(preparer, target, arrays)
 
 
-def _windows(rows: NDArray[np.int64]) -> list[slice]:
+def _windows(rows: NDArray[np.int64], size: int) -> list[slice]:
     """Rows that lie close together are cut where the table's windows end, so that each of these is read once."""
     if not _close(rows):
-        return [slice(start, start + WINDOW_ROWS) for start in range(0, max(1, len(rows)), WINDOW_ROWS)]
-    ends = np.searchsorted(rows, np.arange(WINDOW_ROWS, rows[-1] + 1 + WINDOW_ROWS, WINDOW_ROWS))
+        return [slice(start, start + size) for start in range(0, max(1, len(rows)), size)]
+    ends = np.searchsorted(rows, np.arange(size, rows[-1] + 1 + size, size))
     return [slice(start, end) for start, end in pairwise((0, *ends.tolist())) if start < end]
 
 

@@ -112,7 +112,7 @@ def run(
     _check_names(recipe)
     began = time.perf_counter()
     workers = budget.decide("workers", lambda left: recipe.workers or device.cores())
-    with Aside() as aside, Pool(folder.checkpoints / "jobs", workers) as pool:
+    with Aside() as aside, Pool(folder.jobs, workers) as pool:
         device.one_thread()
         schema = infer(table, recipe.data)
         table = rewritten(table, schema)

@@ -7,6 +7,7 @@ whole lanes; so a search over stacks gives the very scores that a search over si
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from retemper.bundle.model import Model
 from retemper.bundle.parts import Part
 from retemper.core import device, forked
+from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
 from retemper.procedure.jobs import member_of
 from retemper.procedure.single_rows import Ready, batch_size_for, ready
@@ -28,6 +30,7 @@ from retemper.procedure.stacked_trials import shared_of
 from retemper.training.job import Job
 from retemper.training.loop import Training
 from retemper.training.planning import Alone, callbacks_of, stacked_plan
+from retemper.training.plan import Fit
 from retemper.training.stack import Layout
 
 KEY = 0
@@ -36,10 +39,31 @@ KEY = 0
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fit's model, and the seconds of training that it took: its share of its stack's."""
+    """What became of a fit.
 
-    model: Model
+    Args:
+        found: its model; None: the network did not stay finite.
+        seconds: of training, its share of its stack's.
+    """
+
+    found: Model | None
     seconds: float
+
+    @property
+    def model(self) -> Model:
+        """Its model.
+
+        Raises:
+            InputError: ``no_model``.
+        """
+        if self.found is None:
+            raise InputError(
+                "no_model",
+                "The network did not stay finite in training, so there is no model.",
+                None,
+                "Lower learning_rate, or look for huge values in the columns and the target.",
+            )
+        return self.found
 
 
 @dataclass(frozen=True)
@@ -128,7 +152,7 @@ def fit_stacked(
     found: dict[int, Fitted] = {}
     for stack, (rows, seconds) in zip(order, trained, strict=True):
         for own, row in zip(stack, rows, strict=True):
-            model = _model(own, fits[own.number][1], torch.from_numpy(row))
+            model = None if row is None else _model(own, fits[own.number][1], torch.from_numpy(row))
             found[own.number] = Fitted(model, seconds / len(stack))
     return [found[number] for number in range(len(fits))]
 
@@ -165,14 +189,20 @@ def _work(stack: Sequence[_Wanted]) -> float:
     return float(first.alone.job.epochs * (steps * 300_000 + len(stack) * first.ready.rows * products))
 
 
-def _train(stack: Sequence[_Wanted]) -> tuple[list[NDArray[np.float32]], float]:
-    """The members' parameters, and the seconds it took."""
+def _train(stack: Sequence[_Wanted]) -> tuple[list[NDArray[np.float32] | None], float]:
+    """The members' parameters, None of a lost one, and the seconds it took."""
     began = time.perf_counter()
     plan = stacked_plan([own.alone for own in stack], stack[0].ready.validating)
     fits = Training(plan, callbacks_of(plan, lambda share, text: None, None, None)).run()
     layout = Layout(plan.network)
     rows = [layout.own_row(fit.row, Layout(network)) for fit, network in zip(fits, plan.own, strict=True)]
-    return [row.cpu().numpy() for row in rows], time.perf_counter() - began
+    kept = [row.cpu().numpy() if _is_sound(fit) else None for fit, row in zip(fits, rows, strict=True)]
+    return kept, time.perf_counter() - began
+
+
+def _is_sound(fit: Fit) -> bool:
+    loss = fit.history[-1]["train_loss"] if math.isnan(fit.val_loss) else fit.val_loss
+    return math.isfinite(loss) and bool(torch.isfinite(fit.row).all())
 
 
 def _model(own: _Wanted, recipe: Recipe, row: torch.Tensor) -> Model:

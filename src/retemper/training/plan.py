@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -169,11 +169,16 @@ def predict(
     """
     parameters = Layout(network).views(rows)
     activate = loss_of(network, loss).activate
-    parts: Sequence[Tensor] = [
-        activate(outputs) for outputs in outputs_in_chunks(network, parameters, data, index)
-    ]
     count = data.count if index is None else index.shape[1]
-    return torch.cat(list(parts), 1)[:, :count]
+    found, start = torch.empty(0), 0
+    for outputs in outputs_in_chunks(network, parameters, data, index):
+        said = activate(outputs)[:, : count - start]
+        if not start:
+            # All at once: parts that are joined in the end take the room twice, and of many classes that is much.
+            found = said.new_empty((said.shape[0], count, *said.shape[2:]))
+        found[:, start : start + said.shape[1]] = said
+        start += said.shape[1]
+    return found
 
 
 def loss_of(network: Network, loss: Loss) -> Loss | CopiesLoss:

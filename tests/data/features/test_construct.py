@@ -94,3 +94,9 @@ def test_logarithms_of_long_tails_only() -> None:
     found = logarithms(x, 5)
     assert {(own.first, own.shift) for own in found} == {(1, 0.0), (3, 1.0)}
     assert len(logarithms(x, 1)) == 1 and logarithms(x, 0) == ()
+
+
+def test_a_column_without_a_number_is_no_part_of_a_pair() -> None:
+    y = X[:, 0] / X[:, 1]
+    x = np.column_stack([X[:, :2], np.full(N, np.nan)])
+    assert _found(y, x)[0] in ("x0 / x1", "x1 / x0") and not any("x2" in name for name in _found(y, x))

@@ -96,3 +96,9 @@ def test_sampled_rows_are_fixed_and_bounded() -> None:
     rows = sampled_rows(1_000_000, 50)
     assert len(rows) == 20_000 and (np.diff(rows) > 0).all() and (rows == sampled_rows(1_000_000, 50)).all()
     assert len(sampled_rows(1_000_000, 5000)) == 4000 and len(sampled_rows(1500, 10**6)) == 1500
+
+
+def test_a_column_without_a_number_is_of_no_importance() -> None:
+    x = np.column_stack([np.random.default_rng(3).normal(size=(600, 2)), np.full(600, np.nan)])
+    scores, _ = by_permutation(x, np.zeros((600, 0), dtype=np.int64), Goal("y", (), x[:, 1]))
+    assert scores.argmax() == 1

@@ -7,6 +7,7 @@ from scipy.stats.contingency import association
 
 from retemper.report.table.associations import Associations
 from retemper.report.table.cells import Cells
+from retemper.report.table.facts import MOST_LEVEL_COLUMNS, TableFacts, table_facts
 
 ROWS = 4000
 
@@ -16,8 +17,10 @@ def random():
     return np.random.default_rng(3)
 
 
-def levels(codes):
-    return Cells("k", "category", np.asarray(codes, dtype=float), tuple(map(str, range(int(max(codes)) + 1))))
+def levels(codes, name="k"):
+    return Cells(
+        name, "category", np.asarray(codes, dtype=float), tuple(map(str, range(int(max(codes)) + 1)))
+    )
 
 
 def test_numbers_agree_with_spearman_by_the_rows_both_know(random):
@@ -103,3 +106,17 @@ def test_what_can_not_be_compared_is_not_known():
     matrix = found.matrix(found.names)
     assert np.isnan(matrix[~np.eye(4, dtype=bool)]).all()
     assert found.strongest(5) == [] and Associations([]).strongest(5) == []
+
+
+def test_of_very_many_columns_of_levels_the_telling_ones_are_compared():
+    random = np.random.default_rng(0)
+    target = random.integers(0, 3, 300)
+    told = np.where(random.random(300) < 0.8, target, random.integers(0, 3, 300))
+    columns = {f"c{k}": levels(random.integers(0, 3, 300), f"c{k}") for k in range(MOST_LEVEL_COLUMNS + 5)}
+    columns |= {name: levels(told, name) for name in ("last", "twin")}
+    evidence = {"rows": 300, "columns": [{"name": name, "kind": "category"} for name in columns]}
+    cells = [*columns.values(), levels(target, "y")]
+    found = table_facts(TableFacts("t", evidence, [], [], cells, "y"))
+    assert (found["columns_of"], found["pairs_of"]) == (MOST_LEVEL_COLUMNS + 7, MOST_LEVEL_COLUMNS)
+    named = {frozenset((own["one"], own["other"])) for own in found["pairs"]}
+    assert {frozenset(("last", "twin")), frozenset(("last", "y")), frozenset(("twin", "y"))} <= named

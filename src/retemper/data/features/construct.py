@@ -199,10 +199,14 @@ def _candidates(x: Floats, inputs: list[int], operations: Collection[str]) -> li
     found = [Built("product", a, b) for a, b in pairs] if "product" in operations else []
     if "ratio" in operations:
         # A number with both signs is no denominator: the ratio jumps where it crosses zero.
-        steady = {k for k in inputs if np.nanmin(x[:, k]) > 0 or np.nanmax(x[:, k]) < 0}
+        steady = {k for k in inputs if _of_one_sign(x[:, k])}
         found += [Built("ratio", a, b) for a, b in pairs if b in steady]
         found += [Built("ratio", b, a) for a, b in pairs if a in steady]
     return found
+
+
+def _of_one_sign(x: Floats) -> bool:
+    return bool((x > 0).any() != (x < 0).any() and not (x == 0).any())
 
 
 def _segments(x: Floats, count: int) -> Floats:

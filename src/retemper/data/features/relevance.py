@@ -155,4 +155,5 @@ def _forest_loss(forest: Any, x: NDArray[np.float32], y: NDArray[Any]) -> float:
 def _below(numbers: Floats) -> Floats:
     """For each column a value under all of its own, so that trees can tell missing cells apart."""
     low = np.where(np.isnan(numbers), np.inf, numbers).min(axis=0, initial=np.inf)
-    return np.where(np.isfinite(low), low - 1 - np.abs(low) * 1e-3, 0.0)
+    low = np.where(np.isfinite(low), low, 1.0)
+    return np.asarray(low - 1 - np.abs(low) * 1e-3)

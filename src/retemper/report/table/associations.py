@@ -11,7 +11,7 @@ Rows in which a cell is missing don't count for that pair.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -99,22 +99,27 @@ class Associations:
             )
         return found
 
-    def strongest(self, most: int) -> list[Pair]:
+    def strongest(self, most: int, among: Collection[str] | None = None) -> list[Pair]:
         """The pairs with the largest strength of either sign, strongest first.
 
         Among many pairs the largest are strong by chance: only those stay whose χ² (n·ρ², and for levels before the
         correction) would come by chance in less than 5 % of such tables (Bonferroni over all pairs).
+
+        Args:
+            most: so many pairs at most.
+            among: levels of these columns alone; None: of all. Each pair with levels takes a table of counts.
         """
         pairs: list[Pair] = []
         names = list(self._ordered)
-        level = ALPHA / max(1, len(self.names) * (len(self.names) - 1) // 2)
+        levels = [name for name in self._codes if among is None or name in among]
+        compared = len(names) + len(levels)
+        level = ALPHA / max(1, compared * (compared - 1) // 2)
         for start in range(0, len(names), BLOCK):
             block = self._spearman(slice(start, start + BLOCK), list(range(len(names))))
             block[np.arange(len(names))[None, :] <= np.arange(start, start + len(block))[:, None]] = np.nan
             pairs += [
                 Pair(names[start + i], names[j], float(block[i, j])) for i, j in _largest(block, CANDIDATES)
             ]
-        levels = list(self._codes)
         for k, one in enumerate(levels):
             ratios = self._ratios(one)
             pairs += [Pair(one, names[j], float(ratios[j])) for _, j in _largest(ratios[None], CANDIDATES)]

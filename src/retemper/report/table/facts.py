@@ -11,12 +11,14 @@ import numpy as np
 from retemper.core.records import Finding, to_json
 from retemper.report.facts import date, flat
 from retemper.report.table.associations import Associations
-from retemper.report.table.cells import Cells
+from retemper.report.table.cells import LEVELS, Cells
 from retemper.report.table.gaps import missing_together, target_where_missing, where_missing
 from retemper.report.table.shapes import shape, told_of
 from retemper.report.words import number
 
 MOST_COLUMNS, MOST_IN_MATRIX, MOST_PAIRS, MOST_PICTURES = 60, 20, 20, 4
+MOST_LEVEL_COLUMNS = 150
+"""Columns of levels that are compared with all others; of thousands every pair would take minutes."""
 NAMING = ("columns", "shares", "rows_a_level", "pairs")
 """Entries of a finding's evidence that name columns; a column may well be called "rows" or "share"."""
 WEIGHTS = {"error": 3.0, "warning": 2.0, "advice": 1.0}
@@ -54,7 +56,9 @@ def table_facts(told: TableFacts) -> dict[str, Any]:
     named = {finding.code: _names(finding, told) for finding in told.findings}
     links = Associations(told.cells)
     linked = _with_target(links, told.target)
-    shown = _interesting(features, told.findings, named, linked)
+    ranked = _by_interest(features, told.findings, named, linked)
+    shown = features if len(features) <= MOST_COLUMNS else ranked[:MOST_COLUMNS]
+    levels = [own.name for own in ranked if own.kind in LEVELS][:MOST_LEVEL_COLUMNS]
     columns = {own["name"]: own for own in map(dict, told.evidence["columns"])}
     shapes = {own.name: _drawn(own, target) for own in shown}
     compared = [*([told.target] if told.target else []), *(own.name for own in shown)]
@@ -82,7 +86,8 @@ def table_facts(told: TableFacts) -> dict[str, Any]:
         "gaps": _counted(where_missing(features), columns, told.evidence["rows"]),
         "together": missing_together(features),
         "target_by_gap": target_where_missing(features, target),
-        "pairs": links.strongest(MOST_PAIRS),
+        "pairs": links.strongest(MOST_PAIRS, {*levels, *([told.target] if told.target else [])}),
+        "pairs_of": len(features) - sum(own.kind in LEVELS for own in features) + len(levels),
         "matrix": {"names": matrix, "values": links.matrix(matrix).round(2)},
     }
     return dict(to_json(found))
@@ -121,20 +126,18 @@ def _with_target(links: Associations, target: str | None) -> dict[str, float]:
     return {name: float(s) for name, s in zip(links.names, strengths, strict=True) if np.isfinite(s)}
 
 
-def _interesting(
+def _by_interest(
     features: Sequence[Cells],
     findings: Sequence[Finding],
     named: Mapping[str, Sequence[str]],
     linked: Mapping[str, float],
 ) -> list[Cells]:
-    """All columns in the table's order where they are few, else the 60 most interesting."""
-    if len(features) <= MOST_COLUMNS:
-        return list(features)
+    """The columns, the most interesting first."""
     score = {own.name: abs(linked.get(own.name, 0.0)) + 0.5 * float(own.gaps.mean()) for own in features}
     for finding in findings:
         for name in named[finding.code]:
             score[name] = score.get(name, 0.0) + WEIGHTS[finding.severity]
-    return sorted(features, key=lambda own: -score[own.name])[:MOST_COLUMNS]
+    return sorted(features, key=lambda own: -score[own.name])
 
 
 def _finding(
