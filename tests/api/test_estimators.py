@@ -136,11 +136,11 @@ def test_a_class_without_weight_is_none():
 
 
 def test_copies_of_a_row_are_held_out_together(monkeypatch):
-    from retemper.procedure import single
+    from retemper.procedure import single_rows
 
     seen = []
-    prepare = single.prepare
-    monkeypatch.setattr(single, "prepare", lambda *args: seen.append(args) or prepare(*args))
+    prepare = single_rows.prepare
+    monkeypatch.setattr(single_rows, "prepare", lambda *args: seen.append(args) or prepare(*args))
     NetRegressor(epochs=1).fit(np.tile(X, (2, 1)), np.tile(PRICE, 2))
     frame, _, _, train, validation = seen[0]
     assert len(validation) == 48 and len(train) == 272

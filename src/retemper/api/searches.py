@@ -32,10 +32,13 @@ from retemper.bundle.model import Model
 from retemper.bundle.together import outputs_together
 from retemper.core import device
 from retemper.core.errors import InputError
-from retemper.procedure.single import fit_stacked
+from retemper.core.recipe import Recipe
+from retemper.procedure.single import Fitted, fit_stacked
 
 Params = dict[str, Any]
-Scores = "float | dict[str, float]"
+Place = tuple[int, int]
+"""Number of a candidate, number of a fold."""
+Errors = dict[Place, InputError]
 
 
 @dataclass
@@ -118,8 +121,12 @@ class _Stacked:
         search.cv_results_ = results
         if search.refit:
             began = time.perf_counter()
-            search.best_estimator_ = clone(search.estimator).set_params(**clone(search.best_params_, safe=False))
-            search.best_estimator_.fit(X, y, **({} if sample_weight is None else {"sample_weight": sample_weight}))
+            search.best_estimator_ = clone(search.estimator).set_params(
+                **clone(search.best_params_, safe=False)
+            )
+            search.best_estimator_.fit(
+                X, y, **({} if sample_weight is None else {"sample_weight": sample_weight})
+            )
             search.refit_time_ = time.perf_counter() - began
             if hasattr(search.best_estimator_, "feature_names_in_"):
                 search.feature_names_in_ = search.best_estimator_.feature_names_in_
@@ -143,50 +150,66 @@ class _Stacked:
     ) -> list[dict[str, Any]]:
         """For each candidate and fold what scikit-learn's ``_fit_and_score`` gives."""
         search: Any = self
-        task = "classification" if is_classifier(search.estimator) else "regression"
-        estimators: list[Any] = []
-        errors: dict[int, InputError] = {}
-        for number, params in enumerate(candidates):
-            estimator = clone(search.estimator).set_params(**clone(params, safe=False))
-            with _kept(errors, number, search.error_score):
-                estimator._recipe_for(task, folds[0].weight)
-            estimators.append(estimator)
-        sound = [number for number in range(len(candidates)) if number not in errors]
-        places = [(number, fold) for number in sound for fold in range(len(folds))]
-        fits = [
-            (fold, estimators[number]._recipe_for(task, folds[fold].weight)) for number, fold in places
+        estimators = [
+            clone(search.estimator).set_params(**clone(params, safe=False)) for params in candidates
         ]
-        fitted = fit_stacked([fold.frame for fold in folds], fits, search.n_jobs or device.cores())
-        models = dict(zip(places, fitted, strict=True))
-        lost: dict[tuple[int, int], InputError] = {}
-        for place, own in models.items():
-            with _kept(lost, place, search.error_score):
-                _ = own.model
-        found: dict[tuple[int, int], dict[str, Any]] = {}
+        places = [(number, k) for number in range(len(candidates)) for k in range(len(folds))]
+        fitted, errors = self._fitted(estimators, folds)
+        cells = {
+            place: _failed(error, scorers, search, len(folds[place[1]].test))
+            for place, error in errors.items()
+        }
         for k, fold in enumerate(folds):
-            here = [number for number in sound if (number, k) not in lost]
-            own = [models[number, k].model for number in here]
-            scored = [_scored(estimators[number], fold) for number in here]
-            sides = ("test", "train") if search.return_train_score else ("test",)
-            for estimator, model in zip(scored, own, strict=True):
-                estimator._adopt(model, fold.labels)
-            for side in sides:
-                began = time.perf_counter()
-                rows, truth = fold.part(fold.test if side == "test" else fold.train)
-                for estimator, outputs in zip(scored, _outputs(own, scored, rows), strict=True):
-                    _answer_with(estimator, outputs)
-                share = (time.perf_counter() - began) / max(1, len(here))
-                for number, estimator in zip(here, scored, strict=True):
-                    began = time.perf_counter()
-                    cell = found.setdefault((number, k), {"fit_error": None, "n_test_samples": len(fold.test)})
-                    cell[f"{side}_scores"] = _score(scorers, estimator, rows, truth, search.error_score)
-                    if side == "test":
-                        cell["fit_time"] = models[number, k].seconds
-                        cell["score_time"] = share + time.perf_counter() - began
-        lost |= {(number, k): error for number, error in errors.items() for k in range(len(folds))}
-        for (number, k), error in lost.items():
-            found[number, k] = _failed(error, scorers, search, len(folds[k].test))
-        return [found[number, k] for number in range(len(candidates)) for k in range(len(folds))]
+            own = {number: fitted[number, k] for number in range(len(candidates)) if (number, k) in fitted}
+            scored = self._scored(own, estimators, fold, scorers)
+            cells |= {(number, k): cell for number, cell in scored.items()}
+        return [cells[place] for place in places]
+
+    def _fitted(
+        self, estimators: Sequence[Any], folds: Sequence[_Fold]
+    ) -> tuple[dict[Place, Fitted], Errors]:
+        """The candidates on the folds, as stacks, and the errors of those that can't be had."""
+        search: Any = self
+        task = "classification" if is_classifier(search.estimator) else "regression"
+        wanted: dict[Place, tuple[int, Recipe]] = {}
+        errors: Errors = {}
+        for number, estimator in enumerate(estimators):
+            for k, fold in enumerate(folds):
+                with _kept(errors, (number, k), search.error_score):
+                    wanted[number, k] = (k, estimator._recipe_for(task, fold.weight))
+        frames = [fold.frame for fold in folds]
+        fits = fit_stacked(frames, list(wanted.values()), search.n_jobs or device.cores())
+        found: dict[Place, Fitted] = {}
+        for place, fitted in zip(wanted, fits, strict=True):
+            with _kept(errors, place, search.error_score):
+                fitted.model  # noqa: B018  # raises where the network was lost
+                found[place] = fitted
+        return found, errors
+
+    def _scored(
+        self, fitted: Mapping[int, Fitted], estimators: Sequence[Any], fold: _Fold, scorers: Any
+    ) -> dict[int, dict[str, Any]]:
+        """What the scorers say of the candidates on a fold."""
+        search: Any = self
+        models = [own.model for own in fitted.values()]
+        answering = [
+            _as_fitted(estimators[number], model, fold) for number, model in zip(fitted, models, strict=True)
+        ]
+        cells: dict[int, dict[str, Any]] = {
+            number: {"fit_error": None, "n_test_samples": len(fold.test), "fit_time": own.seconds}
+            for number, own in fitted.items()
+        }
+        for side, rows in (("test", fold.test), ("train", fold.train))[: 1 + search.return_train_score]:
+            began = time.perf_counter()
+            x, truth = fold.part(rows)
+            for estimator, outputs in zip(answering, _outputs(models, answering, x), strict=True):
+                _answer_with(estimator, outputs)
+            for number, estimator in zip(fitted, answering, strict=True):
+                cells[number][f"{side}_scores"] = _score(scorers, estimator, x, truth, search.error_score)
+            if side == "test":
+                share = (time.perf_counter() - began) / max(1, len(cells))
+                cells = {number: cell | {"score_time": share} for number, cell in cells.items()}
+        return cells
 
 
 class GridSearch(_Stacked, GridSearchCV):  # type: ignore[misc]
@@ -218,7 +241,9 @@ class RandomSearch(_Stacked, RandomizedSearchCV):  # type: ignore[misc]
     """
 
     def _run_search(self, evaluate_candidates: Callable[[Any], Any]) -> None:
-        evaluate_candidates(ParameterSampler(self.param_distributions, self.n_iter, random_state=self.random_state))
+        evaluate_candidates(
+            ParameterSampler(self.param_distributions, self.n_iter, random_state=self.random_state)
+        )
 
 
 def _refuse_others(estimator: Any) -> None:
@@ -239,8 +264,8 @@ def _taken(values: Any, rows: NDArray[np.int64]) -> Any:
 
 
 @contextmanager
-def _kept(errors: dict[Any, InputError], place: Any, error_score: Any) -> Iterator[None]:
-    """An error is kept for the candidate (or for its fold) that it came from, unless errors are to be raised."""
+def _kept(errors: Errors, place: Place, error_score: Any) -> Iterator[None]:
+    """An error is kept for the fit that it came from, unless errors are to be raised."""
     try:
         yield
     except InputError as error:
@@ -249,13 +274,13 @@ def _kept(errors: dict[Any, InputError], place: Any, error_score: Any) -> Iterat
         errors[place] = error
 
 
-def _scored(estimator: Any, fold: _Fold) -> Any:
+def _as_fitted(estimator: Any, model: Model, fold: _Fold) -> Any:
     """The candidate as if it had been fitted on the fold's rows."""
     own = clone(estimator)
     for name in ("n_features_in_", "feature_names_in_"):
         if hasattr(fold.seen, name):
             setattr(own, name, getattr(fold.seen, name))
-    return own
+    return own._adopt(model, fold.labels)
 
 
 def _outputs(models: Sequence[Model], estimators: Sequence[Any], rows: Any) -> list[NDArray[np.float64]]:
@@ -267,8 +292,7 @@ def _outputs(models: Sequence[Model], estimators: Sequence[Any], rows: Any) -> l
 def _answer_with(estimator: Any, outputs: NDArray[np.float64]) -> None:
     """A scorer asks for predictions of rows for which the outputs are known already."""
     name = "predict_proba" if is_classifier(estimator) else "predict"
-    answer: Callable[[Any], NDArray[np.float64]] = lambda X: outputs  # noqa: E731
-    setattr(estimator, name, answer)
+    setattr(estimator, name, lambda X: outputs)
 
 
 def _score(scorers: Any, estimator: Any, rows: Any, truth: Any, error_score: Any) -> Any:
@@ -277,7 +301,9 @@ def _score(scorers: Any, estimator: Any, rows: Any, truth: Any, error_score: Any
     except Exception as error:
         if error_score == "raise":
             raise
-        warnings.warn(f"Scoring failed; the score is set to {error_score}. {error}", UserWarning, stacklevel=4)
+        warnings.warn(
+            f"Scoring failed; the score is set to {error_score}. {error}", UserWarning, stacklevel=4
+        )
         names = getattr(scorers, "_scorers", None)
         return error_score if names is None else dict.fromkeys(names, error_score)
 

@@ -48,7 +48,9 @@ def tune(data: Any, target: str | None, space: Space, **options: Unpack[TuneOpti
     >>> run.result["search"]["best"]  # doctest: +SKIP
     {'training.batch_size': 256}
     """
-    own: dict[str, Any] = {name: options.pop(name) for name in ("sampler", "trials", "folds") if name in options}
+    own: dict[str, Any] = {
+        name: options.pop(name) for name in ("sampler", "trials", "folds") if name in options
+    }
     refuse_unknown(options)
     recipe = _recipe(target, options, space, own)
     return begin(data, recipe, options, "tune")

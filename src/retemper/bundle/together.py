@@ -39,7 +39,5 @@ def outputs_together(models: Sequence[Model], frame: pl.DataFrame) -> list[NDArr
         network = network_of(first.parts[0].model, first.shape, first.loss.n_outputs(len(first.classes)))
         parameters = torch.stack([models[number].parts[0].row for number in own])
         outputs = predict(network, parameters, rows[key], first.loss).double().numpy()
-        found |= {
-            number: models[number].in_units(each) for number, each in zip(own, outputs, strict=True)
-        }
+        found |= {number: models[number].in_units(each) for number, each in zip(own, outputs, strict=True)}
     return [found[number] for number in range(len(models))]

@@ -86,7 +86,7 @@ def _serve(work: Callable[[], dict[int, Any]], pipe: Connection) -> None:
 
 def _received(pipe: Connection) -> dict[int, Any]:
     try:
-        answer = pickle.loads(pipe.recv_bytes())  # noqa: S301  # our own copy wrote it
+        answer = pickle.loads(pipe.recv_bytes())  # our own copy wrote it
     except EOFError:
         return {}
     if isinstance(answer, BaseException):

@@ -156,7 +156,7 @@ def _replaces(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool
 
 
 OPEN = ("data.kinds", "decision.costs", "tune.space")
-"""Options whose keys are not the recipe's own; layers add to them, but a space is one thing; an empty one clears them."""
+"""Options whose keys are not the recipe's own; layers add to them (but a space is one), an empty one clears them."""
 CHOICES = {
     "model": "model",
     "training.loss": "loss",

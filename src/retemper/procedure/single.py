@@ -29,8 +29,8 @@ from retemper.procedure.single_rows import Ready, batch_size_for, ready
 from retemper.procedure.stacked_trials import shared_of
 from retemper.training.job import Job
 from retemper.training.loop import Training
-from retemper.training.planning import Alone, callbacks_of, stacked_plan
 from retemper.training.plan import Fit
+from retemper.training.planning import Alone, callbacks_of, stacked_plan
 from retemper.training.stack import Layout
 
 KEY = 0
@@ -136,16 +136,14 @@ def fit_stacked(
         InputError: the rows or an option are at fault.
     """
     prepared: dict[str, Ready] = {}
-    wanted = []
+    stacks: dict[str, list[_Wanted]] = {}
     for number, (table, recipe) in enumerate(fits):
         key = json.dumps([table, _of_preparation(recipe)], sort_keys=True, default=str)
         if key not in prepared:
             prepared[key] = ready(frames[table], recipe)
-        own = prepared[key]
-        wanted.append(_Wanted(number, own, Alone(_job(own, recipe, number), own.prepared.arrays)))
-    stacks: dict[str, list[_Wanted]] = {}
-    for own in wanted:
-        stacks.setdefault(own.stack, []).append(own)
+        alone = Alone(_job(prepared[key], recipe, number), prepared[key].prepared.arrays)
+        wanted = _Wanted(number, prepared[key], alone)
+        stacks.setdefault(wanted.stack, []).append(wanted)
     order = sorted(stacks.values(), key=_work, reverse=True)
     with _one_thread():
         trained = forked.each(lambda k: _train(order[k]), len(order), workers)

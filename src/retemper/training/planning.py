@@ -132,7 +132,9 @@ def stacked_plan(alone: Sequence[Alone], validating: bool) -> Plan:
         own=tuple(networks),
         meets=tuple(len(own[table]) for table in table_of),
         held_out=np.stack([judges[table] for table in table_of]) if validating else None,
-        output_bias=None if biases[0] is None else np.stack([np.asarray(biases[table]) for table in table_of]),
+        output_bias=None
+        if biases[0] is None
+        else np.stack([np.asarray(biases[table]) for table in table_of]),
         class_weight=np.asarray(first.class_weight) if weighs else None,
     )
 

@@ -115,7 +115,7 @@ class Layout:
         """A member's row [P] of this layout, as its own smaller network lays it out."""
         if own.parameters == self.parameters:
             return row
-        return own.row({name: tensor for name, tensor in own.cropped(self.views(row.unsqueeze(0)))}, row.dtype)
+        return own.row(dict(own.cropped(self.views(row.unsqueeze(0)))), row.dtype)
 
     def cropped(self, views: Views) -> Iterator[tuple[str, Tensor]]:
         """The true parts of one member's views in a stack that may be wider."""
