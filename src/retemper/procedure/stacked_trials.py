@@ -10,16 +10,19 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from retemper.core.recipe import Recipe
+from retemper.models.layers.build import network_of
 from retemper.procedure.book import Book, Candidate, State, candidates_of, main_loss
 from retemper.procedure.jobs import member_of
+from retemper.procedure.stack_sizes import StackSizes
 from retemper.search.trials import Evaluation, Order
 from retemper.training.arrays import damaged
 from retemper.training.job import Job, JobResult, read
-from retemper.training.stack import Member
+from retemper.training.losses import resolve
+from retemper.training.stack import Layout, Member
 
 FIRST_ID = 1000
 FOLDS_A_TRIAL = 1000
@@ -37,11 +40,16 @@ class Network:
     training: dict[str, Any]
 
     @property
-    def stack(self) -> str:
-        """A name for what the members of its stack share."""
-        shared = [self.model, self.training, self.order.epochs]
-        mark = zlib.crc32(json.dumps(shared, sort_keys=True).encode())
-        return f"{self.model['name']}-{mark:08x}"
+    def size(self) -> int:
+        """Units of all layers, to find the widest of a stack."""
+        return sum(self.model.get("widths") or ()) or int(self.model.get("width", 0))
+
+    def stack(self, state: State) -> tuple[str, str]:
+        """What the members of its stack share; widths that fill up to the same stored sizes make no difference."""
+        _, _, data = state.ready
+        network = network_of(self.model, data.shape, max(1, data.n_classes))
+        shared = zlib.crc32(json.dumps([self.training, self.order.epochs], sort_keys=True).encode())
+        return network.stacks_with, f"{shared:08x}"
 
 
 class StackedTrials:
@@ -57,10 +65,12 @@ class StackedTrials:
     def __init__(self, book: Book, state: State, epochs: int, folds: int) -> None:
         self.book, self.state, self.epochs, self.folds = book, state, epochs, folds
         self._paused: dict[int, tuple[str, int]] = {}
+        self._stacks: dict[str, tuple[str, str]] = {}
 
     def evaluate(self, orders: Sequence[Order]) -> Iterator[list[Evaluation]]:
         """Train all orders; their evaluations come at once."""
         jobs = self._jobs([network for order in orders for network in self._networks(order)])
+        jobs = StackSizes(self.book, self.state).arranged(jobs)
         seconds = self.book.budget.left_s() if self.book.budget.limited else 0.0
         results = self.book.train(jobs, seconds)
         trained = {
@@ -85,8 +95,21 @@ class StackedTrials:
         for fold, place in evaluation.places.items():
             id_ = network_id(evaluation.order.trial, fold)
             result = self._result(place)
-            found += [own for own in candidates_of(self.state, result) if own.id == id_]
+            found += [self._narrowed(own) for own in candidates_of(self.state, result) if own.id == id_]
         return found
+
+    def _narrowed(self, candidate: Candidate) -> Candidate:
+        """A network without the width that only its stack had."""
+        model = candidate.member.model
+        if model is None:
+            return candidate
+        _, _, data = self.state.ready
+        outputs = resolve(self.state.recipe.training.loss, self.state.task, data.n_classes).n_outputs(
+            data.n_classes
+        )
+        wide, own = (Layout(network_of(each, data.shape, outputs)) for each in (candidate.model, dict(model)))
+        fit = replace(candidate.fit, row=wide.own_row(candidate.fit.row, own))
+        return replace(candidate, model=dict(model), fit=fit)
 
     def _result(self, place: str) -> JobResult:
         folder = self.book.pool.folder / place
@@ -110,20 +133,29 @@ class StackedTrials:
         ]
 
     def _jobs(self, networks: Sequence[Network]) -> list[Job]:
-        groups: dict[tuple[str, int], list[Network]] = {}
+        groups: dict[tuple[tuple[str, str], int], list[Network]] = {}
         for network in networks:
             since = self._paused.get(network.member.id, ("", 0))[1]
-            groups.setdefault((network.stack, since), []).append(network)
+            groups.setdefault((self._stack(network), since), []).append(network)
         return [self._job(own, since) for (_, since), own in groups.items()]
 
+    def _stack(self, network: Network) -> tuple[str, str]:
+        key = json.dumps([network.model, network.training, network.order.epochs], sort_keys=True)
+        if key not in self._stacks:
+            self._stacks[key] = network.stack(self.state)
+        return self._stacks[key]
+
     def _job(self, networks: Sequence[Network], since: int) -> Job:
-        first = networks[0]
-        members = tuple(network.member for network in networks)
+        first = max(networks, key=lambda network: network.size)
+        members = tuple(
+            network.member if network.model == first.model else replace(network.member, model=network.model)
+            for network in networks
+        )
         before = dict.fromkeys(self._paused[member.id][0] for member in members) if since else {}
         until = first.order.epochs
         ids = json.dumps([member.id for member in members]).encode()
         return Job(
-            name=f"search.{first.stack}.{since}-{until}.{zlib.crc32(ids):08x}",
+            name=f"search.{first.model['name']}.{since}-{until}.{zlib.crc32(ids):08x}",
             data=str(self.state.data_folder),
             model=first.model,
             training=first.training,

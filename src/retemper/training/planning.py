@@ -49,7 +49,8 @@ def plan_of(
     options = TrainingOptions.model_validate(job.training)
     task = cast(Task, data.task)
     loss = losses.resolve(options.loss, task, data.n_classes)
-    network = network_of(job.model, data.shape, loss.n_outputs(data.n_classes))
+    outputs = loss.n_outputs(data.n_classes)
+    network = network_of(job.model, data.shape, outputs)
     place = device.choose(job.device)
     train = train_rows(job, data) if folds is None else versions or pooled(data)
     judges = train if job.on_train or folds is not None else judge_rows(data, job.judges, job.seed)
@@ -70,12 +71,23 @@ def plan_of(
         validation=validation,
         epochs=job.epochs,
         until=job.until,
+        own=_own_networks(job, data, outputs),
         **({} if folds is None else _held_out(job, folds, versions is not None)),
         output_bias=output_bias(data, loss.n_outputs(data.n_classes), options),
         class_weight=weight,
         rates=np.array(job.rates)[:, None].repeat(len(job.members), 1) if job.rates else None,
         trivial_loss=plain_loss(loss).expected_initial(data.prior),
     )
+
+
+def _own_networks(job: Job, data: TaskArrays, outputs: int) -> tuple[Network, ...]:
+    if all(member.model is None for member in job.members):
+        return ()
+    models = [dict(member.model or job.model) for member in job.members]
+    known: dict[str, Network] = {}
+    for model in models:
+        known.setdefault(repr(model), network_of(model, data.shape, outputs))
+    return tuple(known[repr(model)] for model in models)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ class Member:
             folds; −1: it trains on the training rows and is judged by the validation rows.
         momentum: μ of an optimizer that has one, in [0, 1); None: the optimizer's own.
         schedule: the recipe's ``schedule`` as plain data; None: the training's own.
+        model: the recipe's ``model`` as plain data, of a network that is narrower than the one its stack shares (what
+            is left of it stays zero); None: the job's own.
         key: stands in for the id where randomness is keyed; None: the id. Members with one key begin alike and meet
             their rows in one order.
     """
@@ -49,6 +51,7 @@ class Member:
     held_out: int = -1
     momentum: float | None = None
     schedule: Mapping[str, Any] | None = None
+    model: Mapping[str, Any] | None = None
     key: int | None = None
 
     @property

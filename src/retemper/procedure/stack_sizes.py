@@ -1,0 +1,147 @@
+"""How the networks of a search are put into stacks: widths together or apart, and how many in one, by timing some steps.
+
+Bits don't depend on it, so the clock may choose; the choice is written into the log with its figures, and whoever
+repeats the run makes it again.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from retemper.models.layers.build import network_of
+from retemper.procedure.book import Book, State
+from retemper.training.job import Job
+from retemper.training.losses import resolve
+from retemper.training.self_timing import STEPS, WARM_UP, seconds_a_step
+
+SHARE = 0.05
+"""Of all members' steps that timing may take."""
+WIDEST_MASK = 256
+"""Products over more inputs are cut into blocks, and what a network is filled up with would change its last bits."""
+SIZES = (1, 8, 32, 128)
+"""Members of a stack that are tried beside all of them; 1: every network is a process's own."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Milliseconds a step for each way to stack that was tried, and the way that was chosen."""
+
+    chosen: Any
+    milliseconds: dict[str, float]
+
+
+class StackSizes:
+    """Chooses how jobs are stacked.
+
+    Args:
+        book: its log.
+        state: the prepared rows.
+    """
+
+    def __init__(self, book: Book, state: State) -> None:
+        self.book, self.state = book, state
+
+    def arranged(self, jobs: Sequence[Job]) -> list[Job]:
+        """The same networks in stacks that take the least time."""
+        families: dict[str, list[Job]] = {}
+        for job in jobs:
+            families.setdefault(_family(job), []).append(job)
+        return [part for own in families.values() for job in self._joined(own) for part in self._cut(job)]
+
+    def _joined(self, jobs: Sequence[Job]) -> list[Job]:
+        """Jobs that differ in widths alone: as they are, or all as the widest."""
+        widest = max(jobs, key=_width)
+        total = sum(len(job.members) for job in jobs)
+        if (
+            len(jobs) == 1
+            or not self._is_worth_timing(jobs, 2 * total)
+            or self._stored_width(widest) > WIDEST_MASK
+        ):
+            return list(jobs)
+        together = _all_as(widest, jobs)
+
+        def time() -> tuple[bool, dict[str, float]]:
+            apart = {str(_width(job)): self._seconds(job, len(job.members)) for job in jobs}
+            one = self._seconds(together, len(together.members))
+            return one < sum(apart.values()), {**apart, "together": one}
+
+        return [together] if self._decided("widths", jobs, time) else list(jobs)
+
+    def _cut(self, job: Job) -> list[Job]:
+        """The job, or parts of it."""
+        count = -(-len(job.members) // self.book.workers)
+        sizes = [size for size in SIZES if size < count]
+        if not sizes or not self._is_worth_timing([job], sum(sizes) + count):
+            return [job]
+
+        def time() -> tuple[int, dict[str, float]]:
+            taken = {size: self._seconds(job, size) for size in (*sizes, count)}
+            best = min(taken, key=lambda size: taken[size] / size)
+            return best, {str(size): seconds for size, seconds in taken.items()}
+
+        size = self._decided("members", [job], time)
+        return [job] if size >= count else job.parts(-(-len(job.members) // size))
+
+    def _decided(
+        self, what: str, jobs: Sequence[Job], time: Callable[[], tuple[Any, dict[str, float]]]
+    ) -> Any:
+        """What was chosen before for jobs like these, or what the clock says now."""
+        name = f"stacks.{what}.{_mark(jobs)}"
+        if name not in self.book.budget.made:
+            chosen, seconds = time()
+            figures = {way: round(1000 * value, 3) for way, value in seconds.items()}
+            self.book.folder.log({"event": "timed", "name": name, "milliseconds_a_step": figures})
+            self.book.budget.record(name, chosen)
+            self.book.budget.made[name] = chosen
+        return self.book.budget.made[name]
+
+    def _seconds(self, job: Job, members: int) -> float:
+        return seconds_a_step(job, job.members[:members], self.state.ready[2], self.state.folds)
+
+    def _is_worth_timing(self, jobs: Sequence[Job], tried: int) -> bool:
+        """Whether a few steps of so many members are little beside all steps of all."""
+        _, _, data = self.state.ready
+        rows = len(data.train.y) + (len(data.validation.y) if jobs[0].folds else 0)
+        steps = -(-rows // jobs[0].training["batch_size"]) * (jobs[0].last_epoch - jobs[0].since)
+        members = sum(len(job.members) for job in jobs)
+        return SHARE * steps * members >= (STEPS + WARM_UP) * tried
+
+    def _stored_width(self, job: Job) -> int:
+        _, _, data = self.state.ready
+        outputs = resolve(self.state.recipe.training.loss, self.state.task, data.n_classes).n_outputs(
+            data.n_classes
+        )
+        network = network_of(job.model, data.shape, outputs)
+        return max(parameter.stored[1] for parameter in network.parameters)
+
+
+def _family(job: Job) -> str:
+    """What jobs must share to train as one stack with masks over their widths; a job that goes on stays as it is."""
+    model = dict(job.model)
+    if model["name"] == "mlp" and not job.goes_on:
+        model["widths"] = len(model.get("widths") or ()) or None
+        model.pop("width", None)
+    return json.dumps([model, job.training, job.until, job.since, job.goes_on], sort_keys=True)
+
+
+def _width(job: Job) -> int:
+    return max(job.model.get("widths") or (job.model.get("width", 0),))
+
+
+def _all_as(widest: Job, jobs: Sequence[Job]) -> Job:
+    """One job of the widest shape, narrower members with their own models."""
+    members = tuple(
+        member if member.model or job is widest else replace(member, model=job.model)
+        for job in jobs
+        for member in job.members
+    )
+    return replace(widest, name=f"{widest.name}.together", members=members)
+
+
+def _mark(jobs: Sequence[Job]) -> str:
+    shared = [[job.model, job.training, len(job.members)] for job in jobs]
+    return f"{zlib.crc32(json.dumps(shared, sort_keys=True).encode()):08x}"
