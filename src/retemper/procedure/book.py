@@ -191,7 +191,12 @@ class Book:
     aside: Aside = field(default_factory=Aside)
 
     def train(
-        self, jobs: Sequence[Job], seconds: float, tell: bool = True, alike: bool = False
+        self,
+        jobs: Sequence[Job],
+        seconds: float,
+        tell: bool = True,
+        alike: bool = False,
+        deal: bool = True,
     ) -> list[JobResult]:
         """Do jobs, each dealt out over the workers; the members come back in the order of each job.
 
@@ -200,8 +205,10 @@ class Book:
             seconds: each training stops where it is after so long (only with a time limit).
             tell: show the progress.
             alike: the jobs are compared: where time runs out, all are cut short by the same part.
+            deal: false: each job is one stack already, for one worker.
         """
-        parts = [[piece for part in job.parts(self.workers) for piece in self._pieces(part)] for job in jobs]
+        count = self.workers if deal else 1
+        parts = [[piece for part in job.parts(count) for piece in self._pieces(part)] for job in jobs]
         flat = [part for own in parts for part in own]
         owner = {part.name: number for number, own in enumerate(parts) for part in own}
         deadlines = [self.budget.deadline(f"{part.name}.stopped", seconds) for part in flat]

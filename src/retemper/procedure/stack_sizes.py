@@ -1,4 +1,4 @@
-"""How the networks of a search are put into stacks: widths together or apart, and how many in one, by timing some steps.
+"""How the networks of a search are put into stacks, widths together or apart and how many in one: by timing some steps.
 
 Bits don't depend on it, so the clock may choose; the choice is written into the log with its figures, and whoever
 repeats the run makes it again.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from retemper.models.layers.build import network_of
@@ -26,14 +26,6 @@ SIZES = (1, 8, 32, 128)
 """Members of a stack that are tried beside all of them; 1: every network is a process's own."""
 
 
-@dataclass(frozen=True)
-class Timed:
-    """Milliseconds a step for each way to stack that was tried, and the way that was chosen."""
-
-    chosen: Any
-    milliseconds: dict[str, float]
-
-
 class StackSizes:
     """Chooses how jobs are stacked.
 
@@ -44,9 +36,10 @@ class StackSizes:
 
     def __init__(self, book: Book, state: State) -> None:
         self.book, self.state = book, state
+        self._chosen: dict[str, Any] = dict(book.budget.made)
 
     def arranged(self, jobs: Sequence[Job]) -> list[Job]:
-        """The same networks in stacks that take the least time."""
+        """The same networks in stacks that take the least time, each for one worker."""
         families: dict[str, list[Job]] = {}
         for job in jobs:
             families.setdefault(_family(job), []).append(job)
@@ -76,7 +69,7 @@ class StackSizes:
         count = -(-len(job.members) // self.book.workers)
         sizes = [size for size in SIZES if size < count]
         if not sizes or not self._is_worth_timing([job], sum(sizes) + count):
-            return [job]
+            return job.parts(self.book.workers)
 
         def time() -> tuple[int, dict[str, float]]:
             taken = {size: self._seconds(job, size) for size in (*sizes, count)}
@@ -84,20 +77,19 @@ class StackSizes:
             return best, {str(size): seconds for size, seconds in taken.items()}
 
         size = self._decided("members", [job], time)
-        return [job] if size >= count else job.parts(-(-len(job.members) // size))
+        return job.parts(-(-len(job.members) // size))
 
     def _decided(
         self, what: str, jobs: Sequence[Job], time: Callable[[], tuple[Any, dict[str, float]]]
     ) -> Any:
         """What was chosen before for jobs like these, or what the clock says now."""
         name = f"stacks.{what}.{_mark(jobs)}"
-        if name not in self.book.budget.made:
-            chosen, seconds = time()
+        if name not in self._chosen:
+            self._chosen[name], seconds = time()
             figures = {way: round(1000 * value, 3) for way, value in seconds.items()}
             self.book.folder.log({"event": "timed", "name": name, "milliseconds_a_step": figures})
-            self.book.budget.record(name, chosen)
-            self.book.budget.made[name] = chosen
-        return self.book.budget.made[name]
+            self.book.budget.record(name, self._chosen[name])
+        return self._chosen[name]
 
     def _seconds(self, job: Job, members: int) -> float:
         return seconds_a_step(job, job.members[:members], self.state.ready[2], self.state.folds)
@@ -108,7 +100,7 @@ class StackSizes:
         rows = len(data.train.y) + (len(data.validation.y) if jobs[0].folds else 0)
         steps = -(-rows // jobs[0].training["batch_size"]) * (jobs[0].last_epoch - jobs[0].since)
         members = sum(len(job.members) for job in jobs)
-        return SHARE * steps * members >= (STEPS + WARM_UP) * tried
+        return bool(SHARE * steps * members >= (STEPS + WARM_UP) * tried)
 
     def _stored_width(self, job: Job) -> int:
         _, _, data = self.state.ready
@@ -116,7 +108,7 @@ class StackSizes:
             data.n_classes
         )
         network = network_of(job.model, data.shape, outputs)
-        return max(parameter.stored[1] for parameter in network.parameters)
+        return max(int(parameter.stored[1]) for parameter in network.parameters)
 
 
 def _family(job: Job) -> str:

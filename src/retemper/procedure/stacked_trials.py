@@ -66,13 +66,14 @@ class StackedTrials:
         self.book, self.state, self.epochs, self.folds = book, state, epochs, folds
         self._paused: dict[int, tuple[str, int]] = {}
         self._stacks: dict[str, tuple[str, str]] = {}
+        self._sizes = StackSizes(book, state)
 
     def evaluate(self, orders: Sequence[Order]) -> Iterator[list[Evaluation]]:
         """Train all orders; their evaluations come at once."""
         jobs = self._jobs([network for order in orders for network in self._networks(order)])
-        jobs = StackSizes(self.book, self.state).arranged(jobs)
+        jobs = self._sizes.arranged(jobs)
         seconds = self.book.budget.left_s() if self.book.budget.limited else 0.0
-        results = self.book.train(jobs, seconds)
+        results = self.book.train(jobs, seconds, deal=False)
         trained = {
             fit.member.id: (result, place)
             for result in results

@@ -1,4 +1,4 @@
-"""How long a stack's step takes on this machine, from some steps of it: what decides stack sizes, never what is learnt."""
+"""How long a stack's step takes on this machine: it decides how networks are stacked, never what they learn."""
 
 from __future__ import annotations
 
