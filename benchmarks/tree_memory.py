@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SECONDS_BETWEEN = 0.25
+SECONDS_BETWEEN = 0.5
 FACTS = ("Pss", "Pss_Anon")
 
 

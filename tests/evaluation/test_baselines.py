@@ -1,6 +1,7 @@
 """Baselines: right, bounded by what is allowed, repeatable, quiet."""
 
 import gc
+import re
 import weakref
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from retemper.evaluation import baselines
 from retemper.evaluation.baselines import BaselineRows, fit_baselines
 from retemper.evaluation.metrics import metrics
 
@@ -126,3 +128,11 @@ def test_no_baseline_holds_the_rows_it_was_fitted_on(task):
     del train, validation
     gc.collect()
     assert len(found) == 3 and [own() for own in held] == [None] * 4
+
+
+def test_of_many_classes_boosting_sees_some_rows_of_each(monkeypatch):
+    train, validation = rows(1500, "classification", 0), rows(500, "classification", 1)
+    monkeypatch.setattr(baselines, "TREE_CELLS", 3 * 600)
+    found = fit_baselines("classification", train, validation, 3, YES, seed=0)["gradient_boosting"]
+    assert re.search(r"columns and 60\d of 1,500 rows", found.message)
+    assert metrics("classification", validation.y, found.predict(validation))["log_loss"] < 0.9

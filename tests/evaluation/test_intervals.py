@@ -92,6 +92,27 @@ def test_no_mistake_in_100_rows_is_no_proof_of_perfection():
     assert found["balanced_accuracy"].low < found["accuracy"].low
 
 
+def test_no_log_loss_is_feared_that_the_probabilities_rule_out():
+    """Of 20 rows one is wrong; a row can cost −log .02 at most, and a share of .3 of such rows is too many."""
+    p = np.tile([0.98, 0.02], (20, 1))
+    y = np.zeros(20, dtype=int)
+    y[0] = 1
+    found = scores("classification", y, p, 200)["log_loss"]
+    assert found.value < found.high < 0.3 * -np.log(0.02)
+    doubled = scores("classification", y, p, 200, group=np.arange(20), weight=np.full(20, 2.0))["log_loss"]
+    assert doubled.high == pytest.approx(found.high)
+
+
+def test_log_loss_of_few_rows_covers_without_endless_intervals():
+    truth = metrics("classification", *classes(generator(1, "truth"), 100_000))["log_loss"]
+    found = [
+        scores("classification", *classes(generator(k, "few"), 12), resamples=100)["log_loss"]
+        for k in range(80)
+    ]
+    assert np.mean([own.low <= truth <= own.high for own in found]) >= 0.9
+    assert np.quantile([own.high for own in found], 0.9) < 8 * truth
+
+
 def test_one_row_of_a_class_says_little_about_it():
     y = np.array([0] * 80 + [1])
     p = np.tile([0.9, 0.1], (81, 1))

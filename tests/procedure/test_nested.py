@@ -191,6 +191,20 @@ def test_time_that_can_not_suffice_goes_to_the_model(classes, slow, kept):
     assert limited.book.budget.kept_s == kept
 
 
+def test_trainings_that_patience_ends_count_for_what_they_take(classes):
+    _, state = classes
+    patience = state.recipe.training.patience_epochs
+    planned = 10 * patience
+
+    def ran(epochs, best):
+        fits = [replace(own, fit=replace(own.fit, epochs=epochs, best_epoch=best)) for own in state.candidates]
+        return state.with_(long=tuple(replace(own, epochs=planned) for own in fits))
+
+    assert nested.share_run(ran(2 * patience, patience)) == pytest.approx(0.2)
+    assert nested.share_run(ran(2 * patience, 2 * patience - 1)) == 1.0  # a deadline ended it
+    assert nested.share_run(state.with_(long=(), survivors=())) == 1.0
+
+
 def test_a_replay_repeats_how_much_was_tried(classes):
     desk, state = classes
     replay = desk.replaying({"nested.0": 1, "nested.1": 0})

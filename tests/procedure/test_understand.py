@@ -95,6 +95,22 @@ def test_dependence_follows_importance_and_reads_dates(records):
     assert day["grid"][0].startswith("2024-") and day["curves"][0]["output"] is None
 
 
+def test_columns_that_no_prediction_reads_are_not_gone_through(validated, monkeypatch):
+    desk, state = validated
+    importance = understand._importance
+
+    def with_one_unread(*given):
+        part = importance(*given)
+        part["columns"][-1]["rise"] = dict.fromkeys(NUMBER, 0.0)
+        return part
+
+    monkeypatch.setattr(understand, "_importance", with_one_unread)
+    monkeypatch.setattr(understand, "more_data", lambda *given: {})
+    found = understand.run(desk.book, state)
+    shown = [own["column"] for own in found["dependence"]["columns"]]
+    assert shown == [own["column"] for own in found["importance"]["columns"]][:-1]
+
+
 def test_surprising_rows_are_those_of_the_table(records, validated):
     _, state = validated
     for own in records[1]["surprising"]["largest"]:

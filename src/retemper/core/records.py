@@ -66,12 +66,20 @@ class Step:
     seconds: float = 0.0
 
 
+PLAIN = (str, int, bool, type(None))
+
+
 def to_json(value: Any) -> Any:
     """Plain JSON data from records, NumPy values and containers; what is not finite becomes None.
 
     >>> to_json({"a": Score(1.0), "b": np.float32("nan")})
     {'a': {'value': 1.0, 'low': None, 'high': None}, 'b': None}
     """
+    kind = type(value)
+    if kind in PLAIN:
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else None
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):

@@ -251,9 +251,8 @@ def _default_place(name: str) -> Path:
 
 def _refuse_files(place: Path) -> None:
     """A folder counts as empty while it holds no file, or those of a run that was killed before its start was saved."""
-    files = {path.relative_to(place) for path in place.rglob("*") if not path.is_dir()}
-    begun = Path(LOCK_NAME) in files and Path(START) not in files
-    if not files or (begun and all(_of_a_start(file) for file in files)):
+    begun = (place / LOCK_NAME).exists() and not (place / START).exists()
+    if all(path.is_dir() or (begun and _of_a_start(path.relative_to(place))) for path in place.rglob("*")):
         return
     if (place / LOCK_NAME).exists():
         FolderLock(place).close()

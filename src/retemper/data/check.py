@@ -24,7 +24,7 @@ from retemper.data import (
     rewritten,
     units,
 )
-from retemper.data.cells import as_numbers, as_words, level_counts
+from retemper.data.cells import as_numbers, as_words, level_counts, present
 from retemper.data.histogram import histogram
 from retemper.data.read import Table
 from retemper.data.schema import Column, Schema
@@ -163,7 +163,7 @@ def _shape(cells: pl.Series, column: Column) -> dict[str, Any]:
 
 
 def _histogram(numbers: pl.Series) -> dict[str, Any]:
-    values = numbers.drop_nulls().cast(pl.Float64).to_numpy()
+    values = present(numbers).cast(pl.Float64).to_numpy()
     if not len(values):
         return {"edges": [], "counts": []}
     counts, edges = histogram(values, HISTOGRAM_BINS)

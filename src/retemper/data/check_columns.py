@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from retemper.core.records import Finding, NotApplicable, Severity
-from retemper.data.cells import as_numbers
+from retemper.data.cells import as_numbers, present
 from retemper.data.kinds import identifier_reason, not_numbers
 from retemper.data.schema import Schema
 
@@ -171,7 +171,7 @@ def outliers(frame: pl.DataFrame, schema: Schema) -> Finding | None:
 
 
 def _far(numbers: pl.Series) -> dict[str, float]:
-    x = numbers.drop_nulls().to_numpy()
+    x = present(numbers).to_numpy()
     low, high = np.quantile(x, (0.25, 0.75)) if len(x) else (0.0, 0.0)
     if not high > low:
         return {}

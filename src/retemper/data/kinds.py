@@ -10,7 +10,7 @@ import polars as pl
 from retemper.core.errors import InputError
 from retemper.core.recipe_sections import ColumnKind
 from retemper.data import dates
-from retemper.data.cells import as_numbers, as_words, first_row, place
+from retemper.data.cells import as_numbers, as_words, first_row, place, present
 from retemper.data.written_numbers import all_written
 
 TRUE_WORDS = ("true", "yes", "t", "y", "1")
@@ -55,7 +55,7 @@ def infer_kind(
     if column.dtype == pl.Datetime:
         return "datetime", "dates and times"
     if column.dtype.is_numeric():
-        numbers = column.drop_nulls().to_numpy()
+        numbers = present(column).to_numpy()
         low, high = float(numbers.min()), float(numbers.max())
         return "number", f"numbers from {low:g} to {high:g}, {distinct} distinct"
     return _kind_of_text(column, distinct, column.unique() if different is None else different)
@@ -65,9 +65,9 @@ def _kind_of_text(column: pl.Series, distinct: int, different: pl.Series) -> tup
     found = dates.parse(column)
     if found is not None:
         return "datetime", f"every cell is a date of the form {found[1]}"
-    present = len(column) - column.null_count()
+    filled = len(column) - column.null_count()
     some = f"text with {distinct} distinct values"
-    varied = distinct >= max(MIN_ROWS, TEXT_DISTINCT_SHARE * present)
+    varied = distinct >= max(MIN_ROWS, TEXT_DISTINCT_SHARE * filled)
     # How often each cell comes takes twice as long to find out as which there are: only where it matters.
     if not varied and as_numbers(different).is_null().all():
         return "category", some
@@ -79,7 +79,7 @@ def _kind_of_text(column: pl.Series, distinct: int, different: pl.Series) -> tup
     if bad is None:
         return "category", some
     cells, row = bad
-    reason = f"{cells} of {present} cells are no numbers (the first is {column[row - 1]!r} in row {row})"
+    reason = f"{cells} of {filled} cells are no numbers (the first is {column[row - 1]!r} in row {row})"
     return "category", reason if cells else f"numbers written as text, {distinct} distinct values"
 
 
@@ -92,7 +92,7 @@ def count_distinct(column: pl.Series) -> int:
     if not column.dtype.is_numeric():
         return column.n_unique() - (column.null_count() > 0)
     # Numbers are sorted in a third of the time that Polars takes to tell them apart.
-    ordered = np.sort(column.drop_nulls().to_numpy())
+    ordered = np.sort(present(column).to_numpy())
     return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + bool(len(ordered))
 
 
@@ -160,22 +160,22 @@ def identifier_reason(column: pl.Series, distinct: int) -> str | None:
     >>> identifier_reason(pl.Series("row", range(1, 31)), 30)
     'whole numbers that count the rows'
     """
-    present = len(column) - column.null_count()
+    filled = len(column) - column.null_count()
     named = ID_NAME.search(column.name) is not None
-    if present < MIN_ROWS or distinct < UNIQUE_SHARE * present:
+    if filled < MIN_ROWS or distinct < UNIQUE_SHARE * filled:
         return None
     if column.dtype.is_integer():
         top, bottom = column.max(), column.min()
-        if distinct == present and int(top) - int(bottom) == present - 1:  # type: ignore[arg-type]
+        if distinct == filled and int(top) - int(bottom) == filled - 1:  # type: ignore[arg-type]
             return "whole numbers that count the rows"
-        return f"named like an identifier, and {distinct} of {present} cells are different" if named else None
+        return f"named like an identifier, and {distinct} of {filled} cells are different" if named else None
     if column.dtype != pl.String or dates.parse(column) is not None or not_numbers(column) is not None:
         return None
     some = column.drop_nulls().head(SAMPLE_ROWS)
     if all_written(some):
         return None  # prices such as $3.50 differ from row to row too
     if named or _words(_counts(column)) < 2:
-        return f"{distinct} of {present} cells are different words"
+        return f"{distinct} of {filled} cells are different words"
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,17 @@ from retemper.data import label_noise, target_noise
 from retemper.data.cross_check import second_opinion
 from retemper.data.duplicates import alike, row_hashes
 from retemper.data.label_blend import average
-from retemper.data.out_of_fold import FIT_ROWS, FOLDS, OutOfFold, TreeRows, class_probabilities, values
+from retemper.data.label_noise import LabelNoise
+from retemper.data.matched import matched_groups
+from retemper.data.out_of_fold import (
+    FIT_ROWS,
+    FOLDS,
+    OutOfFold,
+    TreeRows,
+    class_probabilities,
+    rows_of_cells,
+    values,
+)
 from retemper.data.prepare import Preparer
 from retemper.data.schema import Schema
 from retemper.data.target import Target
@@ -101,11 +111,12 @@ def judge(frame: pl.DataFrame, schema: Schema, seed: int, fit_rows: int = FIT_RO
         raise NotApplicable(f"{len(schema.classes)} classes are more than {MOST_CLASSES}")
     preparer = Preparer.fit(frame, schema, PrepareOptions(number_embedding="none"))
     rows = TreeRows(*preparer.plain(frame), _origin(frame, schema))
-    if not rows.columns.shape[1]:
+    columns = rows.columns.shape[1]
+    if not columns:
         raise NotApplicable("there is no column of numbers, categories, dates or texts")
     target = Target.fit(frame[schema.target.name], schema, PrepareOptions())
     given = target.encode(frame[schema.target.name])
-    settings = OutOfFold(seed, fit_rows)
+    settings = OutOfFold(seed, min(fit_rows, rows_of_cells(columns)))
     return _classes(rows, given, target, settings) if target.classes else _values(rows, given, settings)
 
 
@@ -127,10 +138,7 @@ def _classes(rows: TreeRows, given: NDArray[np.int64], target: Target, settings:
         raise NotApplicable(f"fewer than two classes have the {LEAST_CLASS_ROWS} rows that it takes")
     own = np.flatnonzero(known)
     codes = np.searchsorted(own, given[judged])
-    probabilities = class_probabilities(rows.taken(judged), codes, len(own), settings)
-    noise = label_noise.estimate(average(probabilities), codes, settings.seed)
-    if noise.low >= LEAST_RATE:
-        noise = label_noise.located(noise, probabilities, codes, settings.seed)
+    probabilities, noise = _noise(rows.taken(judged), codes, len(own), settings)
     wrong, suggested = np.zeros(len(given)), given.copy()
     others = noise.clean.copy()
     others[np.arange(len(codes)), codes] = -1.0
@@ -152,6 +160,23 @@ def _classes(rows: TreeRows, given: NDArray[np.int64], target: Target, settings:
         settings.rows_of(len(given)),
         second_opinion(average(probabilities), codes, flagged[judged]) if found else {},
     )
+
+
+def _noise(
+    rows: TreeRows, codes: NDArray[np.int64], classes: int, settings: OutOfFold
+) -> tuple[Floats, LabelNoise]:
+    """What the models say [M, N, C], and the noise; matched rows are ruled out as the cause of it."""
+    probabilities = class_probabilities(rows, codes, classes, settings)
+    noise = label_noise.estimate(average(probabilities), codes, settings.seed)
+    if noise.low < LEAST_RATE:
+        return probabilities, noise
+    groups = matched_groups(rows.columns, codes)
+    if groups is not None:
+        probabilities = class_probabilities(replace(rows, origin=groups), codes, classes, settings)
+        noise = label_noise.estimate(average(probabilities), codes, settings.seed)
+    if noise.low < LEAST_RATE:
+        return probabilities, noise
+    return probabilities, label_noise.located(noise, probabilities, codes, settings.seed)
 
 
 def _values(rows: TreeRows, given: Floats, settings: OutOfFold) -> Suspects:

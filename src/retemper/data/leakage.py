@@ -191,10 +191,10 @@ def _promising(frame: pl.DataFrame, columns: Sequence[Column], goals: Goals) -> 
 def _copy(cells: pl.Series, column: Column, target: pl.Series, goals: Goals) -> str | None:
     if not goals.classes:
         return _same_order(cells, column, goals) if is_ordered(column) else None
-    own, words = as_words(cells).fill_null(""), as_words(target)
-    distinct = own.n_unique()
-    if distinct != words.n_unique():
+    distinct = target.n_unique()
+    if cells.n_unique() != distinct:
         return None
+    own, words = as_words(cells).fill_null(""), as_words(target)
     if (own == words).all():
         return "identical"
     return "copy" if pl.DataFrame({"cells": own, "target": words}).n_unique() == distinct else None

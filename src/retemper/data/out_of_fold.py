@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 FOLDS = 4
 FIT_ROWS = 12_000
 """A fold's models learn from at most so many rows; every row is predicted."""
+FIT_CELLS, FEWEST_ROWS = 500_000, 300
+"""A wide table's models learn from fewer rows, but not from fewer than these."""
 ROW_S = 4e-5
 """Seconds for a row to learn from, times the square root of the columns: measured on one busy core."""
 TREES, LEAST_LEAF = 80, 2
@@ -31,7 +33,7 @@ BOOSTED_CLASS = {"max_iter": 120, "learning_rate": 0.05, "max_leaf_nodes": 12, "
 """Small steps and leaves of many rows: boosting in large ones learns wrong labels by heart."""
 BOOSTED_VALUE = {"max_iter": 60}
 ALL_CLASSES, ALL_COLUMNS = 3, 300
-"""With more classes or columns the others take long, and the forest alone does as well."""
+"""With more classes or columns (for each score that is learnt) the forest works alone: the others take long."""
 MOST_LEVELS = 254
 FLOOR = 2e-3
 """Added to probabilities: a forest of 80 trees can't tell 0 from a little."""
@@ -76,6 +78,15 @@ class TreeRows:
         """Some of the rows."""
         origin = None if self.origin is None else self.origin[rows]
         return TreeRows(self.numbers[rows], self.levels[rows], origin)
+
+
+def rows_of_cells(columns: int) -> int:
+    """How many rows a fold's models learn from at most, in tables of so many columns.
+
+    >>> rows_of_cells(20), rows_of_cells(500), rows_of_cells(5000)
+    (12000, 1000, 300)
+    """
+    return min(FIT_ROWS, max(FEWEST_ROWS, FIT_CELLS // max(1, columns)))
 
 
 def rows_within(seconds: float, columns: int) -> int:
@@ -134,7 +145,7 @@ Kind = Callable[["TreeRows", "Fold", int], Any]
 
 def _kinds(rows: TreeRows, classes: int) -> list[Kind]:
     columns = rows.numbers.shape[1] + rows.levels.shape[1]
-    if classes > ALL_CLASSES or columns > ALL_COLUMNS:
+    if classes > ALL_CLASSES or columns * (classes if classes > 2 else 1) > ALL_COLUMNS:
         return [_class_forest] if classes else [_value_forest]
     return [_class_forest, _class_boosting, _linear] if classes else [_value_forest, _value_boosting]
 

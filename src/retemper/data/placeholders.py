@@ -14,7 +14,7 @@ import polars as pl
 
 from retemper.core.records import Finding
 from retemper.data import dates
-from retemper.data.cells import LEADING_ZERO, as_numbers, as_words, level_counts
+from retemper.data.cells import LEADING_ZERO, as_numbers, as_words, level_counts, present
 from retemper.data.check_columns import listed
 from retemper.data.kinds import not_numbers
 from retemper.data.sampled import Floats
@@ -84,7 +84,7 @@ def placeholders_in(cells: pl.Series) -> Placeholders:
     {'-999': 4}
     """
     if cells.dtype.is_numeric():
-        x = as_numbers(cells).drop_nulls().to_numpy()
+        x = present(as_numbers(cells)).to_numpy()
         # Most columns hold no such number at all: one pass tells.
         return Placeholders(sentinels(x) if np.isin(x, (0.0, *CODES)).any() else {})
     if cells.dtype == pl.Datetime:
@@ -98,9 +98,9 @@ def placeholders_in(cells: pl.Series) -> Placeholders:
     known = counts.filter(pl.col("level").is_in(WORDS))
     words = {str(word): int(rows) for word, rows in known.iter_rows()}
     rest = counts.filter(~pl.col("level").is_in(WORDS))
-    present = int(rest["rows"].sum())
+    filled = int(rest["rows"].sum())
     # Most columns of words end here: how numbers are written in them is asked of the others only.
-    if int(rest.filter(~like_a_number(rest["level"]))["rows"].sum()) > (1 - SHARE_OF_NUMBERS) * present:
+    if int(rest.filter(~like_a_number(rest["level"]))["rows"].sum()) > (1 - SHARE_OF_NUMBERS) * filled:
         return Placeholders(words=words)
     style = Style.of(rest["level"])
     numbers = style.read(rest["level"])
@@ -108,7 +108,7 @@ def placeholders_in(cells: pl.Series) -> Placeholders:
     distinct = numbers.drop_nulls().n_unique()
     # A zero in front may carry meaning, as in 007: such a column stays words.
     coded = rest["level"].str.contains(LEADING_ZERO).any()
-    if not present or coded or unread > (1 - SHARE_OF_NUMBERS) * present or distinct < LEAST_NUMBERS:
+    if not filled or coded or unread > (1 - SHARE_OF_NUMBERS) * filled or distinct < LEAST_NUMBERS:
         return Placeholders(words=words)
     return Placeholders(words=words, style=style, unread=unread)
 

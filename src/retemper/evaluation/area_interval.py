@@ -82,9 +82,11 @@ def _placements(
 
     A row's placement is the share of the other side that it is ranked right against, ties half.
     """
-    order = np.argsort(score, kind="stable")
+    order = np.argsort(score)
     ranked, mine, w = score[order], positive[order], weight[order]
-    start, end = np.searchsorted(ranked, ranked, "left"), np.searchsorted(ranked, ranked, "right")
+    first = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
+    ties = np.diff(first, append=len(ranked))
+    start, end = np.repeat(first, ties), np.repeat(first + ties, ties)
     below = [np.concatenate([[0.0], np.cumsum(w * side)]) for side in (mine, ~mine)]
     totals = below[0][-1], below[1][-1]
     share = [(own[start] + own[end]) / (2 * total) for own, total in zip(below, totals, strict=True)]

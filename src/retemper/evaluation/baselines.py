@@ -32,6 +32,8 @@ RIDGE_STRENGTHS = (1000.0, 30.0, 1.0)
 LINEAR_ITERATIONS = 100
 LINEAR_ROWS, LINEAR_CELLS = 20_000, 5_000_000
 TREES, TREE_CHUNK, PATIENCE_CHUNKS = 400, 20, 2
+TREE_CELLS = 1 << 24
+"""Training rows × classes of boosting at most: it keeps some 40 bytes for each, and grows a tree a class and round."""
 MOST_LEVELS = 254
 """Categorical splits take at most so many levels; a column with more counts as ordered."""
 
@@ -160,7 +162,8 @@ def _mean(problem: _Problem) -> Baseline:
 
 def _linear(problem: _Problem, allowed: Allowed) -> Baseline:
     classes = problem.task == "classification"
-    train = problem.train.taken(_sample(problem, classes))
+    wanted = min(LINEAR_ROWS, max(1000, LINEAR_CELLS // problem.train.dense.shape[1]))  # what fits the time
+    train = problem.train.taken(_sample(problem, wanted))
     strengths = INVERSE_STRENGTHS if classes else RIDGE_STRENGTHS
     best, tried, unfinished = (np.inf, strengths[0], _no_prediction), 0, False
     for tried, strength in enumerate(strengths, start=1):
@@ -204,21 +207,22 @@ def _ridge(train: BaselineRows, strength: float, n_classes: int) -> tuple[Callab
     return lambda rows: np.asarray(model.predict(rows.dense), dtype=np.float64), True
 
 
-def _sample(problem: _Problem, classes: bool) -> NDArray[np.int64]:
-    """Training rows for the linear model: a random sample that fits the time, with every class in it."""
+def _sample(problem: _Problem, wanted: int) -> NDArray[np.int64]:
+    """So many training rows at random, with every class among them; all where there are no more."""
     train = problem.train
-    wanted = min(LINEAR_ROWS, max(1000, LINEAR_CELLS // train.dense.shape[1]))
     if len(train) <= wanted:
         return np.arange(len(train))
     chosen = generator(problem.seed, "baseline rows").permutation(len(train))[:wanted]
-    if classes:
+    if problem.task == "classification":
         chosen = np.concatenate([chosen, np.unique(train.y, return_index=True)[1]])
     return np.unique(chosen)
 
 
 def _gradient_boosting(problem: _Problem, allowed: Allowed) -> Baseline:
-    train, validation = problem.train, problem.validation
     classes = problem.task == "classification"
+    train, validation = problem.train, problem.validation
+    if classes and len(train) > TREE_CELLS // problem.n_classes:
+        train = train.taken(_sample(problem, TREE_CELLS // problem.n_classes))
     numbers = _with_values(train)
     columns, valid = _tree_columns(train, numbers), _tree_columns(validation, numbers)
     model = _boosting_model(problem, int(numbers.sum()))
@@ -243,7 +247,7 @@ def _gradient_boosting(problem: _Problem, allowed: Allowed) -> Baseline:
         return next(islice(_staged(model, _tree_columns(rows, numbers), n_classes), best - 1, None))
 
     message = (
-        f"Gradient boosting on {columns.shape[1]} columns and {len(train):,} rows: "
+        f"Gradient boosting on {columns.shape[1]} columns and {len(train):,} of {len(problem.train):,} rows: "
         f"{best} rounds of {len(losses)}, the best on validation."
     )
     return Baseline(predict, message)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
-from scipy.stats import norm
+from scipy.stats import beta, norm
 from scipy.stats import t as student
 
 from retemper.core.errors import InputError
@@ -78,7 +78,8 @@ def scores(
         p, codes = np.asarray(prediction, dtype=np.float64), np.asarray(y, dtype=np.int64)
         called = p.argmax(axis=1) if predicted is None else np.asarray(predicted, dtype=np.int64)
         ends = _shares(Sample(codes, called, base, units), p, "roc_auc" in values)
-        ends["log_loss"] = _log_loss(log_losses(codes, p), base, units, resamples, seed)
+        most = float(log_losses(p.argmin(axis=1), p).max())
+        ends["log_loss"] = _log_loss(log_losses(codes, p), most, base, units, resamples, seed)
         ends["ece"] = _calibration(weighted, base, units, resamples, seed)
     else:
         true, guess = np.asarray(y, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
@@ -106,12 +107,22 @@ def _shares(sample: Sample, probabilities: Floats, with_area: bool) -> dict[str,
     return found
 
 
-def _log_loss(losses: Floats, base: Floats, units: csr_array | None, resamples: int, seed: int) -> Ends:
+def _log_loss(
+    losses: Floats, most: float, base: Floats, units: csr_array | None, resamples: int, seed: int
+) -> Ends:
+    """The studentized bootstrap's ends; the high one no further than losses up to ``most`` can reach.
+
+    No row could have cost more than −log of the smallest probability said. Of all losses between 0 and ``most`` with
+    their mean, those that are 0 or ``most`` tell least, and they follow Clopper and Pearson (1934).
+    """
     a, b = (_summed(np.stack([part]), units) for part in (base * losses, base))
     if not a.any():
         return 0.0, 0.0
     low, high = log_ratio_intervals(a, b, np.zeros_like(a), resamples, seed)
-    return float(np.exp(low[0])), float(np.exp(high[0]))
+    trials = float(b.sum() ** 2 / (b**2).sum())
+    hits = trials * float(a.sum() / b.sum()) / most
+    bound = most * (float(beta.ppf((1 + LEVEL) / 2, hits + 1, trials - hits)) if hits < trials else 1.0)
+    return float(np.exp(low[0])), min(float(np.exp(high[0])), bound)
 
 
 def _errors(

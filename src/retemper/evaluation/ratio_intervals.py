@@ -81,7 +81,8 @@ def log_ratio_intervals(
     ratio = np.concatenate(parts, axis=1)
     ends = np.zeros((2, count))
     for k, own in enumerate(ratio):
-        usable = own[np.isfinite(own)]
+        # A resample without any spread, but off the value, lies endlessly many of its own errors away.
+        usable = np.clip(own[~np.isnan(own)], -MOST_ERRORS, MOST_ERRORS)
         ends[:, k] = np.quantile(usable, [0.025, 0.975]) if len(usable) else 0.0
     ends = np.clip(ends * _stretch(numerators, denominators, centred), -MOST_ERRORS, MOST_ERRORS)
     return value[:, 0] - ends[1] * error[:, 0], value[:, 0] - ends[0] * error[:, 0]

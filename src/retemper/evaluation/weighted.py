@@ -133,7 +133,9 @@ class _Ranking:
 
     @staticmethod
     def of(score: Floats, positive: NDArray[np.bool_]) -> _Ranking:
-        order = np.argsort(score, kind="stable")
+        order = np.argsort(
+            score
+        )  # ties in any order: they share their ranks, and this is six times faster than stable
         ranked = score[order]
         places = np.flatnonzero(positive[order])
         start = np.searchsorted(ranked, ranked[places], side="left")

@@ -62,9 +62,22 @@ def _least_s(book: Book, state: State) -> float:
     ]
     epochs = state.epochs or state.recipe.training.epochs
     # Each outer fold has the rows of the others.
-    return (outer - 1) * book.pace.seconds(
-        jobs_for(state, book, "nested", members, epochs, folds=folds), book.workers
-    )
+    whole = book.pace.seconds(jobs_for(state, book, "nested", members, epochs, folds=folds), book.workers)
+    return (outer - 1) * share_run(state) * whole
+
+
+def share_run(state: State) -> float:
+    """The share of their planned epochs that the run's own latest trainings took, 0 to 1.
+
+    On few rows patience ends most of them early: a plan of 200 epochs takes as long as one of 40. What a deadline cut
+    short tells nothing and counts in full.
+    """
+    patience = state.recipe.training.patience_epochs
+    shares = [
+        own.fit.epochs / own.epochs if 0 < patience <= own.fit.epochs - own.fit.best_epoch else 1.0
+        for own in state.long or state.survivors
+    ]
+    return min(1.0, sum(shares) / len(shares)) if shares else 1.0
 
 
 def why_not(state: State) -> str | None:
@@ -175,13 +188,17 @@ def _seconds(book: Book, outers: list[Outer], recipes: list[Contender]) -> float
     return book.pace.seconds(jobs, book.workers)
 
 
+def _likely_s(book: Book, outers: list[Outer], recipes: list[Contender]) -> float:
+    return share_run(outers[0].state) * _seconds(book, outers, recipes)
+
+
 def _decide(book: Book, outers: list[Outer], recipes: list[Contender], repeat: int) -> int:
     """How many recipes are raced; 0: there is no time. Later repeats are like the first, or not at all."""
 
     def fit_into(left: float) -> int:
         least = len(recipes) if repeat else min(LEAST_RECIPES, len(recipes))
         for count in range(len(recipes), least - 1, -1):
-            if math.isinf(left) or _seconds(book, outers, recipes[:count]) <= SHARE_OF_TIME * left:
+            if math.isinf(left) or _likely_s(book, outers, recipes[:count]) <= SHARE_OF_TIME * left:
                 return count
         return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from retemper.bundle.model import Model
 from retemper.data.split import groups_of
-from retemper.evaluation.baselines import BaselineRows
 from retemper.procedure.baselines import rows_of
 from retemper.procedure.book import State
 from retemper.procedure.decide import allows
@@ -50,41 +50,32 @@ def answered(state: State, model: Model, rows: NDArray[np.int64]) -> Answers:
         model: that is tested.
         rows: numbers in the table, ascending; at least one.
     """
-    parts = [
-        _window(state, model, state.table.frame[rows[start : start + WINDOW_ROWS]])
-        for start in range(0, len(rows), WINDOW_ROWS)
-    ]
-    names, ends = state.baselines, [part.ends for part in parts if part.ends is not None]
-    group = state.schema.group
+    found: dict[str, NDArray[Any]] = {}
+    groups = []
+    for start in range(0, len(rows), WINDOW_ROWS):
+        frame = state.table.frame[rows[start : start + WINDOW_ROWS]]
+        for name, own in _answers(state, model, frame):
+            # Probabilities of many classes are large: windows that are joined in the end would take the room twice.
+            whole = found.setdefault(name, np.empty((len(rows), *own.shape[1:]), dtype=own.dtype))
+            whole[start : start + len(own)] = own
+        groups += [frame[state.schema.group]] if state.schema.group else []
     return Answers(
-        np.concatenate([part.y for part in parts]),
-        np.concatenate([part.weight for part in parts]),
-        groups_of(pl.concat([part.groups for part in parts]), state.table.source) if group else None,
-        np.concatenate([part.outputs for part in parts]),
-        np.concatenate(ends) if ends else None,
-        {name: np.concatenate([part.predicted[name] for part in parts]) for name in names},
+        found["y"],
+        found["weight"],
+        groups_of(pl.concat(groups), state.table.source) if groups else None,
+        found["outputs"],
+        found.get("ends"),
+        {name: found[f"by {name}"] for name in state.baselines},
     )
 
 
-@dataclass(frozen=True)
-class _Window:
-    y: NDArray[Any]
-    weight: NDArray[np.float32]
-    groups: pl.Series
-    outputs: Floats
-    ends: Floats | None
-    predicted: dict[str, Floats]
-
-
-def _window(state: State, model: Model, frame: pl.DataFrame) -> _Window:
-    against: BaselineRows = rows_of(state, frame)
+def _answers(state: State, model: Model, frame: pl.DataFrame) -> Iterator[tuple[str, NDArray[Any]]]:
+    yield "y", state.ready[1].encode(frame[model.target])
+    yield "weight", weights(state.schema, frame)
+    yield "outputs", model.outputs(frame)
     intervals, coverage = model.decision.intervals, model.decision.coverage
-    promised = intervals is not None and allows(intervals.quantiles, coverage)
-    return _Window(
-        state.ready[1].encode(frame[model.target]),
-        weights(state.schema, frame),
-        frame[state.schema.group] if state.schema.group else pl.Series(),
-        model.outputs(frame),
-        model.predict_interval(frame) if promised else None,
-        {name: baseline.predict(against) for name, baseline in state.baselines.items()},
-    )
+    if intervals is not None and allows(intervals.quantiles, coverage):
+        yield "ends", model.predict_interval(frame)
+    against = rows_of(state, frame)
+    for name, baseline in state.baselines.items():
+        yield f"by {name}", baseline.predict(against)

@@ -21,10 +21,11 @@ from retemper.data.features.relevance import sampled_rows
 from retemper.data.prepare import Preparer
 from retemper.data.propose import Proposal, propose
 from retemper.evaluation.intervals import paired_gain
-from retemper.procedure import goal
+from retemper.procedure import goal, inside_folds
 from retemper.procedure.baselines import drawn
 from retemper.procedure.book import EVERY, Bag, Book, State, bags_of, candidates_of, validation_rows
 from retemper.procedure.cross_fitting import REPEATS, bag_of_contenders, dealt, folds_for
+from retemper.procedure.inside_folds import chosen_by_target
 from retemper.procedure.jobs import contender_of, jobs_for
 from retemper.procedure.prepare import prepare, rows_to_fit
 from retemper.procedure.rows import groups_that_judge
@@ -85,7 +86,7 @@ def run(book: Book, state: State) -> tuple[State, list[dict[str, Any]]]:
         entrants = [
             (number, state.recipe.with_changes(proposal.changes)) for number, proposal in waiting[:count]
         ]
-        raced = _race(book, few, entrants if base else [(0, few.recipe), *entrants])
+        raced = _race(book, few, entrants if base else [(0, few.recipe), *entrants], end)
         base = base or raced[0]
         for (_, proposal), own in zip(waiting[:count], raced[-count:], strict=True):
             record = _judge(base, own, proposal, len(proposals))
@@ -110,7 +111,7 @@ def _together(
     if len(kept) > 1:
         recipe = state.recipe.with_changes(merged([proposal for _, proposal, _ in kept]))
         (joint,) = _race(book, few, [(len(told) + 1, recipe)])
-        if for_goal(kept[0][1]):
+        if not math.isnan(joint.bag.loss) and for_goal(kept[0][1]):
             adds = _goal_gain(kept[0][2], joint)[0] >= 0
         else:
             adds = joint.bag.loss <= min(own.bag.loss for _, _, own in kept)
@@ -139,19 +140,29 @@ def _few(state: State) -> State:
     return state.with_(splits=replace(state.splits, train=rows))
 
 
-def _race(book: Book, state: State, entrants: list[tuple[int, Recipe]]) -> list[Raced]:
+def _race(book: Book, state: State, entrants: list[tuple[int, Recipe]], end: float = 0.0) -> list[Raced]:
     """Prepare the rows by each recipe, and train a bag on each; number 0 is the table as it is."""
     folds = _folds(state)
     states = [_prepared(state, recipe, number) for number, recipe in entrants]
     folded = [dealt(own, folds) for own in states]
+    apart = [
+        inside_folds.prepared(book, own, end) if folds and chosen_by_target(own.recipe.prepare) else None
+        for own in folded
+    ]
+    whole = [_jobs(book, own, number, folds) for own, (number, _) in zip(folded, entrants, strict=True)]
     jobs = [
-        job
-        for own, (number, _) in zip(folded, entrants, strict=True)
-        for job in _jobs(book, own, number, folds)
+        own if parts is None else inside_folds.jobs(parts, own[0])
+        for own, parts in zip(whole, apart, strict=True)
     ]
     seconds = SHARE_OF_TIME * book.budget.left_s() if book.budget.limited else 0.0
-    results = book.train(jobs, seconds, tell=False)
-    bags = [bags_of(own, candidates_of(own, result))[0] for own, result in zip(folded, results, strict=True)]
+    results = iter(book.train([job for own in jobs for job in own], seconds, tell=False))
+    bags = []
+    for own, parts, wanted in zip(folded, apart, jobs, strict=True):
+        found = [next(results) for _ in wanted]
+        if parts is None:
+            bags.append(bags_of(own, candidates_of(own, found[0]))[0])
+        else:
+            bags.append(inside_folds.bag(own, parts, found))
     return [Raced(*entry) for entry in zip(states, folded, bags, strict=True)]
 
 
@@ -221,6 +232,8 @@ def _seconds(book: Book, state: State, count: int) -> float:
 
 
 def _judge(base: Raced, own: Raced, proposal: Proposal, tried: int) -> dict[str, Any]:
+    if not own.bag.networks:
+        return _record(proposal, "not_tried") | {"note": "no time to choose its columns in each fold"}
     if len(own.bag.outputs) != len(base.bag.outputs):
         return _record(proposal, "not_tried") | {"note": "too many inputs to keep them once for each fold"}
     if not math.isfinite(own.bag.loss) or not math.isfinite(base.bag.loss):

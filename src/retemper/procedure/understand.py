@@ -137,15 +137,18 @@ def run(book: Book, state: State) -> dict[str, Any]:
     outputs = some.outputs()
     bands = bands_of(some.frame, some.kinds, LEAST_ROWS)
     ranked: list[str] = []
+    unread: set[str] = set()
 
     def importance() -> dict[str, Any]:
         part = _importance(book, state, some, (outputs, bands), took)
         ranked.extend(entry["column"] for entry in part["columns"])
+        # What a treatment has left out, no prediction depends on.
+        unread.update(entry["column"] for entry in part["columns"] if not any(entry["rise"].values()))
         return part
 
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "importance": importance,
-        "dependence": lambda: _dependence(book, state, some, ranked, took),
+        "dependence": lambda: _dependence(book, state, some, [n for n in ranked if n not in unread], took),
         "slices": lambda: _slices(state, some, outputs, (bands, ranked)),
         "surprising": lambda: _surprising(state, some, outputs, rows, ranked),
         "more_data": lambda: more_data(book, state),
@@ -210,7 +213,7 @@ def _dependence(
     book: Book, state: State, held: HeldOut, ranked: list[str], took: AnswerTime
 ) -> dict[str, Any]:
     if not ranked:
-        raise NotApplicable("it goes through the most important columns, and importance was left out")
+        raise NotApplicable("no column is known to matter: importance was left out, or none moves a prediction")
     networks = min(len(held.members), partial_dependence.MOST_MEMBERS)
     rows = min(held.rows, DEPENDENCE_ROWS)
 
