@@ -49,14 +49,10 @@ class _Fold:
     test: NDArray[np.int64]
     x: Any
     y: Any
-    weight: Any
+    weight: NDArray[np.float64] | None
     seen: Any
     frame: Any
     labels: NDArray[Any]
-
-    def part(self, rows: NDArray[np.int64]) -> tuple[Any, Any]:
-        """X and y of some rows."""
-        return _taken(self.x, rows), _taken(self.y, rows)
 
 
 class _Stacked:
@@ -140,9 +136,8 @@ class _Stacked:
             # The rows of a fit are the same whatever the candidate's options.
             seen = clone(search.estimator)
             rows, target, labels = seen._problem(_taken(x, train), _taken(y, train))
-            own = None if weight is None else weight[train]
-            frame = seen._rows_of_fit(rows, target, own)
-            folds.append(_Fold(train, test, x, y, own, seen, frame, labels))
+            frame = seen._rows_of_fit(rows, target, None if weight is None else weight[train])
+            folds.append(_Fold(train, test, x, y, weight, seen, frame, labels))
         return folds
 
     def _evaluated(
@@ -191,6 +186,7 @@ class _Stacked:
     ) -> dict[int, dict[str, Any]]:
         """What the scorers say of the candidates on a fold."""
         search: Any = self
+        names = getattr(scorers, "_scorers", None)
         models = [own.model for own in fitted.values()]
         answering = [
             _as_fitted(estimators[number], model, fold) for number, model in zip(fitted, models, strict=True)
@@ -201,15 +197,24 @@ class _Stacked:
         }
         for side, rows in (("test", fold.test), ("train", fold.train))[: 1 + search.return_train_score]:
             began = time.perf_counter()
-            x, truth = fold.part(rows)
-            for estimator, outputs in zip(answering, _outputs(models, answering, x), strict=True):
-                _answer_with(estimator, outputs)
-            for number, estimator in zip(fitted, answering, strict=True):
-                cells[number][f"{side}_scores"] = _score(scorers, estimator, x, truth, search.error_score)
+            score = self._scoring(fold, rows, scorers)
+            outputs = _outputs(models, answering, _taken(fold.x, rows))
+            for number, estimator, own in zip(fitted, answering, outputs, strict=True):
+                _answer_with(estimator, own)
+                cells[number][f"{side}_scores"] = _score(score, estimator, names, search.error_score)
             if side == "test":
                 share = (time.perf_counter() - began) / max(1, len(cells))
                 cells = {number: cell | {"score_time": share} for number, cell in cells.items()}
         return cells
+
+    def _scoring(self, fold: _Fold, rows: NDArray[np.int64], scorers: Any) -> Callable[[Any], Any]:
+        """The scorers on some rows, weighted where there are weights and the scorers take them."""
+        search: Any = self
+        x, truth = _taken(fold.x, rows), _taken(fold.y, rows)
+        if fold.weight is None or not search._check_scorers_accept_sample_weight():
+            return lambda estimator: scorers(estimator, x, truth)
+        weight = fold.weight[rows]
+        return lambda estimator: scorers(estimator, x, truth, sample_weight=weight)
 
 
 class GridSearch(_Stacked, GridSearchCV):  # type: ignore[misc]
@@ -291,21 +296,33 @@ def _outputs(models: Sequence[Model], estimators: Sequence[Any], rows: Any) -> l
 
 def _answer_with(estimator: Any, outputs: NDArray[np.float64]) -> None:
     """A scorer asks for predictions of rows for which the outputs are known already."""
-    name = "predict_proba" if is_classifier(estimator) else "predict"
-    setattr(estimator, name, lambda X: outputs)
+
+    def answer(X: Any) -> NDArray[np.float64]:
+        return outputs
+
+    answer.__name__ = "predict_proba" if is_classifier(estimator) else "predict"  # scorers tell methods by it
+    setattr(estimator, answer.__name__, answer)
 
 
-def _score(scorers: Any, estimator: Any, rows: Any, truth: Any, error_score: Any) -> Any:
+def _score(score: Callable[[Any], Any], estimator: Any, names: Any, error_score: Any) -> Any:
+    """A score, or several by name; one that can't be had is ``error_score``, and is told."""
     try:
-        return scorers(estimator, rows, truth)
+        found = score(estimator)
     except Exception as error:
         if error_score == "raise":
             raise
-        warnings.warn(
-            f"Scoring failed; the score is set to {error_score}. {error}", UserWarning, stacklevel=4
-        )
-        names = getattr(scorers, "_scorers", None)
-        return error_score if names is None else dict.fromkeys(names, error_score)
+        found = str(error) if names is None else dict.fromkeys(names, str(error))
+    if not isinstance(found, dict):
+        return _number(found, error_score)
+    return {name: _number(each, error_score) for name, each in found.items()}
+
+
+def _number(score: Any, error_score: Any) -> Any:
+    if not isinstance(score, str):
+        return score
+    reason = (score.strip().splitlines() or [""])[-1]  # of a traceback, as scikit-learn gives it
+    warnings.warn(f"Scoring failed; the score is set to {error_score}. {reason}", UserWarning, stacklevel=2)
+    return error_score
 
 
 def _failed(error: InputError, scorers: Any, search: Any, rows: int) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def _family(job: Job) -> str:
 
 
 def _width(job: Job) -> int:
-    return max(job.model.get("widths") or (job.model.get("width", 0),))
+    return int(max(job.model.get("widths") or (job.model.get("width", 0),)))
 
 
 def _all_as(widest: Job, jobs: Sequence[Job]) -> Job:
