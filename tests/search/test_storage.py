@@ -1,6 +1,9 @@
 """trials.db is a study that Optuna opens."""
 
+import math
 import sqlite3
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +11,11 @@ import optuna
 import pytest
 
 from retemper.core.errors import InputError
-from retemper.search import storage
+from retemper.search import optuna_tables, storage
+from retemper.search.optuna_tables import Row
 from retemper.search.samplers.quasi_random import Sampler
 from retemper.search.space import Interval, Space, Words
-from retemper.search.storage import Finished, write_study
+from retemper.search.storage import Finished, Storage, write_study
 
 SPACE = Space(
     {"rate": Interval(1e-4, 1e-1, log=True), "dropout": Interval(0.0, 0.5), "width": Words((64, 128))}
@@ -70,13 +74,13 @@ def test_a_disk_that_refuses_is_told(
     path = tmp_path / "trials.db"
     write_study(path, "one", SPACE, trials(3))
 
-    def refuse(*arguments: Any) -> None:
+    def refuse(*arguments: Any, **options: Any) -> None:
         error = sqlite3.OperationalError("the disk refuses")
         error.sqlite_errorcode = getattr(sqlite3, f"SQLITE_{code}")
         raise RuntimeError from error
 
-    monkeypatch.setattr(storage, "_write", refuse)
-    with pytest.raises(InputError) as caught:
+    with monkeypatch.context() as patch, pytest.raises(InputError) as caught:
+        patch.setattr(optuna.storages, "RDBStorage", refuse)
         write_study(path, "one", SPACE, trials(4))
     assert caught.value.code == told
     assert len(load(path, "one").trials) == 3
@@ -94,3 +98,96 @@ def test_no_commit_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(storage, "_Unflushed", Watched)
     write_study(tmp_path / "trials.db", "one", SPACE, trials(2))
     assert told and set(told) == {(0,)}
+
+
+STATES = [
+    Row(0, {"rate": 1e-3, "dropout": 0.5, "width": 64}, "complete", 0.25, [0.5, 0.25], {"epochs": 2}, 3.0),
+    Row(1, {"rate": 1e-2, "width": 128}, "pruned", 0.5, [0.5]),
+    Row(2, {"rate": 1e-1, "width": 64}, "fail", math.nan, [math.inf, math.nan], {"error": "diverged"}),
+    Row(3, {"rate": 1e-4, "width": 64}, "running", 0.75, [0.75]),
+]
+
+
+def test_states_curves_and_conditions_come_back(tmp_path: Path) -> None:
+    with Storage(f"sqlite:///{tmp_path}/trials.db", "search", SPACE) as storage:
+        storage.write(STATES)
+    found = load(tmp_path / "trials.db", "search").trials
+    assert [trial.state.name for trial in found] == ["COMPLETE", "PRUNED", "FAIL", "RUNNING"]
+    assert [trial.params for trial in found] == [row.values for row in STATES]
+    assert [trial.value for trial in found] == [0.25, 0.5, None, None]
+    assert found[0].intermediate_values == {1: 0.5, 2: 0.25}
+    assert found[0].duration.total_seconds() == 3.0 and found[3].datetime_complete is None
+    assert math.isnan(found[2].intermediate_values[2]) and found[2].intermediate_values[1] == math.inf
+    assert found[2].user_attrs == {"error": "diverged"}
+    assert abs((found[0].datetime_complete - datetime.now()).total_seconds()) < 60
+
+
+def test_what_changed_is_written_over_and_optuna_goes_on_from_it(tmp_path: Path) -> None:
+    with Storage(f"sqlite:///{tmp_path}/trials.db", "search", SPACE) as storage:
+        storage.write(STATES)
+    with Storage(f"sqlite:///{tmp_path}/trials.db", "search", SPACE) as storage:
+        storage.write([replace(STATES[3], state="complete", loss=0.1, curve=[0.75, 0.2, 0.1])])
+    study = load(tmp_path / "trials.db", "search")
+    assert [trial.number for trial in study.trials] == [0, 1, 2, 3]
+    assert study.best_trial.number == 3 and study.best_trial.intermediate_values == {1: 0.75, 2: 0.2, 3: 0.1}
+    trial = study.ask()
+    trial.suggest_float("rate", 1e-4, 1e-1, log=True)
+    study.tell(trial, 0.05)
+    assert study.best_trial.number == 4
+
+
+def test_values_outside_the_space_and_lists_are_kept(tmp_path: Path) -> None:
+    space = Space(
+        {"rate": Interval(0.1, 0.2), "widths": Words(([64, 32], [16])), "count": Interval(1, 4, integer=True)}
+    )
+    rows = [
+        Row(0, {"rate": 0.15, "widths": [16], "count": 3}, "complete", 1.0),
+        Row(1, {"rate": 0.5, "widths": [8], "count": 9, "own": None}, "complete", 1.0),
+    ]
+    with Storage(f"sqlite:///{tmp_path}/trials.db", "search", space) as storage:
+        storage.write(rows)
+    one, other = load(tmp_path / "trials.db", "search").trials
+    assert one.params == {"rate": 0.15, "widths": "[16]", "count": 3}
+    assert other.params == {"rate": 0.5, "widths": "[8]", "count": 9, "own": None}
+    assert one.distributions["rate"].high == 0.2 and other.distributions["rate"].high == 0.5
+    assert one.distributions["widths"].choices == ("[64, 32]", "[16]")
+
+
+def test_a_write_that_fails_leaves_the_study_as_it_was(tmp_path: Path) -> None:
+    with Storage(f"sqlite:///{tmp_path}/trials.db", "search", SPACE) as storage:
+        storage.write(STATES[:2])
+        twice = [replace(STATES[2], attributes={}), replace(STATES[2], attributes={})]
+        broken = [STATES[3], *twice]
+        with pytest.raises(InputError) as caught:
+            storage.write(broken)
+        assert caught.value.code == "storage_refused"
+        storage.write([STATES[3]])
+    assert [trial.number for trial in load(tmp_path / "trials.db", "search").trials] == [0, 1, 3]
+
+
+def test_an_optuna_with_other_tables_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(optuna_tables.COLUMNS, "trials", {"trial_id", "number"})
+    with pytest.raises(InputError) as caught:
+        Storage("sqlite:///:memory:", "search", SPACE)
+    assert caught.value.code == "unknown_optuna"
+
+
+def test_a_persons_own_file_that_is_no_database_stays(tmp_path: Path) -> None:
+    path = tmp_path / "mine.db"
+    path.write_text("my notes, which are no database at all" * 100)
+    with pytest.raises(InputError) as caught:
+        Storage(f"sqlite:///{path}", "search", SPACE)
+    assert caught.value.code == "storage_damaged" and path.read_text().startswith("my notes")
+
+
+def test_a_file_that_another_program_holds_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "BUSY_S", 0.05)
+    with Storage(f"sqlite:///{tmp_path}/trials.db", "search", SPACE) as study:
+        other = sqlite3.connect(tmp_path / "trials.db")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(InputError) as caught:
+            study.write(STATES)
+        assert caught.value.code == "storage_busy"
+        other.close()
+        study.write(STATES)
+    assert len(load(tmp_path / "trials.db", "search").trials) == 4
