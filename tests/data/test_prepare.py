@@ -286,3 +286,12 @@ def test_placeholders_are_emptied_the_same_way_when_serving() -> None:
     assert served.dense[0, preparer.feature_names.index("age=(missing)")] == 1
     kept, _, _ = _fit({"age": age, "x": np.arange(88) * 0.5})
     assert kept.plain(frame)[0][80, 0] == -999
+
+
+@pytest.mark.parametrize("select", ["mutual_information", "permutation"])
+def test_there_is_nothing_to_choose_among_where_nothing_varies(select: str) -> None:
+    day = [datetime(2024, 1, 1)] * 39 + [None]
+    table = read({"day": day, "y": [0.5 * k for k in range(40)]})
+    schema = infer(table, DataOptions(target="y"))
+    preparer = Preparer.fit(table.frame, schema, PrepareOptions(select=select))  # type: ignore[arg-type]
+    assert preparer.columns == ("day",)

@@ -262,6 +262,8 @@ def _selected(frame: pl.DataFrame, schema: Schema, options: PrepareOptions, goal
     rows = sampled_rows(frame.height, len(schema.features()))
     sample = frame[rows]
     plain = Preparer.fit(sample, schema, PrepareOptions(number_embedding="none", scaling="none"))
+    if not plain.plain_owners:
+        return schema  # nothing varies, so that there is nothing to choose among
     numbers, levels = plain.plain(sample)
     kept = selected(
         numbers, levels, plain.plain_owners, goal.taken(rows), options.select, options.select_columns
