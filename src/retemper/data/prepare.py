@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from retemper.core.recipe_sections import PrepareOptions
+from retemper.core.threads import threaded
 from retemper.data.categories import Levels, kept_codes
 from retemper.data.cells import as_words
 from retemper.data.cleaning import NO_SENTINELS, Sentinels
@@ -79,12 +80,10 @@ class Preparer(FittedColumns):
         names = {kind: [name for name in wanted if kinds[name] == kind] for kind in _KINDS}
         least, most = options.min_level_rows, options.one_hot_levels
         dates = tuple((name, DateParts.fit(cells[name])) for name in names["datetime"])
-        texts = tuple(TextWords.fit(as_words(cells[name]), least, goal) for name in names["text"])
-        levels = tuple(
-            Levels.fit(cells[c.name], c.kind == "boolean", least, most)
-            for c in schema.features()
-            if kinds[c.name] in ("category", "boolean")
-        )
+        teller = goal if options.text_scores else None
+        texts = tuple(TextWords.fit(as_words(cells[name]), least, teller) for name in names["text"])
+        coded = [c for c in schema.features() if kinds[c.name] in ("category", "boolean")]
+        levels = tuple(threaded(lambda c: Levels.fit(cells[c.name], c.kind == "boolean", least, most), coded))
         nothing = NumberCode.fit(np.empty((1, 0)), np.empty((1, 0), dtype=bool), options)
         units = NO_CONVERSIONS
         if options.units == "convert":
