@@ -213,7 +213,9 @@ def _dependence(
     book: Book, state: State, held: HeldOut, ranked: list[str], took: AnswerTime
 ) -> dict[str, Any]:
     if not ranked:
-        raise NotApplicable("no column is known to matter: importance was left out, or none moves a prediction")
+        raise NotApplicable(
+            "no column is known to matter: importance was left out, or none moves a prediction"
+        )
     networks = min(len(held.members), partial_dependence.MOST_MEMBERS)
     rows = min(held.rows, DEPENDENCE_ROWS)
 
