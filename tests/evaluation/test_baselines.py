@@ -43,6 +43,13 @@ def test_each_is_better_than_the_one_before(task, trivial):
         assert np.array_equal(found[kind].predict(test), again[kind].predict(test))
 
 
+def test_trees_split_the_fewest_rows_too():
+    x = np.linspace(-1, 1, 24)[:, None]
+    few = BaselineRows(x, np.zeros((24, 0), dtype=np.int64), x.astype(np.float32), np.sign(x[:, 0]))
+    found = fit_baselines("regression", few, few, 0, YES, seed=0)["gradient_boosting"]
+    assert metrics("regression", few.y, found.predict(few))["rmse"] < 0.2
+
+
 def test_boosting_in_chunks_is_boosting_at_once():
     train, validation = rows(800, "classification", 0), rows(300, "classification", 1)
     found = fit_baselines("classification", train, validation, 3, YES, seed=0)["gradient_boosting"]
