@@ -57,8 +57,8 @@ def test_a_finished_job_is_not_done_again(
 ) -> None:
     job = job_for(data_folder, training={"patience_epochs": 2}, epochs=20)
     first = do(run_folder, job)
-    assert first.steps == 5 * max(fit.epochs for fit in first.fits) and first.outputs.shape == (3, 60, 3)
-    np.testing.assert_allclose(first.outputs.sum(2), 1, atol=1e-6)
+    assert first.steps == 5 * max(fit.epochs for fit in first.fits) and np.shape(first.outputs) == (3, 60, 3)
+    np.testing.assert_allclose(np.sum(first.outputs, 2), 1, atol=1e-6)
     histories = read_histories(run_folder / "history" / "test.jsonl")
     assert [len(h) for h in histories] == [f.epochs for f in sorted(first.fits, key=lambda f: f.member.id)]
 
