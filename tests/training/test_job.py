@@ -117,7 +117,10 @@ def test_a_member_that_has_learnt_enough_is_done_whoever_trains_beside_it(
         reached = [row["val_loss"] <= enough for row in fit.history]
         assert fit.epochs == (reached.index(True) + 1 if any(reached) else 12)
     assert whole.fits[0].epochs < whole.fits[1].epochs < whole.fits[2].epochs
-    assert_same(whole, jobs.joined(job, [do(run_folder, part) for part in job.parts(2)]))
+    parts = [do(run_folder, part) for part in job.parts(2)]
+    together = jobs.joined(job, parts)
+    assert_same(whole, together)
+    assert np.shares_memory(together.outputs[0], parts[0].outputs), "of many classes a copy would fill memory"
 
 
 def test_given_rates_leave_the_loss_of_every_step(run_folder: Path, job_for: Any, data_folder: Path) -> None:
