@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from retemper.core.errors import InputError
 from retemper.core.recipe_sections import PrepareOptions
 from retemper.core.threads import threaded
 from retemper.data.categories import Levels, kept_codes
@@ -51,7 +52,7 @@ class Preparer(FittedColumns):
             is_tidy: the rows are a table's own; False: they are tidied first.
 
         Raises:
-            InputError: a feature's column is absent, or a cell does not fit its column's kind.
+            InputError: a feature's column is absent, a cell does not fit its column's kind, or nothing varies.
             ValueError: something is to be chosen by the target, which is absent.
 
         >>> from retemper.core.recipe_sections import DataOptions
@@ -98,8 +99,10 @@ class Preparer(FittedColumns):
         # The scales belong to what the network will see of training rows: what the target tells, out of fold.
         told = None if goal is None or not unscaled.told else unscaled.told_of(read, goal)
         counts = [text.counts(words) for text, words in zip(texts, read.words, strict=True)]
-        code = NumberCode.fit(*unscaled._derived(read, counts, told), options)
-        return replace(unscaled, code=code)
+        fitted = replace(unscaled, code=NumberCode.fit(*unscaled._derived(read, counts, told), options))
+        if not fitted.width and not levels:
+            raise _nothing_varies(wanted)
+        return fitted
 
     def told_of(self, cells: Cells, goal: Goal, known: NDArray[np.bool_] | None = None) -> Floats:
         """The numbers [rows, told] of training rows, none from a row's own target.
@@ -249,6 +252,15 @@ class Preparer(FittedColumns):
         )
 
 
+def _nothing_varies(columns: Sequence[str]) -> InputError:
+    return InputError(
+        "no_features",
+        f"Nothing in the training rows tells one from another; the columns are: {', '.join(columns[:5])}.",
+        {"column": columns[0]} if columns else None,
+        "Give columns that describe the rows, or set data.kinds by hand.",
+    )
+
+
 _KINDS = ("number", "datetime", "text")
 NO_CODES = np.empty((0, 0), dtype=np.int64)
 """Where nothing is told by levels, they need not be put side by side."""
@@ -261,8 +273,6 @@ def _selected(frame: pl.DataFrame, schema: Schema, options: PrepareOptions, goal
     rows = sampled_rows(frame.height, len(schema.features()))
     sample = frame[rows]
     plain = Preparer.fit(sample, schema, PrepareOptions(number_embedding="none", scaling="none"))
-    if not plain.plain_owners:
-        return schema  # nothing varies, so that there is nothing to choose among
     numbers, levels = plain.plain(sample)
     kept = selected(
         numbers, levels, plain.plain_owners, goal.taken(rows), options.select, options.select_columns
