@@ -178,7 +178,6 @@ _QUESTIONS: tuple[Callable[[LookedAt], Proposal | None], ...] = (
     cells.placeholders,
     cells.units,
     _pairs,
-    _text_scores,
     _ranks,
     _logarithms,
     cells.imputation,
@@ -188,6 +187,7 @@ _QUESTIONS: tuple[Callable[[LookedAt], Proposal | None], ...] = (
     _components,
     cells.clipping,
     cells.isolation,
+    _text_scores,
 )
 
 
