@@ -104,7 +104,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "another width": (edit(lambda facts: facts["networks"][0]["model"].update(width=64)), "damaged_bundle"),
     "another network": (edit(lambda facts: facts["networks"][2]["model"].update(name="x")), "damaged_bundle"),
     "no networks": (edit(lambda facts: facts.update(networks=[])), "damaged_bundle"),
-    "another version": (edit(lambda facts: facts.update(schema=2)), "other_version"),
+    "another version": (edit(lambda facts: facts.update(schema=3)), "other_version"),
     "no version": (edit(lambda facts: facts.pop("schema")), "other_version"),
     "no bundle.json": (lambda folder: (folder / "bundle.json").unlink(), "no_model"),
 }
