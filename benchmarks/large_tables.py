@@ -135,18 +135,8 @@ def trained(asked: argparse.Namespace, rows: int) -> None:
             data, rows, asked.columns, max(1, asked.parts * rows // asked.rows[0]), asked.kind, asked.classes
         )
         os.environ["RETEMPER_CACHE"] = str(Path(place) / "cache")
-        words = (
-            *COMMAND,
-            "train",
-            data,
-            "--target",
-            "y",
-            "--time-limit",
-            asked.train,
-            "--out",
-            out,
-            "--quiet",
-        )
+        options = ("--target", "y", "--time-limit", asked.train, "--out", out, "--quiet")
+        words = (*COMMAND, "train", data, *options)
         seconds, peaks = watched(words, out)
         result = json.loads((out / "result.json").read_text())
     held = [(step, *(f"{gb:.2f}" for gb in peak.largest.values())) for step, peak in peaks.items()]

@@ -106,6 +106,15 @@ def test_matched_rows_are_found_and_chance_is_not() -> None:
     assert half is None or len(np.unique(half[90:])) == 90, "rows without a value match nobody"
 
 
+def test_a_value_of_many_rows_is_no_matched_group() -> None:
+    common = np.repeat([0.0, 1.0], [800, 200])
+    given = np.concatenate([np.tile([0, 1], 400), np.zeros(200, np.int64)])
+    assert matched_groups(common[:, None], given) is None
+    strata = np.concatenate([np.repeat(np.arange(1.0, 101.0), 2), np.zeros(800)])
+    groups = matched_groups(strata[:, None], np.tile([0, 1], 500))
+    assert groups is not None and np.unique(groups, return_counts=True)[1].max() == 2
+
+
 def test_the_linear_model_takes_gaps_levels_and_constants() -> None:
     draw = np.random.default_rng(0)
     x = draw.normal(size=(300, 2))

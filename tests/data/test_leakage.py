@@ -203,3 +203,11 @@ def test_among_columns_without_any_link_a_leak_stands_out_by_its_score() -> None
         leak = np.where(y ^ (random.random(N) < noise), "granted", "refused")
         assert list(_leaks({**apart, "leak": leak, "y": y})) == ["leak"]
     assert list(_leaks({**apart, "leak": y + random.normal(0, 0.25, N), "y": y})) == ["leak"]
+
+
+@pytest.mark.parametrize("size", [1e60, 1e95])
+def test_numbers_that_no_single_precision_holds(size: float) -> None:
+    columns = _people(classes=False)
+    columns["income"] = columns["income"] * size
+    assert _leaks(columns) == {}
+    assert "leak" in _leaks(columns | {"leak": 3 * columns["y"] - 1})

@@ -286,3 +286,16 @@ def test_placeholders_are_emptied_the_same_way_when_serving() -> None:
     assert served.dense[0, preparer.feature_names.index("age=(missing)")] == 1
     kept, _, _ = _fit({"age": age, "x": np.arange(88) * 0.5})
     assert kept.plain(frame)[0][80, 0] == -999
+
+
+@pytest.mark.parametrize("select", ["none", "mutual_information", "permutation"])
+def test_a_date_that_is_one_day_or_missing(select: str) -> None:
+    table = read({"day": [datetime(2024, 1, 1), None] * 20, "y": [0.5 * k for k in range(40)]})
+    schema = infer(table, DataOptions(target="y"))
+    options = PrepareOptions(select=select)  # type: ignore[arg-type]
+    preparer = Preparer.fit(table.frame, schema, options)
+    assert preparer.feature_names == ["day:elapsed_days", "day:elapsed_days=(missing)"]
+    assert preparer.transform(table.frame[:2]).dense.tolist() == [[0.0, 0.0], [0.0, 1.0]]
+    with pytest.raises(InputError, match="Nothing in the training rows") as caught:
+        Preparer.fit(table.frame.filter(table.frame["day"].is_not_null()), schema, options)
+    assert caught.value.code == "no_features"

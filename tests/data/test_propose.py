@@ -122,5 +122,33 @@ def test_logarithm_of_the_target() -> None:
     name = "logarithm of the target"
     assert name not in _propose(PLAIN, wide, options=PrepareOptions(target="log"))
     assert name not in _propose(PLAIN, wide - 1), "not all positive"
-    assert name not in _propose(PLAIN, 100 + wide), "less than four powers of ten"
+    assert name not in _propose(PLAIN, 100 + wide / wide.max() * 500), "less than one power of ten"
     assert name not in _propose(PLAIN, 1e-6 + np.abs(A - 5)), "many powers of ten, but no long tail"
+
+
+def test_a_constant_where_missing_cells_tell() -> None:
+    columns = {**PLAIN, "garage": _with_gaps(RANDOM.normal(size=N))}
+    tells = Finding("missing_tells_target", "advice", 0.8, "", {"columns": {"garage": {"explained": 0.1}}})
+    found = _propose(columns, ADDITIVE, findings=[tells])["imputed by a constant"]
+    assert "garage" in found.why and found.changes == {"prepare.missing": "constant"}
+    assert (
+        "filled in with -1"
+        in _propose(columns, ADDITIVE, findings=[tells], options=PrepareOptions(missing_constant=-1.0))[
+            "imputed by a constant"
+        ].why
+    )
+    other = Finding("missing_tells_target", "advice", 0.8, "", {"columns": {"a": {"explained": 0.1}}})
+    assert "imputed by a constant" not in _propose(columns, ADDITIVE, findings=[other])
+    done = PrepareOptions(missing="iterative")
+    assert "imputed by a constant" not in _propose(columns, ADDITIVE, findings=[tells], options=done)
+
+
+def test_text_scores_can_be_given_up() -> None:
+    words = np.array(["good", "bad", "film", "long", "short", "plot", "cast", "music"])
+    texts = [" ".join(words[RANDOM.integers(0, 8, 6)]) + f" {k}" for k in range(N)]
+    found = _propose({**PLAIN, "review": texts}, ADDITIVE)["no text scores"]
+    assert "review" in found.why and found.changes == {"prepare.text_scores": False}
+    assert "no text scores" not in _propose(
+        {**PLAIN, "review": texts}, ADDITIVE, options=PrepareOptions(text_scores=False)
+    )
+    assert "no text scores" not in _propose(PLAIN, ADDITIVE)

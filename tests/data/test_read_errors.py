@@ -138,6 +138,7 @@ def test_parquet_parts_of_different_types(tmp_path: Path) -> None:
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "duplicate_columns"),
         ({1: [1], "1": [2]}, "duplicate_columns"),
         ({"a": [[1], ["x"]]}, "unsupported_type"),
+        ({"a": ["\ud83d", "half a character"]}, "unsupported_type"),
         ((np.zeros((2, 2)), pd.DataFrame({"a": [1, 2], "b": [1, 2]})), "bad_shape"),
         (pl.DataFrame({"a": [[1, 2]]}), "unsupported_type"),
         (pl.DataFrame({"a": []}), "no_rows"),

@@ -226,3 +226,8 @@ def test_nearest_spelling() -> None:
 def test_wide_and_long_is_fast() -> None:
     table = read(pl.DataFrame(RANDOM.normal(size=(20_000, 20))))
     assert len(infer(table, DataOptions()).features()) == 20
+
+
+def test_a_target_without_a_name() -> None:
+    table = read({"": [0, 1] * 50, **X}, target="")
+    assert table.target == "" and infer(table, DataOptions(target="")).task == "classification"

@@ -43,6 +43,13 @@ def test_each_is_better_than_the_one_before(task, trivial):
         assert np.array_equal(found[kind].predict(test), again[kind].predict(test))
 
 
+def test_trees_split_the_fewest_rows_too():
+    x = np.linspace(-1, 1, 24)[:, None]
+    few = BaselineRows(x, np.zeros((24, 0), dtype=np.int64), x.astype(np.float32), np.sign(x[:, 0]))
+    found = fit_baselines("regression", few, few, 0, YES, seed=0)["gradient_boosting"]
+    assert metrics("regression", few.y, found.predict(few))["rmse"] < 0.2
+
+
 def test_boosting_in_chunks_is_boosting_at_once():
     train, validation = rows(800, "classification", 0), rows(300, "classification", 1)
     found = fit_baselines("classification", train, validation, 3, YES, seed=0)["gradient_boosting"]
@@ -136,3 +143,20 @@ def test_of_many_classes_boosting_sees_some_rows_of_each(monkeypatch):
     found = fit_baselines("classification", train, validation, 3, YES, seed=0)["gradient_boosting"]
     assert re.search(r"columns and 60\d of 1,500 rows", found.message)
     assert metrics("classification", validation.y, found.predict(validation))["log_loss"] < 0.9
+
+
+def test_boosting_of_very_many_classes_waits_for_leave(monkeypatch):
+    train, validation = rows(600, "classification", 0), rows(200, "classification", 1)
+    monkeypatch.setattr(baselines, "MANY_CLASSES", 3)
+    asked = []
+
+    def allowed(name, share):
+        asked.append((name, share))
+        return name != "gradient_boosting"
+
+    assert list(fit_baselines("classification", train, validation, 3, allowed, seed=0)) == [
+        "majority",
+        "linear",
+    ]
+    assert asked[-1] == ("gradient_boosting", 0.0)
+    assert "gradient_boosting" in fit_baselines("classification", train, validation, 3, YES, seed=0)

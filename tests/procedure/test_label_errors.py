@@ -11,6 +11,7 @@ import pytest
 
 from retemper.core.records import to_json
 from retemper.data.label_errors import judge
+from retemper.doctor.proof import Proof
 from retemper.procedure import label_errors
 from retemper.procedure.label_errors import run, treated
 from retemper.training import arrays
@@ -182,12 +183,26 @@ def test_a_gain_that_costs_accuracy_is_turned_down(noisy, judged, monkeypatch):
     bench, state, _ = noisy
     losses = iter([[1.0, 1.01, 0.99, 1.0], *[[0.5, 0.51, 0.49, 0.5]] * 3])
     monkeypatch.setattr(label_errors, "_losses", lambda judged, result: next(losses))
-    marks = iter([0.9, 0.89, 0.88, 0.899])
-    monkeypatch.setattr(label_errors, "_accuracy", lambda judged, result: next(marks))
+    rows = len(state.splits.validation)
+    marks = iter([np.ones(rows), *(np.repeat([0.0, 1.0], [lost, rows - lost]) for lost in (20, 30, 40))])
+    monkeypatch.setattr(label_errors, "_right", lambda judged, result: next(marks))
     after, finding, facts = _run(bench, state)
     assert after is state and finding.outcome.verdict == "reverted" and facts["treatment"] is None
-    assert "accuracy falls from 0.9000 to" in facts["message"]
-    assert [own["accuracy"] for own in facts["tried"].values()] == [0.89, 0.88, 0.899]
+    assert "accuracy falls from 1.0000 to" in facts["message"]
+    own = [own["accuracy"] for own in facts["tried"].values()]
+    assert own == sorted(own, reverse=True) and own[0] < facts["untreated_accuracy"] == pytest.approx(1)
+
+
+def test_a_row_or_two_that_change_by_chance_turn_nothing_down():
+    proof = Proof(True, "Kept: the gain is beyond seed noise.", 0.1, 0.05, 0.15, 1.0, 0.9)
+    shares, before = np.full(100, 0.01), np.ones(100)
+    one, back = before.copy(), before.copy()
+    one[:4] = 0
+    swapped = before.copy()
+    swapped[:3], back[:2] = 0, 0
+    assert not label_errors._guarded(proof, before, one, shares).kept
+    assert label_errors._guarded(proof, back, np.roll(swapped, 50), shares).kept, "2 gained, 3 lost"
+    assert label_errors._guarded(proof, None, None, shares).kept, "values have no accuracy"
 
 
 def test_every_flagged_row_is_named(noisy, done):

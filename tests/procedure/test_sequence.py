@@ -1,15 +1,27 @@
 """The order of the steps, leaving some out, and going on after an interruption."""
 
+from dataclasses import replace
+
 import pytest
 
-from retemper.core.budget import Deadline
+from retemper.core.budget import Budget, Deadline, now
 from retemper.core.errors import InputError, Interrupted
 from retemper.core.progress import SilentReporter
-from retemper.procedure.sequence import ALWAYS, STEPS
+from retemper.procedure.sequence import ALWAYS, STEPS, ending_s
 from retemper.training import carry_out
 from retemper.training.checkpoint import Checkpoint
 
 CAN_BE_SKIPPED = [name for name in STEPS if name not in ALWAYS]
+
+
+def test_time_is_kept_for_testing_many_classes(bench, tables):
+    _, state = bench(tables.three_classes())
+    limit = Budget(20.0, now())
+    assert 0 < ending_s(state, limit) < 0.001 and ending_s(state, Budget(None, now())) == 0
+    many = state.with_(schema=replace(state.schema, classes=tuple(map(str, range(10**5)))))
+    assert 1 < ending_s(many, limit) < 6
+    every = state.with_(schema=replace(state.schema, classes=tuple(map(str, range(10**6)))))
+    assert ending_s(every, limit) == 6
 
 
 class StopAt(SilentReporter):

@@ -1,5 +1,6 @@
 """The time limit: decisions are written down, repeated by a replay, and kept to."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -69,6 +70,22 @@ def test_what_was_trained_before_goes_by_its_own_pace(bench, tables):
     assert pace.seconds([job], 1) == pytest.approx(2.0 * SAFETY * 1.1), "not the slower one's"
     dropped = replace(job, model={**job.model, "dropout": 0.3})
     assert pace.seconds([dropped], 1) == pace.seconds([job], 1), "dropout is the members' own"
+
+
+def test_while_nothing_has_finished_the_pace_is_that_of_what_was_cut_short(bench, tables):
+    desk, state = bench(tables.numbers_only(200, 0, line))
+    pace = Pace(1000, 300, 1, InputShape(10, 10))
+    job = job_of(state, desk.book, "a", members_of(state.recipe, range(3)), 10)
+    steps = 1000 / state.recipe.training.batch_size
+    fits = [fit_of(member, 1) for member in job.members]
+    pace.learn(JobResult(job, fits, np.zeros(0), 2.0, 4, 4, np.zeros(0)))
+    whole = SAFETY * 1.1 * 10 * math.ceil(steps)
+    assert pace.seconds([job], 1) == pytest.approx(2.0 / 4 * whole), "half a second a step"
+    full = [fit_of(member, 10) for member in job.members]
+    pace.learn(JobResult(job, full, np.zeros(0), 3.0, 160, None, np.zeros(0)))
+    assert pace.seconds([job], 1) == pytest.approx(3.0 * SAFETY * 1.1)
+    pace.learn(JobResult(job, fits, np.zeros(0), 99.0, 4, 4, np.zeros(0)))
+    assert pace.seconds([job], 1) == pytest.approx(3.0 * SAFETY * 1.1), "what has finished says more"
 
 
 def test_larger_networks_are_expected_to_take_longer():

@@ -57,8 +57,8 @@ def test_a_finished_job_is_not_done_again(
 ) -> None:
     job = job_for(data_folder, training={"patience_epochs": 2}, epochs=20)
     first = do(run_folder, job)
-    assert first.steps == 5 * max(fit.epochs for fit in first.fits) and first.outputs.shape == (3, 60, 3)
-    np.testing.assert_allclose(first.outputs.sum(2), 1, atol=1e-6)
+    assert first.steps == 5 * max(fit.epochs for fit in first.fits) and np.shape(first.outputs) == (3, 60, 3)
+    np.testing.assert_allclose(np.sum(first.outputs, 2), 1, atol=1e-6)
     histories = read_histories(run_folder / "history" / "test.jsonl")
     assert [len(h) for h in histories] == [f.epochs for f in sorted(first.fits, key=lambda f: f.member.id)]
 
@@ -117,7 +117,10 @@ def test_a_member_that_has_learnt_enough_is_done_whoever_trains_beside_it(
         reached = [row["val_loss"] <= enough for row in fit.history]
         assert fit.epochs == (reached.index(True) + 1 if any(reached) else 12)
     assert whole.fits[0].epochs < whole.fits[1].epochs < whole.fits[2].epochs
-    assert_same(whole, jobs.joined(job, [do(run_folder, part) for part in job.parts(2)]))
+    parts = [do(run_folder, part) for part in job.parts(2)]
+    together = jobs.joined(job, parts)
+    assert_same(whole, together)
+    assert np.shares_memory(together.outputs[0], parts[0].outputs), "of many classes a copy would fill memory"
 
 
 def test_given_rates_leave_the_loss_of_every_step(run_folder: Path, job_for: Any, data_folder: Path) -> None:

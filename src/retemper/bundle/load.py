@@ -32,6 +32,14 @@ def load(path: Path | str) -> Model:
 
     Raises:
         InputError: there is no bundle, or its files are damaged or of another version.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from retemper import NetRegressor
+    >>> x = np.linspace(0, 1, 60)[:, None]
+    >>> model = NetRegressor(hidden_units=8, epochs=3, random_state=0).fit(x, x[:, 0]).model_
+    >>> bool((load(model.save(tempfile.mkdtemp())).predict(x) == model.predict(x)).all())
+    True
     """
     folder = Path(path)
     if not (folder / "bundle.json").is_file() and (folder / "model" / "bundle.json").is_file():

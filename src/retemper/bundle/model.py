@@ -61,6 +61,15 @@ class Model:
         parts: the networks, weights summing to 1.
         temperature: divides the log-probabilities; 1 for regression.
         decision: threshold, prediction sets and intervals.
+
+    >>> from retemper import NetClassifier
+    >>> x = np.linspace(-1, 1, 80)[:, None]
+    >>> network = NetClassifier(hidden_units=8, learning_rate=0.03, epochs=20, random_state=0)
+    >>> model = network.fit(x, np.where(x[:, 0] > 0, "yes", "no")).model_
+    >>> model.classes, model.predict(np.array([[-0.9], [0.9]])).tolist()
+    (('no', 'yes'), ['no', 'yes'])
+    >>> model.predict_proba(x[:5]).shape, model.prediction_frame(x).columns
+    ((5, 2), ['prediction', 'probability_no', 'probability_yes'])
     """
 
     schema: Schema

@@ -14,7 +14,7 @@ from torch import Tensor
 from retemper.core.records import to_json
 from retemper.core.run_folder import disk_faults, write_whole
 
-SCHEMA = 1
+SCHEMA = 2
 WEIGHTS = "weights.safetensors"
 
 

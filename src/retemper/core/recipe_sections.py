@@ -133,6 +133,10 @@ class PrepareOptions(Options):
     constructed_columns: int = Field(
         16, ge=1, description="most new numbers, group means counted by themselves"
     )
+    text_scores: bool = Field(
+        True,
+        description="numbers that say what a text's words speak for: naive Bayes by the target, out of fold",
+    )
     select: Literal["none", "mutual_information", "permutation"] = Field(
         "none", description="leave out columns that tell no more than noise"
     )

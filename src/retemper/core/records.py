@@ -74,6 +74,8 @@ def to_json(value: Any) -> Any:
 
     >>> to_json({"a": Score(1.0), "b": np.float32("nan")})
     {'a': {'value': 1.0, 'low': None, 'high': None}, 'b': None}
+    >>> to_json({"b", "a"})
+    ['a', 'b']
     """
     kind = type(value)
     if kind in PLAIN:
@@ -84,7 +86,9 @@ def to_json(value: Any) -> Any:
         return {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
         return {str(k): to_json(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (set, frozenset)):
+        return [to_json(v) for v in sorted(value, key=str)]  # their own order differs from process to process
+    if isinstance(value, (list, tuple)):
         return [to_json(v) for v in value]
     if isinstance(value, np.ndarray):
         return to_json(value.tolist())

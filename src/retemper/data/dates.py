@@ -93,7 +93,7 @@ def demanded(column: pl.Series, form: str | None = None, source: str = "") -> pl
 
 @dataclass(frozen=True)
 class DateParts:
-    """Which parts of a date column become numbers: those that vary over the training rows.
+    """Which parts of a date column become numbers: those that vary over the training rows, or one that has gaps.
 
     ``elapsed_days`` counts from ``origin_us`` (microseconds since 1970); month, weekday and hour also come as a
     point on the circle, (sin, cos)(2π·part/period), so that December lies beside January.
@@ -114,6 +114,8 @@ class DateParts:
         dates = found[0] if found else demanded(column, None, source)
         origin = int(dates.dt.timestamp("us").min() or 0)  # type: ignore[arg-type]
         varying = tuple(part for part in PARTS if _part(dates, part, origin).drop_nulls().n_unique() > 1)
+        if not varying and 0 < dates.null_count() < len(dates):
+            varying = PARTS[:1]  # that it is missing may tell something
         return cls(found[1] if found else None, origin, varying)
 
     @property

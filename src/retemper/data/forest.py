@@ -76,6 +76,8 @@ def out_of_bag(x: Floats, y: Floats, purpose: str) -> tuple[Floats, Floats]:
     spread = y.std(axis=0)
     scale = np.where(spread > 0, spread, 1.0)
     scaled = (y - y.mean(axis=0)) / scale
+    # Trees split numbers in float32; a value beyond its range would be refused.
+    x = np.clip(x, -np.finfo(np.float32).max, np.finfo(np.float32).max)
     forest.fit(x, scaled if y.shape[1] > 1 else scaled[:, 0])
     predicted: Floats = forest.oob_prediction_.reshape(y.shape) * scale + y.mean(axis=0)
     return predicted, np.asarray(forest.feature_importances_)

@@ -206,7 +206,7 @@ def _of_one_kind(name: str, cells: list[Any], kind: type) -> pl.Series:
     except (TypeError, ValueError, RuntimeError, pl.exceptions.PolarsError):
         raise InputError(
             "unsupported_type",
-            f"Column {name!r} holds {kind.__name__}, which is not a number, text, boolean or date.",
+            f"Column {name!r} holds cells of type {kind.__name__} that are no numbers, text, booleans or dates.",
             {"column": name},
             "Turn it into plain columns or leave it out.",
         ) from None

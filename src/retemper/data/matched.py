@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+MOST_TOGETHER = 10
+"""Rows of a group that is matched by design; the pairs of larger groups depend on each other too much."""
 LEAST_Z = 5.0
 """Standard errors that like-labelled pairs fall short by; 5,000 columns of chance together give one in 700."""
 
@@ -21,7 +23,7 @@ def matched_groups(columns: NDArray[np.float64], given: NDArray[np.int64]) -> ND
         given: [N] class codes.
 
     Returns:
-        [N] the group of each row, or None; rows that miss the value have a group of their own.
+        [N] the group of each row, or None; rows without a value, or with one of many rows, are groups of their own.
 
     >>> strata, dealt = np.repeat(np.arange(100.0), 2), np.tile([0, 1], 100)
     >>> matched_groups(strata[:, None], dealt)[:4].tolist()
@@ -29,16 +31,17 @@ def matched_groups(columns: NDArray[np.float64], given: NDArray[np.int64]) -> ND
     >>> matched_groups(strata[:, None], np.repeat([0, 1], 100)) is None
     True
     """
-    classes = int(given.max()) + 1
+    classes, rows = int(given.max()) + 1, np.arange(len(given))
     alike = float(((np.bincount(given) / len(given)) ** 2).sum())
     best, least = None, -LEAST_Z
     for column in columns.T:
-        group = np.unique(column, return_inverse=True, equal_nan=False)[1]
-        sizes = np.bincount(group)
-        together = np.unique(group * classes + given, return_counts=True)[1]
-        pairs, same = (sizes * (sizes - 1) / 2).sum(), (together * (together - 1) / 2).sum()
+        value, sizes = np.unique(column, return_inverse=True, return_counts=True, equal_nan=False)[1:]
+        few = sizes[value] <= MOST_TOGETHER
+        size = sizes[sizes <= MOST_TOGETHER]
+        together = np.unique(value[few] * classes + given[few], return_counts=True)[1]
+        pairs, same = (size * (size - 1) / 2).sum(), (together * (together - 1) / 2).sum()
         error = np.sqrt(pairs * alike * (1 - alike))
         z = (same - alike * pairs) / error if error else 0.0
         if z < least:
-            best, least = group.astype(np.int64), z
+            best, least = np.where(few, value, len(sizes) + rows).astype(np.int64), z
     return best

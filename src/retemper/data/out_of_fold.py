@@ -16,6 +16,7 @@ from sklearn.ensemble import (
 )
 from threadpoolctl import threadpool_limits
 
+from retemper.core.records import NotApplicable
 from retemper.core.seeds import generator
 from retemper.data.additive import additive_classifier
 
@@ -112,6 +113,9 @@ def class_probabilities(
         classes: C.
         settings: seed and size.
 
+    Raises:
+        NotApplicable: a fold's rows hold no value at all.
+
     >>> x = np.repeat([[0.0], [1.0]], 40, axis=0)
     >>> p = class_probabilities(TreeRows(x, np.zeros((80, 0), np.int64)), np.repeat([0, 1], 40), 2, OutOfFold(0))
     >>> p.shape, bool((p[0].argmax(axis=1) == x[:, 0]).all()), bool(np.allclose(p.sum(axis=2), 1))
@@ -171,6 +175,8 @@ def _folds(rows: TreeRows, given: NDArray[Any], classes: int, settings: OutOfFol
                 drawn = generator(settings.seed, "out-of-fold rows", k).permutation(train)
                 train = np.sort(drawn[: settings.fit_rows])
             used = _with_values(columns[train])
+            if not used.any():
+                raise NotApplicable("no column has a value in the rows that a fold's models learn from")
             yield Fold(columns[:, used], used, train, held)
 
 

@@ -11,7 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from retemper.core.errors import InputError
 from retemper.core.recipe_sections import PrepareOptions
+from retemper.core.threads import threaded
 from retemper.data.categories import Levels, kept_codes
 from retemper.data.cells import as_words
 from retemper.data.cleaning import NO_SENTINELS, Sentinels
@@ -50,7 +52,7 @@ class Preparer(FittedColumns):
             is_tidy: the rows are a table's own; False: they are tidied first.
 
         Raises:
-            InputError: a feature's column is absent, or a cell does not fit its column's kind.
+            InputError: a feature's column is absent, a cell does not fit its column's kind, or nothing varies.
             ValueError: something is to be chosen by the target, which is absent.
 
         >>> from retemper.core.recipe_sections import DataOptions
@@ -79,12 +81,10 @@ class Preparer(FittedColumns):
         names = {kind: [name for name in wanted if kinds[name] == kind] for kind in _KINDS}
         least, most = options.min_level_rows, options.one_hot_levels
         dates = tuple((name, DateParts.fit(cells[name])) for name in names["datetime"])
-        texts = tuple(TextWords.fit(as_words(cells[name]), least, goal) for name in names["text"])
-        levels = tuple(
-            Levels.fit(cells[c.name], c.kind == "boolean", least, most)
-            for c in schema.features()
-            if kinds[c.name] in ("category", "boolean")
-        )
+        teller = goal if options.text_scores else None
+        texts = tuple(TextWords.fit(as_words(cells[name]), least, teller) for name in names["text"])
+        coded = [c for c in schema.features() if kinds[c.name] in ("category", "boolean")]
+        levels = tuple(threaded(lambda c: Levels.fit(cells[c.name], c.kind == "boolean", least, most), coded))
         nothing = NumberCode.fit(np.empty((1, 0)), np.empty((1, 0), dtype=bool), options)
         units = NO_CONVERSIONS
         if options.units == "convert":
@@ -99,8 +99,10 @@ class Preparer(FittedColumns):
         # The scales belong to what the network will see of training rows: what the target tells, out of fold.
         told = None if goal is None or not unscaled.told else unscaled.told_of(read, goal)
         counts = [text.counts(words) for text, words in zip(texts, read.words, strict=True)]
-        code = NumberCode.fit(*unscaled._derived(read, counts, told), options)
-        return replace(unscaled, code=code)
+        fitted = replace(unscaled, code=NumberCode.fit(*unscaled._derived(read, counts, told), options))
+        if not fitted.width and not levels:
+            raise _nothing_varies(wanted)
+        return fitted
 
     def told_of(self, cells: Cells, goal: Goal, known: NDArray[np.bool_] | None = None) -> Floats:
         """The numbers [rows, told] of training rows, none from a row's own target.
@@ -248,6 +250,15 @@ class Preparer(FittedColumns):
             Conversions.from_json(data["units"]),
             {name: Style(**own) for name, own in data["written"].items()},
         )
+
+
+def _nothing_varies(columns: Sequence[str]) -> InputError:
+    return InputError(
+        "no_features",
+        f"Nothing in the training rows tells one from another; the columns are: {', '.join(columns[:5])}.",
+        {"column": columns[0]} if columns else None,
+        "Give columns that describe the rows, or set data.kinds by hand.",
+    )
 
 
 _KINDS = ("number", "datetime", "text")

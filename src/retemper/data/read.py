@@ -75,7 +75,7 @@ def read(source: Any, target: str | None = None) -> Table:
         )
     if target is not None and target not in table.frame.columns:
         raise missing_target(target, table.frame.columns, table.source)
-    return Table(table.frame, table.name, table.source, target or table.target)
+    return Table(table.frame, table.name, table.source, table.target if target is None else target)
 
 
 def missing_target(target: str, columns: Sequence[str], source: str) -> InputError:

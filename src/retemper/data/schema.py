@@ -110,7 +110,7 @@ def infer(table: Table, options: DataOptions, least_rows: int = MIN_ROWS) -> Sch
     >>> schema.task, schema.classes, schema.columns[0].kind
     ('classification', ('a', 'b'), 'number')
     """
-    target = options.target or table.target
+    target = table.target if options.target is None else options.target
     _check_names(table, options, target)
     frame = table.frame
     if frame.height < least_rows:

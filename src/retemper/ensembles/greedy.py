@@ -24,6 +24,8 @@ Loss = Callable[[Votes, NDArray[np.int64]], float]
 
 BAGS = 20
 MOST_PICKS = 25
+FEW = 8
+"""So few networks are all in every bag: half of them would often leave the best out."""
 LEAST_WEIGHT = 0.02
 """Networks with less weight are left out: they cost time and change nothing."""
 
@@ -49,7 +51,8 @@ def select(votes: Votes, loss: Loss, seed: int, bags: int = BAGS) -> list[tuple[
     weights = np.zeros(networks)
     for bag in range(bags):
         random = seeds.generator(seed, "ensemble", 0, bag)
-        some = np.sort(random.choice(networks, max(min(2, networks), networks // 2), replace=False))
+        count = networks if networks < FEW else networks // 2
+        some = np.sort(random.choice(networks, count, replace=False))
         drawn = random.integers(rows, size=max(1, rows // 2))
         picks = greedy(votes[some][:, drawn], lambda mean, own=drawn: loss(mean, own))  # type: ignore[misc]
         for pick in picks:

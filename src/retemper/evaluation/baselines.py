@@ -34,6 +34,9 @@ LINEAR_ROWS, LINEAR_CELLS = 20_000, 5_000_000
 TREES, TREE_CHUNK, PATIENCE_CHUNKS = 400, 20, 2
 TREE_CELLS = 1 << 24
 """Training rows × classes of boosting at most: it keeps some 40 bytes for each, and grows a tree a class and round."""
+LEAF_ROWS, LEAF_SHARE = 20, 5
+"""Rows of a leaf at least: 20, or a fifth of all. Of 39 rows leaves of 20 split nothing: that baseline is the mean."""
+MANY_CLASSES = 100
 MOST_LEVELS = 254
 """Categorical splits take at most so many levels; a column with more counts as ordered."""
 
@@ -103,12 +106,13 @@ def fit_baselines(
         validation: rows that choose the linear model's strength and the number of trees.
         n_classes: C; not looked at in a regression.
         allowed: asked as ``allowed(name, share done)`` before each further candidate or chunk of trees; when
-            it refuses, what is there is kept. The first candidate and the first chunk are always fitted.
+            it refuses, what is there is kept. The first candidate and the first chunk are always fitted, but for
+            boosting of a hundred classes or more, whose first chunk is a thousand trees: it may be left out.
         seed: 0 or more.
 
     Returns:
         name → baseline: ``majority`` or ``mean``, ``linear`` (without any dense column: left out), and
-        ``gradient_boosting`` (without any column that has values: left out).
+        ``gradient_boosting`` (without any column that has values, or without time for many classes: left out).
 
     >>> x = np.random.default_rng(0).normal(size=(200, 2))
     >>> rows = BaselineRows(x, np.zeros((200, 0), np.int64), x.astype(np.float32), (x[:, 0] > 0).astype(int))
@@ -122,7 +126,9 @@ def fit_baselines(
     problem, unit = _in_unit(problem)
     if train.dense.shape[1]:
         found["linear"] = _times(unit, _linear(problem, allowed))
-    if _with_values(train).any() or train.levels.shape[1]:
+    many = task == "classification" and n_classes >= MANY_CLASSES
+    readable = _with_values(train).any() or train.levels.shape[1]
+    if readable and (not many or allowed("gradient_boosting", 0.0)):
         found["gradient_boosting"] = _times(unit, _gradient_boosting(problem, allowed))
     return found
 
@@ -261,6 +267,7 @@ def _boosting_model(problem: _Problem, numbers: int) -> Any:
     )
     return kind(
         categorical_features=categorical or None,
+        min_samples_leaf=min(LEAF_ROWS, max(2, len(problem.train) // LEAF_SHARE)),
         early_stopping=False,  # our validation rows decide
         warm_start=True,
         random_state=problem.seed % 2**32,

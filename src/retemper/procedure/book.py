@@ -7,7 +7,7 @@ found out. The book holds what is not a result: where things are written, who tr
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from retemper.core.aside import Aside
 from retemper.core.budget import Budget
+from retemper.core.errors import InputError
 from retemper.core.memory import let_go
 from retemper.core.progress import Reporter
 from retemper.core.recipe import Recipe
@@ -197,6 +198,7 @@ class Book:
         tell: bool = True,
         alike: bool = False,
         deal: bool = True,
+        give_up: Callable[[Job, InputError], None] | None = None,
     ) -> list[JobResult]:
         """Do jobs, each dealt out over the workers; the members come back in the order of each job.
 
@@ -206,6 +208,8 @@ class Book:
             tell: show the progress.
             alike: the jobs are compared: where time runs out, all are cut short by the same part.
             deal: false: each job is one stack already, for one worker.
+            give_up: called with each single network that can't be trained, and why; it is left out, and a job that
+                loses all of its members has no result. None: the first failure ends all.
         """
         count = self.workers if deal else 1
         parts = [[piece for part in job.parts(count) for piece in self._pieces(part)] for job in jobs]
@@ -216,20 +220,18 @@ class Book:
         def halved(job: Job, halves: Sequence[Job]) -> None:
             owner.update((half.name, owner[job.name]) for half in halves)
             self.budget.record(f"{job.name}.halved", len(job.members))
-            self.reporter.note(f"Memory is short: {len(job.members)} networks are trained in two halves.")
+            self.reporter.note(f"{len(job.members)} networks did not train together, and are trained in two halves.")
 
         let_go()  # to the workers, who need it now
         weights = [self.pace.seconds([part], 1) or self.pace.work(part) for part in flat] if alike else []
         told = self.reporter.progress if tell else _silent
-        results = self.pool.run(flat, deadlines, told, halved, weights)
+        results = self.pool.run(flat, deadlines, told, halved, weights, give_up)
         for result in results:
             self.pace.learn(result)
             if result.stopped is not None:
                 self.budget.record_stop(f"{result.job.name}.stopped", result.stopped)
-        return [
-            joined(job, [result for result in results if owner[result.job.name] == number])
-            for number, job in enumerate(jobs)
-        ]
+        own = [[result for result in results if owner[result.job.name] == k] for k in range(len(jobs))]
+        return [joined(job, parts) for job, parts in zip(jobs, own, strict=True) if parts]
 
     def _pieces(self, job: Job) -> list[Job]:
         """The job, or the halves that it was trained in where memory was short before (see the log)."""

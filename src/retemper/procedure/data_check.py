@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ from retemper.core.seeds import generator
 from retemper.data.check import Checked, check
 from retemper.data.kinds import count_distinct, infer_kind
 from retemper.data.schema import Column, Schema
+from retemper.procedure import screen
 from retemper.procedure.book import Book, State
 from retemper.procedure.prepare import prepare
 from retemper.procedure.treat import cleaned_by
@@ -33,11 +35,14 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     prepared = prepare(
         state.table.frame, state.schema, state.recipe, state.splits.train, state.splits.validation, place
     )
+    record: dict[str, Any] = {}
+    if screen.is_wide(state):
+        state, prepared, record = screen.screened(state, prepared)
     arrays.save(prepared.arrays, place)
     state = state.with_(
         preparer=prepared.preparer, target=prepared.target, arrays=prepared.arrays, data_folder=place
     )
-    return state.with_(findings=(*state.findings, *checked.findings)), _step(state, checked)
+    return state.with_(findings=(*state.findings, *checked.findings)), _step(state, checked, record)
 
 
 def _columns(count: int) -> str:
@@ -60,13 +65,14 @@ def _column_told_by(cells: pl.Series, column: Column) -> Column:
     return replace(column, missing=missing, distinct=distinct, why=why)
 
 
-def _step(state: State, checked: Checked) -> Step:
+def _step(state: State, checked: Checked, screened: dict[str, Any]) -> Step:
     preparer, target, _ = state.ready
     worst = [f for f in checked.findings if f.severity in ("error", "warning")]
     shown = f"{len(state.splits.train):,} rows to train, {len(state.splits.validation):,} to validate, "
     shown += f"{state.splits.n_test:,} sealed for the test ({state.splits.method}); "
     shown += f"{_columns(len(preparer.columns))} {preparer.n_inputs} inputs"
     shown += f", {len(target.classes)} classes" if target.classes else ""
+    shown += screen.said(screened)
     advice = [f.code for f in checked.findings if f.severity == "advice"]
     findings = (
         f"; {len(worst)} to look at: " + ", ".join(f.code for f in worst)
@@ -79,6 +85,7 @@ def _step(state: State, checked: Checked) -> Step:
         "findings": [finding.code for finding in checked.findings],
         "not_applicable": checked.not_applicable,
         "inputs": preparer.n_inputs,
+        "screened": screened,
         "split": state.splits.method,
         "cleaned": cleaned_by(state),
     }

@@ -94,4 +94,4 @@ def run(book: Book, state: State) -> tuple[State, Step]:
 
 
 def _mean(result: JobResult) -> NDArray[Any]:
-    return np.asarray(result.outputs.mean(0))
+    return np.asarray(np.mean(result.outputs, axis=0))

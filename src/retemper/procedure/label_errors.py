@@ -6,8 +6,9 @@ Three treatments of the training rows:
 - fix: a flagged row gets the class that the models suggest (classification only);
 - down_weight: every row counts with the probability that its label is right.
 
-A treatment must lower the loss beyond the seeds' noise, and must not lower the accuracy: log loss alone rewards
-sharper probabilities whether or not a class changes.
+A treatment must lower the loss beyond the seeds' noise, and must not lower the accuracy by more than its standard error
+(of the same rows before and after): log loss alone rewards sharper probabilities whether or not a class changes, and a
+row or two that change by chance say nothing.
 
 With a kept treatment the validation rows count with that probability too, for the rest of the run: a network that no
 longer copies wrong labels looks overconfident on them, so that early stopping would end its training too soon (on a
@@ -46,6 +47,7 @@ PROOF_ROWS, PROOF_STEPS = 10_000, 600
 FEWEST_EPOCHS = 4
 UNTREATED = "untreated"
 
+Floats = NDArray[np.float64]
 Result = tuple[State, Finding | None, dict[str, Any]]
 
 
@@ -153,9 +155,10 @@ def _treat(book: Book, state: State, found: Found, seconds: float) -> Result:
     # One after the other, so that every contender has the same time.
     results = {name: book.train([job], seconds)[0] for name, job in jobs.items()}
     losses = {name: _losses(judged, result) for name, result in results.items()}
-    right = {name: _accuracy(judged, result) for name, result in results.items()}
+    right = {name: _right(judged, result) for name, result in results.items()}
+    shares = weight / weight.sum()
     proofs = {
-        name: _guarded(prove(losses[UNTREATED], losses[name]), right[UNTREATED], right[name])
+        name: _guarded(prove(losses[UNTREATED], losses[name]), right[UNTREATED], right[name], shares)
         for name in found.finding.remedies
     }
     cut = [name for name, result in results.items() if result.stopped is not None]
@@ -169,8 +172,11 @@ def _treat(book: Book, state: State, found: Found, seconds: float) -> Result:
         **found.finding.evidence,
         "judged_by": f"{len(weight)} validation rows, each weighted with the probability of a right label",
         "cut_short": cut,
-        "tried": {name: _shown(proof) | {"accuracy": right[name]} for name, proof in proofs.items()},
-        "untreated_accuracy": right[UNTREATED],
+        "tried": {
+            name: _shown(proof) | {"accuracy": _accuracy(right[name], shares)}
+            for name, proof in proofs.items()
+        },
+        "untreated_accuracy": _accuracy(right[UNTREATED], shares),
         "treatment": best if kept else None,
         "message": _message(best, kept, proofs[best], bool(cut)),
     }
@@ -219,19 +225,32 @@ def _losses(judged: TaskArrays, result: JobResult) -> list[float]:
     return [_loss(judged, outputs) for outputs in result.outputs]
 
 
-def _accuracy(judged: TaskArrays, result: JobResult) -> float | None:
-    """Share of the weighted validation rows whose class is called, mean over the seeds; None of values."""
+def _right(judged: TaskArrays, result: JobResult) -> Floats | None:
+    """How often each validation row's class is called by the seeds, [n] from 0 to 1; None of values."""
     if not judged.n_classes:
         return None
-    y, weight = judged.validation.y, judged.validation.weight
-    return float(np.mean([np.average(own.argmax(axis=1) == y, weights=weight) for own in result.outputs]))
+    called = [own.argmax(axis=1) == judged.validation.y for own in result.outputs]
+    return np.asarray(np.mean(called, axis=0), dtype=np.float64)
 
 
-def _guarded(proof: Proof, before: float | None, after: float | None) -> Proof:
-    """The proof, turned down where accuracy falls."""
-    if not proof.kept or before is None or after is None or after >= before:
+def _accuracy(right: Floats | None, shares: Floats) -> float | None:
+    """Share of the weighted validation rows whose class is called, mean over the seeds; None of values."""
+    return None if right is None else float(right @ shares)
+
+
+def _guarded(proof: Proof, before: Floats | None, after: Floats | None, shares: Floats) -> Proof:
+    """The proof, turned down where accuracy falls by more than the standard error √Σ shareᵢ² (changeᵢ − mean)²."""
+    if not proof.kept or before is None or after is None:
         return proof
-    message = f"Reverted: the loss gains, but accuracy falls from {before:.4f} to {after:.4f}."
+    change = after - before
+    mean = float(change @ shares)
+    error = math.sqrt(float(shares**2 @ (change - mean) ** 2))
+    if mean >= -error:
+        return proof
+    fall = f"from {float(before @ shares):.4f} to {float(after @ shares):.4f}"
+    message = (
+        f"Reverted: the loss gains, but accuracy falls {fall}, more than its standard error of {error:.4f}."
+    )
     return replace(proof, kept=False, message=message)
 
 

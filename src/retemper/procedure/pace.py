@@ -83,12 +83,17 @@ class Pace:
         return self._kind(job.model, job.training["batch_size"])
 
     def learn(self, result: JobResult) -> None:
-        """Take in a finished job (one that the deadline cut short says little)."""
+        """Take in a finished job; one that the deadline cut short says little, which is more than nothing."""
         job = result.job
-        epochs = sum(max(0, fit.epochs - job.since) for fit in result.fits)
+        epochs: float = sum(max(0, fit.epochs - job.since) for fit in result.fits)
+        if result.stopped is not None:
+            if self.finished:
+                return
+            steps = -(-self._rows(job)[0] // job.training["batch_size"])
+            epochs = len(result.fits) * result.steps / steps
         # Its seconds are those of the steps alone, without validation.
         work = epochs * self._rows(job)[0] * self._row(job)
-        if result.seconds and not job.on_train and result.stopped is None:
+        if result.seconds and not job.on_train:
             self.finished.append(Finished(self._kind_of(job), result.seconds, work))
 
     def seconds(self, jobs: Sequence[Job], workers: int) -> float:

@@ -29,7 +29,7 @@ from retemper.training.class_losses import ClassLoss
 FIT_ROWS = 250_000
 """Scales, bins and levels of so many rows are as good as of all: a quantile is within .2 % of its rank."""
 WINDOW_ROWS = 32_768
-ROWS_IN_MEMORY = 131_072
+ROWS_IN_MEMORY = 65_536
 """Rows of a table in memory that are prepared at a time: larger windows cost less by the row, but take more room."""
 
 
@@ -143,7 +143,7 @@ class _OfTraining:
     """What holds for training rows alone.
 
     Args:
-        rows: that the preparer was fitted on, ascending or all in their order.
+        rows: that the preparer was fitted on, ascending.
         told: what the target tells of these [rows, told], none from a row's own target. Training rows that were not
             fitted on are like any others: their targets are in no group mean.
         left_out: which rows are outliers, by their numbers; None: all count.
@@ -157,9 +157,9 @@ class _OfTraining:
         """The inputs of training rows of these numbers."""
         if self.told is None:
             return preparer.inputs(cells)
-        order = np.argsort(self.rows, kind="stable")
-        at = np.flatnonzero(np.isin(rows, self.rows))
-        told = self.told[order[np.searchsorted(self.rows, rows[at], sorter=order)]]
+        place = np.minimum(np.searchsorted(self.rows, rows), len(self.rows) - 1)
+        at = np.flatnonzero(self.rows[place] == rows)
+        told = self.told[place[at]]
         if len(at) == len(rows):
             return preparer.inputs(cells, told)
         found = preparer.inputs(cells)
@@ -175,7 +175,8 @@ def _fit(
     left_out = None
     if recipe.prepare.outliers not in ("keep", "clip"):
         left_out = outlying_by(preparer.cells(seen, is_tidy=True).number_matrix(), recipe.prepare)
-    return preparer, _OfTraining(rows, preparer.out_of_fold(seen, schema), left_out)
+    told, order = preparer.out_of_fold(seen, schema), np.argsort(rows, kind="stable")
+    return preparer, _OfTraining(rows[order], None if told is None else told[order], left_out)
 
 
 def _split(

@@ -78,6 +78,8 @@ SEARCH_ALONE: dict[str, Do] = {
 """The steps of ``tune``."""
 LAST_BEFORE_TEST = "calibrate"
 """After it the model is chosen, and what it does is looked into, on rows that are not the test's."""
+PROBABILITY_S, MOST_ENDING = 8e-7, 0.3
+"""What a class's probability of a test row takes until the end, and the most of a limit that is kept for them all."""
 ALWAYS = ("data_check", "baselines", "train_long", "ensemble", "test_once")
 """Steps that can't be left out: without them there is no model, or nobody can tell how good it is."""
 
@@ -126,8 +128,9 @@ def run(
         understanding: dict[str, Any] = {}
         estimate: dict[str, Any] = {}
         order = SEARCH_ALONE if search_alone else STEPS
+        budget.kept_s = ending_s(state, budget)
         if not search_alone:
-            budget.kept_s = nested.set_aside_s(state, budget) + understand.set_aside_s(state, budget)
+            budget.kept_s += nested.set_aside_s(state, budget) + understand.set_aside_s(state, budget)
         for number, name in enumerate(order, start=1):
             if name == "train_long":
                 nested.give_back(book, state)
@@ -168,6 +171,13 @@ def _step(book: Book, state: State, order: Mapping[str, Do], number: int) -> tup
     book.folder.log({"event": "step", "name": name, "verdict": step.verdict, "message": step.message})
     book.reporter.step_finished(step)
     return state, step
+
+
+def ending_s(state: State, budget: Budget) -> float:
+    """Seconds to keep for the calibration and the test of many classes, beyond what is kept of any limit."""
+    if budget.limit_s is None:
+        return 0.0
+    return min(PROBABILITY_S * state.splits.n_test * len(state.schema.classes), MOST_ENDING * budget.limit_s)
 
 
 def _check_names(recipe: Recipe) -> None:

@@ -12,6 +12,7 @@ from retemper.bundle.model import Model
 from retemper.bundle.parts import Part
 from retemper.core.recipe import Recipe
 from retemper.core.records import Score, Step
+from retemper.data.histogram import histogram
 from retemper.evaluation.calibration import apply_temperature, reliability
 from retemper.evaluation.decision import Decision
 from retemper.evaluation.intervals import paired_gain
@@ -177,7 +178,7 @@ def _pictures(state: State, y: NDArray[Any], outputs: NDArray[np.float64]) -> di
         return {"confusion": {"labels": classes, "counts": counts}, "reliability": reliability(outputs, y)}
     residual = y - outputs
     some = np.linspace(0, len(y) - 1, min(len(y), MOST_POINTS)).astype(int)
-    counts, edges = np.histogram(residual, bins=40)
+    counts, edges = histogram(residual, 40)
     return {
         "residuals": {
             "predicted": outputs[some],

@@ -13,6 +13,7 @@ from retemper.core.records import Step
 from retemper.procedure.book import Book, Candidate, Contender, State, bags_of, candidates_of
 from retemper.procedure.cross_fitting import bag_of_contenders, dealt, folds_for
 from retemper.procedure.jobs import contender_of, jobs_for, recipe_for
+from retemper.procedure.nested import share_run
 from retemper.procedure.search_coarse import describe, epochs_text, rank
 from retemper.procedure.search_refine import FINALISTS, LEAST_BAGS, first_epochs
 from retemper.training.job import Job
@@ -188,4 +189,5 @@ def _more(book: Book, state: State, rounds: list[Plan], end: float) -> Plan:
 
 
 def _seconds(book: Book, state: State, plan: Plan) -> float:
-    return book.pace.seconds(_jobs(book, state, plan), book.workers)
+    # On few rows patience ends most trainings long before the planned epochs.
+    return share_run(state) * book.pace.seconds(_jobs(book, state, plan), book.workers)

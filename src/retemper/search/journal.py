@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,10 @@ class Journal:
         """The evaluation of an order that was carried out before, if its setting was the same."""
         found = self._known.get(order.key)
         return found if found and to_json(found.order.values) == to_json(order.values) else None
+
+    def __iter__(self) -> Iterator[Evaluation]:
+        """All of them, in the order in which they came."""
+        return iter(tuple(self._known.values()))
 
     def add(self, evaluations: Sequence[Evaluation]) -> None:
         """Keep evaluations; they are on the disk when this returns."""

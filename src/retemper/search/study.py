@@ -83,11 +83,11 @@ class Study:
             evaluations: list[Evaluation] = []
             for batch in self._evaluations(orders):
                 evaluations += batch
-                self._take(batch)
+                self.take(batch)
             places = {order.key: place for place, order in enumerate(orders)}
             evaluations.sort(key=lambda evaluation: places[evaluation.order.key])
             for evaluation in evaluations:
-                self.sampler.tell(evaluation.order.values, evaluation.loss)
+                self.tell(evaluation)
             try:
                 orders = plan.send(evaluations)
             except StopIteration:
@@ -107,7 +107,12 @@ class Study:
             self.journal.add(batch)
             yield batch
 
-    def _take(self, evaluations: Sequence[Evaluation]) -> None:
+    def tell(self, evaluation: Evaluation) -> None:
+        """Let the sampler know what a trial has come to, all of its folds together."""
+        self.sampler.tell(evaluation.order.values, self.trials[evaluation.order.trial].loss)
+
+    def take(self, evaluations: Sequence[Evaluation]) -> None:
+        """Keep what came back with its trials."""
         changed = []
         for evaluation in evaluations:
             number = evaluation.order.trial

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from retemper.search.space import Setting
@@ -80,8 +80,10 @@ class Trial:
 
     @property
     def last(self) -> Evaluation | None:
-        """The evaluation with the most training, the later where several have as much."""
-        return max(self.evaluations, key=_training, default=None)
+        """What is known after the longest training; evaluations of as many epochs on other folds count together."""
+        epochs = max((own.order.epochs for own in self.evaluations), default=0)
+        longest = [own for own in self.evaluations if own.order.epochs == epochs]
+        return _together(longest) if longest else None
 
     @property
     def loss(self) -> float:
@@ -96,6 +98,23 @@ class Trial:
     def with_(self, evaluation: Evaluation) -> Trial:
         """The trial with one more evaluation."""
         return Trial(self.number, self.values, (*self.evaluations, evaluation))
+
+
+def _together(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Evaluations of one trial after as many epochs as one: the folds of all, the later where several have a fold."""
+    if len(evaluations) == 1:
+        return evaluations[0]
+    folds = tuple(sorted({fold for own in evaluations for fold in own.order.folds}))
+    return Evaluation(
+        replace(evaluations[0].order, folds=folds),
+        {fold: loss for own in evaluations for fold, loss in own.losses.items()},
+        {fold: curve for own in evaluations for fold, curve in own.curves.items()},
+        {fold: scores for own in evaluations for fold, scores in own.scores.items()},
+        sum(own.trained_epochs for own in evaluations),
+        math.fsum(own.seconds for own in evaluations),
+        {fold: place for own in evaluations for fold, place in own.places.items()},
+        next((own.error for own in evaluations if own.error), None),
+    )
 
 
 def _training(evaluation: Evaluation) -> tuple[int, int]:

@@ -108,8 +108,8 @@ class JobResult:
 
     Args:
         fits: one a member.
-        outputs: [M, Nv, C] probabilities or [M, Nv] values for the rows that judge, at the best parameters: the
-            validation rows, or each member's own fold in order (filled up to the largest fold's size).
+        outputs: for each member [Nv, C] probabilities or [Nv] values for the rows that judge, at the best parameters:
+            the validation rows, or the member's own fold in order (filled up to the largest fold's size).
         seconds, steps: of the training's steps alone, for planning the next job.
         stopped: the step at which the deadline ended it; None when it ran to its end.
         losses: [steps, M] of every batch, where the job gives its own rates; else empty.
@@ -118,7 +118,7 @@ class JobResult:
 
     job: Job
     fits: list[Fit]
-    outputs: NDArray[np.float32]
+    outputs: NDArray[np.float32] | Sequence[NDArray[np.float32]]
     seconds: float
     steps: int
     stopped: int | None
@@ -146,7 +146,7 @@ def joined(job: Job, parts: Sequence[JobResult]) -> JobResult:
     return JobResult(
         job,
         [entry[1] for entry in fits],
-        np.stack([entry[2] for entry in fits]),
+        [entry[2] for entry in fits],  # they lie in the parts' files: joined they would fill memory
         max(part.seconds for part in parts),
         max(part.steps for part in parts),
         min(stopped, default=None),
@@ -165,7 +165,7 @@ def write_result(folder: Path, result: JobResult) -> None:
     }
     tensors: dict[str, Tensor] = {
         "rows": torch.stack([fit.row.cpu() for fit in result.fits]),
-        "outputs": torch.from_numpy(result.outputs),
+        "outputs": torch.from_numpy(np.asarray(result.outputs)),
         "losses": torch.from_numpy(np.ascontiguousarray(result.losses)),
     }
     sealed.write(folder / "done.safetensors", tensors, facts)

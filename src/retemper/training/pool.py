@@ -73,6 +73,7 @@ class Pool:
         tell: Tell,
         told_halves: Callable[[Job, Sequence[Job]], None] = lambda job, halves: None,
         weights: Sequence[float] = (),
+        give_up: Callable[[Job, InputError], None] | None = None,
     ) -> list[JobResult]:
         """Do the jobs; their results in the same order, those of halves in the place of their job.
 
@@ -83,6 +84,9 @@ class Pool:
             told_halves: called with a job that memory is too short for, and the halves that take its place.
             weights: with one a job (what it will take, in any unit) the time until a deadline is shared by weight, so
                 that a machine slower than expected cuts all jobs short alike, and not those that come last.
+            give_up: called with the job of each single network that can't be trained, and why; it has no result, and
+                the others go on. A stack that fails is halved until the network at fault is alone. None: the first
+                failure ends all.
 
         Raises:
             InputError: a job met a full disk or the like, or memory is too short for a single network.
@@ -110,17 +114,24 @@ class Pool:
                 raise _lost()
             if said is None:
                 self._replace(worker)
-            elif "short" not in said:
-                self._finish(order, said)
+            fault = _fault(said)
+            if fault is None or (give_up is None and fault.code not in OF_MEMORY) or fault.code in OF_ALL:
+                self._finish(order, said or {})
                 continue
-            if len(order.job.members) == 1 and (alone or not busy):
-                raise _lost() if said is None else not_enough("Memory is too short for a single network.")
+            short = fault.code in OF_MEMORY
+            single = len(order.job.members) == 1
+            if single and (alone or not busy or not short):
+                if give_up is None:
+                    raise fault
+                give_up(order.job, fault)
+                alone = False
+                continue
             pieces = [order]  # a single network once more, with the memory of the others
-            if len(order.job.members) > 1:
+            if not single:
                 pieces = self._halves(order)
                 orders[orders.index(order) : orders.index(order) + 1] = pieces
                 told_halves(order.job, [piece.job for piece in pieces])
-            alone = True
+            alone = alone or short
             waiting[:0] = [piece for piece in pieces if piece.result is None]
         return [order.result for order in orders if order.result is not None]
 
@@ -149,7 +160,10 @@ class Pool:
     def _finish(self, order: _Order, said: dict[str, Any]) -> None:
         from retemper.training import job as jobs_module
 
-        self._raise(said)
+        if "error" in said:
+            raise InputError(**said["error"])
+        if "crash" in said:
+            raise RuntimeError("a training process crashed:\n" + said["crash"])
         order.fraction = 1.0
         order.result = jobs_module.read(self.folder / order.job.name, order.job)
         if order.result is None:
@@ -191,13 +205,6 @@ class Pool:
                 self._answers.put((number, json.loads(line)))
         self._answers.put((number, None))
 
-    @staticmethod
-    def _raise(said: dict[str, Any]) -> None:
-        if "error" in said:
-            raise InputError(**said["error"])
-        if "crash" in said:
-            raise RuntimeError("a training process crashed:\n" + said["crash"])
-
     def close(self) -> None:
         """End the processes."""
         for process in self._processes.values():
@@ -223,6 +230,29 @@ def _share(orders: Sequence[_Order]) -> float:
     """How much of the work is done, counted in members."""
     done = sum(order.fraction * len(order.job.members) for order in orders)
     return done / sum(len(order.job.members) for order in orders)
+
+
+def _fault(said: dict[str, Any] | None) -> InputError | None:
+    """What a worker's answer says went wrong; None: the job is done."""
+    if said is None:
+        return _lost()
+    if "short" in said:
+        return not_enough("Memory is too short for a single network.")
+    if "error" in said:
+        return InputError(**said["error"])
+    if "crash" in said:
+        last = said["crash"].strip().splitlines()[-1]
+        hint = "Leave out what is particular about this setting; the log has the traceback."
+        fault = InputError("training_crashed", f"The training crashed: {last}", None, hint)
+        fault.__cause__ = RuntimeError(said["crash"])
+        return fault
+    return None
+
+
+OF_MEMORY = ("not_enough_memory", "worker_lost")
+"""Faults that fewer networks at a time may mend."""
+OF_ALL = ("disk_full", "cannot_write", "damaged_file", "damaged_arrays")
+"""Faults of what all jobs need, whichever networks meet them."""
 
 
 def _lost() -> InputError:

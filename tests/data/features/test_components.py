@@ -33,3 +33,8 @@ def test_round_trip_and_rows_alone_give_the_same_bits() -> None:
 def test_no_more_components_than_columns_or_rows() -> None:
     assert len(Components.fit(X, 100).names) == 5
     assert len(Components.fit(X[:3], 100).names) == 3
+
+
+def test_numbers_that_do_not_vary() -> None:
+    fitted = Components.fit(np.column_stack([np.full(50, 3.0), np.full(50, np.nan)]), 2)
+    assert fitted.apply(X[:4, :2]).shape == (4, 2)

@@ -96,3 +96,14 @@ def test_folds_are_told_nothing_of_their_own_words() -> None:
     one = own.speaking.out_of_fold(present, Goal("y", ("a", "b"), y), known)
     other = own.speaking.out_of_fold(present, Goal("y", ("a", "b"), np.where(known, y, 1 - y)), known)
     assert np.array_equal(one, other)
+
+
+def test_without_text_scores_the_target_says_nothing_of_words() -> None:
+    y = DRAW.integers(2, size=N)
+    table = read(pl.DataFrame({"t": _texts([f"{'good' if k else 'bad'}" for k in y]), "y": y}))
+    schema = infer(table, DataOptions(target="y"))
+    told = Preparer.fit(table.frame, schema, PrepareOptions())
+    silent = Preparer.fit(table.frame, schema, PrepareOptions(text_scores=False))
+    assert told.told and not silent.told
+    assert set(told.feature_names) - set(silent.feature_names) == {"t for y=1", "t for y=1:place"}
+    assert silent.texts[0].words == told.texts[0].words, "frequent words stay"

@@ -36,7 +36,8 @@ class Components:
         rows = sampled_rows(len(x), x.shape[1])
         z = _standard(scaler, x[rows])
         seed = int(generator(0, "principal components").integers(2**31))
-        found = PCA(min(count, *z.shape), random_state=seed).fit(z)
+        with np.errstate(invalid="ignore"):  # numbers without variance leave shares of nothing
+            found = PCA(min(count, *z.shape), random_state=seed).fit(z)
         return cls(scaler, found.components_)
 
     @property

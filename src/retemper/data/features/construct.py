@@ -205,7 +205,7 @@ class _Half:
 def _luckiest(halves: list[_Half]) -> float:
     """The largest gain of any candidate for shuffled residuals."""
     random = generator(0, "shuffled residuals")
-    draws = [sum(half.shuffled(random).gains() for half in halves) for _ in range(SHUFFLES)]
+    draws = [np.sum([half.shuffled(random).gains() for half in halves], axis=0) for _ in range(SHUFFLES)]
     return float(np.max(draws))
 
 

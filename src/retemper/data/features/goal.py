@@ -77,10 +77,10 @@ class Goal:
         wanted = np.array([code.get(name, -1) for name in names])
         return np.asarray(self.values[:, None] == wanted, dtype=np.float64)
 
-    def codes(self) -> Codes:
-        """Codes [rows] for counting: 16 quantile bins of a number; classes, the rarest beyond 32 taken together."""
+    def codes(self, bins: int = TARGET_BINS) -> Codes:
+        """Codes [rows] for counting: quantile bins of a number; classes, the rarest beyond 32 taken together."""
         if not self.labels:
-            return quantile_codes(self.values, TARGET_BINS)
+            return quantile_codes(self.values, bins)
         counts = np.bincount(self.values, minlength=len(self.labels))
         rank = np.empty(len(counts), dtype=np.int64)
         rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts))

@@ -12,12 +12,13 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.inspection import permutation_importance
 
 from retemper.core.seeds import generator
-from retemper.data.features.goal import Codes, Goal, quantile_codes
+from retemper.data.features.goal import BINS, TARGET_BINS, Codes, Goal, quantile_codes
 from retemper.data.scaling import Floats
 
 ROWS, CELLS = 20_000, 20_000_000
 LEAST_ROWS = 2_000
 SHUFFLED_SCORES = 200
+ROWS_A_BIN, LEAST_BINS = 50, 4
 FOREST_ROWS, HELD_ROWS, FOREST_COLUMNS = 6_000, 1_000, 100
 TREES, LEAF_ROWS = 32, 4
 
@@ -82,8 +83,10 @@ def by_information(numbers: Floats, levels: NDArray[np.int64], goal: Goal) -> tu
         scores [F + K], and what noise reaches in each column: as many standard deviations as the largest of 200 or more
         scores with a shuffled target.
     """
-    coded = [quantile_codes(column) for column in numbers.T] + list(levels.T)
-    target = goal.codes()
+    # Chance grows with the number of bins: of few rows coarse bins see more.
+    bins = max(LEAST_BINS, len(levels) // ROWS_A_BIN)
+    coded = [quantile_codes(column, min(BINS, bins)) for column in numbers.T] + list(levels.T)
+    target = goal.codes(min(TARGET_BINS, bins))
     order = generator(0, "shuffled target")
     largest = 0.0
     for _ in range(math.ceil(SHUFFLED_SCORES / max(1, len(coded)))):

@@ -1,0 +1,176 @@
+"""Fidelities: which trials train how long, on which folds, in whatever order they come back."""
+
+import math
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from retemper.core import catalogue
+from retemper.search import arrivals
+from retemper.search.fidelities import Extent, asha, full, halving, hyperband
+from retemper.search.journal import Journal
+from retemper.search.samplers.random import Sampler
+from retemper.search.space import Interval, Space
+from retemper.search.study import Study
+from retemper.search.trials import Evaluation, Order, Trial, ranked
+
+SPACE = Space({"rate": Interval(0.0, 1.0)})
+
+
+class Curves:
+    """Loss = |rate − .3| + 1/epochs on every fold; rates above .9 are lost."""
+
+    def __init__(self) -> None:
+        self.trained: dict[tuple[int, int], int] = {}
+        self.asked: list[list[Order]] = []
+
+    def one(self, order: Order) -> Evaluation:
+        rate = order.values["rate"]
+        loss = math.nan if rate > 0.9 else abs(rate - 0.3) + 1 / order.epochs
+        epochs = 0
+        for fold in order.folds:
+            epochs += order.epochs - self.trained.get((order.trial, fold), 0)
+            self.trained[order.trial, fold] = order.epochs
+        return Evaluation(order, dict.fromkeys(order.folds, loss), trained_epochs=epochs)
+
+    def evaluate(self, orders):
+        self.asked.append(list(orders))
+        yield [self.one(order) for order in orders]
+
+    def recall(self, evaluations):
+        for own in evaluations:
+            self.trained |= {(own.order.trial, fold): own.order.epochs for fold in own.order.folds}
+
+
+class Shuffled(Curves):
+    """One evaluation at a time, in an order of its own; takes further orders in between."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.draw = random.Random(seed)
+
+    def evaluate(self, orders):
+        left = list(orders)
+        while left:
+            order = left.pop(self.draw.randrange(len(left)))
+            left += (yield [self.one(order)]) or []
+
+
+def study(evaluator, trials=40, path=None):
+    return Study(Sampler(SPACE, 0, trials), evaluator, Journal(path))
+
+
+def epochs_of(evaluator):
+    return Counter(epochs for (_, fold), epochs in evaluator.trained.items() if fold == 0)
+
+
+def test_brackets_begin_later_with_fewer_trials():
+    evaluator = Curves()
+    extent = Extent(27, (0, 1), 16)
+    one = Study(Sampler(SPACE, 0, 49), evaluator, Journal(None))
+    one.run(hyperband.plan(hyperband.Options(), one, extent))
+    first = [orders[0].epochs for orders in evaluator.asked]
+    assert first == [1, 3, 9, 27, 3, 9, 27, 9, 27, 27]
+    assert [len(orders) for orders in evaluator.asked][:4] == [27, 9, 3, 1]
+    assert [len(evaluator.asked[k]) for k in (4, 7, 9)] == [12, 6, 4]
+
+
+def test_a_bracket_of_hyperband_takes_what_the_sampler_has_left():
+    evaluator = Curves()
+    one = study(evaluator, 30)
+    assert len(one.run(hyperband.plan(hyperband.Options(), one, Extent(27, (0,), 16)))) == 30
+    assert [len(orders) for orders in evaluator.asked] == [27, 9, 3, 1, 3, 1, 1]
+
+
+@pytest.mark.parametrize("fidelity", [halving, hyperband, asha])
+def test_the_best_trains_in_full_for_far_less_than_everybody(fidelity):
+    evaluator, everybody = Curves(), Curves()
+    one, all_ = study(evaluator, 60), study(everybody, 60)
+    extent = Extent(27, (0,), 27)
+    best = ranked(one.run(fidelity.plan(fidelity.Options(), one, extent)))[0]
+    plain = ranked(all_.run(full.plan(full.Options(), all_, extent)))[0]
+    assert best.number == plain.number and best.last.order.epochs == 27
+    assert sum(evaluator.trained.values()) < 0.4 * sum(everybody.trained.values())
+
+
+def test_asha_keeps_a_third_at_every_rung():
+    evaluator = Curves()
+    one = study(evaluator, 81)
+    one.run(asha.plan(asha.Options(), one, Extent(27, (0,), 9)))
+    reached = epochs_of(evaluator)
+    assert sum(reached.values()) == 81
+    assert 20 <= sum(n for e, n in reached.items() if e >= 3) <= 40
+    assert reached[27] >= 1
+    assert max(len(orders) for orders in evaluator.asked) <= 9
+
+
+def test_asha_without_a_sound_trial_ends():
+    one = Study(Sampler(Space({"rate": Interval(0.95, 1.0)}), 0, 5), Curves(), Journal(None))
+    trials = one.run(asha.plan(asha.Options(), one, Extent(9, (0,), 3)))
+    assert len(trials) == 5 and not any(trial.sound for trial in trials)
+
+
+def asynchronous(evaluator, path=None, turns=(), trials=40):
+    seen: list[arrivals.Key] = []
+    one = study(evaluator, trials, path)
+    done = arrivals.run(one, asha.plan(asha.Options(), one, Extent(9, (0, 1), 4)), turns, seen.append)
+    return seen, done
+
+
+def test_timing_chooses_and_its_order_repeats_the_choice(tmp_path):
+    first, trials = asynchronous(Shuffled(1))
+    other, _ = asynchronous(Shuffled(2))
+    assert first != other, "which trials go on depends on who comes back first"
+    again, replayed = asynchronous(Shuffled(2), turns=first)
+    assert again == first
+    assert [t.evaluations for t in replayed] == [t.evaluations for t in trials]
+
+
+@pytest.mark.parametrize("killed_after", [0, 1, 7, 20])
+def test_a_killed_asynchronous_study_goes_on_where_it_was(tmp_path, killed_after):
+    path = tmp_path / "trials.jsonl"
+
+    class Killed(Shuffled):
+        def one(self, order):
+            if len(self.trained) // 2 > killed_after:
+                raise KeyboardInterrupt
+            return super().one(order)
+
+    with pytest.raises(KeyboardInterrupt):
+        asynchronous(Killed(1), path)
+    written = [own.order.key for own in Journal(path)]
+    evaluator = Shuffled(3)
+    seen, trials = asynchronous(evaluator, path)
+    assert seen[: len(written)] == written and len(set(seen)) == len(seen)
+    assert sum(own.trained_epochs for t in trials for own in t.evaluations) == sum(
+        evaluator.trained.values()
+    ), "nothing is trained twice"
+
+
+def test_an_evaluator_that_takes_no_orders_in_between_is_asked_again():
+    seen, trials = asynchronous(Curves())
+    assert ranked(trials)[0].last.order.epochs == 9 and len(seen) == len(set(seen))
+
+
+def test_folds_that_were_trained_apart_count_together():
+    trial = Trial(0, {"rate": 0.5})
+    early = Evaluation(Order(0, {}, 3, (0, 1)), {0: 1.0, 1: 3.0}, places={0: "a", 1: "b"}, trained_epochs=6)
+    late = Evaluation(Order(0, {}, 3, (2,)), {2: 5.0}, places={2: "c"}, trained_epochs=3)
+    both = trial.with_(early).with_(late)
+    assert both.loss == 3.0 and both.last.order.folds == (0, 1, 2) and both.last.trained_epochs == 9
+    assert set(both.last.places) == {0, 1, 2}
+    longer = both.with_(Evaluation(Order(0, {}, 9, (0,)), {0: 0.5}))
+    assert longer.loss == 0.5
+
+
+def test_all_fidelities_are_found_by_name():
+    names = catalogue.names("fidelity")
+    assert {"full", "halving", "hyperband", "asha"} <= set(names)
+    assert all(catalogue.options_class("fidelity", name).__doc__ for name in names)
+
+
+def test_the_journal_is_where_it_was_told(tmp_path: Path):
+    asynchronous(Curves(), tmp_path / "t.jsonl")
+    assert len(list(Journal(tmp_path / "t.jsonl"))) > 40
