@@ -1,5 +1,6 @@
 """Members of a stack may differ in nearly everything, and each has the bits it has alone; paused ones go on to them."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from retemper.core.budget import Deadline
 from retemper.training import carry_out
 from retemper.training import job as jobs
+from retemper.training.callbacks import Lost
 from retemper.training.carry_out import PAUSED
 from retemper.training.job import Job, JobResult
 from retemper.training.planning import Alone, stacked_plan
@@ -121,3 +123,27 @@ def test_a_damaged_pause_is_said(run_folder: Path, job_for: Any, data_folder: Pa
     )
     with pytest.raises(Exception, match="damaged|not as"):
         do(run_folder, last)
+
+
+def test_a_member_that_diverges_is_dropped_and_touches_nobody(plan_for: Any, train: Any) -> None:
+    lost = Member(5, 1e30)
+    members = (MEMBERS[0], lost, MEMBERS[3])
+    options = {"training": {"optimizer": "sgd"}, "model": WIDE}
+    training, fits = train(plan_for(members=members, **options))
+    assert [member.id for member in training.stack.members] == [3, 9]
+    assert fits[1].epochs == 1 and not math.isfinite(fits[1].val_loss)
+    for member, fit in zip(members, fits, strict=True):
+        (alone,) = train(plan_for(members=(member,), **options))[1]
+        assert fit.epochs == alone.epochs and len(fit.history) == len(alone.history)
+        if member is not lost:
+            assert fit.epochs > 1 and torch.equal(fit.row, alone.row)
+
+
+def test_a_large_network_is_not_taken_for_a_lost_one(plan_for: Any, train: Any) -> None:
+    training, _ = train(plan_for(members=MEMBERS[:2], model=WIDE))
+    training.stack.buffers["parameters"][0, :2] = torch.finfo(torch.float32).max
+    Lost().on_epoch_end(training)
+    assert len(training.stack) == 2
+    training.stack.buffers["parameters"][0, 0] = math.inf
+    Lost().on_epoch_end(training)
+    assert [member.id for member in training.stack.members] == [0]

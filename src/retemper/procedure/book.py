@@ -220,7 +220,7 @@ class Book:
         def halved(job: Job, halves: Sequence[Job]) -> None:
             owner.update((half.name, owner[job.name]) for half in halves)
             self.budget.record(f"{job.name}.halved", len(job.members))
-            self.reporter.note(f"{len(job.members)} networks did not train together, and are trained in two halves.")
+            self.reporter.note(f"{len(job.members)} networks do not train together: they do in two halves.")
 
         let_go()  # to the workers, who need it now
         weights = [self.pace.seconds([part], 1) or self.pace.work(part) for part in flat] if alike else []
@@ -230,8 +230,10 @@ class Book:
             self.pace.learn(result)
             if result.stopped is not None:
                 self.budget.record_stop(f"{result.job.name}.stopped", result.stopped)
-        own = [[result for result in results if owner[result.job.name] == k] for k in range(len(jobs))]
-        return [joined(job, parts) for job, parts in zip(jobs, own, strict=True) if parts]
+        left: list[list[JobResult]] = [[] for _ in jobs]
+        for result in results:
+            left[owner[result.job.name]].append(result)
+        return [joined(job, own) for job, own in zip(jobs, left, strict=True) if own]
 
     def _pieces(self, job: Job) -> list[Job]:
         """The job, or the halves that it was trained in where memory was short before (see the log)."""

@@ -1,4 +1,4 @@
-"""What joins the loop, in this order: signals, history, best, plateau, patience, enough, checkpoint, progress.
+"""What joins the loop, in this order: signals, history, best, plateau, lost, patience, enough, checkpoint, progress.
 
 Signals are measured first, since the rest may drop members; the best parameters are kept before patience
 decides; the checkpoint comes after everything it must hold.
@@ -189,6 +189,23 @@ class Plateau(Silent):
             if member.id in self.options:
                 state = self.states.setdefault(member.id, OnPlateauState(self.options[member.id]))
                 training.factors[slot] = state.update(float(training.val_loss[slot]))
+
+
+class Lost(Silent):
+    """Drops members that have diverged: a parameter that is not finite never becomes so again.
+
+    They keep the parameters of their best epoch before, if there was one, and the others go on to the same bits.
+    """
+
+    def on_epoch_end(self, training: Training) -> None:
+        stack = training.stack
+        # A sum is not finite where one of its terms isn't; where it is too large, the terms themselves are asked.
+        sums = stack.buffers["parameters"].sum(1)
+        if bool(sums.isfinite().all()):
+            return
+        sound = stack.buffers["parameters"].isfinite().all(1).tolist()
+        if not all(sound):
+            training.keep([slot for slot, own in enumerate(sound) if own])
 
 
 class Patience(Silent):

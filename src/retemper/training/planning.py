@@ -18,7 +18,7 @@ from retemper.models.layers.build import network_of
 from retemper.models.layers.network import Network
 from retemper.training import losses
 from retemper.training.arrays import SplitArrays, TaskArrays, joined, pooled
-from retemper.training.callbacks import Best, Enough, Patience, Plateau, Progress, Record, Signals
+from retemper.training.callbacks import Best, Enough, Lost, Patience, Plateau, Progress, Record, Signals
 from retemper.training.checkpoint import Checkpoint
 from retemper.training.class_losses import ClassLoss
 from retemper.training.job import Job, Tell
@@ -248,6 +248,7 @@ def callbacks_of(
         record,
         Best(record),
         plateau,
+        Lost() if plan.rates is None else None,  # a run over given rates keeps every step's loss
         Patience(options.patience_epochs) if options.patience_epochs and plan.validation else None,
         Enough(enough) if enough else None,
         Checkpoint(state, record, plateau) if state else None,
