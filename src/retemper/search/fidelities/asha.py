@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from pydantic import Field
 
@@ -64,7 +65,7 @@ def plan(options: Options, study: Study, extent: Extent) -> Plan:
 
 def _promoted(study: Study, rungs: list[Rung], extent: Extent, room: int, share: float) -> list[Order]:
     orders: list[Order] = []
-    for below, above in reversed(list(zip(rungs, rungs[1:], strict=False))):
+    for below, above in reversed(list(pairwise(rungs))):
         for number in below.waiting(share)[: room - len(orders)]:
             below.gone_on.add(number)
             orders.append(_order(study.trials[number], above.epochs, extent))
@@ -75,7 +76,7 @@ def _last_steps(study: Study, rungs: list[Rung], extent: Extent) -> list[Order]:
     """In the end nobody is left to wait for: the best of the highest rung goes on, or no trial would train in full."""
     if rungs[-1].waiting(1.0):
         return []
-    for below, above in reversed(list(zip(rungs, rungs[1:], strict=False))):
+    for below, above in reversed(list(pairwise(rungs))):
         for number in below.waiting(1.0)[:1]:
             below.gone_on.add(number)
             return [_order(study.trials[number], above.epochs, extent)]
