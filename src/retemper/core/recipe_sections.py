@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
@@ -213,6 +214,22 @@ class TuneOptions(Options):
     batch: int = Field(
         64, ge=1, description="trials asked for at a time, where the sampler learns from those before"
     )
+    storage: str | None = Field(
+        None,
+        description="database of the trials: postgresql://user@host/name or sqlite:///path; none: RUN/trials.db",
+    )
+
+    @field_validator("storage")
+    @classmethod
+    def _without_password(cls, url: str | None) -> str | None:
+        """The recipe is written down in many places, and no password belongs there."""
+        if url is None:
+            return None
+        if not url.startswith(("sqlite:///", "postgresql://")):
+            raise ValueError("a database is postgresql://user@host/name or sqlite:///path")
+        if ":" in urlsplit(url).netloc.rpartition("@")[0]:
+            raise ValueError("leave the password out, it would be written down: set PGPASSWORD or use ~/.pgpass")
+        return url
 
 
 class ProcedureOptions(Options):
