@@ -41,7 +41,7 @@ class Recipe(Options):
     data: DataOptions = DataOptions()
     split: SplitOptions = SplitOptions()
     prepare: PrepareOptions = PrepareOptions()
-    model: ModelChoice = Field("mlp")  # type: ignore[assignment]  # a name, parsed
+    model: ModelChoice = Field("mlp", json_schema_extra={"search": ["mlp", "residual_mlp", "tabm"]})  # type: ignore[assignment]  # a name, parsed
     training: TrainingOptions = Field(default_factory=TrainingOptions)
     search: SearchOptions = Field(default_factory=SearchOptions)
     tune: TuneOptions = Field(default_factory=TuneOptions)

@@ -50,6 +50,9 @@ def _tagged(family: str) -> BeforeValidator:
         name = given.pop("name", DEFAULTS[family])
         if not isinstance(name, str):
             raise ValueError(f"its name must be text, but got {name!r}")
+        if isinstance(given.get(name), Mapping):
+            # ``optimizer.sgd.learning_rate``: an option that is meant for this entry alone.
+            given |= given.pop(name)
         options = catalogue.options_class(family, name).model_validate(given)
         return Chosen.model_construct(family=family, name=name, options=options)
 
@@ -96,10 +99,31 @@ class PrepareOptions(Options):
     number_embedding: Literal["piecewise_linear", "none"] = Field(
         "piecewise_linear", description="thermometer code over bins, beside the scaled number"
     )
-    bins: int = Field(48, ge=2, le=256, description="bins a number, cut over the distinct values")
-    embedding_inputs: int = Field(512, ge=16, description="upper bound of numbers × bins; bins shrink to fit")
-    one_hot_levels: int = Field(64, ge=0, description="more levels than this get a learned embedding")
-    min_level_rows: int = Field(3, ge=1, description="rarer levels count as unknown")
+    bins: int = Field(
+        48,
+        ge=2,
+        le=256,
+        description="bins a number, cut over the distinct values",
+        json_schema_extra={"search": [8, 16, 32, 48, 64]},
+    )
+    embedding_inputs: int = Field(
+        512,
+        ge=16,
+        description="upper bound of numbers × bins; bins shrink to fit",
+        json_schema_extra={"search": [128, 256, 512, 1024]},
+    )
+    one_hot_levels: int = Field(
+        64,
+        ge=0,
+        description="more levels than this get a learned embedding",
+        json_schema_extra={"search": [8, 16, 32, 64, 128]},
+    )
+    min_level_rows: int = Field(
+        3,
+        ge=1,
+        description="rarer levels count as unknown",
+        json_schema_extra={"search": [1, 2, 3, 5, 10, 20]},
+    )
     target_scaling: Literal["zscore", "minmax", "robust", "quantile", "none"] = Field(
         "zscore", description="of a regression target"
     )
@@ -123,16 +147,29 @@ class PrepareOptions(Options):
     outliers: Literal["keep", "clip", "drop", "isolation_forest"] = Field(
         "keep", description="clip: cells to the distance; drop, isolation_forest: leave out training rows"
     )
-    outlier_distance: float = Field(8.0, gt=0, description="robust z-score beyond which a cell is an outlier")
+    outlier_distance: float = Field(
+        8.0,
+        gt=0,
+        description="robust z-score beyond which a cell is an outlier",
+        json_schema_extra={"search": {"low": 3.0, "high": 20.0, "log": True}},
+    )
     outlier_share: float = Field(
-        0.01, gt=0, le=0.5, description="training rows that isolation_forest leaves out"
+        0.01,
+        gt=0,
+        le=0.5,
+        description="training rows that isolation_forest leaves out",
+        json_schema_extra={"search": {"low": 0.001, "high": 0.1, "log": True}},
     )
     constructed: list[Literal["log", "ratio", "product", "group_mean"]] = Field(
         default_factory=list,
         description="new numbers from old; group_mean: target's mean by category, out of fold",
+        json_schema_extra={"search": [[], ["log"], ["ratio"], ["product"], ["group_mean"]]},
     )
     constructed_columns: int = Field(
-        16, ge=1, description="most new numbers, group means counted by themselves"
+        16,
+        ge=1,
+        description="most new numbers, group means counted by themselves",
+        json_schema_extra={"search": [4, 8, 16, 32]},
     )
     text_scores: bool = Field(
         True,
@@ -141,17 +178,32 @@ class PrepareOptions(Options):
     select: Literal["none", "mutual_information", "permutation"] = Field(
         "none", description="leave out columns that tell no more than noise"
     )
-    select_columns: int = Field(0, ge=0, description="columns that selection keeps; 0: all that beat noise")
-    components: int = Field(0, ge=0, le=256, description="principal components of the numbers, added to them")
+    select_columns: int = Field(
+        0,
+        ge=0,
+        description="columns that selection keeps; 0: all that beat noise",
+        json_schema_extra={"search": [0, 4, 8, 16, 32]},
+    )
+    components: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="principal components of the numbers, added to them",
+        json_schema_extra={"search": [0, 2, 4, 8, 16]},
+    )
 
 
 class TrainingOptions(Options):
     """One training: loss, optimizer, schedule, regularisers, stopping."""
 
     loss: LossChoice = Field("auto", description="auto: cross_entropy or mse")  # type: ignore[assignment]  # a name, parsed
-    optimizer: OptimizerChoice = Field("adamw")  # type: ignore[assignment]  # a name, parsed
-    schedule: ScheduleChoice = Field("cosine")  # type: ignore[assignment]  # a name, parsed
-    initialiser: InitialiserChoice = Field("he")  # type: ignore[assignment]  # a name, parsed
+    optimizer: OptimizerChoice = Field(
+        "adamw", json_schema_extra={"search": ["adamw", "adam", "nesterov", "rmsprop"]}
+    )  # type: ignore[assignment]  # a name, parsed
+    schedule: ScheduleChoice = Field(
+        "cosine", json_schema_extra={"search": ["constant", "cosine", "linear", "one_cycle"]}
+    )  # type: ignore[assignment]  # a name, parsed
+    initialiser: InitialiserChoice = Field("he", json_schema_extra={"search": ["he", "xavier", "orthogonal"]})  # type: ignore[assignment]  # a name, parsed
     output_bias: Literal["prior", "zero"] = Field(
         "prior", description="prior: class frequencies, target's mean"
     )
@@ -160,19 +212,48 @@ class TrainingOptions(Options):
         gt=0,
         le=1,
         description="what the last layer's start is multiplied by; small: it begins at the prior",
+        json_schema_extra={"search": {"low": 0.01, "high": 1.0, "log": True}},
     )
-    batch_size: int = Field(0, ge=0, description="rows a step; 0: by the rows, 32 to 256")
+    batch_size: int = Field(
+        0,
+        ge=0,
+        description="rows a step; 0: by the rows, 32 to 256",
+        json_schema_extra={"search": [32, 64, 128, 256]},
+    )
     accumulate_steps: int = Field(
-        1, ge=1, description="micro-batches a step; the gradient is that of the whole"
+        1,
+        ge=1,
+        description="micro-batches a step; the gradient is that of the whole",
+        json_schema_extra={"search": [1, 2, 4]},
     )
     epochs: int = Field(200, ge=1, description="upper bound of passes over the training rows")
-    patience_epochs: int = Field(12, ge=0, description="stop after so many epochs without gain; 0: never")
+    patience_epochs: int = Field(
+        12,
+        ge=0,
+        description="stop after so many epochs without gain; 0: never",
+        json_schema_extra={"search": [0, 5, 12, 20]},
+    )
     judge: Literal["calibrated", "plain"] = Field(
         "calibrated", description="best epoch by the loss after the best temperature (classes), or as it is"
     )
-    l1: float = Field(0.0, ge=0, description="λ of λ·Σ|w| added to the loss")
-    l2: float = Field(0.0, ge=0, description="λ of λ/2·Σw² added to the loss (coupled decay)")
-    clip_norm: float = Field(0.0, ge=0, description="upper bound of the gradient's norm; 0: none")
+    l1: float = Field(
+        0.0,
+        ge=0,
+        description="λ of λ·Σ|w| added to the loss",
+        json_schema_extra={"search": {"low": 1e-7, "high": 1e-3, "log": True}},
+    )
+    l2: float = Field(
+        0.0,
+        ge=0,
+        description="λ of λ/2·Σw² added to the loss (coupled decay)",
+        json_schema_extra={"search": {"low": 1e-7, "high": 1e-2, "log": True}},
+    )
+    clip_norm: float = Field(
+        0.0,
+        ge=0,
+        description="upper bound of the gradient's norm; 0: none",
+        json_schema_extra={"search": [0.0, 0.5, 1.0, 5.0]},
+    )
     mixed_precision: Literal["auto", "on", "off"] = Field(
         "auto", description="bfloat16 products where it pays"
     )

@@ -26,14 +26,41 @@ from retemper.models.layers.tokens import Tokens
 class Options(Base):
     """Options of the transformer."""
 
-    depth: int = Field(2, ge=1, le=12, description="blocks")
-    heads: int = Field(4, ge=1, le=32, description="heads of attention")
-    head_width: int = Field(16, ge=16, le=128, multiple_of=16, description="units a head")
-    expansion: float = Field(
-        4 / 3, gt=0, le=8, description="units of the feed-forward layer, as a multiple of a token's"
+    depth: int = Field(
+        2, ge=1, le=12, description="blocks", json_schema_extra={"search": {"low": 1, "high": 4}}
     )
-    dropout: float = Field(0.1, ge=0, lt=1, description="share of feed-forward units dropped in training")
-    most_tokens: int = Field(64, ge=1, le=512, description="past so many columns, neighbours share a token")
+    heads: int = Field(
+        4, ge=1, le=32, description="heads of attention", json_schema_extra={"search": [1, 2, 4, 8]}
+    )
+    head_width: int = Field(
+        16,
+        ge=16,
+        le=128,
+        multiple_of=16,
+        description="units a head",
+        json_schema_extra={"search": [16, 32, 64]},
+    )
+    expansion: float = Field(
+        4 / 3,
+        gt=0,
+        le=8,
+        description="units of the feed-forward layer, as a multiple of a token's",
+        json_schema_extra={"search": {"low": 1.0, "high": 4.0}},
+    )
+    dropout: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        json_schema_extra={"search": {"low": 0.0, "high": 0.5}},
+        description="share of feed-forward units dropped in training",
+    )
+    most_tokens: int = Field(
+        64,
+        ge=1,
+        le=512,
+        description="past so many columns, neighbours share a token",
+        json_schema_extra={"search": [32, 64, 128]},
+    )
 
 
 def build(options: Options, shape: InputShape, outputs: int) -> Network:

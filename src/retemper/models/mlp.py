@@ -18,13 +18,23 @@ from retemper.models.layers.network import Network
 class Options(FrontOptions):
     """Options of the multilayer perceptron."""
 
-    width: int = Field(256, ge=1, le=8192, description="units a layer")
-    depth: int = Field(2, ge=1, le=32, description="hidden layers")
+    width: int = Field(
+        256, ge=1, le=8192, description="units a layer", json_schema_extra={"search": [64, 128, 256, 512]}
+    )
+    depth: int = Field(
+        2, ge=1, le=32, description="hidden layers", json_schema_extra={"search": {"low": 1, "high": 4}}
+    )
     widths: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (), description="units of each hidden layer, instead of width × depth"
     )
     activation: Name = Field("silu", description="relu, leaky_relu, silu, gelu or tanh")
-    dropout: float = Field(0.1, ge=0, lt=1, description="share of hidden units dropped in training")
+    dropout: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        json_schema_extra={"search": {"low": 0.0, "high": 0.5}},
+        description="share of hidden units dropped in training",
+    )
 
 
 def build(options: Options, shape: InputShape, outputs: int) -> Network:

@@ -21,11 +21,31 @@ from retemper.models.layers.residual import Residual
 class Options(FrontOptions):
     """Options of the residual MLP."""
 
-    width: int = Field(192, ge=1, le=8192, description="units between the blocks")
-    depth: int = Field(2, ge=1, le=64, description="residual blocks")
-    expansion: float = Field(2.0, gt=0, le=8, description="units inside a block, as a multiple of width")
+    width: int = Field(
+        192,
+        ge=1,
+        le=8192,
+        description="units between the blocks",
+        json_schema_extra={"search": [64, 128, 256, 512]},
+    )
+    depth: int = Field(
+        2, ge=1, le=64, description="residual blocks", json_schema_extra={"search": {"low": 1, "high": 6}}
+    )
+    expansion: float = Field(
+        2.0,
+        gt=0,
+        le=8,
+        description="units inside a block, as a multiple of width",
+        json_schema_extra={"search": {"low": 1.0, "high": 4.0}},
+    )
     activation: Name = Field("silu", description="relu, leaky_relu, silu, gelu or tanh")
-    dropout: float = Field(0.1, ge=0, lt=1, description="share of units dropped inside a block, in training")
+    dropout: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        json_schema_extra={"search": {"low": 0.0, "high": 0.5}},
+        description="share of units dropped inside a block, in training",
+    )
 
 
 def build(options: Options, shape: InputShape, outputs: int) -> Network:

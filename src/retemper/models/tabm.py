@@ -26,16 +26,32 @@ from retemper.models.layers.network import Network
 class Options(FrontOptions):
     """Options of the ensemble in one network."""
 
-    copies: int = Field(8, ge=2, le=64, description="networks that share the hidden layers")
+    copies: int = Field(
+        8,
+        ge=2,
+        le=64,
+        description="networks that share the hidden layers",
+        json_schema_extra={"search": [4, 8, 16, 32]},
+    )
     adapters: Literal["hidden", "inputs"] = Field(
         "hidden",
         description="what each copy scales: the first layer's outputs, whose product is then made once for all "
         "copies, or its inputs, as in the paper",
     )
-    width: int = Field(128, ge=1, le=8192, description="units a layer")
-    depth: int = Field(2, ge=1, le=32, description="hidden layers")
+    width: int = Field(
+        128, ge=1, le=8192, description="units a layer", json_schema_extra={"search": [64, 128, 256, 512]}
+    )
+    depth: int = Field(
+        2, ge=1, le=32, description="hidden layers", json_schema_extra={"search": {"low": 1, "high": 4}}
+    )
     activation: Name = Field("silu", description="relu, leaky_relu, silu, gelu or tanh")
-    dropout: float = Field(0.1, ge=0, lt=1, description="share of hidden units dropped in training")
+    dropout: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        json_schema_extra={"search": {"low": 0.0, "high": 0.5}},
+        description="share of hidden units dropped in training",
+    )
 
 
 def build(options: Options, shape: InputShape, outputs: int) -> Network:

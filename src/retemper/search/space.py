@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 Setting = dict[str, Any]
 """Dotted path → value: what one trial changes in the recipe."""
+Side = Literal["low", "high"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,9 @@ class Interval:
         low, high: both ends belong to it.
         log: even in the logarithm; low must be above 0.
         integer: whole numbers only.
+
+    Raises:
+        ValueError: an end is not finite, not whole, or on the wrong side.
     """
 
     low: float
@@ -26,38 +30,70 @@ class Interval:
     log: bool = False
     integer: bool = False
 
+    def __post_init__(self) -> None:
+        ends = f"but got (low={self.low}, high={self.high})"
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
+            raise ValueError(f"low <= high must hold, both finite, {ends}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low > 0 must hold where log is true, {ends}")
+        if self.integer and not (float(self.low).is_integer() and float(self.high).is_integer()):
+            raise ValueError(f"low and high must be whole numbers where integer is true, {ends}")
+
     def at(self, share: float) -> float:
         """The value at a share in [0, 1] of the range.
 
         >>> round(Interval(1e-4, 1e-2, log=True).at(0.5), 6), Interval(1, 4, integer=True).at(0.5)
         (0.001, 3)
         """
-        # A whole number has as much room as any other, the ends included.
-        low, high = (self.low - 0.5, self.high + 0.5) if self.integer else (self.low, self.high)
+        low, high = self._room
         value = (
             math.exp(math.log(low) + share * math.log(high / low)) if self.log else low + share * (high - low)
         )
-        return int(min(max(math.floor(value + 0.5), self.low), self.high)) if self.integer else value
+        # Rounding may lead past an end by a last bit.
+        within = min(max(math.floor(value + 0.5) if self.integer else value, self.low), self.high)
+        return int(within) if self.integer else within
 
     def share(self, value: float) -> float:
-        """Where in the range a value lies: 0 at the low end, 1 at the high end."""
-        if self.high == self.low:
-            return 0.5
-        if self.log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
-        return (value - self.low) / (self.high - self.low)
+        """The way back: where in the range a value lies, 0 at the low end, 1 at the high end.
 
-    def near_edge(self, value: float, share: float = 0.1) -> str | None:
-        """``low`` or ``high`` when the value lies in the outer share of the range."""
+        A whole number lies in the middle of its room.
+
+        >>> Interval(0, 2).share(0), Interval(0, 1, integer=True).share(0)
+        (0.0, 0.25)
+        """
+        low, high = self._room
+        if high == low:
+            return 0.5
+        return math.log(value / low) / math.log(high / low) if self.log else (value - low) / (high - low)
+
+    def near_edge(self, value: float, share: float = 0.1) -> Side | None:
+        """``low`` or ``high`` when the value lies in the outer share of the range; an end always does."""
+        if self.low == self.high:
+            return None
         place = self.share(value)
-        return "low" if place < share else "high" if place > 1 - share else None
+        if value == self.low or place < share:
+            return "low"
+        return "high" if value == self.high or place > 1 - share else None
+
+    @property
+    def _room(self) -> tuple[float, float]:
+        """The ends; a whole number has as much room as any other, the ends included."""
+        return (self.low - 0.5, self.high + 0.5) if self.integer else (self.low, self.high)
 
 
 @dataclass(frozen=True)
 class Words:
-    """A choice among values."""
+    """A choice among values.
+
+    Raises:
+        ValueError: there are none.
+    """
 
     values: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ValueError("a choice needs at least one value")
 
     def at(self, share: float) -> Any:
         """The value at a share in [0, 1]."""

@@ -29,10 +29,12 @@ class ClassOptions(Options):
         ge=0,
         lt=1,
         description="ε: the target is (1 - ε)·one-hot + ε/C (Szegedy et al. 2016)",
-        json_schema_extra={"search": [0.0, 0.2, "linear"]},
+        json_schema_extra={"search": {"low": 0.0, "high": 0.2}},
     )
     class_weights: ClassWeights = Field(
-        "none", description="none, balanced (N / (C·N_class)), or class: weight; classes not named weigh 1"
+        "none",
+        description="none, balanced (N / (C·N_class)), or class: weight; classes not named weigh 1",
+        json_schema_extra={"search": ["none", "balanced"]},
     )
     resampling: Literal["none", "sqrt"] = Field(
         "none", description="sqrt: each epoch draws a class's rows in proportion to the root of their number"

@@ -61,7 +61,7 @@ class Random(Initialiser):
         gt=0,
         allow_inf_nan=False,
         description="standard deviation",
-        json_schema_extra={"search": [1e-3, 0.3, "log"]},
+        json_schema_extra={"search": {"low": 1e-3, "high": 0.3, "log": True}},
     )
     distribution: Distribution = "normal"
 
@@ -76,7 +76,13 @@ class Xavier(Initialiser):
     True
     """
 
-    gain: float = Field(1.0, gt=0, allow_inf_nan=False, description="5/3 suits tanh, 1 linear and sigmoid")
+    gain: float = Field(
+        1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="5/3 suits tanh, 1 linear and sigmoid",
+        json_schema_extra={"search": {"low": 0.5, "high": 2.0, "log": True}},
+    )
     distribution: Distribution = "uniform"
 
     def draw(self, shape: tuple[int, int], generator: np.random.Generator) -> Weights:
@@ -95,6 +101,7 @@ class He(Initialiser):
         gt=0,
         allow_inf_nan=False,
         description="√2 suits ReLU and its smooth kin, 1 SELU and linear",
+        json_schema_extra={"search": {"low": 0.5, "high": 2.0, "log": True}},
     )
     distribution: Distribution = "normal"
 
@@ -113,7 +120,13 @@ class Orthogonal(Initialiser):
     True
     """
 
-    gain: float = Field(1.0, gt=0, allow_inf_nan=False, description="√2 suits ReLU, 1 linear and tanh")
+    gain: float = Field(
+        1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="√2 suits ReLU, 1 linear and tanh",
+        json_schema_extra={"search": {"low": 0.5, "high": 2.0, "log": True}},
+    )
 
     def draw(self, shape: tuple[int, int], generator: np.random.Generator) -> Weights:
         long, short = max(shape), min(shape)

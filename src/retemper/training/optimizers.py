@@ -23,8 +23,18 @@ Slots = Mapping[str, Tensor]
 class Optimizer(Options):
     """What all optimizers share."""
 
-    learning_rate: float = Field(1e-3, gt=0, description="base rate; the schedule multiplies it")
-    weight_decay: float = Field(0.0, ge=0, description="λ of the decoupled decay w ← (1 − rate·λ)·w")
+    learning_rate: float = Field(
+        1e-3,
+        gt=0,
+        description="base rate; the schedule multiplies it",
+        json_schema_extra={"search": {"low": 1e-4, "high": 0.1, "log": True}},
+    )
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        description="λ of the decoupled decay w ← (1 − rate·λ)·w",
+        json_schema_extra={"search": {"low": 1e-4, "high": 0.3, "log": True}},
+    )
     decay_biases: bool = Field(
         False, description="let the decay and the penalties reach biases and gains too"
     )
@@ -55,7 +65,12 @@ class Optimizer(Options):
 class SGD(Optimizer):
     """Gradient descent: d = −g. Steady; wants its rate tuned (about .01 to .5) and inputs well scaled."""
 
-    learning_rate: float = Field(0.05, gt=0, description="base rate")
+    learning_rate: float = Field(
+        0.05,
+        gt=0,
+        description="base rate",
+        json_schema_extra={"search": {"low": 1e-3, "high": 1.0, "log": True}},
+    )
 
     def direction(
         self, gradient: Tensor, slots: Slots, step: Tensor, momentum: Tensor | None = None
@@ -66,8 +81,19 @@ class SGD(Optimizer):
 class Momentum(Optimizer):
     """Heavy ball (Polyak 1964): v ← μ·v + g, d = −v."""
 
-    learning_rate: float = Field(0.01, gt=0, description="base rate")
-    momentum: float = Field(0.9, ge=0, lt=1, description="μ, share of the old velocity that is kept")
+    learning_rate: float = Field(
+        0.01,
+        gt=0,
+        description="base rate",
+        json_schema_extra={"search": {"low": 3e-4, "high": 0.3, "log": True}},
+    )
+    momentum: float = Field(
+        0.9,
+        ge=0,
+        lt=1,
+        description="μ, share of the old velocity that is kept",
+        json_schema_extra={"search": {"low": 0.5, "high": 0.99}},
+    )
 
     slots: ClassVar[tuple[str, ...]] = ("velocity",)
 
@@ -96,8 +122,19 @@ class Nesterov(Momentum):
 class RMSprop(Optimizer):
     """RMSprop (Hinton 2012): s ← α·s + (1 − α)·g², d = −g / (√s + ε)."""
 
-    alpha: float = Field(0.99, ge=0, lt=1, description="share of the old mean square that is kept")
-    epsilon: float = Field(1e-8, gt=0, description="ε, added to the root")
+    alpha: float = Field(
+        0.99,
+        ge=0,
+        lt=1,
+        description="share of the old mean square that is kept",
+        json_schema_extra={"search": {"low": 0.9, "high": 0.999}},
+    )
+    epsilon: float = Field(
+        1e-8,
+        gt=0,
+        description="ε, added to the root",
+        json_schema_extra={"search": {"low": 1e-9, "high": 1e-4, "log": True}},
+    )
 
     slots: ClassVar[tuple[str, ...]] = ("square",)
 
@@ -116,9 +153,26 @@ class Adam(Optimizer):
     half the time of the same arithmetic in separate passes.
     """
 
-    beta1: float = Field(0.9, ge=0, lt=1, description="share of the old mean gradient that is kept")
-    beta2: float = Field(0.999, ge=0, lt=1, description="share of the old mean square that is kept")
-    epsilon: float = Field(1e-8, gt=0, description="ε, added to the root")
+    beta1: float = Field(
+        0.9,
+        ge=0,
+        lt=1,
+        description="share of the old mean gradient that is kept",
+        json_schema_extra={"search": {"low": 0.8, "high": 0.98}},
+    )
+    beta2: float = Field(
+        0.999,
+        ge=0,
+        lt=1,
+        description="share of the old mean square that is kept",
+        json_schema_extra={"search": {"low": 0.95, "high": 0.9999}},
+    )
+    epsilon: float = Field(
+        1e-8,
+        gt=0,
+        description="ε, added to the root",
+        json_schema_extra={"search": {"low": 1e-9, "high": 1e-4, "log": True}},
+    )
 
     slots: ClassVar[tuple[str, ...]] = ("mean", "square")
 
@@ -148,9 +202,18 @@ class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019): the default for networks on tables."""
 
     weight_decay: float = Field(
-        0.01, ge=0, description="λ of the decoupled decay", json_schema_extra={"search": [1e-4, 0.3, "log"]}
+        0.01,
+        ge=0,
+        description="λ of the decoupled decay",
+        json_schema_extra={"search": {"low": 1e-4, "high": 0.3, "log": True}},
     )
-    beta2: float = Field(0.99, ge=0, lt=1, description="share of the old mean square that is kept")
+    beta2: float = Field(
+        0.99,
+        ge=0,
+        lt=1,
+        description="share of the old mean square that is kept",
+        json_schema_extra={"search": {"low": 0.95, "high": 0.9999}},
+    )
 
 
 ENTRIES: dict[str, type[Options]] = {

@@ -22,12 +22,38 @@ class OnPlateau(Schedule):
     """
 
     gamma: float = Field(
-        0.3, gt=0, lt=1, description="factor of a drop", json_schema_extra={"search": [0.1, 0.7, "log"]}
+        0.3,
+        gt=0,
+        lt=1,
+        description="factor of a drop",
+        json_schema_extra={"search": {"low": 0.1, "high": 0.7, "log": True}},
     )
-    patience_epochs: int = Field(5, ge=0, description="epochs without gain that are let pass")
-    threshold: float = Field(1e-4, ge=0, lt=1, description="smallest relative fall that counts as a gain")
-    cooldown_epochs: int = Field(0, ge=0, description="epochs after a drop that don't count")
-    end_factor: float = Field(1e-3, ge=0, le=1, description="the multiplier is never lower")
+    patience_epochs: int = Field(
+        5,
+        ge=0,
+        description="epochs without gain that are let pass",
+        json_schema_extra={"search": {"low": 1, "high": 10}},
+    )
+    threshold: float = Field(
+        1e-4,
+        ge=0,
+        lt=1,
+        description="smallest relative fall that counts as a gain",
+        json_schema_extra={"search": {"low": 1e-5, "high": 1e-2, "log": True}},
+    )
+    cooldown_epochs: int = Field(
+        0,
+        ge=0,
+        description="epochs after a drop that don't count",
+        json_schema_extra={"search": {"low": 0, "high": 5}},
+    )
+    end_factor: float = Field(
+        1e-3,
+        ge=0,
+        le=1,
+        description="the multiplier is never lower",
+        json_schema_extra={"search": {"low": 1e-4, "high": 0.1, "log": True}},
+    )
 
     def _shape(self, steps: Factors, steps_per_epoch: int) -> Factors:
         return np.ones_like(steps)

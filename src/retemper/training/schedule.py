@@ -27,7 +27,7 @@ class Schedule(Options, ABC):
         ge=0,
         lt=1,
         description="share of the run's steps in which the rate rises linearly from near 0; 0: none",
-        json_schema_extra={"search": [0.0, 0.2, "linear"]},
+        json_schema_extra={"search": {"low": 0.0, "high": 0.2}},
     )
 
     def warmup_steps(self, total_steps: int) -> int:

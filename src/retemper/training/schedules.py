@@ -32,9 +32,18 @@ class Step(Schedule):
     [1.0, 1.0, 0.5, 0.5]
     """
 
-    every_epochs: int = Field(20, ge=1, description="epochs between two drops")
+    every_epochs: int = Field(
+        20,
+        ge=1,
+        description="epochs between two drops",
+        json_schema_extra={"search": {"low": 3, "high": 40, "log": True}},
+    )
     gamma: float = Field(
-        0.3, gt=0, le=1, description="factor of a drop", json_schema_extra={"search": [0.1, 0.7, "log"]}
+        0.3,
+        gt=0,
+        le=1,
+        description="factor of a drop",
+        json_schema_extra={"search": {"low": 0.1, "high": 0.7, "log": True}},
     )
 
     def _shape(self, steps: Factors, steps_per_epoch: int) -> Factors:
@@ -54,7 +63,7 @@ class Exponential(Schedule):
         gt=0,
         le=1,
         description="factor an epoch",
-        json_schema_extra={"search": [0.8, 0.999, "linear"]},
+        json_schema_extra={"search": {"low": 0.8, "high": 0.999}},
     )
 
     def _shape(self, steps: Factors, steps_per_epoch: int) -> Factors:
@@ -68,7 +77,13 @@ class Linear(Schedule):
     [1.0, 0.75, 0.5, 0.25]
     """
 
-    end_factor: float = Field(0.0, ge=0, le=1, description="multiplier at the end of the run")
+    end_factor: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="multiplier at the end of the run",
+        json_schema_extra={"search": {"low": 0.0, "high": 0.3}},
+    )
 
     def _shape(self, steps: Factors, steps_per_epoch: int) -> Factors:
         return 1.0 + (self.end_factor - 1.0) * steps / len(steps)
@@ -86,7 +101,13 @@ class Cosine(Schedule):
     [1.0, 0.854, 0.5, 0.146]
     """
 
-    end_factor: float = Field(0.0, ge=0, le=1, description="multiplier at the end of the run")
+    end_factor: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="multiplier at the end of the run",
+        json_schema_extra={"search": {"low": 0.0, "high": 0.3}},
+    )
 
     def _shape(self, steps: Factors, steps_per_epoch: int) -> Factors:
         return _half_cosine(1.0, self.end_factor, steps / len(steps))
@@ -106,7 +127,7 @@ class InverseSquareRoot(Schedule):
         gt=0,
         allow_inf_nan=False,
         description="τ: the rate is halved after 3 τ epochs",
-        json_schema_extra={"search": [0.5, 10.0, "log"]},
+        json_schema_extra={"search": {"low": 0.5, "high": 10.0, "log": True}},
     )
 
     def _shape(self, steps: Factors, steps_per_epoch: int) -> Factors:
@@ -122,9 +143,27 @@ class OneCycle(Schedule):
     [0.2, 1.0, 0.5, 0.0]
     """
 
-    rise_fraction: float = Field(0.3, gt=0, lt=1, description="share of the steps in which the rate rises")
-    start_factor: float = Field(0.04, ge=0, le=1, description="multiplier at the start")
-    end_factor: float = Field(4e-6, ge=0, le=1, description="multiplier at the end")
+    rise_fraction: float = Field(
+        0.3,
+        gt=0,
+        lt=1,
+        description="share of the steps in which the rate rises",
+        json_schema_extra={"search": {"low": 0.1, "high": 0.5}},
+    )
+    start_factor: float = Field(
+        0.04,
+        ge=0,
+        le=1,
+        description="multiplier at the start",
+        json_schema_extra={"search": {"low": 0.01, "high": 0.3, "log": True}},
+    )
+    end_factor: float = Field(
+        4e-6,
+        ge=0,
+        le=1,
+        description="multiplier at the end",
+        json_schema_extra={"search": {"low": 1e-6, "high": 0.1, "log": True}},
+    )
 
     def _shape(self, steps: Factors, steps_per_epoch: int) -> Factors:
         top = max(self.rise_fraction * len(steps) - 1.0, 0.0)
@@ -141,9 +180,19 @@ class Cyclic(Schedule):
     """
 
     cycle_epochs: float = Field(
-        10.0, gt=0, allow_inf_nan=False, description="epochs from one low to the next, up and down alike"
+        10.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="epochs from one low to the next, up and down alike",
+        json_schema_extra={"search": {"low": 2.0, "high": 30.0, "log": True}},
     )
-    low_factor: float = Field(0.1, ge=0, le=1, description="multiplier at the low")
+    low_factor: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="multiplier at the low",
+        json_schema_extra={"search": {"low": 0.0, "high": 0.3}},
+    )
     mode: Literal["triangular", "halving"] = Field("triangular", description="the height of later cycles")
 
     def _shape(self, steps: Factors, steps_per_epoch: int) -> Factors:

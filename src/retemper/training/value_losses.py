@@ -116,7 +116,7 @@ class Huber(ValueLoss):
         gt=0,
         allow_inf_nan=False,
         description="δ, where the loss turns linear, in units of the scaled target (its standard deviations)",
-        json_schema_extra={"search": [0.3, 3.0, "log"]},
+        json_schema_extra={"search": {"low": 0.3, "high": 3.0, "log": True}},
     )
 
     def _value(self, difference: Tensor) -> Tensor:

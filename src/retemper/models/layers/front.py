@@ -12,11 +12,24 @@ class FrontOptions(Options):
     """How numbers enter the network, beside their scaled values and codes over bins."""
 
     periodic_frequencies: int = Field(
-        0, ge=0, le=64, description="periodic embedding: cosines a number, frequencies learned; 0: none"
+        0,
+        ge=0,
+        le=64,
+        description="periodic embedding: cosines a number, frequencies learned; 0: none",
+        json_schema_extra={"search": [0, 4, 8, 16]},
     )
-    periodic_units: int = Field(3, ge=1, le=32, description="periodic embedding: outputs a number")
+    periodic_units: int = Field(
+        3,
+        ge=1,
+        le=32,
+        description="periodic embedding: outputs a number",
+        json_schema_extra={"search": [2, 3, 4, 8]},
+    )
     periodic_sigma: float = Field(
-        0.1, gt=0, description="periodic embedding: spread of the frequencies at the start"
+        0.1,
+        gt=0,
+        description="periodic embedding: spread of the frequencies at the start",
+        json_schema_extra={"search": {"low": 0.01, "high": 1.0, "log": True}},
     )
 
     def front(self, shape: InputShape) -> Inputs:
