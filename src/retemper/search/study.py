@@ -30,8 +30,8 @@ class Sampler(Protocol):
     def ask(self, count: int) -> list[Setting]:
         """Up to ``count`` new settings; none: there are no more."""
 
-    def tell(self, values: Setting, loss: float) -> None:
-        """What a setting led to; NaN: it failed."""
+    def tell(self, values: Setting, loss: float, epochs: int = 0) -> None:
+        """What a setting led to after so many epochs; NaN: it failed."""
 
 
 class Evaluator(Protocol):
@@ -109,7 +109,9 @@ class Study:
 
     def tell(self, evaluation: Evaluation) -> None:
         """Let the sampler know what a trial has come to, all of its folds together."""
-        self.sampler.tell(evaluation.order.values, self.trials[evaluation.order.trial].loss)
+        trial = self.trials[evaluation.order.trial]
+        epochs = (trial.last or evaluation).order.epochs
+        self.sampler.tell(trial.values, trial.loss, epochs)
 
     def take(self, evaluations: Sequence[Evaluation]) -> None:
         """Keep what came back with its trials."""

@@ -40,7 +40,7 @@ class Sampler:
         self._left -= len(found)
         return found
 
-    def tell(self, values: Setting, loss: float) -> None:
+    def tell(self, values: Setting, loss: float, epochs: int = 0) -> None:
         """Nothing is learnt from it."""
 
 

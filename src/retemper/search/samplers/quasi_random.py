@@ -44,7 +44,7 @@ class Sampler:
             warnings.filterwarnings("ignore", message="The balance properties", category=UserWarning)
             return [self.space.at(point) for point in self._points.random(count)]
 
-    def tell(self, values: Setting, loss: float) -> None:
+    def tell(self, values: Setting, loss: float, epochs: int = 0) -> None:
         """Nothing is learnt from it."""
 
 

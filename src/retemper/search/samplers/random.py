@@ -36,7 +36,7 @@ class Sampler:
             for number in numbers
         ]
 
-    def tell(self, values: Setting, loss: float) -> None:
+    def tell(self, values: Setting, loss: float, epochs: int = 0) -> None:
         """Nothing is learnt from it."""
 
 
