@@ -1,0 +1,324 @@
+"""What a search has learnt: how much of the losses' differences each option explains, alone and in pairs.
+
+Functional analysis of variance (Hutter, Hoos & Leyton-Brown 2014): a forest of regression trees learns the loss from
+the settings; the variance of its mean curve over one option, all others averaged out, is that option's share. Trees
+are boxes, so these means are sums, not samples. Intervals come from forests on random halves of the trials (Politis &
+Romano 1994): a half differs from the whole as the whole differs from a new study of its size. They hold for what the
+forest sees: of options that explain a few percent it sees too little, and their shares are rather too small.
+
+Only trials that trained for as long, on the same folds, are compared. A forest that can't foretell trials that it has
+not seen says nothing, and neither do few trials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from retemper.core.seeds import generator
+from retemper.search.cells import Cells, Floats, cells_of, coded
+from retemper.search.flat import Flat, flat_part
+from retemper.search.forest import Forest, grown, out_of_bag
+from retemper.search.space import Space
+from retemper.search.trials import Trial
+
+LEAST_TRIALS, LEAST_AN_OPTION = 16, 5
+MOST_TRIALS = 800
+"""More are drawn from: what explains the loss of 800 trials explains it of all."""
+LEAST_EXPLAINED = 0.15
+"""Of the losses' variance out of bag: below, the forest has learnt nothing that is worth telling."""
+LEAST_SHARE = 0.02
+"""An option whose interval reaches below it is not told apart from chance."""
+REACHED = 0.9
+"""The longest training that so many of the trials compared most often have had."""
+GROUPS, TREES, TREES_A_GROUP = 20, 64, 8
+MOST_PAIRED, MOST_PAIRS, PAIR_CELLS = 8, 3, 12
+Z = 1.96
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Mean loss over one option, all others averaged out, with a 95 % band."""
+
+    values: tuple[Any, ...]
+    loss: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Importance:
+    """One option.
+
+    Args:
+        path: of the option.
+        share: of the explained variance, with ``low`` and ``high``, its 95 % interval.
+        matters: it is told apart from chance.
+        curve: the mean loss over it.
+        flat: where a numeric option gains nothing more, if that is shown.
+        where: the conditions under which it is there; its share is of the variance among those trials.
+        trials: how many were compared.
+    """
+
+    path: str
+    share: float
+    low: float
+    high: float
+    matters: bool
+    curve: Curve
+    flat: Flat | None
+    where: Mapping[str, tuple[Any, ...]]
+    trials: int
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """What two options explain together beyond what each does alone; the mean loss over both [cells, cells]."""
+
+    paths: tuple[str, str]
+    share: float
+    low: float
+    high: float
+    values: tuple[tuple[Any, ...], tuple[Any, ...]]
+    loss: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What was learnt, or why nothing was.
+
+    Args:
+        epochs, folds: of the trainings that were compared.
+        trials: how many.
+        lost: of these, how many diverged; they count as the worst.
+        explained: share of the variance that the forest foretells of trials that it has not seen.
+        options: the most important first; conditional ones after the others.
+        pairs: the strongest.
+        left_out: what can't be told, with the reason.
+    """
+
+    epochs: int = 0
+    folds: int = 0
+    trials: int = 0
+    lost: int = 0
+    explained: float = 0.0
+    options: tuple[Importance, ...] = ()
+    pairs: tuple[Interaction, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Compared:
+    trials: list[Trial]
+    loss: Floats
+    epochs: int = 0
+    folds: int = 0
+    lost: int = 0
+
+
+@dataclass
+class _Group:
+    """Options that are there together: under what condition, and in which trials."""
+
+    where: Mapping[str, tuple[Any, ...]]
+    own: list[str] = field(default_factory=list)
+
+
+def learnt(space: Space, trials: Sequence[Trial], seed: int) -> Learnt:
+    """What the trials tell of the options.
+
+    Args:
+        space: the ranges.
+        trials: all of them.
+        seed: of the run; it keys the forest's randomness.
+
+    >>> from retemper.search.space import Interval
+    >>> from retemper.search.trials import Evaluation, Order
+    >>> space = Space({"a": Interval(0.0, 1.0), "b": Interval(0.0, 1.0)})
+    >>> tried = [{"a": k / 60, "b": k * 0.618 % 1} for k in range(60)]
+    >>> trials = [Trial(k, v, (Evaluation(Order(k, v, 5, (0,)), {0: v["a"]}),)) for k, v in enumerate(tried)]
+    >>> first, second = learnt(space, trials, seed=0).options
+    >>> first.path, first.share > 0.9, second.matters
+    ('a', True, False)
+    """
+    compared = _compared(trials)
+    said: dict[str, Any] = {name: getattr(compared, name) for name in ("epochs", "folds", "lost")}
+    options: list[Importance] = []
+    pairs: list[Interaction] = []
+    left_out: list[str] = []
+    explained = 0.0
+    for group in _groups(space):
+        found = _analysed(space, group, compared, seed)
+        if isinstance(found, str):
+            left_out.append(found)
+            continue
+        own, together, foretold = found
+        options += own
+        if not group.where:
+            pairs, explained = together, foretold
+    return Learnt(
+        trials=len(compared.trials),
+        explained=explained,
+        options=tuple(options),
+        pairs=tuple(pairs),
+        left_out=tuple(left_out),
+        **said,
+    )
+
+
+def _compared(trials: Sequence[Trial]) -> _Compared:
+    """The trials that trained alike, for as long as most did; one that diverged counts as the worst that is likely."""
+    levels: dict[tuple[int, tuple[int, ...]], dict[int, float]] = {}
+    for trial in trials:
+        for own in trial.evaluations:
+            if own.error is None or own.losses:
+                levels.setdefault((own.order.epochs, own.order.folds), {})[trial.number] = own.loss
+    if not levels:
+        return _Compared([], np.array([]))
+    most = max(len(own) for own in levels.values())
+    epochs, folds = max(level for level, own in levels.items() if len(own) >= REACHED * most)
+    reached = levels[epochs, folds]
+    kept = [trial for trial in trials if trial.number in reached]
+    loss = np.array([reached[trial.number] for trial in kept])
+    sound = loss[np.isfinite(loss)]
+    if not len(sound):
+        return _Compared([], np.array([]), epochs, len(folds), len(loss))
+    quarter, three = np.quantile(sound, [0.25, 0.75])
+    worst = min(float(sound.max()), float(three + 1.5 * (three - quarter)))
+    lost = int((~np.isfinite(loss)).sum())
+    return _Compared(
+        kept, np.minimum(np.where(np.isfinite(loss), loss, worst), worst), epochs, len(folds), lost
+    )
+
+
+def _groups(space: Space) -> list[_Group]:
+    """Options without a condition first, then those with each condition; a single value tells nothing."""
+    groups = [_Group({})]
+    for path in space:
+        cells = cells_of(path, space[path])
+        if len(cells.values) < 2:
+            continue
+        where: dict[str, tuple[Any, ...]] = {}
+        at = path
+        while condition := space.conditions.get(at):
+            at = condition.path
+            where[at] = condition.values
+        group = next((own for own in groups if own.where == where), None)
+        if group is None:
+            groups.append(group := _Group(where))
+        group.own.append(path)
+    return [group for group in groups if group.own]
+
+
+def _analysed(
+    space: Space, group: _Group, compared: _Compared, seed: int
+) -> tuple[list[Importance], list[Interaction], float] | str:
+    """The importance of a group's options, their pairs, and what the forest foretells; else why there is none."""
+    chosen = [k for k, trial in enumerate(compared.trials) if all(path in trial.values for path in group.own)]
+    there = [
+        path
+        for path, axis in space.items()
+        if len(cells_of(path, axis).values) > 1
+        and chosen
+        and all(path in compared.trials[k].values for k in chosen)
+    ]
+    named = _conditions(group.where)
+    least = max(LEAST_TRIALS, LEAST_AN_OPTION * max(1, len(there)))
+    if len(chosen) < least:
+        return (
+            f"{len(chosen)} trials{named} that trained alike are too few to tell what "
+            f"{'their options do' if not group.where else 'its own options do'}; {least} are needed."
+        )
+    rng = generator(seed, "importance", step=len(there))
+    chosen = sorted(rng.choice(chosen, min(len(chosen), MOST_TRIALS), replace=False).tolist())
+    options = [cells_of(path, space[path]) for path in there]
+    x = coded(options, [compared.trials[k].values for k in chosen])
+    y = compared.loss[chosen]
+    if float(np.ptp(y)) == 0.0:
+        return f"All {len(chosen)} trials{named} have the same loss."
+    foretold = out_of_bag(x, y, TREES, rng)
+    if foretold < LEAST_EXPLAINED:
+        return (
+            f"The losses of {len(chosen)} trials{named} can't be told from their settings (out of bag, "
+            f"{max(0.0, foretold):.0%} of the variance): what the options do is no larger than chance."
+        )
+    points = np.hstack([own.drawn(rng, 2048) for own in options])
+    whole = grown(x, y, options, points, TREES, rng)
+    halves = []
+    for _ in range(GROUPS):
+        half = rng.choice(len(y), (len(y) + 1) // 2, replace=False)
+        halves.append(grown(x[half], y[half], options, points, TREES_A_GROUP, rng))
+    own = [
+        _importance(options, j, whole, halves, group.where, len(chosen))
+        for j, path in enumerate(there)
+        if path in group.own
+    ]
+    own.sort(key=lambda option: -option.share)
+    return own, [] if group.where else _pairs(options, whole, halves), foretold
+
+
+def _importance(
+    options: Sequence[Cells],
+    j: int,
+    whole: Forest,
+    halves: Sequence[Forest],
+    where: Mapping[str, tuple[Any, ...]],
+    trials: int,
+) -> Importance:
+    share, low, high = _interval(whole.share(j), [half.share(j) for half in halves])
+    curve, curves = whole.curve(j), np.array([half.curve(j) for half in halves])
+    spread = Z * curves.std(axis=0, ddof=1)
+    matters = low > LEAST_SHARE
+    return Importance(
+        options[j].path,
+        share,
+        low,
+        high,
+        matters,
+        Curve(options[j].values, *(tuple(row.tolist()) for row in (curve, curve - spread, curve + spread))),
+        flat_part(options[j].values, curve, curves) if matters and options[j].ordered else None,
+        where,
+        trials,
+    )
+
+
+def _pairs(options: Sequence[Cells], whole: Forest, halves: Sequence[Forest]) -> list[Interaction]:
+    """The pairs that explain most together, among the options that explain most alone."""
+    leading = sorted(range(len(options)), key=lambda j: -whole.share(j))[:MOST_PAIRED]
+    shares = {pair: whole.share(*pair) for pair in combinations(sorted(leading), 2)}
+    found = []
+    for i, j in sorted(shares, key=lambda pair: -shares[pair])[:MOST_PAIRS]:
+        share, low, high = _interval(shares[i, j], [half.share(i, j) for half in halves])
+        loss, first, second = whole.curve(i, j), *(_coarse(options[k]) for k in (i, j))
+        loss = np.array([[loss[np.ix_(a, b)].mean() for b in second] for a in first])
+        values = tuple(
+            tuple(options[k].values[part[len(part) // 2]] for part in parts)
+            for k, parts in ((i, first), (j, second))
+        )
+        rows = tuple(tuple(row) for row in loss.tolist())
+        found.append(Interaction((options[i].path, options[j].path), share, low, high, values, rows))  # type: ignore[arg-type]  # two of each
+    return found
+
+
+def _coarse(option: Cells) -> list[Any]:
+    """The cells of an option in a dozen parts at most."""
+    return list(np.array_split(np.arange(len(option.values)), min(PAIR_CELLS, len(option.values))))
+
+
+def _interval(value: float, halves: Sequence[float]) -> tuple[float, float, float]:
+    spread = Z * float(np.std(halves, ddof=1))
+    return value, max(0.0, value - spread), min(1.0, value + spread)
+
+
+def _conditions(where: Mapping[str, tuple[Any, ...]]) -> str:
+    if not where:
+        return ""
+    parts = [
+        f"{path.removesuffix('.name').rpartition('.')[2]} {' or '.join(str(v) for v in values)}"
+        for path, values in where.items()
+    ]
+    return f" with {' and '.join(parts)}"
