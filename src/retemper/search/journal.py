@@ -64,7 +64,13 @@ def _read(path: Path) -> list[Evaluation]:
     if len(whole) < len(content):
         with path.open("r+b") as file:
             file.truncate(len(whole))
-    return [_evaluation(json.loads(line)) for line in whole.decode().splitlines()]
+    return list(evaluations_in(whole))
+
+
+def evaluations_in(content: bytes) -> Iterator[Evaluation]:
+    """The evaluations in a journal's content; what comes after its last whole line is not read."""
+    for line in content[: content.rfind(b"\n") + 1].decode().splitlines():
+        yield _evaluation(json.loads(line))
 
 
 def _evaluation(saved: Mapping[str, Any]) -> Evaluation:
