@@ -9,6 +9,20 @@ from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe, build, load, parse_setting
 
 
+@pytest.mark.parametrize("name", ["training.optimizer", "training.optimizer.name"])
+def test_the_order_of_one_layer_means_nothing(name: str) -> None:
+    changes = {"training.optimizer.learning_rate": 0.5, name: "sgd", "training.optimizer.sgd.weight_decay": 0.25}
+    wanted = {"name": "sgd", "learning_rate": 0.5, "weight_decay": 0.25, "decay_biases": False}
+    for layer in (changes, dict(reversed(changes.items()))):
+        assert Recipe().with_changes(layer).training.optimizer.as_plain() == wanted
+        assert build(layer).training.optimizer.as_plain() == wanted
+
+
+def test_an_option_for_one_entry_is_refused_for_another() -> None:
+    with pytest.raises(InputError, match=r"training\.optimizer\.sgd: no such option"):
+        Recipe().with_changes({"training.optimizer.sgd.learning_rate": 0.1})
+
+
 def test_yaml_has_every_default_and_comes_back() -> None:
     recipe = Recipe()
     plain = yaml.safe_load(recipe.to_yaml())

@@ -127,24 +127,28 @@ def _undotted(layer: Mapping[Any, Any], path: str = "") -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for key, value in layer.items():
         *parents, leaf = str(key).split(".")
+        own = f"{path}{key}"
+        if own in CHOICES and isinstance(value, str):
+            value = {"name": value}
         if isinstance(value, Mapping):
-            own = f"{path}{key}"
             value = deepcopy(dict(value)) if own in OPEN else _undotted(value, f"{own}.")
         branch = {leaf: value}
         for parent in reversed(parents):
             branch = {parent: branch}
-        _merge(tree, branch, path)
+        # The order of one layer's lines means nothing: a name drops no option that stands beside it.
+        _merge(tree, branch, path, replace=False)
     return tree
 
 
-def _merge(tree: dict[str, Any], layer: Mapping[str, Any], path: str = "") -> None:
+def _merge(tree: dict[str, Any], layer: Mapping[str, Any], path: str = "", replace: bool = True) -> None:
     for key, value in layer.items():
         own = f"{path}{key}"
         if own in CHOICES and isinstance(value, str):
             value = {"name": value}
         old = tree.get(key)
-        if isinstance(old, dict) and isinstance(value, Mapping) and not _replaces(own, old, value):
-            _merge(old, value, f"{own}.")
+        merges = isinstance(old, dict) and isinstance(value, Mapping)
+        if merges and not (replace and _replaces(own, old, value)):
+            _merge(old, value, f"{own}.", replace)
         else:
             tree[key] = value
 

@@ -289,9 +289,19 @@ class TuneOptions(Options):
     )
     sampler: SamplerChoice = Field("quasi_random")  # type: ignore[assignment]  # a name, parsed
     trials: int = Field(64, ge=1, le=100_000, description="settings that are tried at most")
+    widenings: int = Field(
+        2, ge=0, le=5, description="times that a range is widened where the best value lies at its edge"
+    )
     fidelity: FidelityChoice = Field("full")  # type: ignore[assignment]  # a name, parsed
     epochs: int = Field(30, ge=1, description="passes over the rows of a trial that trains in full")
     folds: int = Field(5, ge=0, le=50, description="parts that judge in turn; 0: the validation rows judge")
+    repeats: int = Field(1, ge=1, le=20, description="draws of the folds; each row is held out once in each")
+    nested: int = Field(
+        0,
+        ge=0,
+        le=20,
+        description="outer folds; the search is made anew without each, and judged by it; 0: none",
+    )
     batch: int = Field(
         64, ge=1, description="trials asked for at a time, where the sampler learns from those before"
     )
@@ -309,8 +319,18 @@ class TuneOptions(Options):
         if not url.startswith(("sqlite:///", "postgresql://")):
             raise ValueError("a database is postgresql://user@host/name or sqlite:///path")
         if ":" in urlsplit(url).netloc.rpartition("@")[0]:
-            raise ValueError("leave the password out, it would be written down: set PGPASSWORD or use ~/.pgpass")
+            raise ValueError(
+                "leave the password out, it would be written down: set PGPASSWORD or use ~/.pgpass"
+            )
         return url
+
+    @model_validator(mode="after")
+    def _whole_folds(self) -> TuneOptions:
+        if self.folds == 1:
+            raise ValueError("one fold holds out every row; folds: 0, or 2 and more")
+        if self.repeats > 1 and not self.folds:
+            raise ValueError("repeats are of folds, but folds is 0, so the validation rows judge")
+        return self
 
 
 class ProcedureOptions(Options):
