@@ -1,0 +1,122 @@
+"""Samplers that learn: quasi-random points first, then what a model of the losses proposes; no setting comes twice."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from retemper.search.distributions import Distributions, key_of
+from retemper.search.samplers import grid, quasi_random
+from retemper.search.space import Interval, Setting, Space
+from retemper.search.told import Known, Told
+
+TRIES = 4
+"""Proposals before a point is taken from elsewhere: in a small space a model names its favourite again and again."""
+PENDING = 64
+"""Of settings that were asked for and have no loss yet, a model sees so many, and up to as many again."""
+LONGEST_AXIS = 1000
+"""Values of an integer range that are still counted through, once nothing new is found by chance."""
+
+
+class Model(Protocol):
+    """What proposes settings."""
+
+    def learn(self, known: Known, pending: Sequence[Setting]) -> None:
+        """Start afresh from losses and from settings whose losses are still to come."""
+
+    def propose(self, number: int, attempt: int) -> Setting:
+        """A setting for the trial of this number, which is pending from then on.
+
+        It follows from what was learnt, the number and the attempt alone. Another attempt for a number says that the
+        one before it is not wanted.
+        """
+
+
+class Learner:
+    """A sampler around a model.
+
+    What it names follows from the seed, what was told, what is pending, and how many were named before: asking for
+    four and asking four times for one is the same.
+
+    Args:
+        space: what is searched.
+        model: proposes settings once enough losses are known.
+        seed: of the quasi-random points.
+        trials: so many settings are named at most.
+        startup: so many finite losses are needed before the model is asked.
+    """
+
+    def __init__(self, space: Space, model: Model, seed: int, trials: int, startup: int) -> None:
+        self._space, self._model, self._trials, self._startup = space, model, trials, startup
+        self._distributions = Distributions(space)
+        self._told = Told()
+        self._asked: dict[str, Setting] = {}
+        self._stale = True
+        # There is no last point: whatever a model fails to find comes from here.
+        self._spread = quasi_random.build(quasi_random.Options(), space, seed, 2**30)
+        self._counted = _all_settings(space)
+
+    def ask(self, count: int) -> list[Setting]:
+        """Up to ``count`` new settings; fewer: all trials are spent, or the space has no more."""
+        found: list[Setting] = []
+        while len(found) < count and len(self._asked) < self._trials:
+            values = self._next()
+            if values is None:
+                break
+            self._asked[key_of(values)] = values
+            found.append(values)
+        return found
+
+    def tell(self, values: Setting, loss: float, epochs: int = 0) -> None:
+        """What a setting led to after so many epochs; NaN: it failed.
+
+        Settings that were never asked for are learnt from too, those of another space are not.
+        """
+        if self._distributions.coded(values) is not None:
+            self._told.add(values, loss, epochs)
+            self._stale = True
+
+    def _next(self) -> Setting | None:
+        modelled = self._told.sound >= self._startup
+        if modelled:
+            self._learn()
+            for attempt in range(TRIES):
+                values = self._model.propose(len(self._asked), attempt)
+                if self._is_new(values):
+                    return values
+        others = itertools.chain(self._from_afar(), self._counted)
+        # The model knows nothing of such a setting until it learns again.
+        self._stale = True
+        return next((values for values in others if self._is_new(values)), None)
+
+    def _learn(self) -> None:
+        number = len(self._asked)
+        if not (self._stale or number % PENDING == 0):
+            return
+        pending = [values for values in self._asked.values() if values not in self._told]
+        # With this rule a model that learns again between two tells knows what it would have known without.
+        self._model.learn(self._told.levelled(), pending[-(PENDING + number % PENDING) :])
+        self._stale = False
+
+    def _from_afar(self) -> Iterator[Setting]:
+        for _ in range(PENDING):
+            yield from self._spread.ask(1)
+
+    def _is_new(self, values: Setting) -> bool:
+        return key_of(values) not in self._asked and values not in self._told
+
+
+def _all_settings(space: Space) -> Iterator[Setting]:
+    """Every setting of a space that has an end, one by one; none of another."""
+    sizes = [
+        (int(axis.high) - int(axis.low) + 1 if axis.integer else LONGEST_AXIS + 1)
+        if isinstance(axis, Interval)
+        else 2
+        for axis in space.values()
+    ]
+    if max(sizes, default=2) > LONGEST_AXIS:
+        return
+    points = grid.build(grid.Options(steps=max(2, *sizes, 2)), space, 0, 2**62)
+    while found := points.ask(1):
+        yield from found
