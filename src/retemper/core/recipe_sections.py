@@ -309,6 +309,9 @@ class TuneOptions(Options):
         None,
         description="database of the trials: postgresql://user@host/name or sqlite:///path; none: RUN/trials.db",
     )
+    warm_start: str | None = Field(
+        None, description="RUN folder of an earlier search to begin from, if five probes show that its ranking holds"
+    )
 
     @field_validator("storage")
     @classmethod
