@@ -1,6 +1,6 @@
-"""The textbook grid: 27 settings × 5 folds on scikit-learn's digits, skorch in GridSearchCV against retemper.GridSearch.
+"""The textbook grid: 27 settings × 5 folds of digits, skorch in scikit-learn's search against retemper.GridSearch.
 
-Learning rate .01/.001/.0001 × batch 32/64/128 × hidden units 16/32/64, 20 epochs, Adam, a network 64-H-10 with ReLU, both
+Learning rate .01/.001/.0001 × batch 32/64/128 × hidden units 16/32/64, 20 epochs, Adam, 64-H-10 with ReLU, both
 from PyTorch's own start, on the same rows. Each side runs in a process of its own, warms up on one setting (imports and
 worker processes are not counted) and fits the grid and the best setting on all rows; sides take turns. Then the scores:
 means over seeds of each side for some settings, whose difference is held against its standard error.
