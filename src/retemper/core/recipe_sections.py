@@ -309,6 +309,12 @@ class TuneOptions(Options):
         None,
         description="database of the trials: postgresql://user@host/name or sqlite:///path; none: RUN/trials.db",
     )
+    engine: Literal["stack", "processes", "ray"] = Field(
+        "stack",
+        description="where trials train: stacks or single networks in this machine's processes, or a Ray cluster",
+    )
+    address: str = Field("", description="of the Ray cluster: host:6379, ray://host:10001; empty: this machine's")
+    gpus_per_job: float = Field(0.0, ge=0, description="of each stack on the Ray cluster; 0.5: two share one")
     warm_start: str | None = Field(
         None, description="RUN folder of an earlier search to begin from, if five probes show that its ranking holds"
     )

@@ -98,7 +98,8 @@ class _Comers:
         unheard, self._unheard = self._unheard, []
         if isinstance(self._stream, Generator):
             try:
-                return self._stream.send(unheard)
+                batch: list[Evaluation] = self._stream.send(unheard)
+                return batch
             except StopIteration:
                 self._stream = None
         # An evaluator that takes no orders in between is asked again, for all that it has not brought.

@@ -34,4 +34,4 @@ def bracket_size(rungs: int, later: int, reduction: int) -> int:
     [27, 12, 6, 4]
     """
     own = rungs - later
-    return math.ceil(rungs * reduction ** (own - 1) / own)
+    return math.ceil(rungs / own * float(reduction) ** (own - 1))
