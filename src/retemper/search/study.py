@@ -34,6 +34,10 @@ class Sampler(Protocol):
         """What a setting led to after so many epochs; NaN: it failed."""
 
 
+class OutOfTime(Exception):
+    """The time limit allows no more of the orders; what came before counts."""
+
+
 class Evaluator(Protocol):
     """Trains orders; given from above, since a search knows no networks.
 
@@ -42,7 +46,11 @@ class Evaluator(Protocol):
     """
 
     def evaluate(self, orders: Sequence[Order]) -> Iterator[list[Evaluation]]:
-        """The evaluations of all orders, some at a time."""
+        """The evaluations of all orders, some at a time.
+
+        Raises:
+            OutOfTime: the rest is not trained.
+        """
 
     def recall(self, evaluations: Sequence[Evaluation]) -> None:
         """Take in what was evaluated before this process began, so that trials can go on from there."""
@@ -64,9 +72,12 @@ class Study:
     journal: Journal
     told: Callable[[Sequence[Trial]], None] = lambda trials: None
     trials: dict[int, Trial] = field(default_factory=dict)
+    out_of_time: bool = False
 
     def ask(self, count: int) -> list[Trial]:
         """New trials, numbered on; none: the sampler has no more settings."""
+        if self.out_of_time:
+            return []
         first = len(self.trials)
         new = [Trial(first + k, values) for k, values in enumerate(self.sampler.ask(count))]
         self.trials |= {trial.number: trial for trial in new}
@@ -78,6 +89,14 @@ class Study:
         Returns:
             All trials, by number.
         """
+        try:
+            self._carry_out(plan)
+        except OutOfTime:
+            self.out_of_time = True
+            self.trials = {number: trial for number, trial in self.trials.items() if trial.evaluations}
+        return [self.trials[number] for number in sorted(self.trials)]
+
+    def _carry_out(self, plan: Plan) -> None:
         orders = next(plan, None)
         while orders is not None:
             evaluations: list[Evaluation] = []
@@ -92,7 +111,6 @@ class Study:
                 orders = plan.send(evaluations)
             except StopIteration:
                 orders = None
-        return [self.trials[number] for number in sorted(self.trials)]
 
     def _evaluations(self, orders: Sequence[Order]) -> Iterator[list[Evaluation]]:
         known = [evaluation for order in orders if (evaluation := self.journal.find(order))]
