@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from retemper.core.seeds import generator
-from retemper.search.cells import Cells, Floats, cells_of, coded
+from retemper.search.cells import Cells, cells_of, coded
+from retemper.search.compared import Compared, compared_of
 from retemper.search.flat import Flat, flat_part
 from retemper.search.forest import Forest, grown, out_of_bag
 from retemper.search.space import Space
@@ -33,8 +34,6 @@ LEAST_EXPLAINED = 0.15
 """Of the losses' variance out of bag: below, the forest has learnt nothing that is worth telling."""
 LEAST_SHARE = 0.02
 """An option whose interval reaches below it is not told apart from chance."""
-REACHED = 0.9
-"""The longest training that so many of the trials compared most often have had."""
 GROUPS, TREES, TREES_A_GROUP = 20, 64, 8
 MOST_PAIRED, MOST_PAIRS, PAIR_CELLS = 8, 3, 12
 Z = 1.96
@@ -111,15 +110,6 @@ class Learnt:
     left_out: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Compared:
-    trials: list[Trial]
-    loss: Floats
-    epochs: int = 0
-    folds: int = 0
-    lost: int = 0
-
-
 @dataclass
 class _Group:
     """Options that are there together: under what condition, and in which trials."""
@@ -145,8 +135,7 @@ def learnt(space: Space, trials: Sequence[Trial], seed: int) -> Learnt:
     >>> first.path, first.share > 0.9, second.matters
     ('a', True, False)
     """
-    compared = _compared(trials)
-    said: dict[str, Any] = {name: getattr(compared, name) for name in ("epochs", "folds", "lost")}
+    compared = compared_of(trials)
     options: list[Importance] = []
     pairs: list[Interaction] = []
     left_out: list[str] = []
@@ -161,37 +150,14 @@ def learnt(space: Space, trials: Sequence[Trial], seed: int) -> Learnt:
         if not group.where:
             pairs, explained = together, foretold
     return Learnt(
-        trials=len(compared.trials),
-        explained=explained,
-        options=tuple(options),
-        pairs=tuple(pairs),
-        left_out=tuple(left_out),
-        **said,
-    )
-
-
-def _compared(trials: Sequence[Trial]) -> _Compared:
-    """The trials that trained alike, for as long as most did; one that diverged counts as the worst that is likely."""
-    levels: dict[tuple[int, tuple[int, ...]], dict[int, float]] = {}
-    for trial in trials:
-        for own in trial.evaluations:
-            if own.error is None or own.losses:
-                levels.setdefault((own.order.epochs, own.order.folds), {})[trial.number] = own.loss
-    if not levels:
-        return _Compared([], np.array([]))
-    most = max(len(own) for own in levels.values())
-    epochs, folds = max(level for level, own in levels.items() if len(own) >= REACHED * most)
-    reached = levels[epochs, folds]
-    kept = [trial for trial in trials if trial.number in reached]
-    loss = np.array([reached[trial.number] for trial in kept])
-    sound = loss[np.isfinite(loss)]
-    if not len(sound):
-        return _Compared([], np.array([]), epochs, len(folds), len(loss))
-    quarter, three = np.quantile(sound, [0.25, 0.75])
-    worst = min(float(sound.max()), float(three + 1.5 * (three - quarter)))
-    lost = int((~np.isfinite(loss)).sum())
-    return _Compared(
-        kept, np.minimum(np.where(np.isfinite(loss), loss, worst), worst), epochs, len(folds), lost
+        compared.epochs,
+        compared.folds,
+        len(compared.trials),
+        compared.lost,
+        explained,
+        tuple(options),
+        tuple(pairs),
+        tuple(left_out),
     )
 
 
@@ -215,7 +181,7 @@ def _groups(space: Space) -> list[_Group]:
 
 
 def _analysed(
-    space: Space, group: _Group, compared: _Compared, seed: int
+    space: Space, group: _Group, compared: Compared, seed: int
 ) -> tuple[list[Importance], list[Interaction], float] | str:
     """The importance of a group's options, their pairs, and what the forest foretells; else why there is none."""
     chosen = [k for k, trial in enumerate(compared.trials) if all(path in trial.values for path in group.own)]
@@ -237,7 +203,7 @@ def _analysed(
     chosen = sorted(rng.choice(chosen, min(len(chosen), MOST_TRIALS), replace=False).tolist())
     options = [cells_of(path, space[path]) for path in there]
     x = coded(options, [compared.trials[k].values for k in chosen])
-    y = compared.loss[chosen]
+    y = compared.bounded[chosen]
     if float(np.ptp(y)) == 0.0:
         return f"All {len(chosen)} trials{named} have the same loss."
     foretold = out_of_bag(x, y, TREES, rng)
