@@ -29,7 +29,16 @@ SpaceFile = Annotated[
 ]
 Sampler = Annotated[str | None, typer.Option("--sampler", metavar="NAME", help="grid, random or bayes, …")]
 Trials = Annotated[int | None, typer.Option("--trials", metavar="N", help="settings that are tried at most")]
+Engine = Annotated[str | None, typer.Option("--engine", metavar="NAME", help="stack, processes or ray")]
+Address = Annotated[
+    str | None, typer.Option("--address", metavar="A", help="the Ray cluster: host:6379, or ray://host:10001")
+]
 Folds = Annotated[int | None, typer.Option("--folds", metavar="K", help="parts that judge in turn; 0: none")]
+
+WarmStart = Annotated[
+    Path | None,
+    typer.Option("--warm-start", metavar="RUN", help="an earlier search to begin from, if its ranking holds"),
+]
 
 
 def command(
@@ -39,6 +48,9 @@ def command(
     sampler: Sampler = None,
     trials: Trials = None,
     folds: Folds = None,
+    warm_start: WarmStart = None,
+    engine: Engine = None,
+    address: Address = None,
     out: Out = None,
     time_limit: TimeLimit = None,
     recipe: RecipeFile = None,
@@ -54,6 +66,9 @@ def command(
         "sampler": sampler,
         "trials": trials,
         "folds": folds,
+        "warm_start": warm_start,
+        "engine": engine,
+        "address": address,
         "out": out,
         "time_limit": time_limit,
         "recipe": recipe,

@@ -39,8 +39,8 @@ from retemper.procedure import (
     nested,
     overfit_sample,
     read_curves,
-    search,
     search_coarse,
+    search_engine,
     search_refine,
     test_once,
     train_long,
@@ -71,7 +71,7 @@ STEPS: dict[str, Do] = {
 SEARCH_ALONE: dict[str, Do] = {
     "data_check": data_check.run,
     "baselines": baselines.run,
-    "search": search.run,  # every trial of the space, see tune in the recipe
+    "search": search_engine.run,  # every trial of the space, see tune in the recipe
     "calibrate": calibrate.run,
     "test_once": test_once.run,
 }

@@ -40,6 +40,8 @@ class StackSizes:
 
     def arranged(self, jobs: Sequence[Job]) -> list[Job]:
         """The same networks in stacks that take the least time, each for one worker."""
+        if self.state.recipe.tune.engine == "processes":
+            return [part for job in jobs for part in job.parts(len(job.members))]
         families: dict[str, list[Job]] = {}
         for job in jobs:
             families.setdefault(_family(job), []).append(job)

@@ -1,0 +1,1 @@
+"""Where a search's work is done: on the machines of a Ray cluster, or in this machine's processes."""
