@@ -8,25 +8,33 @@ its networks along, whoever they trained beside.
 from __future__ import annotations
 
 import json
+import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from retemper.core.errors import InputError, shown
 from retemper.core.recipe import Recipe
 from retemper.models.layers.build import network_of
 from retemper.procedure.book import Book, Candidate, State, candidates_of, main_loss
 from retemper.procedure.jobs import member_of
+from retemper.procedure.kept_jobs import BestTrials, KeptJobs
 from retemper.procedure.stack_sizes import StackSizes
+from retemper.procedure.trained_trials import TrainedTrials, network_id
+from retemper.procedure.trial_faults import DIVERGED, said, unbuilt
+from retemper.search.study import OutOfTime
 from retemper.search.trials import Evaluation, Order
-from retemper.training.arrays import damaged
-from retemper.training.job import Job, JobResult, read
-from retemper.training.losses import resolve
-from retemper.training.stack import Layout, Member
+from retemper.training.job import Job, JobResult
+from retemper.training.stack import Member
 
-FIRST_ID = 1000
-FOLDS_A_TRIAL = 1000
-"""Networks of one trial have ids in one thousand, by the number of the fold."""
+Found = TypeVar("Found")
+TOGETHER = 16
+"""Networks a worker of a part, where the time is limited and nothing is known of how long they take."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,12 @@ class Network:
         return network.stacks_with, f"{shared:08x}"
 
 
+
 class StackedTrials:
     """Trains the orders of a study on a run's prepared rows.
+
+    A trial that can't be built, is too large for the memory, crashes or diverges comes back with its error and advice;
+    the others go on.
 
     Args:
         book: who trains.
@@ -67,57 +79,125 @@ class StackedTrials:
         self._paused: dict[int, tuple[str, int]] = {}
         self._stacks: dict[str, tuple[str, str]] = {}
         self._sizes = StackSizes(book, state)
+        self._trained = TrainedTrials(book.pool.folder, state)
+        self._kept = KeptJobs(book.pool.folder)
+        self._best = BestTrials()
 
     def evaluate(self, orders: Sequence[Order]) -> Iterator[list[Evaluation]]:
-        """Train all orders; their evaluations come at once."""
-        jobs = self._jobs([network for order in orders for network in self._networks(order)])
-        jobs = self._sizes.arranged(jobs)
-        seconds = self.book.budget.left_s() if self.book.budget.limited else 0.0
-        results = self.book.train(jobs, seconds, deal=False)
-        trained = {
-            fit.member.id: (result, place)
-            for result in results
-            for fit, place in zip(result.fits, result.places, strict=True)
-        }
-        candidates = {c.id: c for result in results for c in candidates_of(self.state, result)}
-        evaluations = [self._evaluation(order, candidates, trained) for order in orders]
-        self.recall(evaluations)
-        yield evaluations
+        """Train all orders; with a time limit in parts, as many as there is time for.
+
+        Raises:
+            OutOfTime: what came before counts.
+        """
+        rest = list(orders)
+        while rest:
+            name = "search." + ".".join(map(str, (rest[0].trial, rest[0].epochs, rest[0].folds[0])))
+            count = self.book.budget.decide(name, partial(self._affordable, rest))
+            if not count:
+                raise OutOfTime
+            evaluations = self._evaluated(rest[:count])
+            self.recall(evaluations)
+            self._kept.thin(self._best.places)
+            yield evaluations
+            rest = rest[count:]
 
     def recall(self, evaluations: Sequence[Evaluation]) -> None:
         """Where the trials paused, so that they can go on from there."""
         for own in evaluations:
             for fold, place in own.places.items():
                 self._paused[network_id(own.order.trial, fold)] = (place, own.order.epochs)
+            self._best.add(own)
 
     def networks(self, evaluation: Evaluation) -> list[Candidate]:
-        """The trained networks of an evaluation, read from where they lie."""
-        found = []
-        for fold, place in evaluation.places.items():
-            id_ = network_id(evaluation.order.trial, fold)
-            result = self._result(place)
-            found += [self._narrowed(own) for own in candidates_of(self.state, result) if own.id == id_]
+        """The trained networks of an evaluation, as narrow as they are meant to be."""
+        (found,) = self._found([evaluation], self._trained.networks)
         return found
 
-    def _narrowed(self, candidate: Candidate) -> Candidate:
-        """A network without the width that only its stack had."""
-        model = candidate.member.model
-        if model is None:
-            return candidate
-        _, _, data = self.state.ready
-        outputs = resolve(self.state.recipe.training.loss, self.state.task, data.n_classes).n_outputs(
-            data.n_classes
-        )
-        wide, own = (Layout(network_of(each, data.shape, outputs)) for each in (candidate.model, dict(model)))
-        fit = replace(candidate.fit, row=wide.own_row(candidate.fit.row, own))
-        return replace(candidate, model=dict(model), fit=fit)
+    def outputs(self, evaluations: Sequence[Evaluation]) -> list[dict[int, NDArray[np.float32]]]:
+        """For each evaluation: fold → outputs for the rows of the fold."""
+        return self._found(evaluations, self._trained.outputs)
 
-    def _result(self, place: str) -> JobResult:
-        folder = self.book.pool.folder / place
-        result = read(folder, Job.from_json(json.loads((folder / "job.json").read_text())))
-        if result is None:
-            raise damaged(folder / "done.safetensors")
-        return result
+    def _found(
+        self, evaluations: Sequence[Evaluation], look: Callable[[Sequence[Evaluation]], list[Found]]
+    ) -> list[Found]:
+        """What lies on the disk; networks that are gone are trained again first."""
+        gone = [own.order for own in evaluations if not self._trained.are_there(own)]
+        again = {own.order.key: own for own in self._evaluated(gone)} if gone else {}
+        return look([again.get(own.order.key, own) for own in evaluations])
+
+    def _affordable(self, orders: Sequence[Order], left_s: float) -> int:
+        """How many of the orders there is time for now; a few at first, to learn how long they take."""
+        if math.isinf(left_s):
+            return len(orders)
+        folds = len(orders[0].folds)
+        count = min(len(orders), max(1, TOGETHER * self.book.workers // folds))
+        if not self.book.pace.finished:
+            return count
+        if orders[0].epochs < self.epochs:  # the best one shall be trained in full
+            left_s -= self._seconds([replace(orders[0], epochs=self.epochs)])
+        while 2 * count <= len(orders) and self._seconds(orders[: 2 * count]) < left_s / 4:
+            count *= 2
+        while count and self._seconds(orders[:count]) > left_s:
+            count //= 2
+        return count
+
+    def _seconds(self, orders: Sequence[Order]) -> float:
+        networks, _ = self._built(orders)
+        return self.book.pace.seconds(self._jobs(networks), self.book.workers)
+
+    def _evaluated(self, orders: Sequence[Order]) -> list[Evaluation]:
+        self._stacks.clear()
+        networks, faults = self._built(orders)
+
+        def give_up(job: Job, fault: InputError) -> None:
+            faults.update((member.id, fault) for member in job.members)
+            if fault.__cause__ is not None:
+                self.book.folder.log({"event": "fault", "job": job.name, "traceback": str(fault.__cause__)})
+
+        jobs = self._arranged(self._jobs(networks))
+        seconds = self.book.budget.left_s() if self.book.budget.limited else 0.0
+        results = self.book.train(jobs, seconds, deal=False, give_up=give_up) if jobs else []
+        trained = {
+            fit.member.id: (result, place)
+            for result in results
+            for fit, place in zip(result.fits, result.places, strict=True)
+        }
+        self._kept.add(dict.fromkeys(place for result in results for place in result.places))
+        candidates = {c.id: c for result in results for c in candidates_of(self.state, result)}
+        return [
+            self._evaluation(order, candidates, trained) if fault is None else Evaluation(order, error=fault)
+            for order in orders
+            for fault in [self._fault(order, faults)]
+        ]
+
+    def _built(self, orders: Sequence[Order]) -> tuple[list[Network], dict[int, InputError]]:
+        """The networks of the orders, and what is wrong with those that can't be built, by id."""
+        networks: list[Network] = []
+        faults: dict[int, InputError] = {}
+        for order in orders:
+            try:
+                own = self._networks(order)
+                self._stack(own[0])
+            except InputError as error:
+                faults |= {network_id(order.trial, fold): error for fold in order.folds}
+            except (ValueError, TypeError, RuntimeError, MemoryError) as error:
+                faults |= {network_id(order.trial, fold): unbuilt(error) for fold in order.folds}
+            else:
+                networks += own
+        return networks, faults
+
+    def _fault(self, order: Order, faults: Mapping[int, InputError]) -> dict[str, str] | None:
+        """The error of an order, of which one network at least can't be trained."""
+        own = (faults.get(network_id(order.trial, fold)) for fold in order.folds)
+        return next((said(fault) for fault in own if fault), None)
+
+    def _arranged(self, jobs: Sequence[Job]) -> list[Job]:
+        """The jobs in stacks that take the least time; where a few steps can't even be timed, one a worker."""
+        try:
+            return self._sizes.arranged(jobs)
+        except (RuntimeError, MemoryError) as error:
+            self.book.folder.log({"event": "not timed", "why": shown(str(error))})
+            return [part for job in jobs for part in job.parts(self.book.workers)]
 
     def _networks(self, order: Order) -> list[Network]:
         recipe = self.state.recipe.with_changes(order.values)
@@ -136,7 +216,8 @@ class StackedTrials:
     def _jobs(self, networks: Sequence[Network]) -> list[Job]:
         groups: dict[tuple[tuple[str, str], int], list[Network]] = {}
         for network in networks:
-            since = self._paused.get(network.member.id, ("", 0))[1]
+            place, since = self._paused.get(network.member.id, ("", 0))
+            since = since if since and self._trained.is_paused(place) else 0
             groups.setdefault((self._stack(network), since), []).append(network)
         return [self._job(own, since) for (_, since), own in groups.items()]
 
@@ -176,26 +257,23 @@ class StackedTrials:
     ) -> Evaluation:
         own = {fold: candidates[network_id(order.trial, fold)] for fold in order.folds}
         results = {fold: trained[network.id] for fold, network in own.items()}
+        before = {fold: self._paused.get(network.id, ("", 0))[1] for fold, network in own.items()}
+        losses = {fold: main_loss(self.state, network.outputs, fold) for fold, network in own.items()}
         return Evaluation(
             order,
-            losses={fold: main_loss(self.state, network.outputs, fold) for fold, network in own.items()},
-            curves={
-                fold: tuple(float(row["val_loss"]) for row in network.fit.history)
-                for fold, network in own.items()
-            },
-            trained_epochs=sum(max(0, n.fit.epochs - results[f][0].job.since) for f, n in own.items()),
+            losses=losses,
+            curves={fold: curve_of(network) for fold, network in own.items()},
+            trained_epochs=sum(max(0, network.fit.epochs - before[f]) for f, network in own.items()),
             seconds=sum(result.seconds / len(result.fits) for result, _ in results.values()),
             places={fold: place for fold, (_, place) in results.items()},
+            error=None if all(map(math.isfinite, losses.values())) else DIVERGED,
         )
 
 
-def network_id(trial: int, fold: int) -> int:
-    """The id of a trial's network for a fold, which keys its randomness.
-
-    >>> network_id(0, -1), network_id(2, 4)
-    (1000, 3004)
-    """
-    return FIRST_ID + FOLDS_A_TRIAL * trial + max(fold, 0)
+def curve_of(network: Candidate) -> tuple[float, ...]:
+    """The validation loss of each epoch; what is not finite comes back from the disk as None."""
+    losses = (row["val_loss"] for row in network.fit.history)
+    return tuple(math.nan if loss is None else float(loss) for loss in losses)
 
 
 def shared_of(recipe: Recipe) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

@@ -15,6 +15,7 @@ from retemper.search.space import Interval, Space
 
 Entries = dict[Any, list[dict[str, Any]]]
 """Rows by table."""
+State = Literal["running", "complete", "pruned", "fail"]
 COLUMNS = {
     "trials": {"trial_id", "number", "study_id", "state", "datetime_start", "datetime_complete"},
     "trial_params": {"param_id", "trial_id", "param_name", "param_value", "distribution_json"},
@@ -47,7 +48,7 @@ class Row:
 
     number: int
     values: Mapping[str, Any]
-    state: Literal["running", "complete", "pruned", "fail"]
+    state: State
     loss: float = math.nan
     curve: Sequence[float] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from typing import Any
 
 from retemper.core.aside import Aside
 from retemper.core.errors import InputError
-from retemper.search.optuna_tables import Row
+from retemper.search.optuna_tables import Row, State
 from retemper.search.storage import Storage
 from retemper.search.trials import Evaluation, Trial
 
@@ -121,13 +121,15 @@ def row_of(trial: Trial, full: Reach, over: bool) -> Row:
     if last.error:
         attributes["error"] = dict(last.error)
     seconds = math.fsum(own.seconds for own in trial.evaluations)
+    return Row(trial.number, trial.values, _state(trial, full, over), trial.loss, curve_of(last), attributes, seconds)
+
+
+def _state(trial: Trial, full: Reach, over: bool) -> State:
     if not trial.sound:
-        state = "fail"
-    elif reach_of(trial) >= full:
-        state = "complete"
-    else:
-        state = "pruned" if over else "running"
-    return Row(trial.number, trial.values, state, trial.loss, curve_of(last), attributes, seconds)
+        return "fail"
+    if reach_of(trial) >= full:
+        return "complete"
+    return "pruned" if over else "running"
 
 
 def curve_of(evaluation: Evaluation) -> list[float]:
