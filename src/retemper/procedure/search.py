@@ -5,15 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from retemper.core import catalogue
+from retemper.core.errors import InputError
 from retemper.core.records import Step
-from retemper.procedure.book import Bag, Book, State, bags_of
+from retemper.procedure import widening
+from retemper.procedure.book import Book, State
 from retemper.procedure.cross_fitting import dealt
 from retemper.procedure.stacked_trials import StackedTrials
+from retemper.procedure.trial_choice import bag_of, optimism_of
+from retemper.procedure.trial_faults import none_left
+from retemper.procedure.trial_storage import storage_for
+from retemper.procedure.warm_start import warmed
+from retemper.procedure.widening import sampler_of
 from retemper.search.fidelities import Extent
 from retemper.search.journal import Journal
 from retemper.search.space_file import space_of
+from retemper.search.stored_trials import StoredTrials, failures
 from retemper.search.study import Study
-from retemper.search.trials import Trial, ranked
+from retemper.search.trials import Order, Trial, ranked
+from retemper.search.warm import WarmStart
 
 JOURNAL = "trials.jsonl"
 
@@ -21,31 +30,69 @@ JOURNAL = "trials.jsonl"
 def run(book: Book, state: State) -> tuple[State, Step]:
     """Sample, train, rank; the best trial becomes the recipe, its networks the model."""
     tune = state.recipe.tune
+    if tune.repeats > 1 and state.ready[0].told:
+        raise InputError(
+            "one_draw_of_folds",
+            "Columns that hold means of the target are made for one draw of the folds, so there are no repeats.",
+            {"option": "tune.repeats"},
+            "Set tune.repeats to 1, or leave group_mean out of prepare.constructed.",
+        )
     state = dealt(state, tune.folds)
-    space = space_of(tune.space)
-    sampler = catalogue.entry("sampler", tune.sampler.name).build(
-        tune.sampler.options, space, state.recipe.seed, tune.trials
-    )
+    space = space_of(tune.space, state.recipe)
+    sampler = warmed(book.folder, state.recipe, space, lambda recipe: sampler_of(recipe, space))
     evaluator = StackedTrials(book, state, tune.epochs, tune.folds)
-    study = Study(sampler, evaluator, Journal(book.folder.checkpoints / JOURNAL))
-    extent = Extent(tune.epochs, tuple(range(tune.folds)) or (-1,), tune.batch)
+    extent = Extent(tune.epochs, tuple(range(tune.folds * tune.repeats)) or (-1,), tune.batch)
+    stored = StoredTrials(
+        storage_for(book.folder, tune.storage, space),
+        book.aside,
+        (extent.epochs, len(extent.folds)),
+        book.reporter.note,
+    )
+    study = Study(sampler, evaluator, Journal(book.folder.checkpoints / JOURNAL), stored.take)
     fidelity = catalogue.entry("fidelity", tune.fidelity.name)
-    trials = ranked(study.run(fidelity.plan(tune.fidelity.options, study, extent)))
+    searched = widening.search(
+        book, state.recipe, study, space, lambda: fidelity.plan(tune.fidelity.options, study, extent)
+    )
+    trials, space = in_full(study, searched.trials, extent), searched.space
+    stored.finish(trials)
+    state = state.with_(findings=(*state.findings, *searched.findings))
     evidence = {"trials": [_row(trial) for trial in trials], "space": {p: vars(a) for p, a in space.items()}}
-    best = trials[0] if trials else None
-    if best is None or not best.sound:
-        return state, Step("search", "fail", f"None of {len(trials)} trials reached a finite loss.", evidence)
+    if isinstance(sampler, WarmStart):
+        evidence["warm_start"] = sampler.evidence()
+    if not trials or not trials[0].sound:
+        raise none_left(trials, str(book.folder.path))
+    best = trials[0]
+    honest = optimism_of(state, evaluator, trials)
+    evidence["optimism"] = vars(honest) | {"amount": honest.amount}
     state = _chosen(state, evaluator, best)
     named = {"trials": len(trials), "sampler": tune.sampler.name, "best": dict(best.values)}
     state = state.with_(search=named)
-    message = f"{len(trials)} trials; the best, {_words(best)}, reaches {best.loss:.4g}."
+    message = f"{len(trials)} trials; the best, {_words(best)}, reaches {best.loss:.4g}. {honest.sentence}"
+    lost = failures(trials)
+    if lost:
+        message += f" {sum(count for count, _, _ in lost)} failed; most often: {lost[0][1]} {lost[0][2]}"
+    if "warm_start" in evidence:
+        message += f" {evidence['warm_start']['reason']}"
+    if study.out_of_time:
+        message += " The time limit ended the search."
     return state, Step("search", "pass", message, evidence)
+
+
+def in_full(study: Study, trials: list[Trial], extent: Extent) -> list[Trial]:
+    """The trials, best first; the best one trained in full, where a time limit ended the search before that."""
+    if not study.out_of_time or not trials or not trials[0].sound or trials[0].last is None:
+        return trials
+    order = trials[0].last.order
+    if (order.epochs, len(order.folds)) == (extent.epochs, len(extent.folds)):
+        return trials
+    whole = Order(order.trial, order.values, extent.epochs, extent.folds)
+    return ranked(study.run(step for step in [[whole]]))
 
 
 def _chosen(state: State, evaluator: StackedTrials, best: Trial) -> State:
     assert best.last is not None
     networks = evaluator.networks(best.last)
-    bag: Bag = bags_of(state, networks)[0]
+    bag = bag_of(state, networks)
     recipe = state.recipe.with_changes(best.values)
     return state.with_(recipe=recipe, chosen=((bag, 1.0),), candidates=tuple(networks), long=tuple(networks))
 
@@ -58,6 +105,7 @@ def _row(trial: Trial) -> dict[str, Any]:
         "loss": trial.loss,
         "epochs": last.order.epochs if last else 0,
         "folds": dict(last.losses) if last else {},
+        "error": dict(last.error) if last and last.error else None,
     }
 
 
