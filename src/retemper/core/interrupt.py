@@ -25,14 +25,15 @@ class Watch:
 
     Args:
         run: the run's folder, named in the advice.
+        verb: the command that the run is one of.
 
     >>> with Watch("runs/a") as watch:
     ...     watch.stopped
     False
     """
 
-    def __init__(self, run: Path | str) -> None:
-        self.run = run
+    def __init__(self, run: Path | str, verb: str = "train") -> None:
+        self.run, self.verb = run, verb
         self.stopped = False
         self._before: dict[signal.Signals, Any] = {}
 
@@ -47,7 +48,7 @@ class Watch:
                 "interrupted",
                 "Stopped on request; everything up to the last checkpoint is saved.",
                 {"folder": str(self.run)},
-                f"Go on with: retemper train --resume {self.run}",
+                f"Go on with: retemper {self.verb} --resume {self.run}",
             )
 
     def __enter__(self) -> Self:
