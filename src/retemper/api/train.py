@@ -99,7 +99,7 @@ def begin(data: Any, recipe: Recipe, options: TrainOptions, verb: Verb) -> Run:
     with machine_faults(), started_ahead(recipe.workers or device.cores()):
         tables = read_tables(data, options.get("test"), recipe.data.target)
         recipe = _with_target(recipe, tables.data.table)
-        with _begun(RunFolder.create(options.get("out"), tables.data.table.name)) as folder:
+        with _begun(RunFolder.create(options.get("out"), tables.data.table.name), verb) as folder:
             if replay is not None:
                 folder.write_bytes(REPLAY, replay)
                 clock = replace(clock, replay=REPLAY)
@@ -107,28 +107,43 @@ def begin(data: Any, recipe: Recipe, options: TrainOptions, verb: Verb) -> Run:
             return _carry_out(folder, (start, recipe, tables), started, reporter)
 
 
-def resume(run: str | Path, reporter: Reporter | None = None, started: float | None = None) -> Run:
-    """Go on with a run that was stopped or killed, to the same bits as if it had not been.
+def resume(
+    run: str | Path,
+    reporter: Reporter | None = None,
+    started: float | None = None,
+    verb: Verb | None = None,
+) -> Run:
+    """Go on with a run of :func:`train` or :func:`tune` that was stopped or killed, to the same bits.
 
     Args:
         run: the run's folder.
         reporter: told of each step; silent without.
         started: when this session began, by :func:`retemper.core.budget.now`; now without.
+        verb: what the run must be one of; None: either.
 
     Returns:
         The finished run, as :func:`train` does.
 
     Raises:
         InputError: ``not_a_run``, ``run_finished``, ``run_in_use``, ``data_changed``, ``no_such_file``,
-            ``damaged_run``.
+            ``damaged_run``, ``other_verb``.
         Interrupted: stopped again.
 
     >>> resume("runs/20260101-120000-adult").metrics["log_loss"].value < 0.3  # doctest: +SKIP
     True
     """
     began = now() if started is None else started
-    with machine_faults(), RunFolder.reopen(run) as folder, Watch(folder.path):
-        return _carry_out(folder, reopen_start(folder), began, reporter or SilentReporter())
+    with machine_faults(), RunFolder.reopen(run) as folder, Watch(folder.path) as watch:
+        begun = reopen_start(folder)
+        watch.verb = begun[0].verb
+        if verb not in (None, watch.verb):
+            raise InputError(
+                "other_verb",
+                f"This run was started by `retemper {watch.verb}`, not by `retemper {verb}`.",
+                {"folder": str(run)},
+                f"retemper {watch.verb} --resume {run}",
+            )
+        return _carry_out(folder, begun, began, reporter or SilentReporter())
 
 
 def _carry_out(
@@ -169,12 +184,12 @@ def _budget(folder: RunFolder, clock: Clock, started: float) -> Budget:
 
 
 @contextmanager
-def _begun(run: RunFolder) -> Iterator[RunFolder]:
+def _begun(run: RunFolder, verb: Verb) -> Iterator[RunFolder]:
     """A new run's folder while it is open; from here on Ctrl-C leaves a run that can be resumed.
 
     When the input is at fault, before any training has begun, the folder is deleted: its name is free again.
     """
-    with run as folder, Watch(folder.path):
+    with run as folder, Watch(folder.path, verb):
         try:
             yield folder
         except InputError:
