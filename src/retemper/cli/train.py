@@ -130,7 +130,7 @@ def _train(data: Path | None, target: str | None, options: dict[str, Any], repor
 def _resume(run: Path, reporter: Any) -> Run:
     from retemper.api.train import resume
 
-    return resume(run, reporter, STARTED)
+    return resume(run, reporter, STARTED, "train")
 
 
 def reporter_for(json: bool, quiet: bool) -> ConsoleReporter | SilentReporter:
