@@ -48,12 +48,23 @@ def tune(data: Any, target: str | None, space: Space, **options: Unpack[TuneOpti
     >>> run.result["search"]["best"]  # doctest: +SKIP
     {'training.batch_size': 256}
     """
+    names = ("sampler", "trials", "folds", "engine", "address", "storage")
     own: dict[str, Any] = {
-        name: options.pop(name) for name in ("sampler", "trials", "folds") if name in options
+        name: options.pop(name)  # type: ignore[misc]  # the names of the record, one by one
+        for name in names
+        if name in options
     }
+    if "storage" in own:
+        own["storage"] = _from_anywhere(own["storage"])
     refuse_unknown(options)
     recipe = _recipe(target, options, space, own)
     return begin(data, recipe, options, "tune")
+
+
+def _from_anywhere(url: str) -> str:
+    """The URL of a file by its absolute path: whoever resumes may stand elsewhere."""
+    file = url.removeprefix("sqlite:///")
+    return url if file == url else f"sqlite:///{Path(file).absolute()}"
 
 
 def _recipe(target: str | None, options: TrainOptions, space: Space, own: Mapping[str, Any]) -> Recipe:
