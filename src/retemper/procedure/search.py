@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from retemper.core import catalogue
 from retemper.core.errors import InputError
 from retemper.core.records import Step
 from retemper.procedure import widening
 from retemper.procedure.book import Book, State
 from retemper.procedure.cross_fitting import dealt
+from retemper.procedure.search_evidence import evidence_of, summary
 from retemper.procedure.stacked_trials import StackedTrials
 from retemper.procedure.trial_choice import bag_of, optimism_of
 from retemper.procedure.trial_faults import none_left
@@ -56,7 +55,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     trials, space = in_full(study, searched.trials, extent), searched.space
     stored.finish(trials)
     state = state.with_(findings=(*state.findings, *searched.findings))
-    evidence = {"trials": [_row(trial) for trial in trials], "space": {p: vars(a) for p, a in space.items()}}
+    evidence = evidence_of(book, state, space, trials, study.journal)
     if isinstance(sampler, WarmStart):
         evidence["warm_start"] = sampler.evidence()
     if not trials or not trials[0].sound:
@@ -66,7 +65,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     evidence["optimism"] = vars(honest) | {"amount": honest.amount}
     state = _chosen(state, evaluator, best)
     named = {"trials": len(trials), "sampler": tune.sampler.name, "best": dict(best.values)}
-    state = state.with_(search=named)
+    state = state.with_(search=named | {"fidelity": tune.fidelity.name} | summary(trials, evidence))
     message = f"{len(trials)} trials; the best, {_words(best)}, reaches {best.loss:.4g}. {honest.sentence}"
     lost = failures(trials)
     if lost:
@@ -95,18 +94,6 @@ def _chosen(state: State, evaluator: StackedTrials, best: Trial) -> State:
     bag = bag_of(state, networks)
     recipe = state.recipe.with_changes(best.values)
     return state.with_(recipe=recipe, chosen=((bag, 1.0),), candidates=tuple(networks), long=tuple(networks))
-
-
-def _row(trial: Trial) -> dict[str, Any]:
-    last = trial.last
-    return {
-        "number": trial.number,
-        "values": trial.values,
-        "loss": trial.loss,
-        "epochs": last.order.epochs if last else 0,
-        "folds": dict(last.losses) if last else {},
-        "error": dict(last.error) if last and last.error else None,
-    }
 
 
 def _words(trial: Trial) -> str:
