@@ -11,11 +11,24 @@ from retemper.core.recipe import Recipe, build, load, parse_setting
 
 @pytest.mark.parametrize("name", ["training.optimizer", "training.optimizer.name"])
 def test_the_order_of_one_layer_means_nothing(name: str) -> None:
-    changes = {"training.optimizer.learning_rate": 0.5, name: "sgd", "training.optimizer.sgd.weight_decay": 0.25}
+    changes = {
+        "training.optimizer.learning_rate": 0.5,
+        name: "sgd",
+        "training.optimizer.sgd.weight_decay": 0.25,
+    }
     wanted = {"name": "sgd", "learning_rate": 0.5, "weight_decay": 0.25, "decay_biases": False}
     for layer in (changes, dict(reversed(changes.items()))):
         assert Recipe().with_changes(layer).training.optimizer.as_plain() == wanted
         assert build(layer).training.optimizer.as_plain() == wanted
+
+
+def test_an_entry_may_have_an_option_of_its_own_name() -> None:
+    recipe = Recipe().with_changes({"training.optimizer": {"name": "momentum", "momentum": 0.5}})
+    changed = recipe.with_changes({"training.optimizer.momentum.learning_rate": 0.25})
+    assert changed.get("training.optimizer.momentum") == 0.5
+    assert changed.get("training.optimizer.learning_rate") == 0.25
+    changed = changed.with_changes({"training.optimizer.momentum.momentum": 0.75})
+    assert changed.get("training.optimizer.momentum") == 0.75
 
 
 def test_an_option_for_one_entry_is_refused_for_another() -> None:

@@ -1,9 +1,12 @@
 """Ranges and points: edges, even spread, repeatable."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from retemper.search.samplers.quasi_random import Sampler
 from retemper.search.space import Interval, Setting, Space, Words
@@ -53,3 +56,38 @@ def test_points_follow_the_seed_alone() -> None:
     assert quasi_random(SPACE, 10, seed=1) != quasi_random(SPACE, 10, seed=2)
     assert quasi_random(SPACE, 16, seed=1)[:10] == quasi_random(SPACE, 10, seed=1)
     assert len(quasi_random(SPACE, 1, seed=0)) == 1
+
+
+@given(
+    ends=st.tuples(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6)),
+    log=st.booleans(),
+    share=st.floats(0, 1),
+)
+def test_a_value_is_found_again_at_its_share(ends: tuple[float, float], log: bool, share: float) -> None:
+    axis = Interval(min(ends), max(ends), log=log)
+    value = axis.at(share)
+    assert axis.low <= value <= axis.high
+    assert axis.at(axis.share(value)) == pytest.approx(value, rel=1e-9)
+
+
+@given(low=st.integers(1, 50), count=st.integers(0, 50), log=st.booleans(), data=st.data())
+def test_whole_numbers_are_found_again(low: int, count: int, log: bool, data: st.DataObject) -> None:
+    axis = Interval(low, low + count, log=log, integer=True)
+    value = data.draw(st.integers(low, low + count))
+    assert axis.at(axis.share(value)) == value
+    assert axis.near_edge(low) == (None if not count else "low")
+    assert axis.near_edge(low + count) == (None if not count else "high")
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ({"low": 2, "high": 1}, "low <= high"),
+        ({"low": 0, "high": 1, "log": True}, "low > 0"),
+        ({"low": 0.5, "high": 2, "integer": True}, "whole numbers"),
+        ({"low": 0, "high": math.inf}, "both finite"),
+    ],
+)
+def test_impossible_intervals(ends: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Interval(**ends)

@@ -72,14 +72,15 @@ def build(*layers: Mapping[str, Any]) -> Recipe:
     """One recipe from layers, later ones first in rank: preset, then the recipe file, then ``--set``.
 
     A layer is a nested mapping, which stays as it is; its keys may be dotted, at any level. Naming another entry of
-    a family (``optimizer: sgd``) drops the options of the one before.
+    a family (``optimizer: sgd``) drops the options of the one before. ``optimizer.sgd.learning_rate`` is an option of
+    that entry alone, which must be the one that is named.
 
     Raises:
         InputError: all mistakes at once, each with its path and the nearest right spelling.
     """
     tree: dict[str, Any] = {}
     for layer in layers:
-        _merge(tree, _undotted(layer))
+        _merge(tree, _for_entries(_undotted(layer), tree))
     try:
         return Recipe.model_validate(tree)
     except ValidationError as error:
@@ -140,14 +141,33 @@ def _undotted(layer: Mapping[Any, Any], path: str = "") -> dict[str, Any]:
     return tree
 
 
+def _for_entries(layer: dict[str, Any], tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The layer with the options that are meant for an entry alone beside its name, where that entry is named."""
+    for path, family in CHOICES.items():
+        own, before = _at(layer, path), _at(tree, path)
+        name = own.get("name", before.get("name", DEFAULTS[family]))
+        if isinstance(name, str) and isinstance(own.get(name), Mapping):
+            own |= own.pop(name)
+    return layer
+
+
+def _at(tree: Any, path: str) -> dict[str, Any]:
+    for key in path.split("."):
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree if isinstance(tree, dict) else {}
+
+
 def _merge(tree: dict[str, Any], layer: Mapping[str, Any], path: str = "", replace: bool = True) -> None:
     for key, value in layer.items():
         own = f"{path}{key}"
         if own in CHOICES and isinstance(value, str):
             value = {"name": value}
         old = tree.get(key)
-        merges = isinstance(old, dict) and isinstance(value, Mapping)
-        if merges and not (replace and _replaces(own, old, value)):
+        if (
+            isinstance(old, dict)
+            and isinstance(value, Mapping)
+            and not (replace and _replaces(own, old, value))
+        ):
             _merge(old, value, f"{own}.", replace)
         else:
             tree[key] = value

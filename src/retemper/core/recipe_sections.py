@@ -50,9 +50,6 @@ def _tagged(family: str) -> BeforeValidator:
         name = given.pop("name", DEFAULTS[family])
         if not isinstance(name, str):
             raise ValueError(f"its name must be text, but got {name!r}")
-        if isinstance(given.get(name), Mapping):
-            # ``optimizer.sgd.learning_rate``: an option that is meant for this entry alone.
-            given |= given.pop(name)
         options = catalogue.options_class(family, name).model_validate(given)
         return Chosen.model_construct(family=family, name=name, options=options)
 
@@ -313,10 +310,13 @@ class TuneOptions(Options):
         "stack",
         description="where trials train: stacks or single networks in this machine's processes, or a Ray cluster",
     )
-    address: str = Field("", description="of the Ray cluster: host:6379, ray://host:10001; empty: this machine's")
+    address: str = Field(
+        "", description="of the Ray cluster: host:6379, ray://host:10001; empty: this machine's"
+    )
     gpus_per_job: float = Field(0.0, ge=0, description="of each stack on the Ray cluster; 0.5: two share one")
     warm_start: str | None = Field(
-        None, description="RUN folder of an earlier search to begin from, if five probes show that its ranking holds"
+        None,
+        description="RUN folder of an earlier search to begin from, if five probes show that its ranking holds",
     )
 
     @field_validator("storage")

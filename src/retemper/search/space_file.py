@@ -164,7 +164,8 @@ class _Reading:
         for path in paths:
             if path in names and own[names[path]]:
                 axes[path] = Words(tuple(own[names[path]]))
-            for entry_path, axis, entries in _apart(path, self.axes.get(path, {})):
+            taken = [entry for each in own for entry in own[each] if path == f"{each}.{entry}"]
+            for entry_path, axis, entries in _apart(path, self.axes.get(path, {}), bool(taken)):
                 axes[entry_path] = axis
                 family = next(
                     (each for each in own if path.startswith(f"{each}.") and entries != ("",)), None
@@ -174,12 +175,17 @@ class _Reading:
         return Space(axes, conditions)
 
 
-def _apart(path: str, axes: Mapping[str, Axis]) -> list[tuple[str, Axis, tuple[str, ...]]]:
-    """The axes of one option with their paths and entries: one for all entries where they agree."""
+def _apart(
+    path: str, axes: Mapping[str, Axis], named_as_an_entry: bool
+) -> list[tuple[str, Axis, tuple[str, ...]]]:
+    """The axes of one option with their paths and entries: one for all entries where they agree.
+
+    ``optimizer.momentum`` can't be the option and the entry whose options lie below at once.
+    """
     if not axes:
         return []
     first = next(iter(axes.values()))
-    if all(axis == first for axis in axes.values()):
+    if not named_as_an_entry and all(axis == first for axis in axes.values()):
         return [(path, first, tuple(axes))]
     family, _, leaf = path.rpartition(".")
     return [(f"{family}.{entry}.{leaf}", axis, (entry,)) for entry, axis in axes.items()]
@@ -192,8 +198,8 @@ def axis_of(option: Option, form: Any) -> Axis:
         ValueError: the form, or a value that the option does not take.
 
     >>> from retemper.search.declared import option
-    >>> axis_of(option("training.batch_size", Recipe()), {"low": 16, "high": 512})
-    Interval(low=16, high=512, log=True, integer=True)
+    >>> axis_of(option("training.optimizer.learning_rate", Recipe()), {"low": "1e-3"})
+    Interval(low=0.001, high=0.1, log=True, integer=False)
     """
     if isinstance(form, str) and form == DEFAULT:
         return option.declared()

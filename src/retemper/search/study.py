@@ -65,6 +65,8 @@ class Study:
         evaluator: trains them.
         journal: keeps what comes back.
         told: called with each new batch of evaluations, for progress and storage.
+        out_of_time: whether a time limit ended it: it asks for no more trials, and has only those that were trained.
+        most: how many trials there may be; None: as many as the sampler names.
     """
 
     sampler: Sampler
@@ -73,12 +75,14 @@ class Study:
     told: Callable[[Sequence[Trial]], None] = lambda trials: None
     trials: dict[int, Trial] = field(default_factory=dict)
     out_of_time: bool = False
+    most: int | None = None
 
     def ask(self, count: int) -> list[Trial]:
         """New trials, numbered on; none: the sampler has no more settings."""
         if self.out_of_time:
             return []
         first = len(self.trials)
+        count = count if self.most is None else max(0, min(count, self.most - first))
         new = [Trial(first + k, values) for k, values in enumerate(self.sampler.ask(count))]
         self.trials |= {trial.number: trial for trial in new}
         return new
@@ -111,6 +115,13 @@ class Study:
                 orders = plan.send(evaluations)
             except StopIteration:
                 orders = None
+
+    def go_on_with(self, sampler: Sampler) -> None:
+        """Ask another sampler from here on; it is told of all that is known."""
+        self.sampler = sampler
+        for trial in self.trials.values():
+            for evaluation in trial.evaluations:
+                self.tell(evaluation)
 
     def _evaluations(self, orders: Sequence[Order]) -> Iterator[list[Evaluation]]:
         known = [evaluation for order in orders if (evaluation := self.journal.find(order))]
