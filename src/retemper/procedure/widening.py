@@ -76,7 +76,7 @@ def search(book: Book, recipe: Recipe, study: Study, space: Space, plan: Callabl
     found: list[Edge] = [*edges]
     for number in range(tune.widenings):
         left = tune.trials - len(study.trials)
-        if not edges or not left or not _time_allows(book, number, study, part or left):
+        if not edges or not left or study.out_of_time or not _time_allows(book, number, study, part or left):
             break
         space = widened(space, edges, limits)
         study.most = tune.trials - (tune.widenings - 1 - number) * part
