@@ -6,18 +6,28 @@ import logging
 import math
 import signal
 import socket
+import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
 from retemper.core.errors import InputError
+from retemper.search.engines.tasks import ATTEMPTS, Lost
 
 INSTALL = "pip install 'retemper[ray]'"
-ATTEMPTS = 4
-"""Calls of one task until its loss is taken for its own fault: it may be what ends the processes."""
 CONNECT_S, GOODBYE_S = 5.0, 5.0
+
+
+@dataclass(frozen=True)
+class _Call:
+    ticket: int
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    attempt: int = 1
 
 
 class Cluster:
@@ -35,8 +45,11 @@ class Cluster:
     def __init__(self, address: str = "", gpus: float = 0.0) -> None:
         self.gpus = gpus
         self._ray = _connected(address)
+        self._stdout = sys.stdout
+        sys.stdout = _WithoutRay(sys.stdout)
         self._remote: dict[Callable[..., Any], Any] = {}
-        self._calls: dict[Any, tuple[Callable[..., Any], tuple[Any, ...], int]] = {}
+        self._calls: dict[Any, _Call] = {}
+        self._tickets = count()
         if not self.places():
             self.close()
             raise InputError(
@@ -55,38 +68,35 @@ class Cluster:
         """Store a value once for all tasks; they get its reference."""
         return self._ray.put(value)
 
-    def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Have a function of a module called on some node.
+    def call(self, function: Callable[..., Any], *args: Any) -> int:
+        """Have a function of a module called on some node."""
+        call = _Call(next(self._tickets), function, args)
+        self._submit(call)
+        return call.ticket
 
-        Returns:
-            A ticket for :meth:`done`.
-        """
-        return self._submit(function, args, 1)
-
-    def done(self, timeout_s: float) -> tuple[Any, Any] | None:
-        """A call that came to its end, as its ticket and what it returned, or raised; None: none within the time.
-
-        A call that was lost with its node or process is made again; lost too often, it returns a :class:`Lost`.
-        """
+    def done(self, timeout_s: float) -> tuple[int, Any] | None:
+        """A call that came to its end; see :class:`~retemper.search.engines.tasks.Tasks`."""
         refs = list(self._calls)
         ready, _ = self._ray.wait(refs, num_returns=1, timeout=timeout_s) if refs else ([], [])
         if not ready:
             return None
-        function, args, attempt = self._calls.pop(ready[0])
+        call = self._calls.pop(ready[0])
+        faults = self._ray.exceptions
         try:
-            return ready[0], self._ray.get(ready[0])
-        except self._ray.exceptions.RayTaskError as error:
-            return ready[0], error
-        except self._ray.exceptions.RayError as error:
-            short = isinstance(error, self._ray.exceptions.OutOfMemoryError)
-            if short or attempt == ATTEMPTS:
-                return ready[0], Lost(str(error), short)
-            again = self._submit(function, args, attempt + 1)
-            return ready[0], Again(again)
+            return call.ticket, self._ray.get(ready[0])
+        except faults.RayTaskError as error:
+            return call.ticket, error
+        except faults.RayError as error:
+            short = isinstance(error, faults.OutOfMemoryError)
+            if short or call.attempt == ATTEMPTS:
+                return call.ticket, Lost(str(error), short)
+            self._submit(replace(call, attempt=call.attempt + 1))
+            return None
 
     def each_node(self, function: Callable[..., Any], *args: Any) -> None:
         """Call a function once on every node that is up, as far as they answer within some seconds."""
-        at = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as at  # noqa: N813
+
         remote = self._ray.remote(function)
         calls = [
             remote.options(num_cpus=0, scheduling_strategy=at(node["NodeID"], soft=False)).remote(*args)
@@ -95,20 +105,19 @@ class Cluster:
         ]
         self._ray.wait(calls, num_returns=len(calls), timeout=GOODBYE_S)
 
-    def _submit(self, function: Callable[..., Any], args: Sequence[Any], attempt: int) -> Any:
-        if function not in self._remote:
+    def _submit(self, call: _Call) -> None:
+        if call.function not in self._remote:
             # Ray's own retries would hide from us that a task ends its processes.
             options = {"num_cpus": 1, "num_gpus": self.gpus, "max_retries": 0}
-            self._remote[function] = self._ray.remote(function).options(**options)
-        ref = self._remote[function].remote(*args)
-        self._calls[ref] = function, tuple(args), attempt
-        return ref
+            self._remote[call.function] = self._ray.remote(call.function).options(**options)
+        self._calls[self._remote[call.function].remote(*call.args)] = call
 
     def close(self) -> None:
         """Let go of the cluster; what still runs for this search is ended there."""
         self._calls.clear()
         with _own_signals():
             self._ray.shutdown()
+        sys.stdout = self._stdout
 
     def __enter__(self) -> Self:
         return self
@@ -119,27 +128,19 @@ class Cluster:
         self.close()
 
 
-class Again:
-    """A call that is made once more.
+class _WithoutRay:
+    """Standard output without what Ray's own threads say of dead nodes: with ``--json`` it is one document."""
 
-    Args:
-        ticket: it goes by from now on.
-    """
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
 
-    def __init__(self, ticket: Any) -> None:
-        self.ticket = ticket
+    def write(self, text: str) -> int:
+        if threading.current_thread().name.startswith("ray_"):
+            return len(text)
+        return int(self._stream.write(text))
 
-
-class Lost:
-    """A call that ended its process each time.
-
-    Args:
-        why: what Ray says.
-        short: its node had not enough memory.
-    """
-
-    def __init__(self, why: str, short: bool) -> None:
-        self.why, self.short = why, short
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def places_of(processors: float, gpus: float, share: float) -> int:
@@ -157,7 +158,6 @@ def places_of(processors: float, gpus: float, share: float) -> int:
 def _connected(address: str) -> Any:
     try:
         import ray
-        import ray.util.scheduling_strategies
     except ImportError:
         raise InputError(
             "missing_extra",
@@ -196,7 +196,7 @@ def _unreachable(address: str, why: str) -> InputError:
         "cluster_unreachable",
         f"No Ray cluster answers at {address}: {why or 'no answer'}.",
         {"option": "tune.address"},
-        "Start one (ray start --head on one machine, ray start --address=HOST:6379 on the others), or mend the address.",
+        "Start one (ray start --head here, ray start --address=HOST:6379 on other machines), or mend the address.",
     )
 
 

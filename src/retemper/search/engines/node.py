@@ -6,7 +6,6 @@ folder until the search is over; the states of paused networks come with the job
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import traceback
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retemper.core import device
 from retemper.core.budget import Deadline, now
@@ -137,5 +137,5 @@ def _rows(parcel: Parcel) -> Path:
 def _fetched(reference: Any) -> memoryview:
     import ray
 
-    fetched: np.ndarray[Any, Any] = ray.get(reference)
-    return memoryview(fetched)
+    fetched: NDArray[np.uint8] = ray.get(reference)
+    return fetched.data

@@ -18,7 +18,8 @@ from retemper.core import interrupt
 from retemper.core.budget import Deadline, now
 from retemper.core.run_folder import disk_faults, write_whole
 from retemper.search.engines import node
-from retemper.search.engines.cluster import Again, Cluster, Lost
+from retemper.search.engines.cluster import Cluster
+from retemper.search.engines.tasks import Lost
 from retemper.training.carry_out import PAUSED
 from retemper.training.pool import Pool
 
@@ -39,7 +40,7 @@ class RayPool(Pool):
         self._versions = node.versions()
         self._rows: dict[str, tuple[str, dict[str, Any]]] = {}
         self._states: dict[str, Any] = {}
-        self._sent: dict[Any, tuple[int, Path]] = {}
+        self._sent: dict[int, tuple[int, Path]] = {}
         super().__init__(folder, cluster.places())
 
     def run(self, *args: Any, **options: Any) -> Any:
@@ -71,9 +72,6 @@ class RayPool(Pool):
             return None
         ticket, answer = done
         worker, folder = self._sent.pop(ticket)
-        if isinstance(answer, Again):
-            self._sent[answer.ticket] = worker, folder
-            return None
         if isinstance(answer, Lost):
             return worker, {"short": answer.why} if answer.short else None
         if isinstance(answer, Exception):
