@@ -9,6 +9,7 @@ import typer
 
 from retemper.cli.options import Json, Quiet, Seed, Target
 from retemper.cli.output import print_json
+from retemper.cli.search_table import print_search
 from retemper.cli.train import (
     STARTED,
     OptionalData,
@@ -99,6 +100,8 @@ def command(
     if json:
         print_json(run.result)
     else:
+        if not quiet:
+            print_search(run.result)
         print_run(run, quiet)
 
 
@@ -118,9 +121,7 @@ def _check(resume: Path | None, data: Path | None, space: Path | None, more: boo
     if resume is None and (data is None or space is None):
         what = "DATA to train on" if data is None else "--space: nothing says what to search"
         message = f"There is no {what}."
-        raise InputError(
-            "missing_argument", message, None, "retemper tune DATA --target COL --space FILE"
-        )
+        raise InputError("missing_argument", message, None, "retemper tune DATA --target COL --space FILE")
 
 
 def _tune(

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from retemper.report import model_charts
+from retemper.report.study_charts import study_figures
 from retemper.report.traces import (
     FAINT,
     GRID,
@@ -51,7 +52,11 @@ def figures(facts: dict[str, Any]) -> dict[str, Figure]:
         "more-data": model_charts.more_data,
     }
     made = {name: make(facts) for name, make in makers.items()}
-    return {name: found for name, found in made.items() if found} | model_charts.dependence(facts)
+    return (
+        {name: found for name, found in made.items() if found}
+        | model_charts.dependence(facts)
+        | study_figures(facts)
+    )
 
 
 def overfit_sample(facts: dict[str, Any]) -> Figure | None:

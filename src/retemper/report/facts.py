@@ -16,6 +16,7 @@ from retemper.core.records import to_json
 from retemper.report.cleaning import cleaning
 from retemper.report.decisions import decisions
 from retemper.report.nested import nested
+from retemper.report.study import study
 from retemper.report.understanding import understanding
 from retemper.report.verdict import verdict
 from retemper.report.words import METRICS, STEPS, metric, number, phrase, seriousness
@@ -62,6 +63,7 @@ def facts(run_folder: Path) -> dict[str, Any]:
         "evidence": evidence,
         "curves": curves,
         "search": result.get("search") or {},
+        "study": study(evidence.get("search", {})),
         "trials": _trials(evidence),
         "confusion": _confusion((evidence.get("test_once") or {}).get("confusion")),
         "residuals": _residuals((evidence.get("test_once") or {}).get("residuals")),
@@ -241,12 +243,8 @@ def _trials(evidence: dict[str, Any]) -> list[dict[str, Any]]:
     }
 
     def rank(trial: dict[str, Any]) -> tuple[bool, float, float]:
-        loss = trial.get("val_loss")
-        return (
-            trial["stage"] != "search_refine",
-            -(trial.get("epochs") or 0),
-            float("inf") if loss is None else loss,
-        )
+        loss = float("inf") if trial.get("val_loss") is None else trial["val_loss"]
+        return trial["stage"] != "search_refine", -(trial.get("epochs") or 0), loss
 
     return sorted(merged.values(), key=rank)
 

@@ -52,6 +52,7 @@ STEPS = {
     "learning_rate_range": ("Learning-rate range", "Which learning rates work?"),
     "search_coarse": ("Coarse search", "Which recipes look promising?"),
     "search_refine": ("Refined search", "Which hold up in longer training?"),
+    "search": ("Search", "Which settings are best?"),
     "train_long": ("Long training", "How far do the best recipes go?"),
     "read_curves": ("Reading the curves", "What would make it better?"),
     "ensemble": ("Ensemble", "Are several networks better than one?"),

@@ -32,7 +32,7 @@ MOST_TRIALS = 800
 """More are drawn from: what explains the loss of 800 trials explains it of all."""
 LEAST_EXPLAINED = 0.15
 """Of the losses' variance out of bag: below, the forest has learnt nothing that is worth telling."""
-LEAST_SHARE = 0.02
+LEAST_SHARE = 0.005
 """An option whose interval reaches below it is not told apart from chance."""
 GROUPS, TREES, TREES_A_GROUP = 20, 64, 8
 MOST_PAIRED, MOST_PAIRS, PAIR_CELLS = 8, 3, 12
@@ -196,8 +196,8 @@ def _analysed(
     least = max(LEAST_TRIALS, LEAST_AN_OPTION * max(1, len(there)))
     if len(chosen) < least:
         return (
-            f"{len(chosen)} trials{named} that trained alike are too few to tell what "
-            f"{'their options do' if not group.where else 'its own options do'}; {least} are needed."
+            f"To tell which options matter{named}, {least} trials that trained alike are needed, but there are "
+            f"{len(chosen)}."
         )
     rng = generator(seed, "importance", step=len(there))
     chosen = sorted(rng.choice(chosen, min(len(chosen), MOST_TRIALS), replace=False).tolist())

@@ -20,13 +20,14 @@ def sentence(learnt: Learnt) -> str:
     parts = []
     if shown:
         first = shown[0]
-        named = f"{name(first.path)} explains {first.share:.0%} of the variance ({first.low:.0%} to {first.high:.0%})"
-        parts.append(", ".join([named, *(f"{name(own.path)} {own.share:.0%}" for own in shown[1:])]))
+        span = f"{100 * first.low:.0f} to {percent(first.high)}"
+        named = f"{name(first.path)} explains {percent(first.share)} of the variance ({span})"
+        parts.append(", ".join([named, *(f"{name(own.path)} {percent(own.share)}" for own in shown[1:])]))
     elif always:
         parts.append("no option stands out from chance alone")
     parts += [_flat(own) for own in learnt.options if own.flat]
     parts += [
-        f"{name(own.path)} explains {own.share:.0%} where {_where(own)}"
+        f"{name(own.path)} explains {percent(own.share)} where {_where(own)}"
         for own in learnt.options
         if own.where and own.matters
     ]
@@ -44,6 +45,15 @@ def name(path: str) -> str:
     ('learning rate', 'optimizer', 'width')
     """
     return path.removesuffix(".name").rpartition(".")[2].replace("_", " ")
+
+
+def percent(share: float) -> str:
+    """A share without decimals.
+
+    >>> percent(0.714), percent(0.002)
+    ('71 %', 'under 1 %')
+    """
+    return f"{100 * share:.0f} %" if share >= 0.01 else "under 1 %"
 
 
 def _flat(own: Importance) -> str:
