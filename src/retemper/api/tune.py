@@ -12,7 +12,8 @@ from retemper.api.options import TrainOptions, compose, refuse_unknown
 from retemper.api.train import Run, begin
 from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
-from retemper.search.space_file import space_of
+from retemper.search.earlier import read_earlier
+from retemper.search.space_file import space_of, written
 
 Space = Mapping[str, Any] | str | Path
 
@@ -26,6 +27,14 @@ class TuneOptions(TrainOptions, total=False):
     """settings that are tried at most"""
     folds: int
     """parts that judge in turn; 0: the validation rows judge"""
+    warm_start: str | Path
+    """RUN folder of an earlier search to begin from, if five probes show that its ranking still holds"""
+    engine: str
+    """stack, processes or ray"""
+    address: str
+    """of the Ray cluster"""
+    storage: str
+    """database of the trials: postgresql://user@host/name or sqlite:///path; RUN/trials.db without"""
 
 
 def tune(data: Any, target: str | None, space: Space, **options: Unpack[TuneOptions]) -> Run:
@@ -34,7 +43,8 @@ def tune(data: Any, target: str | None, space: Space, **options: Unpack[TuneOpti
     Args:
         data: as for :func:`retemper.train`.
         target: the column to predict.
-        space: dotted path → list of values or range, or a YAML file of that.
+        space: option → list of values, ``{"low": …, "high": …}`` or ``"default"``, or a YAML file of that; see
+            :mod:`retemper.search.space_file`.
         **options: see :class:`TuneOptions`.
 
     Returns:
@@ -54,10 +64,15 @@ def tune(data: Any, target: str | None, space: Space, **options: Unpack[TuneOpti
         for name in names
         if name in options
     }
+    if "warm_start" in options:
+        # Whoever resumes may stand elsewhere.
+        own["warm_start"] = str(Path(options.pop("warm_start")).absolute())
     if "storage" in own:
         own["storage"] = _from_anywhere(own["storage"])
     refuse_unknown(options)
     recipe = _recipe(target, options, space, own)
+    if recipe.tune.warm_start is not None:
+        read_earlier(Path(recipe.tune.warm_start))  # its mistakes are told before anything is trained
     return begin(data, recipe, options, "tune")
 
 
@@ -69,9 +84,10 @@ def _from_anywhere(url: str) -> str:
 
 def _recipe(target: str | None, options: TrainOptions, space: Space, own: Mapping[str, Any]) -> Recipe:
     changes = {f"tune.{name}": value for name, value in own.items()}
-    tree = space if isinstance(space, Mapping) else _read(Path(space))
-    space_of(tree)
-    return compose(target, options).with_changes({"tune.space": dict(tree), **changes})
+    tree = written(space if isinstance(space, Mapping) else _read(Path(space)))
+    recipe = compose(target, options).with_changes({"tune.space": tree, **changes})
+    space_of(recipe.tune.space, recipe)
+    return recipe
 
 
 def _read(path: Path) -> Mapping[str, Any]:
