@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from retemper.api.bayes_search import BayesSearch
     from retemper.api.check import check
     from retemper.api.estimators import NetClassifier, NetRegressor
     from retemper.api.evaluate import evaluate
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 # Loaded at first use: `import retemper` must not wait for PyTorch.
 _HOMES = {
+    "BayesSearch": "api.bayes_search",
     "GridSearch": "api.searches",
     "InputError": "core.errors",
     "Interrupted": "core.errors",
@@ -43,6 +45,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BayesSearch",
     "GridSearch",
     "InputError",
     "Interrupted",

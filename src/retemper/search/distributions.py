@@ -21,7 +21,8 @@ class Distributions:
     are; where they are numbers, three or more, the places are in their order and one is beside the next: that 64 units
     do better than 16 says something of 128.
 
-    >>> space = Space({"rate": Interval(1e-4, 1e-1, log=True), "width": Words((128, 16, 64)), "kind": Words(("a", None))})
+    >>> rate = Interval(1e-4, 1e-1, log=True)
+    >>> space = Space({"rate": rate, "width": Words((128, 16, 64)), "kind": Words(("a", None))})
     >>> ours = Distributions(space)
     >>> codes = ours.coded({"rate": 0.01, "width": 128, "kind": None})
     >>> codes, ours.values(codes)

@@ -12,6 +12,9 @@ from retemper.search.space import Setting
 Known = list[tuple[Setting, float]]
 """Settings with finite losses that may be compared."""
 
+FEW = 8
+"""Of fewer losses none is called far away."""
+
 
 class Told:
     """Settings and their losses after so many epochs, in the order in which they were first told.
@@ -92,7 +95,7 @@ def thinned(known: Known, most: int, best: int) -> Known:
     """At most so many of what is known: the best, and of the others some of every age, in the old order.
 
     >>> [loss for _, loss in thinned([({}, float(loss)) for loss in range(10)], most=5, best=2)]
-    [0.0, 1.0, 2.0, 5.0, 9.0]
+    [0.0, 1.0, 2.0, 6.0, 9.0]
     """
     if len(known) <= most:
         return known
@@ -110,7 +113,7 @@ def _last(losses: dict[int, float]) -> tuple[int, float] | None:
 
 
 def _fence(losses: Sequence[float]) -> float:
-    if len(losses) < 4:
+    if len(losses) < FEW:
         return max(losses)
     low, _, high = quantiles(losses, n=4, method="inclusive")
     return high + 1.5 * (high - low)

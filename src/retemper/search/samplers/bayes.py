@@ -19,7 +19,9 @@ class Options(BaseOptions):
     """
 
     gp_trials: int = Field(50, ge=0, le=1000, description="up to so many trials a Gaussian process is used")
-    startup: int = Field(10, ge=2, description="finite losses before anything is modelled; quasi-random until then")
+    startup: int = Field(
+        10, ge=2, description="finite losses before anything is modelled; quasi-random until then"
+    )
 
 
 def chosen(options: Options, space: Space, trials: int) -> Literal["gp", "tpe"]:

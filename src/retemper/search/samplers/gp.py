@@ -28,7 +28,9 @@ class Options(BaseOptions):
     ``tpe`` is cheaper there.
     """
 
-    startup: int = Field(10, ge=2, description="finite losses before anything is modelled; quasi-random until then")
+    startup: int = Field(
+        10, ge=2, description="finite losses before anything is modelled; quasi-random until then"
+    )
     history: int = Field(
         150, ge=60, le=1000, description="trials that are modelled: the best 50, and others of every age"
     )
@@ -52,6 +54,7 @@ class Model:
         logging.getLogger("optuna._gp.batched_lbfgsb").setLevel(logging.ERROR)
         self._optuna, self._options, self._seed = optuna, options, seed
         self._distributions = Distributions(space)
+        self._last: Any = None
         self._middles: Codes = {
             path: axis.at(0.5) if isinstance(axis, Interval) else len(axis.values) // 2
             for path, axis in space.items()

@@ -99,7 +99,9 @@ def _repeated(settings: list[Setting]) -> list[str]:
 def _mistakes(values: Setting, ours: Distributions) -> list[str]:
     """What is wrong with a setting, one sentence for each option."""
     space = ours.space
-    said = [f"{path} is not in the space, {nearest(path, list(space))}" for path in values if path not in space]
+    said = [
+        f"{path} is not in the space, {nearest(path, list(space))}" for path in values if path not in space
+    ]
     alive = {path for path in space if space.is_alive(path, values)}
     said += [f"{path} is missing" for path in space if path in alive and path not in values]
     for path, value in values.items():

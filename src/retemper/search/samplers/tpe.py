@@ -27,8 +27,12 @@ class Options(BaseOptions):
     A setting takes some 5 ms, however many trials there were.
     """
 
-    startup: int = Field(10, ge=1, description="finite losses before anything is modelled; quasi-random until then")
-    candidates: int = Field(24, ge=1, le=10_000, description="drawn from the good ones' density, the best is taken")
+    startup: int = Field(
+        10, ge=1, description="finite losses before anything is modelled; quasi-random until then"
+    )
+    candidates: int = Field(
+        24, ge=1, le=10_000, description="drawn from the good ones' density, the best is taken"
+    )
     history: int = Field(
         250, ge=50, le=100_000, description="trials that are modelled: the best 25, and others of every age"
     )
@@ -50,6 +54,7 @@ class Model:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._optuna, self._options, self._seed = optuna, options, seed
         self._distributions = Distributions(space)
+        self._last: Any = None
 
     def learn(self, known: Known, pending: Sequence[Setting]) -> None:
         """A fresh study of trials that are complete and trials that run."""
