@@ -59,9 +59,14 @@ def dealt(state: State, count: int) -> State:
     rows = np.concatenate([state.splits.train, state.splits.validation])
     frame = state.table.frame[rows]
     folds = folds_of(frame, state.schema, count, REPEATS, state.recipe.seed)
+    # The rows lie on disk once for each fold: one draw has to do for all bags.
+    return dealt_as(state, np.tile(folds[-1], (REPEATS, 1)) if state.ready[0].told else folds)
+
+
+def dealt_as(state: State, folds: NDArray[np.uint8]) -> State:
+    """The state with its rows in these folds [draws, rows]; where there are group means, all draws must be one."""
     if state.ready[0].told:
-        # The rows lie on disk once for each fold: one draw has to do for all bags.
-        folds = np.tile(folds[-1], (REPEATS, 1))
+        frame = state.table.frame[np.concatenate([state.splits.train, state.splits.validation])]
         save_folds(folds, state.data_folder, _versions(state, frame, folds[0]))
     else:
         save_folds(folds, state.data_folder)

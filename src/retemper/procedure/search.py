@@ -8,8 +8,8 @@ from retemper.core.records import Step
 from retemper.procedure import widening
 from retemper.procedure.book import Book, State
 from retemper.procedure.cross_fitting import dealt
+from retemper.procedure.prepared_trials import PreparedTrials
 from retemper.procedure.search_evidence import evidence_of, summary
-from retemper.procedure.stacked_trials import StackedTrials
 from retemper.procedure.trial_choice import bag_of, optimism_of
 from retemper.procedure.trial_faults import none_left
 from retemper.procedure.trial_storage import storage_for
@@ -39,7 +39,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     state = dealt(state, tune.folds)
     space = space_of(tune.space, state.recipe)
     sampler = warmed(book.folder, state.recipe, space, lambda recipe: sampler_of(recipe, space))
-    evaluator = StackedTrials(book, state, tune.epochs, tune.folds)
+    evaluator = PreparedTrials(book, state, tune.epochs, tune.folds)
     extent = Extent(tune.epochs, tuple(range(tune.folds * tune.repeats)) or (-1,), tune.batch)
     stored = StoredTrials(
         storage_for(book.folder, tune.storage, space),
@@ -88,9 +88,17 @@ def in_full(study: Study, trials: list[Trial], extent: Extent) -> list[Trial]:
     return ranked(study.run(step for step in [[whole]]))
 
 
-def _chosen(state: State, evaluator: StackedTrials, best: Trial) -> State:
+def _chosen(state: State, evaluator: PreparedTrials, best: Trial) -> State:
     assert best.last is not None
     networks = evaluator.networks(best.last)
+    own = evaluator.state_of(best.values)
+    state = state.with_(
+        preparer=own.preparer,
+        target=own.target,
+        arrays=own.arrays,
+        data_folder=own.data_folder,
+        folds=own.folds,
+    )
     bag = bag_of(state, networks)
     recipe = state.recipe.with_changes(best.values)
     return state.with_(recipe=recipe, chosen=((bag, 1.0),), candidates=tuple(networks), long=tuple(networks))

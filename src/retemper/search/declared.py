@@ -97,6 +97,8 @@ class Option:
         except ValidationError as error:
             said = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
             raise ValueError(said if self.family else f"{said}, but got {value!r}") from None
+        if self.path == "training.batch_size" and parsed == 0:
+            raise ValueError("0 stands for a size that the rows give; name sizes")
         return parsed.name if self.family else self._type.dump_python(parsed, mode="json")
 
     def declared(self) -> Axis:
