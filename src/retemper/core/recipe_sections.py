@@ -293,12 +293,6 @@ class TuneOptions(Options):
     epochs: int = Field(30, ge=1, description="passes over the rows of a trial that trains in full")
     folds: int = Field(5, ge=0, le=50, description="parts that judge in turn; 0: the validation rows judge")
     repeats: int = Field(1, ge=1, le=20, description="draws of the folds; each row is held out once in each")
-    nested: int = Field(
-        0,
-        ge=0,
-        le=20,
-        description="outer folds; the search is made anew without each, and judged by it; 0: none",
-    )
     batch: int = Field(
         64, ge=1, description="trials asked for at a time, where the sampler learns from those before"
     )
