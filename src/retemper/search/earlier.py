@@ -41,7 +41,7 @@ def read_earlier(run: Path) -> Earlier:
     """
     where = {"folder": str(run), "option": "tune.warm_start"}
     try:
-        text, content = (run / "recipe.yaml").read_text(encoding="utf-8"), (run / JOURNAL).read_bytes()
+        text, content = (run / "recipe.yaml").read_bytes(), (run / JOURNAL).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         message = "There is no search to begin from: a RUN of `retemper tune` has recipe.yaml and its trials."
         raise InputError(
@@ -51,7 +51,8 @@ def read_earlier(run: Path) -> Earlier:
         message = f"Can't read the earlier search: {error.strerror}."
         raise InputError("cannot_read", message, where, "Check the folder's permissions.") from None
     try:
-        return Earlier(build(load(text, str(run / "recipe.yaml"))), list(evaluations_in(content)))
+        recipe = build(load(text.decode(), str(run / "recipe.yaml")))
+        return Earlier(recipe, list(evaluations_in(content)))
     except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         message = f"The trials of the earlier search can't be read: {error}."
         raise InputError(

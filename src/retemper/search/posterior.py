@@ -11,7 +11,7 @@ from retemper.search.distributions import Distributions
 from retemper.search.space import Interval, Setting, Space
 from retemper.search.told import Known, thinned
 
-TREES = 100
+TREES = 50
 MODELLED = 500
 """Of more known settings the best tenth and some others are learnt from."""
 

@@ -22,17 +22,17 @@ from retemper.search.before import Before
 from retemper.search.concordance import ALPHA, Concordance, concordance
 from retemper.search.distributions import key_of
 from retemper.search.posterior import by_promise
-from retemper.search.samplers import grid, quasi_random, random
+from retemper.search.samplers import grid, listed, quasi_random, random
 from retemper.search.space import Setting, Space
 from retemper.search.study import Sampler
 from retemper.search.told import Known, Told
 
 PROBES = 5
-BEST = 5
+BEST = 2
 """So many of the best settings of before are tried again, beside the probes."""
 CANDIDATES = 16
 """A sampler that does not learn names so many settings for each one tried."""
-UNLEARNED = (grid.Sampler, quasi_random.Sampler, random.Sampler)
+UNLEARNED = (grid.Sampler, listed.Sampler, quasi_random.Sampler, random.Sampler)
 """Samplers to which it makes no difference what they are told: they can name all of their settings at once."""
 
 
