@@ -28,6 +28,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}
+        self.states: dict[int, str] = {}
         self.writes: list[list[int]] = []
         self.refuses, self.closed = False, False
 
@@ -124,3 +125,15 @@ def test_a_row_has_the_folds_and_what_was_trained() -> None:
     row = row_of(trial(4, 9), (9, 2), over=False)
     assert row.attributes == {"epochs": 9, "folds": {"0": 0.5, "1": 0.5}, "trained_epochs": 18}
     assert (row.values, row.loss) == ({"rate": 0.4}, 0.5)
+
+
+def test_what_was_final_before_a_kill_is_not_written_again(
+    memory: Memory, stored: Callable[..., StoredTrials]
+) -> None:
+    memory.states = {0: "complete", 1: "running", 2: "fail"}
+    trials = [trial(0, 9), trial(1, 9), trial(2, 3, math.nan, DIVERGED), trial(3, 9)]
+    with Aside() as aside:
+        own = stored(aside, [], every_s=1e9)
+        own.take(trials)
+        own.finish(trials)
+    assert memory.writes == [[1, 3]]

@@ -49,6 +49,9 @@ class Storage:
     >>> import optuna
     >>> optuna.load_study(study_name="search", storage=url).best_params
     {'rate': 0.25}
+
+    Attributes:
+        states: number → state of the trials that were there when it was opened.
     """
 
     def __init__(self, url: str, study: str, space: Space) -> None:
@@ -67,7 +70,7 @@ class Storage:
             )
             self._study = self._storage.get_study_id_from_name(study)
             self._storage.remove_session()
-            self._ids = self._known()
+            self._ids, self.states = self._known()
 
     def write(self, rows: Sequence[Row]) -> None:
         """Add trials, or replace those with the same numbers; all or none.
@@ -85,7 +88,7 @@ class Storage:
             ids = dict(self._ids)
             if new:
                 made = connection.execute(insert(trials).returning(trials.c.number, trials.c.trial_id), new)
-                ids |= dict(made.tuples().all())
+                ids |= {row.number: row.trial_id for row in made}
             if old:
                 changes: dict[str, Any] = {
                     name: bindparam(name) for name in ("state", "datetime_start", "datetime_complete")
@@ -125,14 +128,20 @@ class Storage:
     ) -> None:
         self.close()
 
-    def _known(self) -> dict[int, int]:
-        """number → id of the trials that are there."""
+    def _known(self) -> tuple[dict[int, int], dict[int, str]]:
+        """number → id of the trials that are there, and number → state."""
         from sqlalchemy import select
 
         trials = self._tables.trials
-        own = select(trials.c.number, trials.c.trial_id).where(trials.c.study_id == self._study)
+        own = select(trials.c.number, trials.c.trial_id, trials.c.state).where(
+            trials.c.study_id == self._study
+        )
         with self._storage.engine.connect() as connection:
-            return dict(connection.execute(own).tuples().all())
+            found = connection.execute(own).all()
+        return (
+            {number: id_ for number, id_, _ in found},
+            {number: state.name.lower() for number, _, state in found},
+        )
 
 
 def opened(path: Path, study: str, space: Space) -> Storage:

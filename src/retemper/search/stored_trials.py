@@ -18,6 +18,8 @@ from retemper.search.trials import Evaluation, Trial
 
 Reach = tuple[int, int]
 """Epochs and number of folds."""
+FINAL = ("complete", "fail")
+"""States of trials that are never trained on."""
 
 
 class StoredTrials:
@@ -94,7 +96,11 @@ class StoredTrials:
     def _write(self, rows: Sequence[Row]) -> None:
         if self._storage is None:
             self._storage = self._open()
-        self._storage.write(rows)
+        before = self._storage.states
+        # Of a session that was killed: what is final has not changed since.
+        self._storage.write(
+            [row for row in rows if row.state not in FINAL or before.get(row.number) != row.state]
+        )
 
 
 def reach_of(trial: Trial) -> Reach:
@@ -121,7 +127,9 @@ def row_of(trial: Trial, full: Reach, over: bool) -> Row:
     if last.error:
         attributes["error"] = dict(last.error)
     seconds = math.fsum(own.seconds for own in trial.evaluations)
-    return Row(trial.number, trial.values, _state(trial, full, over), trial.loss, curve_of(last), attributes, seconds)
+    return Row(
+        trial.number, trial.values, _state(trial, full, over), trial.loss, curve_of(last), attributes, seconds
+    )
 
 
 def _state(trial: Trial, full: Reach, over: bool) -> State:
