@@ -1,5 +1,6 @@
 """Fidelities: which trials train how long, on which folds, in whatever order they come back."""
 
+import json
 import math
 import random
 from collections import Counter
@@ -112,18 +113,19 @@ def test_asha_without_a_sound_trial_ends():
     assert len(trials) == 5 and not any(trial.sound for trial in trials)
 
 
-def asynchronous(evaluator, path=None, turns=(), trials=40):
-    seen: list[arrivals.Key] = []
+def asynchronous(evaluator, path=None, made=None, trials=40):
+    log = {}
     one = study(evaluator, trials, path)
-    done = arrivals.run(one, asha.plan(asha.Options(), one, Extent(9, (0, 1), 4)), turns, seen.append)
-    return seen, done
+    one.course = arrivals.Arrivals(made or {}, log.__setitem__)
+    done = one.run(asha.plan(asha.Options(), one, Extent(9, (0, 1), 4)))
+    return log, done
 
 
 def test_timing_chooses_and_its_order_repeats_the_choice(tmp_path):
     first, trials = asynchronous(Shuffled(1))
     other, _ = asynchronous(Shuffled(2))
     assert first != other, "which trials go on depends on who comes back first"
-    again, replayed = asynchronous(Shuffled(2), turns=first)
+    again, replayed = asynchronous(Shuffled(2), made=json.loads(json.dumps(first)))
     assert again == first
     assert [t.evaluations for t in replayed] == [t.evaluations for t in trials]
 
@@ -142,15 +144,31 @@ def test_a_killed_asynchronous_study_goes_on_where_it_was(tmp_path, killed_after
         asynchronous(Killed(1), path)
     written = [own.order.key for own in Journal(path)]
     evaluator = Shuffled(3)
-    seen, trials = asynchronous(evaluator, path)
+    log, trials = asynchronous(evaluator, path)
+    seen = list(log.values())
     assert seen[: len(written)] == written and len(set(seen)) == len(seen)
     assert sum(own.trained_epochs for t in trials for own in t.evaluations) == sum(
         evaluator.trained.values()
     ), "nothing is trained twice"
 
 
+def test_a_second_round_goes_on_with_the_order_of_the_first():
+    def rounds(seed, made):
+        log = {}
+        one = study(Shuffled(seed), 30)
+        one.course = arrivals.Arrivals(made, log.__setitem__)
+        for one.most in (10, 30):
+            one.run(asha.plan(asha.Options(), one, Extent(9, (0,), 4)))
+        return log
+
+    first = rounds(1, {})
+    assert len(first) > 30 and rounds(2, {}) != first
+    assert rounds(2, first) == first
+
+
 def test_an_evaluator_that_takes_no_orders_in_between_is_asked_again():
-    seen, trials = asynchronous(Curves())
+    log, trials = asynchronous(Curves())
+    seen = list(log.values())
     assert ranked(trials)[0].last.order.epochs == 9 and len(seen) == len(set(seen))
 
 

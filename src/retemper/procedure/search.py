@@ -15,6 +15,7 @@ from retemper.procedure.trial_faults import none_left
 from retemper.procedure.trial_storage import storage_for
 from retemper.procedure.warm_start import warmed
 from retemper.procedure.widening import sampler_of
+from retemper.search.arrivals import Arrivals
 from retemper.search.fidelities import Extent
 from retemper.search.journal import Journal
 from retemper.search.space_file import space_of
@@ -49,6 +50,8 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     )
     study = Study(sampler, evaluator, Journal(book.folder.checkpoints / JOURNAL), stored.take)
     fidelity = catalogue.entry("fidelity", tune.fidelity.name)
+    if getattr(tune.fidelity.options, "asynchronous", False):
+        study.course = Arrivals(book.budget.made, book.budget.record)
     searched = widening.search(
         book, state.recipe, study, space, lambda: fidelity.plan(tune.fidelity.options, study, extent)
     )

@@ -11,42 +11,56 @@ replay is given it, and lets those who come early wait for their turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import Any
 
 from retemper.search.study import Plan, Study
-from retemper.search.trials import Evaluation, Order, Trial
+from retemper.search.trials import Evaluation, Order
 
 Key = tuple[int, int, tuple[int, ...]]
 
 
-def run(
-    study: Study, plan: Plan, turns: Sequence[Key] = (), arrived: Callable[[Key], None] = lambda key: None
-) -> list[Trial]:
-    """Carry a plan out to its end, one evaluation at a time.
+class Arrivals:
+    """The course of a study that waits for nobody (``Study.course``).
 
     Args:
-        study: sampler, evaluator, journal.
-        plan: may yield an empty list: nothing new until something comes back.
-        turns: the order of arrivals to repeat; after it, or without it, first come, first served.
-        arrived: called with each evaluation's key, to log the order.
-
-    Returns:
-        All trials, by number.
+        made: decisions to repeat; those about arrivals are their order, after which it is first come, first served.
+        record: called with a name and the key of each evaluation as the plan sees it, to log the order.
     """
-    comers = _Comers(study, list(turns))
-    orders = next(plan, None)
-    while orders is not None:
-        evaluation = comers.next(orders)
-        if evaluation is None:
-            break
-        arrived(evaluation.order.key)
-        study.take([evaluation])
-        study.tell(evaluation)
-        try:
-            orders = plan.send([evaluation])
-        except StopIteration:
-            break
-    return [study.trials[number] for number in sorted(study.trials)]
+
+    def __init__(
+        self, made: Mapping[str, Any], record: Callable[[str, Any], None] = lambda name, key: None
+    ) -> None:
+        self._made, self._record = made, record
+        self._seen = 0
+
+    def __call__(self, study: Study, plan: Plan) -> None:
+        """Carry a plan out to its end, one evaluation at a time; it may yield no orders where it waits."""
+        comers = _Comers(study, list(self._turns()))
+        orders = next(plan, None)
+        while orders is not None:
+            evaluation = comers.next(orders)
+            if evaluation is None:
+                return
+            self._record(self._name(self._seen), evaluation.order.key)
+            self._seen += 1
+            study.take([evaluation])
+            study.tell(evaluation)
+            try:
+                orders = plan.send([evaluation])
+            except StopIteration:
+                return
+
+    def _turns(self) -> Iterator[Key]:
+        """The order to repeat, from here on."""
+        number = self._seen
+        while self._name(number) in self._made:
+            trial, epochs, folds = self._made[self._name(number)]
+            yield trial, epochs, tuple(folds)
+            number += 1
+
+    def _name(self, number: int) -> str:
+        return f"search.arrival.{number}"
 
 
 class _Comers:

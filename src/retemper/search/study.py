@@ -67,6 +67,7 @@ class Study:
         told: called with each new batch of evaluations, for progress and storage.
         out_of_time: whether a time limit ended it: it asks for no more trials, and has only those that were trained.
         most: how many trials there may be; None: as many as the sampler names.
+        course: carries a plan out in another way than all orders of a round together (see ``arrivals``).
     """
 
     sampler: Sampler
@@ -76,6 +77,7 @@ class Study:
     trials: dict[int, Trial] = field(default_factory=dict)
     out_of_time: bool = False
     most: int | None = None
+    course: Callable[[Study, Plan], None] | None = None
 
     def ask(self, count: int) -> list[Trial]:
         """New trials, numbered on; none: the sampler has no more settings."""
@@ -94,7 +96,7 @@ class Study:
             All trials, by number.
         """
         try:
-            self._carry_out(plan)
+            (self.course or Study._carry_out)(self, plan)
         except OutOfTime:
             self.out_of_time = True
             self.trials = {number: trial for number, trial in self.trials.items() if trial.evaluations}
