@@ -35,7 +35,8 @@ class Cluster:
 
     Args:
         address: ``host:6379`` of a cluster that this machine is a node of, ``ray://host:10001`` from outside; empty:
-            the cluster that runs on this machine or that ``RAY_ADDRESS`` names.
+            the cluster that runs on this machine or that ``RAY_ADDRESS`` names. A program that is connected
+            already stays so.
         gpus: of each task; a fraction lets several tasks share one.
 
     Raises:
@@ -44,9 +45,9 @@ class Cluster:
 
     def __init__(self, address: str = "", gpus: float = 0.0) -> None:
         self.gpus = gpus
-        self._ray = _connected(address)
+        self._ray, self._own = _connected(address)
         self._stdout = sys.stdout
-        sys.stdout = _WithoutRay(sys.stdout)
+        sys.stdout = self._quiet = _WithoutRay(sys.stdout)
         self._remote: dict[Callable[..., Any], Any] = {}
         self._calls: dict[Any, _Call] = {}
         self._tickets = count()
@@ -115,8 +116,10 @@ class Cluster:
     def close(self) -> None:
         """Let go of the cluster; what still runs for this search is ended there."""
         self._calls.clear()
-        with _own_signals():
-            self._ray.shutdown()
+        if self._own:
+            self._quiet.closing = True
+            with _own_signals():
+                self._ray.shutdown()
         sys.stdout = self._stdout
 
     def __enter__(self) -> Self:
@@ -133,9 +136,10 @@ class _WithoutRay:
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        self.closing = False  # then Ray says what it has held back, on whatever thread
 
     def write(self, text: str) -> int:
-        if threading.current_thread().name.startswith("ray_"):
+        if self.closing or threading.current_thread().name.startswith("ray_"):
             return len(text)
         return int(self._stream.write(text))
 
@@ -155,7 +159,8 @@ def places_of(processors: float, gpus: float, share: float) -> int:
     return int(min(processors, room))
 
 
-def _connected(address: str) -> Any:
+def _connected(address: str) -> tuple[Any, bool]:
+    """Ray, and whether the connection is ours to end: a person's program may have one already."""
     try:
         import ray
     except ImportError:
@@ -165,6 +170,8 @@ def _connected(address: str) -> Any:
             {"option": "tune.engine"},
             f"Install it: {INSTALL}, here and on every node.",
         ) from None
+    if ray.is_initialized():
+        return ray, False
     if address:
         _check_reachable(address)
     try:
@@ -172,7 +179,7 @@ def _connected(address: str) -> Any:
             ray.init(address=address or "auto", log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise _unreachable(address or "auto", str(error).strip().partition("\n")[0]) from None
-    return ray
+    return ray, True
 
 
 def _check_reachable(address: str) -> None:

@@ -1,0 +1,149 @@
+"""The engine ray on a real cluster of two nodes, one of which dies; the engine processes beside it."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from hashlib import sha256
+
+import numpy as np
+import polars as pl
+import pytest
+
+from retemper.api.minimize import minimize
+from retemper.core.errors import InputError
+from retemper.search.engines import node
+from retemper.search.engines.cluster import Cluster, places_of
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'retemper[ray]'")
+SETTINGS = ["tune.fidelity=halving", "tune.epochs=9", "tune.folds=3", "model.depth=1", "workers=1"]
+SETTINGS += ["tune.widenings=0", "procedure.bootstrap=100"]
+SPACE = {"learning_rate": [0.01, 0.003, 0.001], "batch_size": [16, 32, 64], "width": [16]}
+
+
+@pytest.fixture(scope="module")
+def two_nodes():
+    """A cluster of two nodes with one processor each, and its second node, which may be killed."""
+    from ray.cluster_utils import Cluster as Nodes
+
+    size = {"num_cpus": 1, "object_store_memory": 80_000_000}
+    nodes = Nodes(initialize_head=True, head_node_args={**size, "include_dashboard": False})
+    try:
+        yield nodes, nodes.add_node(**size)
+    finally:
+        nodes.shutdown()
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A CSV of two classes, and a space."""
+    folder = tmp_path_factory.mktemp("table")
+    draw = np.random.default_rng(0)
+    x, z = draw.normal(size=(2, 240))
+    score = x - z + 0.5 * draw.normal(size=240)
+    pl.DataFrame({"x": x, "z": z, "y": np.where(score > 0, "yes", "no")}).write_csv(folder / "table.csv")
+    (folder / "space.yaml").write_text(json.dumps(SPACE))
+    return folder
+
+
+def tune(table, out, *options):
+    """``retemper tune`` as a process of its own."""
+    settings = [word for setting in SETTINGS for word in ("--set", setting)]
+    command = [sys.executable, "-m", "retemper", "tune", str(table / "table.csv"), "--target", "y"]
+    command += ["--space", str(table / "space.yaml"), "--sampler", "grid", "--seed", "1", "--json"]
+    return subprocess.Popen(
+        [*command, "--out", str(out), *settings, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def outcome(process, out):
+    """What a search found, of which nothing may depend on the engine: trials, weights, and the test."""
+    said, errors = process.communicate(timeout=170)
+    assert process.returncode == 0, errors[-2000:]
+    result = json.loads(said)
+    (step,) = (step for step in result["steps"] if step["name"] == "search")
+    trials = [
+        {key: row[key] for key in ("number", "values", "epochs", "folds")}
+        for row in step["evidence"]["trials"]
+    ]
+    weights = sha256((out / "model" / "weights.safetensors").read_bytes()).hexdigest()
+    return trials, weights, result["metrics"]
+
+
+def test_a_killed_node_loses_nothing_and_no_bit_depends_on_the_engine(two_nodes, table, tmp_path):
+    nodes, second = two_nodes
+    search = tune(table, tmp_path / "ray", "--engine", "ray", "--address", nodes.address)
+    jobs = tmp_path / "ray" / "checkpoints" / "jobs"
+    while search.poll() is None and not list(jobs.glob("search.*/done.safetensors")):
+        time.sleep(0.02)
+    waiting = [job for job in jobs.glob("search.*") if not (job / "done.safetensors").is_file()]
+    nodes.remove_node(second, allow_graceful=False)
+    on_ray = outcome(search, tmp_path / "ray")
+    assert waiting, "the search was in its midst"
+    assert on_ray == outcome(tune(table, tmp_path / "stack"), tmp_path / "stack")
+    alone = tune(table, tmp_path / "alone", "--engine", "processes")
+    assert on_ray == outcome(alone, tmp_path / "alone")
+    sizes = [
+        len(json.loads(job.read_text())["members"])
+        for job in (tmp_path / "alone" / "checkpoints" / "jobs").glob("search.*/job.json")
+    ]
+    assert sizes and set(sizes) == {1}
+
+
+def test_a_function_is_called_on_the_nodes_and_a_lost_call_is_made_again(two_nodes, tmp_path):
+    nodes, _ = two_nodes
+    mark = tmp_path / "killed"
+    term = signal.getsignal(signal.SIGTERM)
+
+    def loss(setting, epochs):
+        if setting["x"] > 0.5 and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return abs(setting["x"] - 0.3) / epochs
+
+    options = {"trials": 12, "epochs": 3, "fidelity": "halving", "batch": 6, "seed": 2}
+    space = {"x": {"low": 0.0, "high": 1.0}}
+    on_ray = minimize(loss, space, engine="ray", address=nodes.address, **options)
+    assert mark.exists()
+    here = minimize(loss, space, workers=1, **options)
+    assert [(t.values, t.loss) for t in on_ray.trials] == [(t.values, t.loss) for t in here.trials]
+    assert signal.getsignal(signal.SIGTERM) is term, "Ray's handler would end a run unsaved"
+
+
+def test_a_node_with_other_versions_is_refused(two_nodes):
+    nodes, _ = two_nodes
+    parcel = node.Parcel({}, "", {}, {}, None, None, {**node.versions(), "torch": "1.0"})
+    with Cluster(nodes.address) as cluster:
+        ticket = cluster.call(node.train, parcel)
+        while (done := cluster.done(1.0)) is None:
+            pass
+        with pytest.raises(InputError) as caught:
+            Cluster(nodes.address, gpus=0.5)
+    assert done[0] == ticket and done[1]["said"]["error"]["code"] == "versions_differ"
+    assert caught.value.code == "no_gpus"
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("127.0.0.1:9", "cluster_unreachable"),
+        ("ray://127.0.0.1:9", "cluster_unreachable"),
+        ("here", "bad_address"),
+    ],
+)
+def test_an_address_that_does_not_answer(address, code):
+    with pytest.raises(InputError) as caught:
+        minimize(lambda setting, epochs: 0.0, {"x": [1]}, engine="ray", address=address)
+    assert caught.value.code == code and caught.value.exit_code == 2
+
+
+def test_room_for_shares_of_gpus():
+    assert places_of(4, 1, 1 / 3) == 3
+    assert places_of(2, 4, 0.5) == 2
+    assert places_of(math.inf, 3, 2) == 1
