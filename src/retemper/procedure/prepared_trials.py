@@ -1,8 +1,8 @@
 """Trials that differ in how columns become numbers: each preparation has arrays, and stacks, of its own.
 
 The preparation of a trial is what its recipe says under ``prepare``, and its loss, whose class weights lie beside the
-arrays and whose outputs give the network its shape. Trials of the run's own preparation train on the run's own arrays. All
-are judged on the same rows, in the same folds, in the target's own units.
+arrays and whose outputs give the network its shape. Trials of the run's own preparation train on the run's own arrays.
+All are judged on the same rows, in the same folds, in the target's own units.
 """
 
 from __future__ import annotations
