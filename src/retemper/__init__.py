@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from retemper.api.check import check
     from retemper.api.estimators import NetClassifier, NetRegressor
     from retemper.api.evaluate import evaluate
+    from retemper.api.minimize import minimize
     from retemper.api.predict import load, predict
     from retemper.api.report import report
     from retemper.api.searches import GridSearch, RandomSearch
@@ -37,6 +38,7 @@ _HOMES = {
     "check": "api.check",
     "evaluate": "api.evaluate",
     "load": "api.predict",
+    "minimize": "api.minimize",
     "predict": "api.predict",
     "report": "api.report",
     "resume": "api.train",
@@ -57,6 +59,7 @@ __all__ = [
     "check",
     "evaluate",
     "load",
+    "minimize",
     "predict",
     "report",
     "resume",
