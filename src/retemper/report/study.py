@@ -10,6 +10,8 @@ from typing import Any
 from retemper.report.words import number
 
 MOST_ROWS, MOST_POINTS, MOST_LINES, MOST_OPTIONS, MOST_FAULTS = 50, 400, 200, 12, 8
+LEAST_PAIR = 0.005
+"""A pair whose interval reaches below it is not shown: it may be chance."""
 BEST_LINES = 20
 """Settings that stand out among the lines."""
 MOST_LETTERS = 24
@@ -34,23 +36,24 @@ def study(evidence: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     learnt = evidence.get("learnt") or {}
     space = evidence.get("space") or {}
+    sound = [own for own in trials if own.get("loss") is not None]
     options = [_option(own, trials, space.get(own["path"]) or {}) for own in learnt.get("options") or []]
     named = [own["path"] for own in options]
     paths = named + [path for path in space if path not in named]
     front = evidence.get("front") or {}
     return {
         "trials": len(trials),
-        "lost": sum(trial.get("loss") is None for trial in trials),
+        "lost": len(trials) - len(sound),
         "sentence": learnt.get("sentence") or "",
         "left_out": learnt.get("left_out") or [],
         **{key: learnt.get(key) for key in ("epochs", "folds", "explained")},
         "compared": learnt.get("trials"),
         "options": options[:MOST_OPTIONS],
         "options_left_out": max(0, len(options) - MOST_OPTIONS),
-        "pairs": [_pair(own) for own in learnt.get("pairs") or [] if own.get("low")],
+        "pairs": [_pair(own) for own in learnt.get("pairs") or [] if (own.get("low") or 0.0) >= LEAST_PAIR],
         "paths": [{"path": path, "name": path.removesuffix(".name").rpartition(".")[2]} for path in paths],
-        "rows": [_row(trial, front) for trial in trials[:MOST_ROWS]],
-        "rows_left_out": max(0, len(trials) - MOST_ROWS),
+        "rows": [_row(trial, front) for trial in sound[:MOST_ROWS]],
+        "rows_left_out": max(0, len(sound) - MOST_ROWS),
         "faults": _faults(trials),
         "course": evidence.get("course") or {},
         "front": _front(front, trials),

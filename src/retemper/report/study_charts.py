@@ -146,7 +146,7 @@ def _joined(
 def _course(course: dict[str, Any]) -> Figure | None:
     """The best loss so far against the epochs spent on all trials."""
     best, end = course.get("best") or [], course.get("spent_epochs")
-    if not best or not end:
+    if len(best) < 2 or not end:
         return None
     x = [*(own["spent_epochs"] for own in best), end]
     y = [*(own["loss"] for own in best), best[-1]["loss"]]
@@ -157,7 +157,7 @@ def _course(course: dict[str, Any]) -> Figure | None:
     trace["hovertemplate"] = (
         "%{x:,.0f} epochs spent: %{y:.4g}<br>trial %{customdata[0]} after %{customdata[1]}<extra></extra>"
     )
-    long = len(best) > 1 and x[0] > 0 and end / x[0] > 50
+    long = x[0] > 0 and end / x[0] > 50
     return figure([trace], "Epochs spent, all trials and folds", "Best loss", long, spread(y) > 3, 280)
 
 
