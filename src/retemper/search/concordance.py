@@ -72,5 +72,5 @@ def _shares(x: Floats, orders: Floats) -> Floats:
     """The weighted concordance of each order [orders, n] with ``x`` [n]."""
     first, second = np.triu_indices(len(x), 1)
     apart = x[second] - x[first]
-    agree: Floats = (apart * np.sign(orders[:, second] - orders[:, first])).sum(axis=1)
-    return agree / np.abs(apart).sum()
+    agree = (apart * np.sign(orders[:, second] - orders[:, first])).sum(axis=1)
+    return np.asarray(agree / np.abs(apart).sum(), np.float64)
