@@ -42,6 +42,7 @@ def test_the_same_scores_as_scikit_learns_grid_search(workers: int) -> None:
         {"batch_size": [16, 32, 500], "weight_decay": [0.0, 0.1]},
         [{"random_state": [0, 1]}, {"dropout": [0.0, 0.3], "hidden_units": [40]}],
         {"recipe": [None, {"model.activation": "tanh", "training.optimizer.beta1": 0.8}]},
+        {"model.activation": ["relu", "tanh"], "prepare.bins": [np.int64(4), 16]},
     ],
 )
 def test_whatever_is_searched(grid) -> None:

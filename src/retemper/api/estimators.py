@@ -81,6 +81,20 @@ class _Net(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.recipe = recipe
 
+    def set_params(self, **params: Any) -> Self:
+        """Set options by name; a dotted path (``training.optimizer.beta1``) goes into ``recipe``, beside what is there.
+
+        So searches may vary every option of the recipe.
+
+        >>> NetClassifier().set_params(**{"epochs": 3, "model.activation": "relu"}).recipe
+        {'model.activation': 'relu'}
+        """
+        dotted = {name: value for name, value in params.items() if "." in name}
+        super().set_params(**{name: value for name, value in params.items() if name not in dotted})
+        if dotted:
+            self.recipe = {**(self.recipe or {}), **dotted}
+        return self
+
     def _recipe(self, task: str) -> Recipe:
         """The options as a recipe; all mistakes are reported at once."""
         given = {name: _plain(value) for name, value in self.get_params().items()}
@@ -109,7 +123,7 @@ class _Net(BaseEstimator):  # type: ignore[misc]
                     "signals": False,
                 },
             },
-            given["recipe"] or {},
+            {path: _plain(value) for path, value in (given["recipe"] or {}).items()},
         )
 
     def _fit_on(self, X: Any, y: NDArray[Any], task: str, sample_weight: Any) -> Model:

@@ -79,10 +79,11 @@ def search(book: Book, recipe: Recipe, study: Study, space: Space, plan: Callabl
         if not edges or not left or study.out_of_time or not _time_allows(book, number, study, part or left):
             break
         space = widened(space, edges, limits)
+        around = outward(space, edges)
         study.most = tune.trials - (tune.widenings - 1 - number) * part
-        study.go_on_with(sampler_of(recipe, outward(space, edges)))
+        study.go_on_with(sampler_of(recipe, around))
         trials = ranked(study.run(plan()))
-        edges = edges_of(space, trials, limits)
+        edges = edges_of(around, trials, limits)
         found += edges
     study.most = tune.trials
     trials = ranked(study.run(plan()))

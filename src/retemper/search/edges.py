@@ -54,7 +54,7 @@ def edges_of(space: Space, trials: Sequence[Trial], limits: LimitsOf) -> list[Ed
     """The options whose range is too narrow.
 
     Args:
-        space: the ranges.
+        space: the ranges; of each option the trials within its range count.
         trials: the best first, see :func:`~retemper.search.trials.ranked`.
         limits: path → the bounds of the option.
     """
@@ -70,8 +70,9 @@ def edges_of(space: Space, trials: Sequence[Trial], limits: LimitsOf) -> list[Ed
 
 
 def _edge(path: str, axis: Interval, best: Trial, trials: Sequence[Trial]) -> Edge | None:
+    values = [trial.values[path] for trial in trials if trial.sound and path in trial.values]
+    places = [axis.share(value) for value in values if axis.low <= value <= axis.high]
     side = axis.near_edge(best.values[path], OUTER)
-    places = [axis.share(trial.values[path]) for trial in trials if trial.sound and path in trial.values]
     if side is None or len(places) < LEAST_TRIALS:
         return None
     good = median(places[: math.ceil(len(places) / GOOD)])
@@ -110,7 +111,11 @@ def _rounded(end: float, axis: Interval) -> float:
 
 def widened(space: Space, edges: Sequence[Edge], limits: LimitsOf) -> Space:
     """The space with each of these ranges wider on its side."""
-    own = {edge.path: wider(edge.axis, edge.side, limits(edge.path)) for edge in edges}
+    own: dict[str, Axis] = {}
+    for edge in edges:
+        axis, wide = space[edge.path], wider(edge.axis, edge.side, limits(edge.path))
+        assert isinstance(axis, Interval)
+        own[edge.path] = replace(axis, low=wide.low) if edge.side == "low" else replace(axis, high=wide.high)
     return Space({**space.axes, **own}, space.conditions)
 
 
@@ -128,12 +133,14 @@ def findings_of(edges: Sequence[Edge], first: Trial, best: Trial, space: Space) 
     """What is said of the edges, and what became of widening.
 
     Args:
-        edges: the last one of each option.
+        edges: of all rounds; the first one of each option counts.
         first: the best trial before any range was widened.
         best: the best of all.
         space: as it was searched in the end.
     """
-    return [_finding(edge, first, best, space) for edge in {edge.path: edge for edge in edges}.values()]
+    return [
+        _finding(edge, first, best, space) for edge in {edge.path: edge for edge in reversed(edges)}.values()
+    ]
 
 
 def _finding(edge: Edge, first: Trial, best: Trial, space: Space) -> Finding:
@@ -150,7 +157,8 @@ def _finding(edge: Edge, first: Trial, best: Trial, space: Space) -> Finding:
     if not tried:
         message += "; a wider range may gain."
     elif beyond:
-        message += f"; widened to {axis.low:.4g} to {axis.high:.4g}, the best is {value:.4g}."
+        again = ", at the edge again" if axis.near_edge(value, OUTER) == edge.side else ""
+        message += f"; widened to {axis.low:.4g} to {axis.high:.4g}, the best is {value:.4g}{again}."
     else:
         message += f"; widened to {axis.low:.4g} to {axis.high:.4g}, nothing better was found beyond it."
     evidence: Mapping[str, object] = {
