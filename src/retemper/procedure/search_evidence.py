@@ -111,6 +111,5 @@ def _row(trial: Trial) -> dict[str, Any]:
         "epochs": last.order.epochs if last else 0,
         "folds": dict(last.losses) if last else {},
         "standard_error": standard_error(list(last.losses.values())) if last else None,
-        "seconds": sum(own.seconds for own in trial.evaluations),
         "error": dict(last.error) if last and last.error else None,
     }
