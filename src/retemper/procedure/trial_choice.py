@@ -1,8 +1,8 @@
 """The best trial of a search: its networks as a bag, and how much it flatters itself for having been chosen.
 
 A trial that trained in steps was chosen at each of them by the same rows: at the first rung among all, at the last
-among few. How much a step flatters is told from the row losses of all that took part in it; the choice flatters by about as
-much as its most flattering step.
+among few. How much a step flatters is told from the row losses of all that took part in it; the choice flatters by
+about as much as its most flattering step.
 """
 
 from __future__ import annotations
