@@ -13,7 +13,7 @@ from retemper.search.told import Known, Told
 
 TRIES = 4
 """Proposals before a point is taken from elsewhere: in a small space a model names its favourite again and again."""
-PENDING = 64
+PENDING = 32
 """Of settings that were asked for and have no loss yet, a model sees so many, and up to as many again."""
 LONGEST_AXIS = 1000
 """Values of an integer range that are still counted through, once nothing new is found by chance."""

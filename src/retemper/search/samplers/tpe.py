@@ -17,14 +17,14 @@ from retemper.search.space import Setting, Space
 from retemper.search.told import Known, thinned
 
 BEST = 25
-"""Optuna counts a tenth as good, at most so many: of a thinned history these are the true best."""
+"""Optuna counts a tenth as good, at most so many: of a thinned history the good ones are the true best."""
 
 
 class Options(BaseOptions):
     """TPE (Bergstra et al. 2011), all options jointly, in batches: pending trials count as bad ones.
 
     Use from some 50 trials on, with choices and conditions; avoid with fewer trials of few numbers: ``gp`` needs fewer.
-    A setting takes some 5 ms, however many trials there were.
+    A setting takes 2 to 6 ms, in batches, however many trials there were.
     """
 
     startup: int = Field(
@@ -34,7 +34,7 @@ class Options(BaseOptions):
         24, ge=1, le=10_000, description="drawn from the good ones' density, the best is taken"
     )
     history: int = Field(
-        250, ge=50, le=100_000, description="trials that are modelled: the best 25, and others of every age"
+        150, ge=50, le=100_000, description="trials that are modelled: the best 25, and others of every age"
     )
 
 
