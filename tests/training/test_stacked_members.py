@@ -121,7 +121,7 @@ def test_a_damaged_pause_is_said(run_folder: Path, job_for: Any, data_folder: Pa
     last = job_for(
         data_folder, members=MEMBERS[:1], model=WIDE, epochs=6, name="last", goes_on=("first",), since=2
     )
-    with pytest.raises(Exception, match="damaged|not as"):
+    with pytest.raises(Exception, match=r"damaged|not as"):
         do(run_folder, last)
 
 

@@ -57,7 +57,8 @@ def _family(path: str, family: str, default: str, text: str) -> list[dict[str, A
     found: dict[tuple[str, str, str], list[str]] = {}
     for name in names:
         for option, field in catalogue.options_class(family, name).model_fields.items():
-            key = (option, _plain(field.get_default(call_default_factory=True)), field.description or "")
+            given = None if field.is_required() else field.get_default(call_default_factory=True)
+            key = (option, "required" if field.is_required() else _plain(given), field.description or "")
             found.setdefault(key, []).append(name)
     for (option, value, meaning), only in sorted(found.items()):
         some = {} if len(only) == len(names) else {"only": only}

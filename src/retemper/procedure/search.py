@@ -20,7 +20,7 @@ from retemper.search.fidelities import Extent
 from retemper.search.journal import Journal
 from retemper.search.space_file import space_of
 from retemper.search.stored_trials import StoredTrials, failures
-from retemper.search.study import Study
+from retemper.search.study import Plan, Study
 from retemper.search.trials import Order, Trial, ranked
 from retemper.search.warm import WarmStart
 
@@ -88,7 +88,11 @@ def in_full(study: Study, trials: list[Trial], extent: Extent) -> list[Trial]:
     if (order.epochs, len(order.folds)) == (extent.epochs, len(extent.folds)):
         return trials
     whole = Order(order.trial, order.values, extent.epochs, extent.folds)
-    return ranked(study.run(step for step in [[whole]]))
+    return ranked(study.run(_once(whole)))
+
+
+def _once(order: Order) -> Plan:
+    yield [order]
 
 
 def _chosen(state: State, evaluator: PreparedTrials, best: Trial) -> State:

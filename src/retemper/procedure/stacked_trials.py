@@ -60,7 +60,6 @@ class Network:
         return network.stacks_with, f"{shared:08x}"
 
 
-
 class StackedTrials:
     """Trains the orders of a study on a run's prepared rows.
 
