@@ -51,7 +51,8 @@ class Learner:
         self._space, self._model, self._trials, self._startup = space, model, trials, startup
         self._distributions = Distributions(space)
         self._told = Told()
-        self._asked: dict[str, Setting] = {}
+        self._asked: set[str] = set()
+        self._pending: dict[str, Setting] = {}
         self._stale = True
         # There is no last point: whatever a model fails to find comes from here.
         self._spread = quasi_random.build(quasi_random.Options(), space, seed, 2**30)
@@ -64,7 +65,9 @@ class Learner:
             values = self._next()
             if values is None:
                 break
-            self._asked[key_of(values)] = values
+            key = key_of(values)
+            self._asked.add(key)
+            self._pending[key] = values
             found.append(values)
         return found
 
@@ -75,6 +78,7 @@ class Learner:
         """
         if self._distributions.coded(values) is not None:
             self._told.add(values, loss, epochs)
+            self._pending.pop(key_of(values), None)
             self._stale = True
 
     def _next(self) -> Setting | None:
@@ -94,7 +98,7 @@ class Learner:
         number = len(self._asked)
         if not (self._stale or number % PENDING == 0):
             return
-        pending = [values for values in self._asked.values() if values not in self._told]
+        pending = list(self._pending.values())
         # With this rule a model that learns again between two tells knows what it would have known without.
         self._model.learn(self._told.levelled(), pending[-(PENDING + number % PENDING) :])
         self._stale = False

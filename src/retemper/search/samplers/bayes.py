@@ -15,7 +15,8 @@ from retemper.search.space import Space
 class Options(BaseOptions):
     """``gp`` for at most so many trials of a space without conditions, else ``tpe``; both with their own defaults.
 
-    Use when in doubt; avoid where trials are cheaper than the 0.1 to 0.7 s that a Gaussian process takes for each setting.
+    Use when in doubt; avoid where trials are cheaper than the 0.1 to 0.7 s that
+    a Gaussian process takes for each setting.
     """
 
     gp_trials: int = Field(50, ge=0, le=1000, description="up to so many trials a Gaussian process is used")

@@ -24,8 +24,8 @@ class Options(BaseOptions):
 
     A batch is chosen point by point: the improvement is over what pending trials may still bring. An option that its
     condition leaves out stands at the middle of its range. Use for some 10 to 50 trials of at most ten options, when a
-    trial takes seconds: a setting takes 0.1 to 0.7 s, the more the more choices there are. Avoid for hundreds of trials, or where most options are choices:
-    ``tpe`` is cheaper there.
+    trial takes seconds: a setting takes 0.1 to 0.7 s, the more the more choices there are. Avoid for hundreds of
+    trials, or where most options are choices: ``tpe`` is cheaper there.
     """
 
     startup: int = Field(
