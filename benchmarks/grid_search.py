@@ -42,21 +42,16 @@ def retempers_search(grid: dict[str, list[Any]]) -> Any:
     """retemper's search over a plain network."""
     from retemper import GridSearch, NetClassifier
 
-    plain = {
-        "model.activation": "relu",
-        "prepare.scaling": "none",
-        "prepare.number_embedding": "none",
-        "training.initialiser": "pytorch",
-        "training.head_scale": 1.0,
-        "training.output_bias": "zero",
-    }
     net = NetClassifier(
         epochs=EPOCHS,
         optimizer="adam",
         weight_decay=0.0,
         schedule="constant",
         early_stopping=False,
-        recipe=plain,
+        activation="relu",
+        initialiser="pytorch",
+        scaling="none",
+        number_embedding="none",
     )
     return GridSearch(net, grid, cv=FOLDS)
 

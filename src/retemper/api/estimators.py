@@ -50,6 +50,10 @@ class _Net(BaseEstimator):  # type: ignore[misc]
         schedule: str = "cosine",
         early_stopping: bool = True,
         random_state: int | np.random.RandomState | None = 0,
+        activation: str = "silu",
+        initialiser: str = "he",
+        scaling: str = "robust",
+        number_embedding: str = "piecewise_linear",
         recipe: Mapping[str, Any] | None = None,
     ) -> None:
         """The options of one network; they are checked by ``fit``.
@@ -66,7 +70,12 @@ class _Net(BaseEstimator):  # type: ignore[misc]
                 on_plateau.
             early_stopping: hold rows out, stop after 10 epochs without gain there, keep the best weights.
             random_state: seed of every random choice; None: another one at each fit.
-            recipe: any other option by its dotted path: ``{"model.activation": "relu", "prepare.scaling": "none"}``.
+            activation: relu, leaky_relu, silu, gelu or tanh.
+            initialiser: he, xavier, orthogonal, random, or pytorch (every layer as ``nn.Linear`` begins).
+            scaling: of numbers: robust, zscore, minmax, quantile or none.
+            number_embedding: piecewise_linear (numbers coded over bins as well, which mostly gains much) or none (a
+                plain network, several times as fast).
+            recipe: any other option by its dotted path: ``{"training.clip_norm": 1.0}``.
         """
         # scikit-learn's clone and set_params need each argument as an attribute of its name, unchanged.
         self.hidden_units = hidden_units
@@ -79,6 +88,10 @@ class _Net(BaseEstimator):  # type: ignore[misc]
         self.schedule = schedule
         self.early_stopping = early_stopping
         self.random_state = random_state
+        self.activation = activation
+        self.initialiser = initialiser
+        self.scaling = scaling
+        self.number_embedding = number_embedding
         self.recipe = recipe
 
     def set_params(self, **params: Any) -> Self:
@@ -105,9 +118,11 @@ class _Net(BaseEstimator):  # type: ignore[misc]
             {
                 "seed": state if isinstance(state, int) else int(check_random_state(state).randint(2**31)),
                 "data": {"target": _TARGET, "task": task, "clean": False},
+                "prepare": {"scaling": given["scaling"], "number_embedding": given["number_embedding"]},
                 "model": {
                     "name": "mlp",
                     "widths": layers,
+                    "activation": given["activation"],
                     "dropout": given["dropout"],
                 },
                 "training": {
@@ -117,6 +132,7 @@ class _Net(BaseEstimator):  # type: ignore[misc]
                         "weight_decay": given["weight_decay"],
                     },
                     "schedule": given["schedule"],
+                    "initialiser": given["initialiser"],
                     "batch_size": given["batch_size"],
                     "epochs": given["epochs"],
                     "patience_epochs": PATIENCE_EPOCHS if given["early_stopping"] else 0,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import sqrt
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ Distribution = Literal["uniform", "normal"]
 
 class Initialiser(Options, ABC):
     """One layer's initial weights."""
+
+    as_drawn: ClassVar[bool] = False
+    """The head too begins as it is drawn, without ``training.head_scale`` and ``training.output_bias``."""
 
     @abstractmethod
     def draw(self, shape: tuple[int, int], generator: np.random.Generator) -> Weights:
@@ -136,13 +139,17 @@ class Orthogonal(Initialiser):
 
 
 class LikePyTorch(Initialiser):
-    """Weights and biases uniform within ±1/√inputs, as PyTorch's ``nn.Linear`` begins (LeCun et al. 1998).
+    """All weights and biases uniform within ±1/√inputs, as PyTorch's ``nn.Linear`` begins (LeCun et al. 1998).
 
     Use to repeat what a plain PyTorch network does; avoid for deep ones: ReLU shrinks the signal at every layer.
+
+    The head begins like the other layers, whatever ``training.head_scale`` and ``training.output_bias`` say.
 
     >>> bool(abs(LikePyTorch().draw((4, 3), np.random.default_rng(0))).max() <= 0.5)
     True
     """
+
+    as_drawn: ClassVar[bool] = True
 
     def draw(self, shape: tuple[int, int], generator: np.random.Generator) -> Weights:
         return generator.uniform(-1.0, 1.0, shape) / sqrt(shape[0])

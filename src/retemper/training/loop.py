@@ -27,6 +27,7 @@ from torch import Tensor
 from retemper.core.budget import Deadline
 from retemper.training.draws import BatchOrders, EpochDraws, class_odds
 from retemper.training.engines import ENGINES, Name, batch_loss
+from retemper.training.initialisers import Initialiser
 from retemper.training.judging import Verdict, judge
 from retemper.training.optimizers import Optimizer
 from retemper.training.pages import at_hand
@@ -118,10 +119,12 @@ class Training:
 
     def initialise(self) -> None:
         """Draw the members' parameters, as the plan says."""
-        plan = self.plan
-        self.stack.initialise(
-            plan.options.initialiser.options, plan.seed, plan.output_bias, plan.options.head_scale
-        )
+        plan, options = self.plan, self.plan.options
+        initialiser = options.initialiser.options
+        if isinstance(initialiser, Initialiser) and initialiser.as_drawn:
+            self.stack.initialise(initialiser, plan.seed)
+        else:
+            self.stack.initialise(initialiser, plan.seed, plan.output_bias, options.head_scale)
 
     def keep(self, slots: Sequence[int]) -> None:
         """Drop all members but those in ``slots``."""
