@@ -1,7 +1,7 @@
 """A best value at an edge of its range: the range was too narrow there, or luck put it there.
 
 Of an option that makes no difference the best value lies in the outer tenth on either side in one search of five. So
-the other good trials are asked too: half of the best quarter must lie in the outer third on that side. Where the
+the other good trials, the best √n of n, are asked too: half of them must lie in the outer third on that side. Where the
 option's own bound ends the range (a dropout of 0), there is nothing beyond, and so no finding.
 """
 
@@ -21,8 +21,6 @@ LEAST_TRIALS = 16
 """Of fewer the best is at an edge by chance."""
 OUTER, OUTER_OF_GOOD = 0.1, 1 / 3
 """The shares of a range that count as its edge: for the best trial, for the median of the good ones."""
-GOOD = 4
-"""One trial of so many is a good one."""
 WIDER = 0.5
 """By how much of itself a range is widened."""
 
@@ -75,7 +73,7 @@ def _edge(path: str, axis: Interval, best: Trial, trials: Sequence[Trial]) -> Ed
     side = axis.near_edge(best.values[path], OUTER)
     if side is None or len(places) < LEAST_TRIALS:
         return None
-    good = median(places[: math.ceil(len(places) / GOOD)])
+    good = median(places[: math.ceil(math.sqrt(len(places)))])
     if (good if side == "low" else 1 - good) > OUTER_OF_GOOD:
         return None
     return Edge(path, side, best.values[path], axis, len(places), good)
