@@ -197,7 +197,9 @@ def test_trainings_that_patience_ends_count_for_what_they_take(classes):
     planned = 10 * patience
 
     def ran(epochs, best):
-        fits = [replace(own, fit=replace(own.fit, epochs=epochs, best_epoch=best)) for own in state.candidates]
+        fits = [
+            replace(own, fit=replace(own.fit, epochs=epochs, best_epoch=best)) for own in state.candidates
+        ]
         return state.with_(long=tuple(replace(own, epochs=planned) for own in fits))
 
     assert nested.share_run(ran(2 * patience, patience)) == pytest.approx(0.2)
