@@ -25,7 +25,29 @@ def test_results_in_the_order_of_the_items(cores: int) -> None:
             later.set()
         return item * item
 
-    assert list(threaded(work, range(20))) == [k * k for k in range(20)]
+    assert list(threaded(work, iter(range(20)))) == [k * k for k in range(20)]
+
+
+def test_of_many_items_the_quick_ones_at_the_start_are_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "cores", lambda: 3)
+    slow_from = 20
+    done: dict[int, threading.Thread] = {}
+
+    def work(item: int) -> int:
+        done[item] = threading.current_thread()
+        return item
+
+    ticks = {"now": 0.0}
+
+    def now() -> float:
+        ticks["now"] += 1.0 if slow_from in done and len(done) == slow_from + 1 else 0.0
+        return ticks["now"]
+
+    monkeypatch.setattr(threads, "perf_counter", now)
+    assert list(threaded(work, range(40))) == list(range(40))
+    here = threading.current_thread()
+    assert all(done[item] is here for item in range(slow_from + 1))
+    assert not any(done[item] is here for item in range(slow_from + 1, 40))
 
 
 def test_an_error_comes_at_its_turn(cores: int) -> None:

@@ -1,5 +1,6 @@
 """The nested estimate: nothing of a fold is in what judges it, and where there is no estimate it says why."""
 
+import copy
 import json
 import math
 from dataclasses import replace
@@ -12,6 +13,7 @@ from retemper.core.budget import decisions
 from retemper.data.prepare import Preparer
 from retemper.data.split import Splits
 from retemper.procedure import calibrate, ensemble, nested, search_coarse, train_long
+from retemper.procedure.nested_facts import not_nested
 from retemper.procedure.outer_folds import outer_folds
 from retemper.procedure.pace import Finished
 
@@ -104,6 +106,14 @@ def test_the_estimate_tells_the_figure_and_how_it_was_made(classes, estimate):
     assert f"{score['value']:.4g}" in estimate["message"] and f"{estimate['own']:.4g}" in estimate["message"]
     assert "the number of epochs planned" in estimate["not_nested"]
     json.dumps(estimate, allow_nan=False)
+
+
+def test_a_table_that_was_prepared_anew_counts_as_treated(classes):
+    _, state = classes
+    told = "the treatments of columns"
+    twin = copy.deepcopy(state.preparer)  # alike, arrays and all, but another one
+    assert told not in not_nested(state.with_(baseline_preparer=state.preparer))
+    assert told in not_nested(state.with_(baseline_preparer=twin))
 
 
 def test_the_same_again_from_the_disk_and_trained_anew(classes, estimate):

@@ -8,7 +8,7 @@ import pytest
 
 from retemper.core.history import append_rows
 from retemper.report.charts import figures
-from retemper.report.facts import MOST_COLUMNS, MOST_EPOCHS, MOST_MEMBERS, MOST_POINTS, facts
+from retemper.report.facts import MOST_COLUMNS, MOST_EPOCHS, MOST_MEMBERS, MOST_POINTS, _log, facts
 from retemper.report.page import render
 from retemper.report.verdict import verdict
 
@@ -173,3 +173,10 @@ def test_losses_that_are_not_finite_leave_gaps(make_run):
     found = facts(folder)
     assert found["curves"]["train_long"]["members"][0]["val_loss"] == [None, None]
     assert figures(found)["training"]["data"]
+
+
+def test_a_damaged_line_of_the_log_is_shown_as_unreadable(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b'{"event": "started"}\n{"event": "st\xf4p"}\n{"ev\xf4')
+    events, left_out = _log(path)
+    assert [each["event"] for each in events] == ["started", "st\ufffdp", "unreadable line"] and left_out == 0

@@ -7,12 +7,15 @@ order are those of a plain loop.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
+from time import perf_counter
 from typing import TypeVar
 
 from retemper.core.device import cores
 
+QUICK_S, MANY = 5e-4, 16
+"""What an item takes that is not worth a thread, and how many items there must be for the first to be a small part."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -20,7 +23,8 @@ Result = TypeVar("Result")
 def threaded(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """``work(item)`` of each item, in the items' order; an error comes where a plain loop would have raised it.
 
-    At most one item more than there are cores is under way or waits to be fetched, so that memory stays flat.
+    At most one item more than there are cores is under way or waits to be fetched, so that memory stays flat. Of many
+    items those at the start that take no time are done here: handing one over costs more.
 
     Args:
         work: does not depend on the other items.
@@ -29,14 +33,22 @@ def threaded(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
     >>> list(threaded(abs, [-1, 2, -3]))
     [1, 2, 3]
     """
-    count = cores()
-    if count == 1:
-        yield from map(work, items)
-        return
+    length = len(items) if isinstance(items, Sized) else 0
+    count, left, many = 1 if length == 1 else cores(), iter(items), length >= MANY
+    began = last = perf_counter()
+    while count == 1 or (many and last - began < QUICK_S):
+        try:
+            item = next(left)
+        except StopIteration:
+            return
+        began = perf_counter()
+        result = work(item)
+        last = perf_counter()
+        yield result
     pool = ThreadPoolExecutor(count)
     waiting: deque[Future[Result]] = deque()
     try:
-        for item in items:
+        for item in left:
             waiting.append(pool.submit(work, item))
             if len(waiting) > count:
                 yield waiting.popleft().result()

@@ -18,7 +18,7 @@ from retemper.evaluation.metrics import main_metric, metrics
 from retemper.procedure.book import Book, State
 from retemper.procedure.prepare import weights
 from retemper.training.arrays import SplitArrays
-from retemper.training.pages import gathered
+from retemper.training.pages import first_of_each, gathered
 
 SHARE_OF_LIMIT = 0.1
 """Baselines may use a tenth of the time limit."""
@@ -54,7 +54,7 @@ def _part(state: State, rows: NDArray[np.int64], own: SplitArrays, name: str) ->
     """A part of the rows that is small enough, with every class that the part has."""
     place = drawn(len(rows), state.recipe.seed, f"baseline rows of {name}")
     if state.task == "classification" and len(place) < len(rows):
-        place = np.union1d(place, np.unique(own.y, return_index=True)[1])
+        place = np.union1d(place, first_of_each(own.y))
     done = Inputs(gathered(own.dense, place), gathered(own.codes, place))
     return rows_of(state, state.table.frame[rows[place]], done)
 

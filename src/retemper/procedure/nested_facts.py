@@ -84,7 +84,8 @@ def not_nested(state: State) -> list[str]:
     tried = {trial.model["name"] for trial in state.trials}
     used = {bag.networks[0].model["name"] for bag, _ in state.chosen}
     found += ["which architectures join in"] if used - tried and tried else []
-    found += ["the treatments of columns"] if state.baseline_preparer not in (None, state.preparer) else []
+    treated = state.baseline_preparer is not None and state.baseline_preparer is not state.preparer
+    found += ["the treatments of columns"] if treated else []
     found += ["the remedies kept"] if kept - {"label_errors"} else []
     found += ["wrong labels, which stay as they are in the folds"] if "label_errors" in kept else []
     return found
