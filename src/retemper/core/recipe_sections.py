@@ -294,7 +294,9 @@ class TuneOptions(Options):
     folds: int = Field(5, ge=0, le=50, description="parts that judge in turn; 0: the validation rows judge")
     repeats: int = Field(1, ge=1, le=20, description="draws of the folds; each row is held out once in each")
     batch: int = Field(
-        64, ge=1, description="trials asked for at a time, where the sampler learns from those before"
+        0,
+        ge=0,
+        description="trials asked for at a time; 0: all, or an eighth of them where the sampler learns",
     )
     storage: str | None = Field(
         None,
