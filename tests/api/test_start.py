@@ -16,7 +16,7 @@ FRAME = pl.DataFrame({"x": [float(i) for i in range(20)], "c": ["a", None] * 10,
 def started(run, data, test=None, limit=None):
     recipe = Recipe().with_changes({"data.target": "y", "training.optimizer": "sgd"})
     with RunFolder.create(run, "x") as folder:
-        save_start(folder, recipe, read_tables(data, test, "y"), Clock(limit, None))
+        save_start(folder, recipe, read_tables(data, test, "y"), Clock(limit, None), "train")
     return recipe
 
 
