@@ -58,7 +58,7 @@ def model_for(frame: pl.DataFrame, temperature: float = 1.0, **changes: Any) -> 
     parts = []
     for id_, (network, weight) in enumerate(zip(NETWORKS, WEIGHTS, strict=True)):
         stack = Stack(network_of(network, shape, outputs), [Member(id_, 1e-3)])
-        stack.initialise(recipe.training.initialiser.options, seed=0)
+        stack.initialise(recipe.training.initialiser.options, seed=0, head_scale=0.1)
         parts.append(Part(network, stack.buffers["parameters"][0], weight))
     return Model(schema, preparer, target, recipe, tuple(parts), temperature)
 

@@ -16,6 +16,7 @@ from retemper.search.engines.tasks import Tasks
 from retemper.search.fidelities import Extent
 from retemper.search.functions import FunctionTrials
 from retemper.search.journal import Journal
+from retemper.search.samplers import batch_of
 from retemper.search.space import Axis, Interval, Setting, Space, Words
 from retemper.search.study import Study
 from retemper.search.trials import Trial, ranked
@@ -99,7 +100,7 @@ def minimize(
     journal = Journal(Path(options["journal"]) if "journal" in options else None)
     with _tasks(recipe) as tasks:
         study = Study(sampler, FunctionTrials(function, tasks), journal, most=tune.trials)
-        extent = Extent(tune.epochs, (-1,), tune.batch)
+        extent = Extent(tune.epochs, (-1,), batch_of(tune))
         trials = ranked(study.run(fidelity.plan(tune.fidelity.options, study, extent)))
     if not trials or not trials[0].sound:
         raise _none_left(trials)

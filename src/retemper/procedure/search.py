@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from retemper.core import catalogue
 from retemper.core.errors import InputError
-from retemper.core.recipe_sections import TuneOptions
 from retemper.core.records import Step
 from retemper.procedure import widening
 from retemper.procedure.book import Book, State
@@ -19,14 +18,13 @@ from retemper.procedure.widening import sampler_of
 from retemper.search.arrivals import Arrivals
 from retemper.search.fidelities import Extent
 from retemper.search.journal import Journal
+from retemper.search.samplers import batch_of
 from retemper.search.space_file import space_of
 from retemper.search.stored_trials import StoredTrials, failures
 from retemper.search.study import Plan, Study
 from retemper.search.trials import Order, Trial, ranked
 from retemper.search.warm import WarmStart
 
-LEARNING, LEAST_BATCH = ("tpe", "gp", "bayes"), 4
-"""Samplers that learn from the trials before, and the fewest trials of a batch of theirs."""
 JOURNAL = "trials.jsonl"
 
 
@@ -81,18 +79,6 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     if study.out_of_time:
         message += " The time limit ended the search."
     return state, Step("search", "pass", message, evidence)
-
-
-def batch_of(tune: TuneOptions) -> int:
-    """Trials that are asked for at a time.
-
-    >>> from retemper.core.recipe import build
-    >>> batch_of(build({"tune.trials": 64, "tune.sampler": "tpe"}).tune), batch_of(build({"tune.trials": 64}).tune)
-    (8, 64)
-    """
-    if tune.batch:
-        return tune.batch
-    return max(LEAST_BATCH, tune.trials // 8) if tune.sampler.name in LEARNING else tune.trials
 
 
 def in_full(study: Study, trials: list[Trial], extent: Extent) -> list[Trial]:

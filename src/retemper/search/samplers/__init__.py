@@ -2,3 +2,22 @@
 
 Settings follow from the seed and from what was told alone: never from a clock, nor from who trains.
 """
+
+from __future__ import annotations
+
+from retemper.core.recipe_sections import TuneOptions
+
+LEARNING, LEAST_BATCH = ("tpe", "gp", "bayes"), 4
+"""Samplers that learn from the trials before, and the fewest trials of a batch of theirs."""
+
+
+def batch_of(tune: TuneOptions) -> int:
+    """Trials that are asked for at a time.
+
+    >>> from retemper.core.recipe import build
+    >>> batch_of(build({"tune.trials": 64, "tune.sampler": "tpe"}).tune), batch_of(build({"tune.trials": 64}).tune)
+    (8, 64)
+    """
+    if tune.batch:
+        return tune.batch
+    return max(LEAST_BATCH, tune.trials // 8) if tune.sampler.name in LEARNING else tune.trials
