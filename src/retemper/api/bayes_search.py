@@ -39,7 +39,7 @@ class BayesSearch(_Stacked, BaseSearchCV):  # type: ignore[misc]
     >>> x, y = make_moons(200, noise=0.1, random_state=0)
     >>> space = {"learning_rate": {"low": 1e-4, "high": 0.1, "log": True}, "hidden_units": [16, 64]}
     >>> search = BayesSearch(NetClassifier(epochs=5), space, n_trials=16, cv=3).fit(x, y)
-    >>> len(search.cv_results_["params"]), search.best_score_ > 0.8
+    >>> len(search.cv_results_["params"]), bool(search.best_score_ > 0.8)
     (16, True)
     """
 
