@@ -27,7 +27,8 @@ from made_tables import Floats, Source, adult_like, bundled, clouds, cut, given,
 from measuring import RETEMPER, print_table, run
 from numpy.typing import NDArray
 
-from retemper.core.recipe_sections import DataOptions, PrepareOptions
+from retemper.core.prepare_options import PrepareOptions
+from retemper.core.recipe_sections import DataOptions
 from retemper.data.label_blend import average
 from retemper.data.label_errors import judge
 from retemper.data.out_of_fold import OutOfFold, TreeRows, class_probabilities

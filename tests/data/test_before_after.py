@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from retemper.core.recipe_sections import DataOptions, PrepareOptions
+from retemper.core.prepare_options import PrepareOptions
+from retemper.core.recipe_sections import DataOptions
 from retemper.data.before_after import cleaned
 from retemper.data.prepare import Preparer
 from retemper.data.read import read

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from retemper.core.recipe_sections import DataOptions, PrepareOptions
+from retemper.core.prepare_options import PrepareOptions
+from retemper.core.recipe_sections import DataOptions
 from retemper.data.before_after import cleaned
 from retemper.data.converted import NO_CONVERSIONS, Conversions
 from retemper.data.prepare import Preparer

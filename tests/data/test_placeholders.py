@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from retemper.core.recipe_sections import DataOptions, PrepareOptions
+from retemper.core.prepare_options import PrepareOptions
+from retemper.core.recipe_sections import DataOptions
 from retemper.data.check import check
 from retemper.data.cleaning import Sentinels
 from retemper.data.placeholders import placeholders_in

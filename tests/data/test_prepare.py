@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retemper.core.errors import InputError
-from retemper.core.recipe_sections import DataOptions, PrepareOptions, SplitOptions
+from retemper.core.prepare_options import PrepareOptions
+from retemper.core.recipe_sections import DataOptions, SplitOptions
 from retemper.data.check import check
 from retemper.data.inputs import Inputs
 from retemper.data.prepare import Preparer

@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from retemper.core.prepare_options import PrepareOptions
 from retemper.core.recipe import Recipe
-from retemper.core.recipe_sections import DataOptions, PrepareOptions
+from retemper.core.recipe_sections import DataOptions
 from retemper.core.records import Finding
 from retemper.data.propose import Proposal, propose
 from retemper.data.read import read

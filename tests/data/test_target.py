@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retemper.core.errors import InputError
-from retemper.core.recipe_sections import DataOptions, PrepareOptions
+from retemper.core.prepare_options import PrepareOptions
+from retemper.core.recipe_sections import DataOptions
 from retemper.data.read import read
 from retemper.data.schema import infer
 from retemper.data.target import Target

@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from retemper.core.errors import InputError
-from retemper.core.recipe_sections import DataOptions, PrepareOptions
+from retemper.core.prepare_options import PrepareOptions
+from retemper.core.recipe_sections import DataOptions
 from retemper.data.prepare import Preparer
 from retemper.data.read import read
 from retemper.data.schema import infer

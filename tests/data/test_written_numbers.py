@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from retemper.core.errors import InputError
-from retemper.core.recipe_sections import DataOptions, PrepareOptions
+from retemper.core.prepare_options import PrepareOptions
+from retemper.core.recipe_sections import DataOptions
 from retemper.data.check import check
 from retemper.data.prepare import Preparer
 from retemper.data.read import read

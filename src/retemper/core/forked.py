@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import pickle
 import sys
 import warnings
 from collections.abc import Callable
@@ -78,7 +77,7 @@ def _serve(work: Callable[[], dict[int, Any]], pipe: Connection) -> None:
     except BaseException as error:
         answer = error
     try:
-        pipe.send_bytes(pickle.dumps(answer, protocol=pickle.HIGHEST_PROTOCOL))
+        pipe.send(answer)
     finally:
         pipe.close()
         os._exit(0)
@@ -86,7 +85,7 @@ def _serve(work: Callable[[], dict[int, Any]], pipe: Connection) -> None:
 
 def _received(pipe: Connection) -> dict[int, Any]:
     try:
-        answer = pickle.loads(pipe.recv_bytes())  # our own copy wrote it
+        answer = pipe.recv()
     except EOFError:
         return {}
     if isinstance(answer, BaseException):

@@ -16,12 +16,12 @@ from pydantic import BaseModel, Field, ValidationError
 from retemper.core import catalogue
 from retemper.core.errors import InputError, nearest
 from retemper.core.options import Options
+from retemper.core.prepare_options import PrepareOptions
 from retemper.core.recipe_sections import (
     DEFAULTS,
     DataOptions,
     DecisionOptions,
     ModelChoice,
-    PrepareOptions,
     ProcedureOptions,
     SearchOptions,
     SplitOptions,

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from retemper.core.recipe_sections import PrepareOptions
+from retemper.core.prepare_options import PrepareOptions
 from retemper.data.cells import as_numbers
 from retemper.data.histogram import bin_edges
 from retemper.data.inputs import needed_cells

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from retemper.core.recipe_sections import PrepareOptions
+from retemper.core.prepare_options import PrepareOptions
 from retemper.core.records import Finding, NotApplicable
 from retemper.data import label_noise, target_noise
 from retemper.data.cross_check import second_opinion

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retemper.core.recipe_sections import PrepareOptions
+from retemper.core.prepare_options import PrepareOptions
 from retemper.core.records import Finding
 from retemper.data.features.goal import Goal
 from retemper.data.prepare import Preparer

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from retemper.core.errors import InputError
-from retemper.core.recipe_sections import PrepareOptions
+from retemper.core.prepare_options import PrepareOptions
 from retemper.core.threads import threaded
 from retemper.data.categories import Levels, kept_codes
 from retemper.data.cells import as_words

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import skew
 
-from retemper.core.recipe_sections import PrepareOptions
+from retemper.core.prepare_options import PrepareOptions
 from retemper.core.records import Finding
 from retemper.data import propose_cells as cells
 from retemper.data.check_columns import listed

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from retemper.core.errors import InputError, nearest
-from retemper.core.recipe_sections import PrepareOptions
+from retemper.core.prepare_options import PrepareOptions
 from retemper.core.records import Task
 from retemper.data.cells import as_words, first_row, of_rows, tidy
 from retemper.data.kinds import demanded_numbers

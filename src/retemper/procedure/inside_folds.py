@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from retemper.core.recipe_sections import PrepareOptions
+from retemper.core.prepare_options import PrepareOptions
 from retemper.procedure.book import EVERY, VALIDATION, Bag, Book, State, candidates_of, main_loss
 from retemper.procedure.cross_fitting import REPEATS
 from retemper.procedure.prepare import prepare

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from retemper.core.recipe_sections import PrepareOptions
+from retemper.core.prepare_options import PrepareOptions
 from retemper.data.features.outliers import Bounds, isolated_by, outlying_by, outlying_rows
 
 NORMAL = np.random.default_rng(2).normal(10, 2, size=(20_000, 1))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retemper.core.recipe_sections import PrepareOptions
+from retemper.core.prepare_options import PrepareOptions
 from retemper.data.categories import Levels
 from retemper.data.features.components import Components
 from retemper.data.features.construct import Built, interactions, logarithms

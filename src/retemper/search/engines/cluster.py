@@ -10,24 +10,16 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
 from retemper.core.errors import InputError
-from retemper.search.engines.tasks import ATTEMPTS, Lost
+from retemper.search.engines.tasks import ATTEMPTS, Call, Lost
 
 INSTALL = "pip install 'retemper[ray]'"
 CONNECT_S, GOODBYE_S = 5.0, 5.0
-
-
-@dataclass(frozen=True)
-class _Call:
-    ticket: int
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    attempt: int = 1
 
 
 class Cluster:
@@ -49,7 +41,7 @@ class Cluster:
         self._stdout = sys.stdout
         sys.stdout = self._quiet = _WithoutRay(sys.stdout)
         self._remote: dict[Callable[..., Any], Any] = {}
-        self._calls: dict[Any, _Call] = {}
+        self._calls: dict[Any, Call] = {}
         self._tickets = count()
         if not self.places():
             self.close()
@@ -71,7 +63,7 @@ class Cluster:
 
     def call(self, function: Callable[..., Any], *args: Any) -> int:
         """Have a function of a module called on some node."""
-        call = _Call(next(self._tickets), function, args)
+        call = Call(next(self._tickets), function, args)
         self._submit(call)
         return call.ticket
 
@@ -106,7 +98,7 @@ class Cluster:
         ]
         self._ray.wait(calls, num_returns=len(calls), timeout=GOODBYE_S)
 
-    def _submit(self, call: _Call) -> None:
+    def _submit(self, call: Call) -> None:
         if call.function not in self._remote:
             # Ray's own retries would hide from us that a task ends its processes.
             options = {"num_cpus": 1, "num_gpus": self.gpus, "max_retries": 0}

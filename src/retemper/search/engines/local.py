@@ -6,22 +6,14 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
 from joblib.externals.loky import ProcessPoolExecutor
 
-from retemper.search.engines.tasks import ATTEMPTS, Lost
-
-
-@dataclass(frozen=True)
-class _Call:
-    ticket: int
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    attempt: int = 1
+from retemper.search.engines.tasks import ATTEMPTS, Call, Lost
 
 
 class LocalTasks:
@@ -42,8 +34,8 @@ class LocalTasks:
         self._tickets = count()
         # A process that dies takes its whole executor with it: each has one.
         self._free = [_executor() for _ in range(workers)]
-        self._waiting: deque[_Call] = deque()
-        self._running: dict[Future[Any], tuple[_Call, ProcessPoolExecutor]] = {}
+        self._waiting: deque[Call] = deque()
+        self._running: dict[Future[Any], tuple[Call, ProcessPoolExecutor]] = {}
 
     def places(self) -> int:
         """How many processes there are."""
@@ -55,7 +47,7 @@ class LocalTasks:
 
     def call(self, function: Callable[..., Any], *args: Any) -> int:
         """Have a function called as soon as a process is free."""
-        call = _Call(next(self._tickets), function, args)
+        call = Call(next(self._tickets), function, args)
         self._waiting.append(call)
         self._deal()
         return call.ticket

@@ -24,6 +24,16 @@ class Lost:
     short: bool = False
 
 
+@dataclass(frozen=True)
+class Call:
+    """A call on its way: its ticket, what is called with what, and how often it was made."""
+
+    ticket: int
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    attempt: int = 1
+
+
 class Tasks(Protocol):
     """Makes calls at several places at a time; one that is lost with its process or machine is made again."""
 
