@@ -28,6 +28,7 @@ from sklearn.utils import indexable
 from sklearn.utils.validation import _check_sample_weight
 
 from retemper.api.estimators import NetClassifier, NetRegressor, _as_value_errors
+from retemper.api.search_scores import answer_with, failed, score
 from retemper.bundle.model import Model
 from retemper.bundle.together import outputs_together
 from retemper.core import device
@@ -151,7 +152,7 @@ class _Stacked:
         places = [(number, k) for number in range(len(candidates)) for k in range(len(folds))]
         fitted, errors = self._fitted(estimators, folds)
         cells = {
-            place: _failed(error, scorers, search, len(folds[place[1]].test))
+            place: failed(error, scorers, search, len(folds[place[1]].test))
             for place, error in errors.items()
         }
         for k, fold in enumerate(folds):
@@ -197,11 +198,11 @@ class _Stacked:
         }
         for side, rows in (("test", fold.test), ("train", fold.train))[: 1 + search.return_train_score]:
             began = time.perf_counter()
-            score = self._scoring(fold, rows, scorers)
+            scoring = self._scoring(fold, rows, scorers)
             outputs = _outputs(models, answering, _taken(fold.x, rows))
             for number, estimator, own in zip(fitted, answering, outputs, strict=True):
-                _answer_with(estimator, own)
-                cells[number][f"{side}_scores"] = _score(score, estimator, names, search.error_score)
+                answer_with(estimator, own)
+                cells[number][f"{side}_scores"] = score(scoring, estimator, names, search.error_score)
             if side == "test":
                 share = (time.perf_counter() - began) / max(1, len(cells))
                 cells = {number: cell | {"score_time": share} for number, cell in cells.items()}
@@ -292,45 +293,6 @@ def _outputs(models: Sequence[Model], estimators: Sequence[Any], rows: Any) -> l
     if not models:
         return []
     return outputs_together(models, estimators[0]._new_rows(rows))
-
-
-def _answer_with(estimator: Any, outputs: NDArray[np.float64]) -> None:
-    """A scorer asks for predictions of rows for which the outputs are known already."""
-
-    def answer(X: Any) -> NDArray[np.float64]:
-        return outputs
-
-    answer.__name__ = "predict_proba" if is_classifier(estimator) else "predict"  # scorers tell methods by it
-    setattr(estimator, answer.__name__, answer)
-
-
-def _score(score: Callable[[Any], Any], estimator: Any, names: Any, error_score: Any) -> Any:
-    """A score, or several by name; one that can't be had is ``error_score``, and is told."""
-    try:
-        found = score(estimator)
-    except Exception as error:
-        if error_score == "raise":
-            raise
-        found = str(error) if names is None else dict.fromkeys(names, str(error))
-    if not isinstance(found, dict):
-        return _number(found, error_score)
-    return {name: _number(each, error_score) for name, each in found.items()}
-
-
-def _number(score: Any, error_score: Any) -> Any:
-    if not isinstance(score, str):
-        return score
-    reason = (score.strip().splitlines() or [""])[-1]  # of a traceback, as scikit-learn gives it
-    warnings.warn(f"Scoring failed; the score is set to {error_score}. {reason}", UserWarning, stacklevel=2)
-    return error_score
-
-
-def _failed(error: InputError, scorers: Any, search: Any, rows: int) -> dict[str, Any]:
-    names = getattr(scorers, "_scorers", None)
-    score = search.error_score if names is None else dict.fromkeys(names, search.error_score)
-    cell = {"fit_error": str(error), "n_test_samples": rows, "fit_time": 0.0, "score_time": 0.0}
-    sides = ("test", "train") if search.return_train_score else ("test",)
-    return cell | {f"{side}_scores": score for side in sides}
 
 
 def _warn_of_failures(out: Sequence[Mapping[str, Any]], error_score: Any) -> None:

@@ -26,8 +26,8 @@ from retemper.core.recipe_sections import (
     SearchOptions,
     SplitOptions,
     TrainingOptions,
-    TuneOptions,
 )
+from retemper.core.tune_options import TuneOptions
 
 
 class Recipe(Options):

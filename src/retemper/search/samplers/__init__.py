@@ -5,7 +5,7 @@ Settings follow from the seed and from what was told alone: never from a clock, 
 
 from __future__ import annotations
 
-from retemper.core.recipe_sections import TuneOptions
+from retemper.core.tune_options import TuneOptions
 
 LEARNING, LEAST_BATCH = ("tpe", "gp", "bayes"), 4
 """Samplers that learn from the trials before, and the fewest trials of a batch of theirs."""
