@@ -44,20 +44,20 @@ class Unlearnt:
     def of(cls, preparer: Preparer, parts: Iterable[pl.DataFrame]) -> Unlearnt:
         """Count through rows that come in parts.
 
-                Args:
-                    preparer: of the model.
-                    parts: the rows, with the columns that the preparer needs.
+        Args:
+            preparer: of the model.
+            parts: the rows, with the columns that the preparer needs.
 
-                >>> from retemper.core.prepare_options import PrepareOptions
-        from retemper.core.recipe_sections import DataOptions
-                >>> from retemper.data.read import read
-                >>> from retemper.data.schema import infer
-                >>> table = read({"city": ["Rome", "Oslo"] * 20, "size": [1.5 * k for k in range(40)]})
-                >>> preparer = Preparer.fit(table.frame, infer(table, DataOptions()), PrepareOptions())
-                >>> new = pl.DataFrame({"city": ["Oslo", "Paris", None], "size": [1.0, 2.0, None]})
-                >>> found = Unlearnt.of(preparer, [new])
-                >>> found.unknown_levels[0].level, found.unknown_levels[0].row, found.empty_rows
-                ('Paris', 2, 1)
+        >>> from retemper.core.prepare_options import PrepareOptions
+        >>> from retemper.core.recipe_sections import DataOptions
+        >>> from retemper.data.read import read
+        >>> from retemper.data.schema import infer
+        >>> table = read({"city": ["Rome", "Oslo"] * 20, "size": [1.5 * k for k in range(40)]})
+        >>> preparer = Preparer.fit(table.frame, infer(table, DataOptions()), PrepareOptions())
+        >>> new = pl.DataFrame({"city": ["Oslo", "Paris", None], "size": [1.0, 2.0, None]})
+        >>> found = Unlearnt.of(preparer, [new])
+        >>> found.unknown_levels[0].level, found.unknown_levels[0].row, found.empty_rows
+        ('Paris', 2, 1)
         """
         levels: dict[str, UnknownLevel] = {}
         empty = first_empty = before = 0
