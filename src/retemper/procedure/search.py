@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 from retemper.core import catalogue
 from retemper.core.errors import InputError
-from retemper.core.records import Step
+from retemper.core.records import Finding, Step
+from retemper.core.tune_options import TuneOptions
 from retemper.procedure import widening
 from retemper.procedure.book import Book, State
 from retemper.procedure.cross_fitting import dealt
@@ -19,9 +23,10 @@ from retemper.search.arrivals import Arrivals
 from retemper.search.fidelities import Extent
 from retemper.search.journal import Journal
 from retemper.search.samplers import batch_of
+from retemper.search.space import Space
 from retemper.search.space_file import space_of
 from retemper.search.stored_trials import StoredTrials, failures
-from retemper.search.study import Plan, Study
+from retemper.search.study import Plan, Sampler, Study
 from retemper.search.trials import Order, Trial, ranked
 from retemper.search.warm import WarmStart
 
@@ -38,36 +43,28 @@ def run(book: Book, state: State) -> tuple[State, Step]:
             {"option": "tune.repeats"},
             "Set tune.repeats to 1, or leave group_mean out of prepare.constructed.",
         )
-    state = dealt(state, tune.folds)
     space = space_of(tune.space, state.recipe)
     sampler = warmed(book.folder, state.recipe, space, lambda recipe: sampler_of(recipe, space))
-    evaluator = PreparedTrials(book, state, tune.epochs, tune.folds)
-    extent = Extent(tune.epochs, tuple(range(tune.folds * tune.repeats)) or (-1,), batch_of(tune))
+    extent = extent_of(tune)
     stored = StoredTrials(
         storage_for(book.folder, tune.storage, space),
         book.aside,
         (extent.epochs, len(extent.folds)),
         book.reporter.note,
     )
-    study = Study(sampler, evaluator, Journal(book.folder.checkpoints / JOURNAL), stored.take)
-    fidelity = catalogue.entry("fidelity", tune.fidelity.name)
-    if getattr(tune.fidelity.options, "asynchronous", False):
-        study.course = Arrivals(book.budget.made, book.budget.record)
-    searched = widening.search(
-        book, state.recipe, study, space, lambda: fidelity.plan(tune.fidelity.options, study, extent)
-    )
-    trials, space = in_full(study, searched.trials, extent), searched.space
-    stored.finish(trials)
-    state = state.with_(findings=(*state.findings, *searched.findings))
-    evidence = evidence_of(book, state, space, trials, study.journal)
+    found = carried_out(book, dealt(state, tune.folds), sampler, space, stored.take)
+    stored.finish(found.trials)
+    state, trials, study = found.state, found.trials, found.study
+    state = state.with_(findings=(*state.findings, *found.findings))
+    evidence = evidence_of(book, state, found.space, trials, study.journal)
     if isinstance(sampler, WarmStart):
         evidence["warm_start"] = sampler.evidence()
     if not trials or not trials[0].sound:
         raise none_left(trials, str(book.folder.path))
     best = trials[0]
-    honest = optimism_of(state, evaluator, trials)
+    honest = optimism_of(state, found.evaluator, trials)
     evidence["optimism"] = vars(honest) | {"amount": honest.amount}
-    state = _chosen(state, evaluator, best)
+    state = chosen(state, found.evaluator, best)
     named = {"trials": len(trials), "sampler": tune.sampler.name, "best": dict(best.values)}
     state = state.with_(search=named | {"fidelity": tune.fidelity.name} | summary(trials, evidence))
     message = f"{len(trials)} trials; the best, {_words(best)}, reaches {best.loss:.4g}. {honest.sentence}"
@@ -79,6 +76,62 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     if study.out_of_time:
         message += " The time limit ended the search."
     return state, Step("search", "pass", message, evidence)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search came to.
+
+    Args:
+        state: the rows that were searched on, dealt out to folds.
+        trials: best first.
+        space: with the ranges as they were in the end.
+        findings: about the ranges.
+        study: what was asked, and why it ended.
+        evaluator: knows the networks.
+    """
+
+    state: State
+    trials: list[Trial]
+    space: Space
+    findings: list[Finding]
+    study: Study
+    evaluator: PreparedTrials
+
+
+def extent_of(tune: TuneOptions) -> Extent:
+    """What a trial is that trains in full."""
+    return Extent(tune.epochs, tuple(range(tune.folds * tune.repeats)) or (-1,), batch_of(tune))
+
+
+def carried_out(
+    book: Book,
+    state: State,
+    sampler: Sampler,
+    space: Space,
+    told: Callable[[Sequence[Trial]], None] = lambda trials: None,
+) -> Found:
+    """Carry out the search that the recipe names, on rows that are dealt out to folds.
+
+    Args:
+        book: who trains, who keeps the time; the journal is written into its folder.
+        state: the rows.
+        sampler: of the space.
+        space: what is searched.
+        told: called with trials whenever something comes back of them.
+    """
+    tune = state.recipe.tune
+    evaluator = PreparedTrials(book, state, tune.epochs, tune.folds)
+    extent = extent_of(tune)
+    study = Study(sampler, evaluator, Journal(book.folder.checkpoints / JOURNAL), told)
+    fidelity = catalogue.entry("fidelity", tune.fidelity.name)
+    if getattr(tune.fidelity.options, "asynchronous", False):
+        study.course = Arrivals(book.budget.made, book.budget.record)
+    searched = widening.search(
+        book, state.recipe, study, space, lambda: fidelity.plan(tune.fidelity.options, study, extent)
+    )
+    trials = in_full(study, searched.trials, extent)
+    return Found(state, trials, searched.space, searched.findings, study, evaluator)
 
 
 def in_full(study: Study, trials: list[Trial], extent: Extent) -> list[Trial]:
@@ -96,7 +149,8 @@ def _once(order: Order) -> Plan:
     yield [order]
 
 
-def _chosen(state: State, evaluator: PreparedTrials, best: Trial) -> State:
+def chosen(state: State, evaluator: PreparedTrials, best: Trial) -> State:
+    """The state with the best trial's recipe, its rows as that has them prepared, and its networks as the model."""
     assert best.last is not None
     networks = evaluator.networks(best.last)
     own = evaluator.state_of(best.values)
