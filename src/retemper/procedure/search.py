@@ -13,6 +13,7 @@ from retemper.procedure import widening
 from retemper.procedure.book import Book, State
 from retemper.procedure.cross_fitting import dealt
 from retemper.procedure.prepared_trials import PreparedTrials
+from retemper.procedure.sampler_choice import noted
 from retemper.procedure.search_evidence import evidence_of, summary
 from retemper.procedure.trial_choice import bag_of, optimism_of
 from retemper.procedure.trial_faults import none_left
@@ -23,6 +24,7 @@ from retemper.search.arrivals import Arrivals
 from retemper.search.fidelities import Extent
 from retemper.search.journal import Journal
 from retemper.search.samplers import batch_of
+from retemper.search.sentence import name, short
 from retemper.search.space import Space
 from retemper.search.space_file import space_of
 from retemper.search.stored_trials import StoredTrials, failures
@@ -45,6 +47,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         )
     space = space_of(tune.space, state.recipe)
     sampler = warmed(book.folder, state.recipe, space, lambda recipe: sampler_of(recipe, space))
+    used = noted(book, state, space)
     extent = extent_of(tune)
     stored = StoredTrials(
         storage_for(book.folder, tune.storage, space),
@@ -56,7 +59,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     stored.finish(found.trials)
     state, trials, study = found.state, found.trials, found.study
     state = state.with_(findings=(*state.findings, *found.findings))
-    evidence = evidence_of(book, state, found.space, trials, study.journal)
+    evidence = evidence_of(book, state, found.space, trials, study.journal) | {"sampler": used}
     if isinstance(sampler, WarmStart):
         evidence["warm_start"] = sampler.evidence()
     if not trials or not trials[0].sound:
@@ -101,7 +104,8 @@ class Found:
 
 def extent_of(tune: TuneOptions) -> Extent:
     """What a trial is that trains in full."""
-    return Extent(tune.epochs, tuple(range(tune.folds * tune.repeats)) or (-1,), batch_of(tune))
+    folds = tuple(range(tune.folds * tune.repeats)) or (-1,)
+    return Extent(tune.epochs, folds, batch_of(tune), tune.repeats)
 
 
 def carried_out(
@@ -167,4 +171,4 @@ def chosen(state: State, evaluator: PreparedTrials, best: Trial) -> State:
 
 
 def _words(trial: Trial) -> str:
-    return ", ".join(f"{path.rpartition('.')[2]} {value}" for path, value in trial.values.items())
+    return ", ".join(f"{name(path)} {short(value)}" for path, value in trial.values.items())

@@ -36,6 +36,23 @@ def chosen(options: Options, space: Space, trials: int) -> Literal["gp", "tpe"]:
     return "gp" if trials <= options.gp_trials and not space.conditions else "tpe"
 
 
+def reason(options: Options, space: Space, trials: int) -> str:
+    """Why that one, in a sentence.
+
+    >>> from retemper.search.space import Interval
+    >>> reason(Options(), Space({"rate": Interval(0.0, 1.0)}), 64)
+    'TPE, since there may be 64 trials: a Gaussian process is used up to 50.'
+    """
+    if space.conditions:
+        names = ", ".join(path.rpartition(".")[2] for path in space.conditions)
+        return f"TPE, since not every trial has {names}: a Gaussian process needs options that all have."
+    if trials > options.gp_trials:
+        return (
+            f"TPE, since there may be {trials} trials: a Gaussian process is used up to {options.gp_trials}."
+        )
+    return f"A Gaussian process, since there are at most {trials} trials of options that all have."
+
+
 def build(options: Options, space: Space, seed: int, trials: int) -> Learner:
     """The sampler for at most ``trials`` trials."""
     if chosen(options, space, trials) == "gp":

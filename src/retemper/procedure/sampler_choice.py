@@ -1,0 +1,28 @@
+"""Which sampler a search uses, and why: the one that was asked for, or the one that ``bayes`` takes."""
+
+from __future__ import annotations
+
+from retemper.procedure.book import Book, State
+from retemper.search.samplers import bayes
+from retemper.search.space import Space
+
+
+def noted(book: Book, state: State, space: Space) -> dict[str, str]:
+    """The sampler, written into the log.
+
+    Args:
+        book: its log.
+        state: with the recipe.
+        space: as it is given; ranges that are widened later change nothing here.
+
+    Returns:
+        ``asked`` and ``used``, its names in recipes; ``why``, a sentence where the two differ.
+    """
+    asked = state.recipe.tune.sampler.name
+    found = {"asked": asked, "used": asked}
+    options, trials = state.recipe.tune.sampler.options, state.recipe.tune.trials
+    if isinstance(options, bayes.Options):
+        found["used"] = bayes.chosen(options, space, trials)
+        found["why"] = bayes.reason(options, space, trials)
+    book.folder.log({"event": "sampler", **found})
+    return found
