@@ -21,13 +21,18 @@ def table(draw, trials, folds, spread, noise=0.02):
     return worse[:, None] + 0.1 * draw.normal(size=folds) + noise * draw.normal(size=(trials, folds)) + 1
 
 
-def raced(losses):
-    """The study and the plan's course over a table of losses."""
+def raced(losses, fails=(), repeats=1):
+    """The study and the plan's course over a table of losses; ``fails``: trial and fold of trainings that crash."""
     asked = []
 
     def evaluate(orders):
         asked.append(list(orders))
-        yield [Evaluation(o, {f: losses[o.trial, f] for f in o.folds}) for o in orders]
+        yield [
+            Evaluation(o, error={"code": "training_crashed"})
+            if any((o.trial, f) in fails for f in o.folds)
+            else Evaluation(o, {f: losses[o.trial, f] for f in o.folds})
+            for o in orders
+        ]
 
     numbers = iter(range(len(losses)))
     sampler = SimpleNamespace(
@@ -36,7 +41,7 @@ def raced(losses):
     )
     evaluator = SimpleNamespace(evaluate=evaluate, recall=lambda evaluations: None)
     study = Study(sampler, evaluator, Journal(None))
-    extent = Extent(5, tuple(range(losses.shape[1])), 32)
+    extent = Extent(5, tuple(range(losses.shape[1])), 32, repeats)
     return study.run(racing.plan(racing.Options(), study, extent)), asked
 
 
@@ -75,6 +80,24 @@ def test_a_later_batch_races_against_the_best_so_far():
     losses[32] += 5
     trials, _ = raced(losses)
     assert trials[32].last.order.folds == (0, 1), "alone in its batch, it meets the champion of the first"
+
+
+def test_a_trial_that_fails_on_its_last_fold_has_failed():
+    losses = table(np.random.default_rng(0), 4, 4, spread=0.0)
+    losses[2] -= 0.5
+    trials, _ = raced(losses, fails={(2, 3)})
+    assert not trials[2].sound and trials[2].last.error
+    assert ranked(trials)[-1].number == 2, "three of four folds are no whole training"
+
+
+def test_folds_of_several_draws_share_as_many_rows_as_those_of_one():
+    """20 folds are not 20 parts: the training rows of two folds of 5 differ by more than those of two of 20."""
+
+    def spared(repeats):
+        losses = [table(np.random.default_rng(seed), 12, 20, spread=0.02) for seed in range(10)]
+        return sum(len(trial.last.order.folds) < 20 for own in losses for trial in raced(own, (), repeats)[0])
+
+    assert spared(4) < spared(1)
 
 
 def test_too_few_folds_are_refused():

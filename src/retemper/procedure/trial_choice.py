@@ -84,8 +84,7 @@ def _steps(trials: Sequence[Trial]) -> Iterator[list[Evaluation]]:
     """Who was compared with whom, as far as they were trained then; the best ones first, the last step last."""
     found: dict[tuple[int, int, tuple[int, ...]], list[Trial]] = {}
     for trial in trials:
-        for count in range(1, len(trial.evaluations) + 1):
-            then = Trial(trial.number, trial.values, trial.evaluations[:count])
+        for then in trial.steps:
             if then.last is not None and then.sound:
                 order = then.last.order
                 found.setdefault((order.epochs, len(order.folds), order.folds), []).append(then)

@@ -59,8 +59,10 @@ def compared_of(trials: Sequence[Trial]) -> Compared:
     """
     levels: dict[tuple[int, tuple[int, ...]], dict[int, float]] = {}
     for trial in trials:
-        for own in trial.evaluations:
-            if own.error is None or own.losses:
+        for then in trial.steps:
+            own = then.last
+            # One that could not be built, or crashed, says nothing of what its options do.
+            if own is not None and own.losses.keys() >= set(own.order.folds):
                 levels.setdefault((own.order.epochs, own.order.folds), {})[trial.number] = own.loss
     if not levels:
         return Compared([], np.array([]))

@@ -2,8 +2,8 @@
 
 On the same folds two trials differ by d₁ … dₙ. Three things keep a plain t-test of these from deciding. With two folds
 their variance is hardly known: it is drawn towards that of the other trials' differences (moderated t; Smyth 2004),
-which adds degrees of freedom. Folds share training rows, so the mean varies by s²·(1/n + 1/(k − 1)) of k folds in
-all (Nadeau & Bengio 2003), not by s²/n. And many trials are tested at a time (Holm 1979).
+which adds degrees of freedom. Folds share training rows, so the mean varies by s²·(1/n + 1/(k − 1)) where a
+fold is one of k parts of the rows (Nadeau & Bengio 2003), not by s²/n. And many are tested at a time (Holm 1979).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def far_behind(losses: NDArray[Any], folds: int, alpha: float = 0.05) -> NDArray
 
     Args:
         losses: [trials, n] on the same n folds; a trial with a loss that is not finite is behind.
-        folds: k, how many there will be in all, 2 or more.
+        folds: k, how many parts the rows were dealt out to, 2 or more; the n folds may come from several draws.
         alpha: probability of any false verdict, if the best were not chosen for being the best.
 
     Returns:

@@ -122,9 +122,9 @@ class Study:
         """Ask another sampler from here on; it is told of all that is known."""
         self.sampler = sampler
         for trial in self.trials.values():
-            for count, evaluation in enumerate(trial.evaluations, start=1):
-                so_far = Trial(trial.number, trial.values, trial.evaluations[:count])
-                sampler.tell(trial.values, so_far.loss, (so_far.last or evaluation).order.epochs)
+            for then in trial.steps:
+                assert then.last is not None
+                sampler.tell(then.values, then.loss, then.last.order.epochs)
 
     def _evaluations(self, orders: Sequence[Order]) -> Iterator[list[Evaluation]]:
         known = [evaluation for order in orders if (evaluation := self.journal.find(order))]

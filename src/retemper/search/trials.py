@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -60,8 +60,9 @@ class Evaluation:
 
     @property
     def loss(self) -> float:
-        """Mean over the folds; NaN where one of them diverged or the trial failed."""
-        return math.fsum(self.losses.values()) / len(self.losses) if self.losses else float("nan")
+        """Mean over the folds of the order; NaN where one of them diverged, or has none because the trial failed."""
+        own = [self.losses.get(fold, math.nan) for fold in self.order.folds]
+        return math.fsum(own) / len(own)
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,12 @@ class Trial:
     def sound(self) -> bool:
         """Whether it has a finite loss."""
         return math.isfinite(self.loss)
+
+    @property
+    def steps(self) -> Iterator[Trial]:
+        """The trial as it was known after each of its evaluations."""
+        for count in range(1, len(self.evaluations) + 1):
+            yield Trial(self.number, self.values, self.evaluations[:count])
 
     def with_(self, evaluation: Evaluation) -> Trial:
         """The trial with one more evaluation."""

@@ -17,8 +17,10 @@ class Extent:
         epochs: of a trial that trains in full.
         folds: numbers of the held-out parts; (-1,): the validation rows judge.
         batch: trials that are asked for at a time, where the sampler learns from those before.
+        repeats: how many draws of the parts the folds come from; each draw holds every row out once.
     """
 
     epochs: int
     folds: tuple[int, ...]
     batch: int
+    repeats: int = 1

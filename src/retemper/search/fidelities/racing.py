@@ -49,7 +49,9 @@ def plan(options: Options, study: Study, extent: Extent) -> Plan:
             done += folds
             left = [study.trials[trial.number] for trial in left]
             racing = [*left, champion] if champion else left
-            behind = far_behind(_losses(racing, done), len(extent.folds), options.alpha)
+            # More draws of the folds leave no fewer training rows in common.
+            parts = len(extent.folds) // extent.repeats
+            behind = far_behind(_losses(racing, done), parts, options.alpha)
             left = [trial for trial, far in zip(left, behind, strict=False) if not far]
             if not left:
                 break
