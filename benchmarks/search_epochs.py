@@ -2,22 +2,34 @@
 
 For each table a pool of random settings is trained in full, once. A trial that pauses and goes on has the same bits
 as one that never paused, so what a fidelity would have seen is read from the pool's curves, exactly, for as many seeds
-as one likes: a seed is a draw of the trials' settings and their order. The mark is the median over the seeds of their
-best loss. A search reaches it when a trial first has a loss as low, at any epoch; one that never does counts with all
-that it trained, as random search does. The samplers are all random here: what others add is another question.
+as one likes: a seed is an order of the pool's settings. The samplers are all random here: what others add is another
+question.
 
-usage: python benchmarks/search_epochs.py TABLE.csv TARGET [TABLE TARGET ...] [--pool 120] [--trials 60] [--epochs 27]
-           [--seeds 10] [--folds 2] [--keep FOLDER]
+The loss of a trial after some epochs is what the tuner ranks by: the mean over the folds of the best epoch so far. The
+mark is the median over the seeds of the best loss of 60 trials in full. A search goes on until it reaches the mark,
+past 60 trials if need be, so nobody gains by giving up; one that has not found it when the pool is empty counts as
+endless. All that it trains counts, those that are dropped as well, and a rung counts whole, since its trials train
+together; random search trains one after another. Epochs are those of a trial, all folds at once. A ratio is that of
+medians over the seeds. *In 60*: how many searches of 60 trials reach the mark; random search's own share is about half.
+
+usage: python benchmarks/search_epochs.py TABLE.csv TARGET [TABLE TARGET ...] [--pool 300] [--trials 60] [--epochs 27]
+           [--seeds 100] [--folds 2] [--rows 1500] [--keep FOLDER] [--fidelities halving hyperband asha]
+
+``extrapolated`` fits its laws anew for each seed: some minutes a table.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import math
 import random
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from measuring import met, print_table
@@ -27,53 +39,82 @@ from retemper.core import catalogue
 from retemper.search.fidelities import Extent
 from retemper.search.journal import Journal
 from retemper.search.space import Setting
-from retemper.search.study import Study
+from retemper.search.study import OutOfTime, Study
 from retemper.search.trials import Evaluation, Order
 
 SPACE = {
     "training.optimizer.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True},
     "training.optimizer.weight_decay": {"low": 1e-4, "high": 0.3, "log": True},
     "model.dropout": {"low": 0.0, "high": 0.5},
-    "model.width": [16, 64, 256],
+    "model.width": [16, 32, 64, 128],
 }
-FIDELITIES = ("full", "halving", "hyperband", "asha", "extrapolated")
-Curve = tuple[float, ...]
+WAVE = 27
+"""Trials that a fidelity asks for at a time: what halving needs from 1 epoch to 27."""
+Curve = list[float]
 
 
-def pool_of(path: Path, epochs: int) -> list[Curve]:
-    """Mean validation curve over the folds of every trial in a journal; lost ones rise to infinity."""
-    curves = []
-    for own in Journal(path):
-        if own.order.epochs != epochs:
-            continue
-        mean = [statistics.fmean(losses) for losses in zip(*own.curves.values(), strict=False)]
-        sound = [loss if loss == loss else float("inf") for loss in mean]
-        curves.append((*sound, *[sound[-1] if sound else float("inf")] * (epochs - len(sound))))
+def trained(table: Path, target: str, args: argparse.Namespace) -> dict[str, Any]:
+    """The pool of a table: its task, and of each trial the tuner's loss and the folds' validation curves."""
+    rows = pl.read_csv(table, infer_schema_length=None)
+    rows = rows.sample(args.rows, shuffle=True, seed=1) if len(rows) > args.rows else rows
+    with tempfile.TemporaryDirectory() as folder:
+        changes = {
+            "tune.epochs": args.epochs,
+            "tune.widenings": 0,
+            "training.patience_epochs": 0,
+            "training.judge": "plain",  # so that the curve is of the loss that is ranked by
+            "prepare.number_embedding": "none",
+            "procedure.bootstrap": 100,
+        }
+        run = retemper.tune(
+            rows, target, SPACE, sampler="random", seed=1, trials=args.pool, folds=args.folds,
+            out=Path(folder) / "run", set=changes,
+        )  # fmt: skip
+        journal = list(Journal(Path(folder) / "run" / "checkpoints" / "trials.jsonl"))
+    trials = [
+        {"values": own.order.values, "loss": own.loss, "curves": list(own.curves.values())} for own in journal
+    ]
+    return {"task": run.result["task"], "trials": trials}
+
+
+def losses_of(trial: dict[str, Any], root: bool, epochs: int) -> Curve:
+    """What the tuner would rank a trial by after each epoch; infinite of one that diverged."""
+    if not math.isfinite(trial["loss"]):
+        return [math.inf] * epochs
+    best = [list(accumulate(curve, min)) for curve in trial["curves"]]
+    if root:
+        best = [[math.sqrt(loss) for loss in curve] for curve in best]
+    return [statistics.fmean(losses) for losses in zip(*best, strict=True)]
+
+
+def share_off(trials: Sequence[dict[str, Any]], curves: Sequence[Curve]) -> float:
+    """The share of the better half whose curve doesn't end where the tuner's own loss is, up to the target's scale.
+
+    The tuner bounds probabilities away from 0, so that its loss of a network that is too sure is the lower one.
+    """
+    ends = sorted(
+        (own["loss"], curve[-1]) for own, curve in zip(trials, curves, strict=True) if curve[-1] < math.inf
+    )
+    scales = [loss / end for loss, end in ends[: len(ends) // 2]]
+    usual = statistics.median(scales)
+    return statistics.fmean(abs(scale / usual - 1) > 1e-3 for scale in scales)
+
+
+def pool_of(table: Path, target: str, keep: Path, args: argparse.Namespace) -> list[Curve]:
+    """The losses of a table's pool by epoch; trained where it is not kept yet."""
+    place = keep / f"{table.stem}.{args.pool}.{args.epochs}.{args.folds}.{args.rows}.json"
+    if not place.is_file():
+        place.write_text(json.dumps(trained(table, target, args)))
+    pool = json.loads(place.read_text())
+    curves = [losses_of(own, pool["task"] == "regression", args.epochs) for own in pool["trials"]]
+    off = share_off(pool["trials"], curves)
+    if off > 0.01:
+        print(f"{table.stem}: {off:.0%} of the better trials have another loss than their curve says")
     return curves
 
 
-def train_pool(table: Path, target: str, keep: Path, args: argparse.Namespace) -> list[Curve]:
-    """The pool of a table; trained where its journal is not there yet."""
-    place = keep / f"{table.stem}.{args.pool}.{args.epochs}.{args.folds}.jsonl"
-    if not place.is_file():
-        with tempfile.TemporaryDirectory() as folder:
-            run = Path(folder) / "run"
-            changes = {
-                "tune.epochs": args.epochs,
-                "tune.widenings": 0,
-                "training.patience_epochs": 0,
-                "procedure.bootstrap": 100,
-            }
-            retemper.tune(
-                pl.read_csv(table, infer_schema_length=None), target, SPACE, sampler="random", seed=1,
-                trials=args.pool, folds=args.folds, out=run, set=changes,
-            )  # fmt: skip
-            place.write_bytes((run / "checkpoints" / "trials.jsonl").read_bytes())
-    return pool_of(place, args.epochs)
-
-
 class Replayed:
-    """An evaluator that reads the pool, and counts the epochs until the mark is reached."""
+    """An evaluator that reads the pool, counts epochs, and stops once the mark is reached."""
 
     def __init__(self, curves: Sequence[Curve], mark: float) -> None:
         self.curves, self.mark = curves, mark
@@ -81,17 +122,21 @@ class Replayed:
         self.spent, self.reached = 0, False
 
     def evaluate(self, orders: Sequence[Order]) -> Iterator[list[Evaluation]]:
-        """One trial after another."""
+        """All orders, which train together.
+
+        Raises:
+            OutOfTime: one of them has reached the mark.
+        """
         found = []
         for order in orders:
             curve = self.curves[order.values["number"]][: order.epochs]
-            for loss in curve[self.paused.get(order.trial, 0) :]:
-                self.spent += not self.reached
-                self.reached = self.reached or loss <= self.mark
+            self.spent += order.epochs - self.paused.get(order.trial, 0)
             self.paused[order.trial] = order.epochs
-            best = min(curve)
-            loss = best if best < float("inf") else float("nan")
-            found.append(Evaluation(order, {0: loss}, {0: curve}))
+            self.reached = self.reached or curve[-1] <= self.mark
+            loss = curve[-1] if math.isfinite(curve[-1]) else math.nan
+            found.append(Evaluation(order, {0: loss}, {0: tuple(curve)}))
+        if self.reached:
+            raise OutOfTime
         yield found
 
     def recall(self, evaluations: Sequence[Evaluation]) -> None:
@@ -113,13 +158,38 @@ class Numbers:
         """Nothing is learnt from it."""
 
 
-def epochs_of(name: str, curves: Sequence[Curve], order: Sequence[int], mark: float, epochs: int) -> int:
-    """Epochs that a fidelity spends until the mark, or in all where it misses it."""
+def epochs_of(name: str, curves: Sequence[Curve], order: Sequence[int], mark: float) -> float:
+    """Epochs that a fidelity spends until the mark; infinite where it never comes there."""
     evaluator = Replayed(curves, mark)
     study = Study(Numbers(order), evaluator, Journal(None))
     fidelity = catalogue.entry("fidelity", name)
-    study.run(fidelity.plan(fidelity.Options(), study, Extent(epochs, (0,), 1 if name == "full" else 27)))
-    return evaluator.spent
+    study.run(fidelity.plan(fidelity.Options(), study, Extent(len(curves[0]), (0,), WAVE)))
+    return evaluator.spent if evaluator.reached else math.inf
+
+
+def epochs_of_random(curves: Sequence[Curve], order: Sequence[int], mark: float) -> float:
+    """The same of random search, which stops in the epoch that reaches the mark."""
+    spent = 0
+    for number in order:
+        within = next((epoch for epoch, loss in enumerate(curves[number], 1) if loss <= mark), None)
+        if within:
+            return spent + within
+        spent += len(curves[number])
+    return math.inf
+
+
+def measured(
+    curves: Sequence[Curve], args: argparse.Namespace
+) -> tuple[float, dict[str, list[float]], dict[str, float]]:
+    """The mark; search → epochs by seed; search → share of seeds in which its first trials are enough."""
+    orders = [random.Random(seed).sample(range(len(curves)), len(curves)) for seed in range(args.seeds)]
+    mark = statistics.median(min(curves[k][-1] for k in order[: args.trials]) for order in orders)
+    spent = {"random": [epochs_of_random(curves, order, mark) for order in orders]}
+    few = {"random": [epochs_of_random(curves, order[: args.trials], mark) for order in orders]}
+    for name in args.fidelities:
+        spent[name] = [epochs_of(name, curves, order, mark) for order in orders]
+        few[name] = [epochs_of(name, curves, order[: args.trials], mark) for order in orders]
+    return mark, spent, {name: statistics.fmean(map(math.isfinite, own)) for name, own in few.items()}
 
 
 def main() -> None:
@@ -127,28 +197,36 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("tables", nargs="+", metavar="TABLE.csv TARGET")
-    for name, default in (("pool", 120), ("trials", 60), ("epochs", 27), ("seeds", 10), ("folds", 2)):
+    defaults = {"pool": 300, "trials": 60, "epochs": 27, "seeds": 100, "folds": 2, "rows": 1500}
+    for name, default in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--keep", type=Path, help="where journals of pools are kept, or found")
+    parser.add_argument("--fidelities", nargs="+", default=["halving", "hyperband", "asha"])
+    parser.add_argument("--keep", type=Path, help="where curves of pools are kept, or found")
     args = parser.parse_args()
     keep = args.keep or Path(tempfile.mkdtemp())
-    rows, ratios = [], {name: [] for name in FIDELITIES[1:]}
+    rows: list[list[str]] = []
+    ratios: dict[str, list[float]] = {name: [] for name in args.fidelities}
     for table, target in zip(map(Path, args.tables[::2]), args.tables[1::2], strict=True):
-        curves = train_pool(table, target, keep, args)
-        orders = [random.Random(seed).sample(range(len(curves)), args.trials) for seed in range(args.seeds)]
-        mark = statistics.median(min(min(curves[k]) for k in order) for order in orders)
-        spent = {
-            name: statistics.median(epochs_of(name, curves, order, mark, args.epochs) for order in orders)
-            for name in FIDELITIES
-        }
+        mark, spent, few = measured(pool_of(table, target, keep, args), args)
+        median = {name: statistics.median(own) for name, own in spent.items()}
         for name, own in ratios.items():
-            own.append(spent["full"] / spent[name])
-        rows.append([table.stem, f"{mark:.4f}", *(f"{spent[name]:.0f}" for name in FIDELITIES)])
-    header = ["table", "mark", *("random" if name == "full" else name for name in FIDELITIES)]
-    print_table(f"Epochs until the median best of {args.trials} random trials", header, rows)
+            own.append(median["random"] / median[name])
+        shown = [
+            f"{median['random'] / median[name]:.1f} ({median[name]:.0f}; {few[name]:.0%})"
+            for name in args.fidelities
+        ]
+        rows.append([table.stem, f"{mark:.4g}", f"{median['random']:.0f} ({few['random']:.0%})", *shown])
+        print(*rows[-1], sep="  ", flush=True)
+    print_table(
+        f"Times fewer epochs to the median best of {args.trials} random trials (epochs; in {args.trials})",
+        ["table", "mark", "random: epochs", *args.fidelities],
+        rows,
+    )
     for name, own in ratios.items():
+        mean = statistics.geometric_mean(own) if min(own) > 0 else 0.0
         print(
-            f"{name}: {statistics.median(own):.1f} times fewer epochs ({met(statistics.median(own), at_least=3)})"
+            f"{name}: {mean:.1f} times fewer on average (geometric; {met(mean, at_least=3)}), "
+            f"{min(own):.1f} to {max(own):.1f}"
         )
 
 
