@@ -128,3 +128,18 @@ def test_dots_may_stand_at_any_level_and_keys_may_be_no_text() -> None:
         build({1: 2})  # type: ignore[dict-item]
     with pytest.raises(InputError, match="lerning_rate: no such option, did you mean learning_rate"):
         build({"training": {"optimizer.lerning_rate": 1}})
+
+
+@pytest.mark.parametrize("layer", [["training.epochs=3"], "training.epochs=3", 3, [("training.epochs", 3)]])
+def test_options_that_are_no_mapping_are_refused(layer: object) -> None:
+    with pytest.raises(InputError) as caught:
+        build(layer)  # type: ignore[arg-type]
+    assert caught.value.code == "bad_recipe" and "{'training.epochs': 30}" in caught.value.hint
+
+
+@pytest.mark.parametrize("value", ["2026-02-30", "!!int x", "!!timestamp x", "!!int", "&a [*a]"])
+def test_values_that_yaml_can_not_make_are_mistakes(value: str) -> None:
+    with pytest.raises(InputError):
+        build(dict([parse_setting(f"training.epochs={value}")]))
+    with pytest.raises(InputError):
+        build(load(f"training: {{epochs: {value}}}", "recipe.yaml"))

@@ -66,6 +66,23 @@ def test_a_run_killed_before_it_saved_anything_leaves_a_folder_that_can_be_used(
         (tmp_path / "run" / kept).unlink()
 
 
+def test_the_advice_names_the_command_that_began_the_run(tmp_path):
+    place = tmp_path / "run"
+    with pytest.raises(InputError) as caught:
+        RunFolder.reopen(place, "tune")
+    assert "retemper tune DATA" in caught.value.hint
+    with RunFolder.create(place, "x") as run:
+        run.write_json(START, {"verb": "tune"})
+    with pytest.raises(InputError) as caught:
+        RunFolder.create(place, "x")
+    assert caught.value.hint.endswith(f"`retemper tune --resume {place}`.")
+    for name in ("result.json", "report.html"):
+        (place / name).write_text("{}")
+    with pytest.raises(InputError) as caught:
+        RunFolder.create(place, "x")
+    assert "resume" not in caught.value.hint, "it is finished"
+
+
 def test_a_file_where_a_folder_should_be_is_an_input_error(tmp_path):
     (tmp_path / "file").write_text("")
     assert code_of(RunFolder.create, tmp_path / "file" / "run", "x") == "cannot_write"

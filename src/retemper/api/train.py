@@ -133,7 +133,7 @@ def resume(
     True
     """
     began = now() if started is None else started
-    with machine_faults(), RunFolder.reopen(run) as folder, Watch(folder.path) as watch:
+    with machine_faults(), RunFolder.reopen(run, verb or "train") as folder, Watch(folder.path) as watch:
         begun = reopen_start(folder)
         watch.verb = begun[0].verb
         if verb not in (None, watch.verb):

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
-import yaml
-
 from retemper.api.options import TrainOptions, compose, refuse_unknown
 from retemper.api.train import Run, begin
-from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
 from retemper.search.earlier import read_earlier
 from retemper.search.space_file import space_of, written
+from retemper.search.space_yaml import read
 
 Space = Mapping[str, Any] | str | Path
 
@@ -84,23 +82,7 @@ def _from_anywhere(url: str) -> str:
 
 def _recipe(target: str | None, options: TrainOptions, space: Space, own: Mapping[str, Any]) -> Recipe:
     changes = {f"tune.{name}": value for name, value in own.items()}
-    tree = written(space if isinstance(space, Mapping) else _read(Path(space)))
+    tree = written(space if isinstance(space, Mapping) else read(Path(space)))
     recipe = compose(target, options).with_changes({"tune.space": tree, **changes})
     space_of(recipe.tune.space, recipe)
     return recipe
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    where = {"file": str(path)}
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"Can't read the space: {error.strerror}."
-        raise InputError("no_such_file", message, where, "Name a YAML file.") from None
-    except (UnicodeDecodeError, yaml.YAMLError):
-        raise InputError("bad_space", "The space is not valid YAML.", where, "Mend the file.") from None
-    if not isinstance(tree, Mapping):
-        raise InputError(
-            "bad_space", "The space must be a mapping of options.", where, "Write `name: [values]`."
-        )
-    return tree

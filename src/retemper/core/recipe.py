@@ -80,11 +80,26 @@ def build(*layers: Mapping[str, Any]) -> Recipe:
     """
     tree: dict[str, Any] = {}
     for layer in layers:
+        if not isinstance(layer, Mapping):
+            message = f"Options are a mapping of dotted paths to values, but got {layer!r}."
+            raise InputError("bad_recipe", message, None, "Write {'training.epochs': 30}.")
         _merge(tree, _for_entries(_undotted(layer), tree))
     try:
         return Recipe.model_validate(tree)
     except ValidationError as error:
         raise _as_input_error(error, tree) from None
+
+
+MALFORMED = (
+    yaml.YAMLError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What PyYAML ends in: its own errors, and those of the values that a tag asks for (``2026-02-30``, ``!!int x``)."""
 
 
 def load(text: str, file: str) -> dict[str, Any]:
@@ -95,7 +110,7 @@ def load(text: str, file: str) -> dict[str, Any]:
     """
     try:
         tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except MALFORMED as error:
         mark = getattr(error, "problem_mark", None)
         where = {"file": file, **({"line": mark.line + 1} if mark else {})}
         raise InputError("bad_recipe", "The recipe is not valid YAML.", where, "Mend the line.") from None
@@ -119,7 +134,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
         )
     try:
         return path.strip(), yaml.safe_load(value)
-    except yaml.YAMLError:
+    except MALFORMED:
         return path.strip(), value
 
 

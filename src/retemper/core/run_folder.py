@@ -10,9 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-import re
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,10 +20,10 @@ from typing import Any, Self
 from retemper.core.errors import InputError
 from retemper.core.folder_lock import LOCK_NAME, FolderLock
 from retemper.core.records import to_json
+from retemper.core.run_place import START as START  # known by this module's name
+from retemper.core.run_place import default_place, refuse_files
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
-START = "checkpoints/run.json"
-"""What a resumed run starts from: the last file written at the start, so its presence means "resumable"."""
 
 
 class RunFolder:
@@ -57,12 +55,12 @@ class RunFolder:
         """
         with disk_faults(path or "runs"):
             made = path is None or not Path(path).exists()
-            place = _default_place(name) if path is None else Path(path)
+            place = default_place(name) if path is None else Path(path)
             place.mkdir(parents=True, exist_ok=True)
-            _refuse_files(place)
+            refuse_files(place)
             run = cls(place, FolderLock(place), made)
         try:
-            _refuse_files(place)  # another process may have finished here between the look and the lock
+            refuse_files(place)  # another process may have finished here between the look and the lock
             with disk_faults(place):
                 run.history.mkdir(exist_ok=True)
                 run.checkpoints.mkdir(exist_ok=True)
@@ -72,8 +70,12 @@ class RunFolder:
         return run
 
     @classmethod
-    def reopen(cls, path: Path | str) -> Self:
+    def reopen(cls, path: Path | str, verb: str = "train") -> Self:
         """The folder of a run that was stopped or killed, to go on with it.
+
+        Args:
+            path: the folder.
+            verb: the command that the run is meant to be one of, for the advice.
 
         Raises:
             InputError: ``not_a_run``, ``run_finished``, ``run_in_use`` or ``cannot_write``.
@@ -84,7 +86,7 @@ class RunFolder:
                 "not_a_run",
                 "There is no run to resume here (or it was killed before its start was saved).",
                 {"folder": str(path)},
-                "Name the RUN folder of a stopped run, or start again with `retemper train DATA --out RUN`.",
+                f"Name the RUN folder of a stopped run, or start again with `retemper {verb} DATA --out RUN`.",
             )
         if (place / "result.json").is_file() and (place / "report.html").is_file():
             raise InputError(
@@ -128,6 +130,20 @@ class RunFolder:
     def log_path(self) -> Path:
         """The log of decisions, one JSON document a line."""
         return self.path / "log.jsonl"
+
+    def part(self, name: str) -> Self:
+        """A folder like this one below the checkpoints, for a part of the run; new, or of a run that is gone on with.
+
+        Raises:
+            InputError: ``disk_full`` or ``cannot_write``.
+        """
+        own = type(self)(self.checkpoints / name, self._lock)
+        with disk_faults(own.path):
+            own.history.mkdir(parents=True, exist_ok=True)
+            own.checkpoints.mkdir(exist_ok=True)
+            for file in [own.log_path, *own.history.glob("*.jsonl")]:
+                _cut_half_line(file)
+        return own
 
     def write_json(self, name: str, value: Any) -> None:
         """Write records or plain data as JSON, whole or not at all."""
@@ -232,48 +248,6 @@ def disk_faults(place: Path | str) -> Iterator[None]:
         raise InputError(
             "cannot_write", f"Can't write here: {reason}.", where, "Choose a folder that you may write to."
         ) from error
-
-
-def _default_place(name: str) -> Path:
-    """A folder that did not exist before, made here so that two runs of one second don't meet."""
-    word = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "run"
-    first = Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{word}"
-    place, count = first, 1
-    while True:
-        try:
-            place.mkdir(parents=True)
-        except FileExistsError:
-            count += 1
-            place = first.with_name(f"{first.name}-{count}")
-        else:
-            return place
-
-
-def _refuse_files(place: Path) -> None:
-    """A folder counts as empty while it holds no file, or those of a run that was killed before its start was saved."""
-    begun = (place / LOCK_NAME).exists() and not (place / START).exists()
-    if all(path.is_dir() or (begun and _of_a_start(path.relative_to(place))) for path in place.rglob("*")):
-        return
-    if (place / LOCK_NAME).exists():
-        FolderLock(place).close()
-    resume = (
-        f", or go on with this run: `retemper train --resume {place}`" if (place / START).is_file() else ""
-    )
-    raise InputError(
-        "run_not_empty",
-        "The folder for the run is not empty.",
-        {"folder": str(place)},
-        f"Choose another folder with --out{resume}.",
-    )
-
-
-def _of_a_start(file: Path) -> bool:
-    """Whether a file of a run is one that is written anew when it starts, or is left over of such a writing."""
-    return (
-        str(file) in (LOCK_NAME, "recipe.yaml")
-        or file.parts[0] == "checkpoints"
-        or file.name.endswith(".tmp")
-    )
 
 
 def _cut_half_line(path: Path) -> None:

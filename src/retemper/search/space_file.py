@@ -37,12 +37,15 @@ def space_of(given: Mapping[str, Any], recipe: Recipe | None = None) -> Space:
         recipe: what the trials change; None: the defaults.
 
     Raises:
-        InputError: ``bad_space``, all mistakes at once.
+        InputError: ``bad_space``, all mistakes at once; a search of nothing at all.
 
     >>> space = space_of({"batch_size": [32, 64], "dropout": {"high": 0.3}})
     >>> space["training.batch_size"].values, space["model.dropout"].high
     ((32, 64), 0.3)
     """
+    if not given and recipe is not None and recipe.tune.sampler.name != "listed":
+        hint = "Name at least one option, `learning_rate: default`, or list settings (the sampler listed)."
+        raise InputError("bad_space", "The space is empty: there is nothing to search.", None, hint)
     reading = _Reading(recipe or Recipe())
     space = reading.space(given)
     mistakes = reading.mistakes or list(refused(space, reading.recipe))
