@@ -25,6 +25,8 @@ class TuneOptions(TrainOptions, total=False):
     """settings that are tried at most"""
     folds: int
     """parts that judge in turn; 0: the validation rows judge"""
+    nested: int
+    """outer folds: the search is made anew without each, and judged by it; 0: none"""
     warm_start: str | Path
     """RUN folder of an earlier search to begin from, if five probes show that its ranking still holds"""
     engine: str
@@ -56,7 +58,7 @@ def tune(data: Any, target: str | None, space: Space, **options: Unpack[TuneOpti
     >>> run.result["search"]["best"]  # doctest: +SKIP
     {'training.batch_size': 256}
     """
-    names = ("sampler", "trials", "folds", "engine", "address", "storage")
+    names = ("sampler", "trials", "folds", "nested", "engine", "address", "storage")
     own: dict[str, Any] = {
         name: options.pop(name)  # type: ignore[misc]  # the names of the record, one by one
         for name in names

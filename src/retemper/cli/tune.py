@@ -38,6 +38,10 @@ Address = Annotated[
     str | None, typer.Option("--address", metavar="A", help="the Ray cluster: host:6379, or ray://host:10001")
 ]
 Folds = Annotated[int | None, typer.Option("--folds", metavar="K", help="parts that judge in turn; 0: none")]
+Nested = Annotated[
+    int | None,
+    typer.Option("--nested", metavar="K", help="outer folds: search anew without each, judge by it; 0: none"),
+]
 
 WarmStart = Annotated[
     Path | None,
@@ -58,6 +62,7 @@ def command(
     sampler: Sampler = None,
     trials: Trials = None,
     folds: Folds = None,
+    nested: Nested = None,
     warm_start: WarmStart = None,
     engine: Engine = None,
     address: Address = None,
@@ -78,6 +83,7 @@ def command(
         "sampler": sampler,
         "trials": trials,
         "folds": folds,
+        "nested": nested,
         "warm_start": warm_start,
         "engine": engine,
         "address": address,

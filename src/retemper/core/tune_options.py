@@ -26,6 +26,12 @@ class TuneOptions(Options):
     epochs: int = Field(30, ge=1, description="passes over the rows of a trial that trains in full")
     folds: int = Field(5, ge=0, le=50, description="parts that judge in turn; 0: the validation rows judge")
     repeats: int = Field(1, ge=1, le=20, description="draws of the folds; each row is held out once in each")
+    nested: int = Field(
+        0,
+        ge=0,
+        le=20,
+        description="outer folds: the search is made anew without each, and judged by it; 0: none",
+    )
     batch: int = Field(
         0,
         ge=0,
@@ -68,4 +74,6 @@ class TuneOptions(Options):
             raise ValueError("one fold holds out every row; folds: 0, or 2 and more")
         if self.repeats > 1 and not self.folds:
             raise ValueError("repeats are of folds, but folds is 0, so the validation rows judge")
+        if self.nested == 1:
+            raise ValueError("one outer fold leaves no row to search on; nested: 0, or 2 and more")
         return self

@@ -35,13 +35,25 @@ def held_out_scores(state: State) -> dict[str, float]:
 
 def facts_of(state: State, repeats: list[list[Judged]], recipes: int) -> dict[str, Any]:
     """The record of :func:`retemper.procedure.nested.run`, from the judged folds of each repeat."""
-    options, name = state.recipe.procedure, main_metric(state.task)
+    found = figures_of(state, repeats, state.recipe.procedure.nested_folds)
+    return found | {"recipes": recipes, "not_nested": not_nested(state)}
+
+
+def figures_of(state: State, repeats: list[list[Judged]], folds: int) -> dict[str, Any]:
+    """What the judged folds say beside the run's own figure.
+
+    Args:
+        state: of the run, when its own choice is made.
+        repeats: the judged folds of each draw.
+        folds: how many there are in a draw.
+    """
+    name = main_metric(state.task)
     group = None
     if state.schema.group:
         group = state.table.frame[state.schema.group].rank("dense").to_numpy()
     judged = [_repeat(state, own) for own in repeats]
     found = nested_scores(
-        state.task, judged, options.nested_folds, options.bootstrap, state.recipe.seed, group
+        state.task, judged, folds, state.recipe.procedure.bootstrap, state.recipe.seed, group
     )
     own = held_out_scores(state)[name]
     rows = len(state.splits.train) + len(state.splits.validation)
@@ -53,12 +65,10 @@ def facts_of(state: State, repeats: list[list[Judged]], recipes: int) -> dict[st
         "optimism": found[name].value - own,
         "rows": len(np.unique(np.concatenate([repeat.rows for repeat in judged]))),
         "of_rows": rows,
-        "folds": options.nested_folds,
+        "folds": folds,
         "repeats": len(repeats),
-        "recipes": recipes,
         "networks": sum(part.networks for repeat in repeats for part in repeat),
-        "learnt_from": 1 - 1 / options.nested_folds,
-        "not_nested": not_nested(state),
+        "learnt_from": 1 - 1 / folds,
         "message": sentence(name, found[name], own),
     }
 

@@ -35,15 +35,46 @@ class Outer:
 NO_ROWS = np.empty(0, dtype=np.int64)
 
 
+@dataclass(frozen=True)
+class OuterRows:
+    """The rows of one outer fold of one draw.
+
+    Args:
+        fold: its number.
+        splits: the rows without the fold; there is no test among them.
+        judges: the fold's rows, by their numbers in the table.
+    """
+
+    fold: int
+    splits: Splits
+    judges: NDArray[np.int64]
+
+
 def outer_folds(book: Book, state: State, repeat: int) -> list[Outer]:
-    """Each outer fold of a repeat, with everything that is fitted fitted without its rows.
+    """Each outer fold of a repeat, with everything that is fitted fitted without its rows."""
+    options = state.recipe.procedure
+    found = []
+    for own in outer_rows(state, options.nested_folds, options.nested_repeats, repeat):
+        name = f"nested.{repeat}.{own.fold}"
+        alone = prepared_alone(book, state, own.splits, name)
+        number = repeat * options.nested_folds + own.fold
+        found.append(Outer(name, number, dealt(alone, folds_for(alone)), own.judges))
+    return found
+
+
+def outer_rows(state: State, count: int, repeats: int = 1, repeat: int = 0) -> list[OuterRows]:
+    """Training and validation rows dealt out to outer folds.
 
     A fold is left out where nothing can be judged by it: no class, or no group, would be left to learn from.
+
+    Args:
+        state: its rows, classes and groups.
+        count: outer folds.
+        repeats: draws that there are.
+        repeat: which of them.
     """
     rows = np.sort(np.concatenate([state.splits.train, state.splits.validation]))
-    count, seed = state.recipe.procedure.nested_folds, state.recipe.seed
-    frame = state.table.frame[rows]
-    outer = folds_of(frame, state.schema, count, state.recipe.procedure.nested_repeats, seed)[repeat]
+    outer = folds_of(state.table.frame[rows], state.schema, count, repeats, state.recipe.seed)[repeat]
     found = []
     for fold in range(count):
         outside = _spared(state, rows, outer == fold)
@@ -51,8 +82,7 @@ def outer_folds(book: Book, state: State, repeat: int) -> list[Outer]:
         aside = _aside(state, learn) if len(judges) else np.zeros(0, dtype=bool)
         if aside.any():
             splits = Splits.seal(learn[~aside], learn[aside], NO_ROWS, state.splits.method)
-            own = _prepared(book, state, splits, f"nested.{repeat}.{fold}")
-            found.append(Outer(f"nested.{repeat}.{fold}", repeat * count + fold, own, judges))
+            found.append(OuterRows(fold, splits, judges))
     return found
 
 
@@ -79,11 +109,18 @@ def _spared(state: State, rows: NDArray[np.int64], outside: NDArray[np.bool_]) -
     return outside & ~absent
 
 
-def _prepared(book: Book, state: State, splits: Splits, name: str) -> State:
-    """The state of a run that has these rows only, up to the choice among recipes."""
+def prepared_alone(book: Book, state: State, splits: Splits, name: str) -> State:
+    """The state of a run that has these rows only, before anything is chosen, or dealt out to folds.
+
+    Args:
+        book: its folder takes the arrays, as ``arrays.<name>``.
+        state: of the whole run.
+        splits: the rows.
+        name: unique in the folder.
+    """
     place = (book.folder.checkpoints / f"arrays.{name}").resolve()
     prepared = prepare(state.table.frame, state.schema, state.recipe, splits.train, splits.validation, place)
-    own = state.with_(
+    return state.with_(
         splits=splits,
         preparer=prepared.preparer,
         target=prepared.target,
@@ -95,4 +132,3 @@ def _prepared(book: Book, state: State, splits: Splits, name: str) -> State:
         chosen=(),
         temperature=1.0,
     )
-    return dealt(own, folds_for(own))

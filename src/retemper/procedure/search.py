@@ -69,7 +69,8 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     evidence["optimism"] = vars(honest) | {"amount": honest.amount}
     state = chosen(state, found.evaluator, best)
     named = {"trials": len(trials), "sampler": tune.sampler.name, "best": dict(best.values)}
-    state = state.with_(search=named | {"fidelity": tune.fidelity.name} | summary(trials, evidence))
+    named |= {"fidelity": tune.fidelity.name, "optimism": evidence["optimism"]}
+    state = state.with_(search=named | summary(trials, evidence))
     message = f"{len(trials)} trials; the best, {_words(best)}, reaches {best.loss:.4g}. {honest.sentence}"
     lost = failures(trials)
     if lost:

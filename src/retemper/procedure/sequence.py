@@ -37,6 +37,7 @@ from retemper.procedure import (
     input_blind,
     learning_rate_range,
     nested,
+    nested_search,
     overfit_sample,
     read_curves,
     search_coarse,
@@ -123,7 +124,9 @@ def run(
         recipe = _sized(recipe, len(splits.train))
         pace = Pace(len(splits.train), len(splits.validation), max(1, len(schema.classes)))
         book = Book(folder, budget, reporter, pool, workers, pace, aside)
-        state = State(recipe, table, schema, splits, own_test_rows)
+        state = before = State(recipe, table, schema, splits, own_test_rows)
+        if search_alone:
+            nested_search.check(state)
         steps: list[Step] = []
         understanding: dict[str, Any] = {}
         estimate: dict[str, Any] = {}
@@ -136,6 +139,12 @@ def run(
                 nested.give_back(book, state)
             state, step = _step(book, state, order, number)
             steps.append(step)
+            if name == "baselines":
+                before = state
+                budget.kept_s += nested_search.set_aside_s(state, budget) if search_alone else 0.0
+            if name == LAST_BEFORE_TEST and search_alone:
+                budget.kept_s = ending_s(state, budget)
+                estimate = nested_search.run(book, before, state)
             if name == LAST_BEFORE_TEST and state.chosen and not search_alone:
                 # First what gives its own time back; the nested estimate may have what is left.
                 understanding = understand.run(book, state) if recipe.procedure.understand else {}
