@@ -36,6 +36,16 @@ def print_search(result: Mapping[str, Any]) -> None:
     print_table(title, ("trial", "loss", "epochs", *heads), rows)
     if result["search"].get("learnt"):
         write(f"\n{result['search']['learnt']}\n")
+    _print_nested(result.get("nested") or {})
+
+
+def _print_nested(found: Mapping[str, Any]) -> None:
+    """The nested estimate, or why there is none; nothing where none was asked for."""
+    if "left_out" in found:
+        write(f"\nThere is no nested estimate: {found['left_out']}.\n")
+    elif found:
+        cut = f" Fewer folds than asked: {found['cut_short']}." if "cut_short" in found else ""
+        write(f"\n{found['message']}{cut}\n")
 
 
 def _paths(evidence: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> list[str]:
