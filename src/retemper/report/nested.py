@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from retemper.report.nested_search import nested_search
 from retemper.report.scale import placed
 from retemper.report.words import MAIN, METRICS
 
 SCORES = ("value", "low", "high")
+UNASKED = (
+    "This search was not made anew without parts of the rows; `retemper tune --nested 5` does so, and tells what "
+    "choosing as it chooses is worth on rows that had no say in it."
+)
 
 
 def nested(result: dict[str, Any]) -> dict[str, Any]:
@@ -24,6 +29,8 @@ def nested(result: dict[str, Any]) -> dict[str, Any]:
     'This run was made before there were nested estimates.'
     """
     found = result.get("nested")
+    if found == {} and (result.get("search") or {}).get("fidelity"):
+        return {"left_out": UNASKED}
     if not isinstance(found, dict):
         return {"left_out": "This run was made before there were nested estimates."}
     if "left_out" in found or not isinstance(found.get("metrics"), dict):
@@ -32,14 +39,15 @@ def nested(result: dict[str, Any]) -> dict[str, Any]:
     name = found.get("metric") or MAIN.get(result.get("task", ""), "log_loss")
     test = (result.get("metrics") or {}).get("test") or {}
     own = {"value": found.get("own"), "low": None, "high": None}
-    marks: list[dict[str, Any]] = [
-        {"title": title, "score": _score(score)}
-        for title, score in (
-            ("Nested estimate", found["metrics"].get(name)),
-            ("Test rows", test.get(name)),
-            ("The run's own choice, on the rows it chose by", own),
-        )
+    figures = [
+        ("Nested estimate", found["metrics"].get(name)),
+        ("Test rows", test.get(name)),
+        ("The run's own choice, on the rows it chose by", own),
     ]
+    if corrected := found.get("corrected"):
+        told = {"value": corrected.get("loss"), "low": corrected.get("low"), "high": corrected.get("high")}
+        figures.append(("The same, corrected for being the best of many", told))
+    marks: list[dict[str, Any]] = [{"title": title, "score": _score(score)} for title, score in figures]
     for mark, place in zip(marks, placed([mark["score"] for mark in marks], zero=False), strict=True):
         mark["place"] = place
     known = [metric for metric in METRICS if metric in found["metrics"]]
@@ -55,6 +63,7 @@ def nested(result: dict[str, Any]) -> dict[str, Any]:
         "message": found.get("message") or "",
         "not_nested": [str(own) for own in found.get("not_nested") or []],
         "cut_short": found.get("cut_short"),
+        "search": nested_search(found),
         **{key: found.get(key) for key in keys},
     }
 
