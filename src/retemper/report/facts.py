@@ -16,6 +16,7 @@ from retemper.core.records import to_json
 from retemper.report.cleaning import cleaning
 from retemper.report.decisions import decisions
 from retemper.report.nested import nested
+from retemper.report.search_story import story
 from retemper.report.study import study
 from retemper.report.understanding import understanding
 from retemper.report.verdict import verdict
@@ -42,8 +43,9 @@ def facts(run_folder: Path) -> dict[str, Any]:
         InputError: there is no result.json, or it can't be read.
     """
     result = _result(run_folder / "result.json")
-    steps = [_step(step) for step in result.get("steps") or []]
-    evidence = {step["name"]: _known(step.get("evidence") or {}) for step in result.get("steps") or []}
+    search, steps = result.get("search") or {}, result.get("steps") or []
+    told = [{"name": "search"} | search, *steps]
+    evidence = {own["name"]: _known(own.get("evidence") or {}) for own in told}
     curves, notes = _histories(run_folder / "history")
     log, left_out = _log(run_folder / "log.jsonl")
     recipe = run_folder / "recipe.yaml"
@@ -58,12 +60,13 @@ def facts(run_folder: Path) -> dict[str, Any]:
         "understanding": understanding(result),
         "decisions": decisions(evidence),
         "cleaning": cleaning(result, evidence),
-        "steps": steps,
+        "steps": [_step(step) for step in steps],
         "data": _data(evidence.get("data_check", {})),
         "evidence": evidence,
         "curves": curves,
-        "search": result.get("search") or {},
+        "search": search,
         "study": study(evidence.get("search", {})),
+        "story": story(run_folder, result, evidence.get("search", {})),
         "trials": _trials(evidence),
         "confusion": _confusion((evidence.get("test_once") or {}).get("confusion")),
         "residuals": _residuals((evidence.get("test_once") or {}).get("residuals")),
