@@ -14,8 +14,7 @@ def result(options=(), learnt=""):
     trials.append({"number": 9, "values": {}, "loss": None, "epochs": 0, "standard_error": None})
     found = {"trials": trials, "space": {"model.width": {}, RATE: {}, "gone": {}}}
     found["learnt"] = {"options": [{"path": path} for path in options]}
-    step = {"name": "search", "evidence": found}
-    return {"steps": [step], "search": {"trials": 8, "learnt": learnt}}
+    return {"search": {"trials": 8, "learnt": learnt, "evidence": found}}
 
 
 def test_the_best_five_with_their_error(capsys):
@@ -30,5 +29,5 @@ def test_the_best_five_with_their_error(capsys):
 
 
 def test_nothing_is_printed_where_there_is_nothing(capsys):
-    print_search({"steps": [], "search": {}})
+    print_search({"search": {}})
     assert not capsys.readouterr().out

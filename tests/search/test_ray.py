@@ -67,10 +67,9 @@ def outcome(process, out):
     said, errors = process.communicate(timeout=170)
     assert process.returncode == 0, errors[-2000:]
     result = json.loads(said)
-    (step,) = (step for step in result["steps"] if step["name"] == "search")
     trials = [
         {key: row[key] for key in ("number", "values", "epochs", "folds")}
-        for row in step["evidence"]["trials"]
+        for row in result["search"]["evidence"]["trials"]
     ]
     weights = sha256((out / "model" / "weights.safetensors").read_bytes()).hexdigest()
     return trials, weights, result["metrics"]

@@ -16,8 +16,7 @@ def print_search(result: Mapping[str, Any]) -> None:
     Args:
         result: the content of result.json.
     """
-    found = (step["evidence"] for step in result["steps"] if step["name"] == "search")
-    evidence: Mapping[str, Any] = next(found, {})
+    evidence: Mapping[str, Any] = result["search"].get("evidence", {})
     trials = [trial for trial in evidence.get("trials", []) if trial["loss"] is not None][:MOST_ROWS]
     if not trials:
         return

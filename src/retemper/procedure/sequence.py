@@ -49,6 +49,7 @@ from retemper.procedure import (
 )
 from retemper.procedure.book import Book, State
 from retemper.procedure.pace import Pace
+from retemper.procedure.search_steps import as_in_train
 from retemper.procedure.single_rows import batch_size_for
 from retemper.report.write import write as write_report
 from retemper.training.pool import Pool
@@ -159,6 +160,12 @@ def run(
             "Look at the data check's findings (huge values, targets), or lower training.optimizer.learning_rate.",
         )
     seconds = budget.elapsed_s() if budget.limit_s else time.perf_counter() - began
+    if search_alone:
+        found = {step.name: step.evidence for step in steps}["search"]
+        state, steps = (
+            state.with_(search={**state.search, "evidence": found}),
+            as_in_train(steps, tuple(STEPS)),
+        )
     result = _result(state, steps, seconds) | {"understanding": to_json(understanding), "nested": estimate}
     folder.write_json("result.json", result)
     write_report(folder.path)

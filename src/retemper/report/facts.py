@@ -52,8 +52,7 @@ def facts(run_folder: Path) -> dict[str, Any]:
     found = {
         "name": run_folder.resolve().name,
         **{key: result.get(key) for key in ("task", "target", "seed", "seconds")},
-        "rows": result.get("rows") or {},
-        "versions": result.get("versions") or {},
+        **{key: result.get(key) or {} for key in ("rows", "versions", "search")},
         "verdict": verdict(result),
         "scores": _scores(result),
         "nested": nested(result),
@@ -64,7 +63,6 @@ def facts(run_folder: Path) -> dict[str, Any]:
         "data": _data(evidence.get("data_check", {})),
         "evidence": evidence,
         "curves": curves,
-        "search": search,
         "study": study(evidence.get("search", {})),
         "story": story(run_folder, result, evidence.get("search", {})),
         "trials": _trials(evidence),
