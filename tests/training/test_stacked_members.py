@@ -66,7 +66,7 @@ def test_a_narrower_network_is_the_one_it_is_alone(plan_for: Any, fits_of: Any) 
     """Within a wider stored size too: what it is filled up with stays zero."""
     for wide in (30, 100, 250):
         model = {"name": "mlp", "width": wide}
-        narrow = Member(0, 3e-3, weight_decay=0.1, model={"name": "mlp", "width": 17})
+        narrow = Member(0, 3e-3, weight_decay=0.1, dropout=0.3, model={"name": "mlp", "width": 17})
         plan = plan_for(members=(Member(1, 1e-2), narrow), model=model)
         fit = fits_of(plan)[1]
         own = plan_for(members=(replace(narrow, model=None),), model={"name": "mlp", "width": 17})

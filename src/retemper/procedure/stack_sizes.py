@@ -48,16 +48,13 @@ class StackSizes:
         return [part for own in families.values() for job in self._joined(own) for part in self._cut(job)]
 
     def _joined(self, jobs: Sequence[Job]) -> list[Job]:
-        """Jobs that differ in widths alone: as they are, or all as the widest."""
-        widest = max(jobs, key=_width)
+        """Jobs that differ in widths alone: as they are, or all in the shape that holds each of them."""
         total = sum(len(job.members) for job in jobs)
-        if (
-            len(jobs) == 1
-            or not self._is_worth_timing(jobs, 2 * total)
-            or self._stored_width(widest) > WIDEST_MASK
-        ):
+        if len(jobs) == 1 or not self._is_worth_timing(jobs, 2 * total):
             return list(jobs)
-        together = _all_as(widest, jobs)
+        together = _all_in_one(jobs)
+        if self._stored_width(together) > WIDEST_MASK:
+            return list(jobs)
 
         def time() -> tuple[bool, dict[str, float]]:
             apart = {str(_width(job)): self._seconds(job, len(job.members)) for job in jobs}
@@ -126,14 +123,19 @@ def _width(job: Job) -> int:
     return int(max(job.model.get("widths") or (job.model.get("width", 0),)))
 
 
-def _all_as(widest: Job, jobs: Sequence[Job]) -> Job:
-    """One job of the widest shape, narrower members with their own models."""
+def _all_in_one(jobs: Sequence[Job]) -> Job:
+    """One job, each of whose layers is as wide as the widest of the jobs; narrower members with their own models."""
+    widest = max(jobs, key=_width)
+    model = dict(widest.model)
+    if model.get("widths"):
+        layers = zip(*(job.model["widths"] for job in jobs), strict=True)
+        model["widths"] = [max(units) for units in layers]
     members = tuple(
-        member if member.model or job is widest else replace(member, model=job.model)
+        member if member.model or job.model == model else replace(member, model=job.model)
         for job in jobs
         for member in job.members
     )
-    return replace(widest, name=f"{widest.name}.together", members=members)
+    return replace(widest, name=f"{widest.name}.together", model=model, members=members)
 
 
 def _mark(jobs: Sequence[Job]) -> str:

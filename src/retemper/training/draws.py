@@ -6,7 +6,8 @@ of a 64-bit number, and the units that stay are scaled by the exact inverse of t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from retemper.core import seeds
+from retemper.models.layers.dense import Dense
+from retemper.models.layers.dropout import Dropout
+from retemper.models.layers.network import Network
 from retemper.models.layers.parameter import ROW_LANE, padded
 from retemper.training.stack import Member, Stack
 
 
 class EpochDraws:
     """One epoch's masks for a stack; drawn in the order of steps and layers.
+
+    Who is narrower than the stack draws as many bytes as alone: the rest of its layer is zero, dropped or not.
 
     Args:
         stack: whose members draw.
@@ -37,18 +43,43 @@ class EpochDraws:
         self._scale = torch.from_numpy(256.0 / (256.0 - cut)).to(dtype).view(-1, 1, 1)
         self._zero = torch.zeros((), dtype=dtype)
         self._device = stack.device
+        self._own = _own_widths(stack)
 
     def keep_mask(self, width: int, batch: int) -> Tensor | None:
         """[M, batch, width]: 0 where a unit is dropped, 1/(1 − p) elsewhere; None when no member drops."""
         if not self._any:
             return None
-        words = batch * width // 8
-        drawn = np.empty((len(self._bits), words), dtype=np.uint64)
-        for slot, bits in enumerate(self._bits):
-            drawn[slot] = bits.random_raw(words)
-        bytes_ = torch.from_numpy(drawn.view(np.uint8)).view(-1, batch, width)
+        widths = [width] * len(self._bits) if self._own is None else next(self._own)
+        new = np.empty if self._own is None else np.zeros
+        drawn = new((len(self._bits), batch, width), dtype=np.uint8)
+        for slot, (bits, own) in enumerate(zip(self._bits, widths, strict=True)):
+            drawn[slot, :, :own] = bits.random_raw(batch * own // 8).view(np.uint8).reshape(batch, own)
+        bytes_ = torch.from_numpy(drawn)
         mask = torch.where(torch.ge(bytes_, self._cut), self._scale, self._zero)
         return mask.to(self._device)
+
+
+def _own_widths(stack: Stack) -> Iterator[list[int]] | None:
+    """The stored widths [M] that the members drop from, layer by layer and step by step; None: those of the stack."""
+    networks = [stack.network_of(member) for member in stack.members]
+    stored = {
+        tuple(parameter.stored for parameter in network.parameters) for network in (*networks, stack.network)
+    }
+    if len(stored) == 1:
+        return None
+    layers = zip(*(_dropped_widths(network) for network in networks), strict=True)
+    return cycle([list(widths) for widths in layers])
+
+
+def _dropped_widths(network: Network) -> list[int]:
+    """Of each dropout the stored width of the layer before it."""
+    found, width = [], 0
+    for layer in network.body:
+        if isinstance(layer, Dense):
+            width = padded(layer.outputs)
+        elif isinstance(layer, Dropout):
+            found.append(width)
+    return found
 
 
 class BatchOrders:
