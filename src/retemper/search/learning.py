@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -54,17 +55,30 @@ class Learner:
         self._asked: set[str] = set()
         self._pending: dict[str, Setting] = {}
         self._stale = True
-        # There is no last point: whatever a model fails to find comes from here.
-        self._spread = quasi_random.build(quasi_random.Options(), space, seed, 2**30)
+        self._afar = _Afar(space, seed)
         self._counted = _all_settings(space)
+        self._trusted: bool | None = None
 
     def ask(self, count: int) -> list[Setting]:
         """Up to ``count`` new settings; fewer: all trials are spent, or the space has no more."""
+        return self.ask_again([None] * count)
+
+    def ask_again(self, before: Sequence[Setting | None]) -> list[Setting]:
+        """As ``ask``, where an earlier session was given answers already: the model is spared what it said then.
+
+        Whether they are answers of this sampler is shown by the first one that is the model's: that one is asked for
+        anew. Else none is believed, and all are asked for.
+
+        Args:
+            before: the answers, None where there is none.
+        """
         found: list[Setting] = []
-        while len(found) < count and len(self._asked) < self._trials:
-            values = self._next()
+        for known in itertools.islice(before, max(0, self._trials - len(self._asked))):
+            values = self._known(known) or self._next()
             if values is None:
                 break
+            if known is not None and self._trusted is None and self._modelled:
+                self._trusted = key_of(known) == key_of(values)
             key = key_of(values)
             self._asked.add(key)
             self._pending[key] = values
@@ -81,15 +95,29 @@ class Learner:
             self._pending.pop(key_of(values), None)
             self._stale = True
 
+    @property
+    def _modelled(self) -> bool:
+        return self._told.sound >= self._startup
+
+    def _known(self, values: Setting | None) -> Setting | None:
+        """An earlier answer that need not be asked for, with the space's own values."""
+        if values is None or not self._trusted or not self._modelled:
+            return None
+        codes = self._distributions.coded(values)
+        if codes is None or not self._is_new(values):
+            return None
+        # Of this one the model knows nothing until it learns again.
+        self._stale = True
+        return self._distributions.values(codes)
+
     def _next(self) -> Setting | None:
-        modelled = self._told.sound >= self._startup
-        if modelled:
+        if self._modelled:
             self._learn()
             for attempt in range(TRIES):
                 values = self._model.propose(len(self._asked), attempt)
                 if self._is_new(values):
                     return values
-        others = itertools.chain(self._from_afar(), self._counted)
+        others = itertools.chain(self._afar.points(len(self._asked)), self._counted)
         # The model knows nothing of such a setting until it learns again.
         self._stale = True
         return next((values for values in others if self._is_new(values)), None)
@@ -103,12 +131,27 @@ class Learner:
         self._model.learn(self._told.levelled(), pending[-(PENDING + number % PENDING) :])
         self._stale = False
 
-    def _from_afar(self) -> Iterator[Setting]:
-        for _ in range(PENDING):
-            yield from self._spread.ask(1)
-
     def _is_new(self, values: Setting) -> bool:
         return key_of(values) not in self._asked and values not in self._told
+
+
+class _Afar:
+    """Quasi-random points for what a model does not find: for each trial those from its number on."""
+
+    def __init__(self, space: Space, seed: int) -> None:
+        # There is no last point.
+        self._points = quasi_random.build(quasi_random.Options(), space, seed, 2**30)
+        self._first, self._window = 0, deque[Setting]()
+
+    def points(self, number: int) -> Iterator[Setting]:
+        """So many points as trials may be pending; they follow from the number alone, which never falls."""
+        while self._first < number:
+            self._first += 1
+            self._window.popleft() if self._window else self._points.ask(1)
+        for place in range(PENDING):
+            if place == len(self._window):
+                self._window += self._points.ask(1)
+            yield self._window[place]
 
 
 def _all_settings(space: Space) -> Iterator[Setting]:

@@ -29,6 +29,8 @@ class Told:
     def __init__(self) -> None:
         self._values: dict[str, Setting] = {}
         self._losses: dict[str, dict[int, float]] = {}
+        self._failed: set[str] = set()
+        self._levelled: Known | None = None
 
     def __contains__(self, values: Setting) -> bool:
         return key_of(values) in self._values
@@ -36,13 +38,16 @@ class Told:
     @property
     def sound(self) -> int:
         """How many have a finite loss."""
-        return sum(_last(losses) is not None for losses in self._losses.values())
+        return len(self._losses) - len(self._failed)
 
     def add(self, values: Setting, loss: float, epochs: int) -> None:
         """The loss of a setting after so many epochs; not finite: it failed."""
         key = key_of(values)
         self._values.setdefault(key, values)
-        self._losses.setdefault(key, {})[epochs] = loss
+        losses = self._losses.setdefault(key, {})
+        losses[epochs] = loss
+        (self._failed.discard if _last(losses) else self._failed.add)(key)
+        self._levelled = None
 
     def levelled(self) -> Known:
         """All settings with a loss on the scale of the longest training.
@@ -57,6 +62,11 @@ class Told:
         lowered to there: how bad a bad one is says nothing of the best, and would squeeze all others into one point
         of a Gaussian process. Failures come a tenth of the span above the worst.
         """
+        if self._levelled is None:
+            self._levelled = self._brought_to_one_scale()
+        return self._levelled
+
+    def _brought_to_one_scale(self) -> Known:
         sound = {key: last for key, losses in self._losses.items() if (last := _last(losses)) is not None}
         if not sound:
             return []

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
 
-from retemper.core import seeds
-from retemper.core.loading import loading
 from retemper.core.options import Options as BaseOptions
 from retemper.search.distributions import Codes, Distributions
 from retemper.search.learning import Learner
+from retemper.search.optuna_model import OptunaModel
 from retemper.search.space import Interval, Setting, Space
-from retemper.search.told import Known, thinned
-
-BEST = 50
 
 
 class Options(BaseOptions):
@@ -36,57 +31,36 @@ class Options(BaseOptions):
     )
 
 
-class Model:
-    """Optuna's sampler over an Optuna study in memory.
+class Process:
+    """How Optuna's Gaussian process is asked.
 
     Args:
         space: what is searched.
-        options: as above.
-        seed: the study's.
     """
 
-    def __init__(self, space: Space, options: Options, seed: int) -> None:
-        with loading():
-            import optuna
+    best = 50
 
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        # It tells of a package that would make its own search a little faster.
-        logging.getLogger("optuna._gp.batched_lbfgsb").setLevel(logging.ERROR)
-        self._optuna, self._options, self._seed = optuna, options, seed
+    def __init__(self, space: Space) -> None:
         self._distributions = Distributions(space)
-        self._last: Any = None
         self._middles: Codes = {
             path: axis.at(0.5) if isinstance(axis, Interval) else len(axis.values) // 2
             for path, axis in space.items()
         }
 
-    def learn(self, known: Known, pending: Sequence[Setting]) -> None:
-        """A fresh study of trials that are complete and trials that run."""
-        self._study = self._optuna.create_study()
-        for values, loss in thinned(known, self._options.history, BEST):
-            self._study.add_trial(self._trial(values, "COMPLETE", loss))
-        for values in pending:
-            self._study.add_trial(self._trial(values, "RUNNING", None))
+    def sampler(self, optuna: Any, seed: int) -> Any:
+        """A fresh one."""
+        # It tells of a package that would make its own search a little faster.
+        logging.getLogger("optuna._gp.batched_lbfgsb").setLevel(logging.ERROR)
+        return optuna.samplers.GPSampler(seed=seed, n_startup_trials=1)
 
-    def propose(self, number: int, attempt: int) -> Setting:
+    def shown(self, codes: Codes) -> Codes:
+        """Every option has a value."""
+        return self._middles | codes
+
+    def ask(self, study: Any) -> tuple[Any, Setting]:
         """The point of the greatest expected improvement."""
-        if attempt:
-            self._study.tell(self._last, state=self._optuna.trial.TrialState.FAIL)
-        seed = int(seeds.generator(self._seed, "gp", number, attempt).integers(2**31))
-        # One of its own for each point: Optuna's keeps the last fit, and the next would hang on who was asked before.
-        self._study.sampler = self._optuna.samplers.GPSampler(seed=seed, n_startup_trials=1)
-        self._last = self._study.ask(self._distributions.by_path)
-        return self._distributions.values(self._last.params)
-
-    def _trial(self, values: Setting, state: str, loss: float | None) -> Any:
-        codes = self._distributions.coded(values)
-        assert codes is not None
-        return self._optuna.trial.create_trial(
-            state=self._optuna.trial.TrialState[state],
-            params=self._middles | codes,
-            distributions=self._distributions.by_path,
-            value=loss,
-        )
+        trial = study.ask(self._distributions.by_path)
+        return trial, self._distributions.values(trial.params)
 
 
 def build(options: Options, space: Space, seed: int, trials: int) -> Learner:
@@ -99,4 +73,5 @@ def build(options: Options, space: Space, seed: int, trials: int) -> Learner:
     >>> len(sampler.ask(4))
     2
     """
-    return Learner(space, Model(space, options, seed), seed, trials, options.startup)
+    model = OptunaModel("gp", Process(space), space, options.history, seed)
+    return Learner(space, model, seed, trials, options.startup)

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
 
-from retemper.core import seeds
-from retemper.core.loading import loading
 from retemper.core.options import Options as BaseOptions
-from retemper.search.distributions import Distributions
+from retemper.search.distributions import Codes, Distributions
 from retemper.search.learning import Learner
+from retemper.search.optuna_model import OptunaModel
 from retemper.search.space import Setting, Space
-from retemper.search.told import Known, thinned
-
-BEST = 25
-"""Optuna counts a tenth as good, at most so many: of a thinned history the good ones are the true best."""
 
 
 class Options(BaseOptions):
@@ -38,64 +32,42 @@ class Options(BaseOptions):
     )
 
 
-class Model:
-    """Optuna's sampler over an Optuna study in memory.
+class Parzen:
+    """How Optuna's TPE is asked.
 
     Args:
         space: what is searched.
-        options: as above.
-        seed: the study's.
+        candidates: as above.
     """
 
-    def __init__(self, space: Space, options: Options, seed: int) -> None:
-        with loading():
-            import optuna
+    best = 25
+    """Optuna counts a tenth as good, at most so many: of a thinned history the good ones are the true best."""
 
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._optuna, self._options, self._seed = optuna, options, seed
-        self._distributions = Distributions(space)
-        self._last: Any = None
+    def __init__(self, space: Space, candidates: int) -> None:
+        self._distributions, self._candidates = Distributions(space), candidates
 
-    def learn(self, known: Known, pending: Sequence[Setting]) -> None:
-        """A fresh study of trials that are complete and trials that run."""
-        self._study = self._optuna.create_study()
-        for values, loss in thinned(known, self._options.history, BEST):
-            self._study.add_trial(self._trial(values, "COMPLETE", loss))
-        for values in pending:
-            self._study.add_trial(self._trial(values, "RUNNING", None))
-
-    def propose(self, number: int, attempt: int) -> Setting:
-        """The best of some candidates from the density of good settings."""
-        if attempt:
-            self._study.tell(self._last, state=self._optuna.trial.TrialState.FAIL)
-        self._study.sampler = self._sampler(
-            int(seeds.generator(self._seed, "tpe", number, attempt).integers(2**32))
-        )
-        self._last = self._study.ask()
-        return self._distributions.suggested(self._last)
-
-    def _sampler(self, seed: int) -> Any:
+    def sampler(self, optuna: Any, seed: int) -> Any:
+        """A fresh one."""
         with warnings.catch_warnings():
             # Groups are how Optuna's joint TPE knows conditions, since 2020; they are called experimental still.
-            warnings.simplefilter("ignore", self._optuna.exceptions.ExperimentalWarning)
-            return self._optuna.samplers.TPESampler(
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return optuna.samplers.TPESampler(
                 n_startup_trials=1,
-                n_ei_candidates=self._options.candidates,
+                n_ei_candidates=self._candidates,
                 multivariate=True,
                 group=bool(self._distributions.space.conditions),
                 constant_liar=True,
                 seed=seed,
             )
 
-    def _trial(self, values: Setting, state: str, loss: float | None) -> Any:
-        codes = self._distributions.coded(values)
-        assert codes is not None
-        return self._optuna.trial.create_trial(
-            state=self._optuna.trial.TrialState[state],
-            params=codes,
-            distributions={path: self._distributions.by_path[path] for path in codes},
-            value=loss,
-        )
+    def shown(self, codes: Codes) -> Codes:
+        """Options that are not there have no value."""
+        return codes
+
+    def ask(self, study: Any) -> tuple[Any, Setting]:
+        """The best of some candidates from the density of good settings."""
+        trial = study.ask()
+        return trial, self._distributions.suggested(trial)
 
 
 def build(options: Options, space: Space, seed: int, trials: int) -> Learner:
@@ -109,4 +81,5 @@ def build(options: Options, space: Space, seed: int, trials: int) -> Learner:
     >>> sampler.ask(1)
     []
     """
-    return Learner(space, Model(space, options, seed), seed, trials, options.startup)
+    model = OptunaModel("tpe", Parzen(space, options.candidates), space, options.history, seed)
+    return Learner(space, model, seed, trials, options.startup)
