@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -88,7 +89,7 @@ class Job:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Job:
         """The way back from :meth:`to_json`."""
-        return TypeAdapter(cls).validate_python(data)
+        return _reader().validate_python(data)
 
     def parts(self, count: int) -> list[Job]:
         """The members dealt out to ``count`` jobs; the members' bits don't depend on it."""
@@ -100,6 +101,12 @@ class Job:
             replace(self, name=f"{self.name}.{k}", members=self.members[k::count], history=history)
             for k in range(count)
         ]
+
+
+@cache
+def _reader() -> TypeAdapter[Job]:
+    """Made once: it takes as long as some steps of a small stack."""
+    return TypeAdapter(Job)
 
 
 @dataclass(frozen=True)
