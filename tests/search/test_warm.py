@@ -9,10 +9,11 @@ import pytest
 from retemper.core.recipe import build
 from retemper.search.before import Before, before_of
 from retemper.search.concordance import concordance
+from retemper.search.guided import BEST, CANDIDATES
 from retemper.search.samplers import grid, quasi_random, random, tpe
 from retemper.search.space import Condition, Interval, Space, Words
 from retemper.search.trials import Evaluation, Order
-from retemper.search.warm import BEST, CANDIDATES, PROBES, WarmStart
+from retemper.search.warm import PROBES, WarmStart
 
 SPACE = Space({"rate": Interval(1e-4, 1.0, log=True), "width": Words((16, 64))})
 TRIALS = 24
@@ -47,7 +48,7 @@ def test_a_ranking_that_holds_leads_to_good_settings_at_once(kind):
     trials = 16
     cold = kind.build(kind.Options(), SPACE, 0, trials)
     _, cold_losses = carried_out(cold, loss)
-    warm = WarmStart(inner(kind, trials), before(), SPACE, 0, trials)
+    warm = WarmStart(inner(kind, trials), before(), SPACE, trials)
     _, losses = carried_out(warm, lambda values: 7 + 3 * loss(values))
     assert warm.verdict.kept
     assert len(losses) == trials
@@ -59,7 +60,7 @@ def test_a_ranking_that_holds_leads_to_good_settings_at_once(kind):
 def test_a_ranking_that_does_not_hold_leaves_the_plain_search(kind):
     trials = 9 if kind is grid else TRIALS
     cold, _ = carried_out(kind.build(kind.Options(), SPACE, 0, TRIALS), lambda values: -loss(values))
-    warm = WarmStart(inner(kind), before(), SPACE, 0, trials)
+    warm = WarmStart(inner(kind), before(), SPACE, trials)
     asked, _ = carried_out(warm, lambda values: -loss(values))
     assert not warm.verdict.kept and "no longer holds" in warm.verdict.reason
     assert len(asked) == trials
@@ -69,7 +70,7 @@ def test_a_ranking_that_does_not_hold_leaves_the_plain_search(kind):
 
 def test_probes_go_from_the_best_to_the_worst_and_nothing_is_asked_beside_them():
     known = before()
-    warm = WarmStart(inner(random), known, SPACE, 0, TRIALS)
+    warm = WarmStart(inner(random), known, SPACE, TRIALS)
     probes = warm.ask(64)
     ranks = [[own for own, _ in known.known].index(values) for values in probes]
     assert ranks == [0, 8, 16, 23, 31]
@@ -77,7 +78,7 @@ def test_probes_go_from_the_best_to_the_worst_and_nothing_is_asked_beside_them()
 
 def test_after_the_probes_come_the_best_of_before_and_no_setting_twice():
     known = before()
-    warm = WarmStart(inner(random), known, SPACE, 0, TRIALS)
+    warm = WarmStart(inner(random), known, SPACE, TRIALS)
     asked, _ = carried_out(warm, loss)
     best = [own for own, _ in known.known if own not in asked[:PROBES]][:BEST]
     assert asked[PROBES : PROBES + BEST] == best
@@ -85,12 +86,12 @@ def test_after_the_probes_come_the_best_of_before_and_no_setting_twice():
 
 
 def test_what_is_asked_follows_from_seed_and_losses_in_any_batch_after_the_probes():
-    runs = [carried_out(WarmStart(inner(tpe), before(), SPACE, 0, TRIALS), loss)[0] for _ in range(2)]
+    runs = [carried_out(WarmStart(inner(tpe), before(), SPACE, TRIALS), loss)[0] for _ in range(2)]
     assert runs[0] == runs[1]
 
 
 def test_a_caller_that_cannot_wait_for_the_probes_gets_plain_settings_meanwhile():
-    warm = WarmStart(inner(random), before(), SPACE, 0, TRIALS)
+    warm = WarmStart(inner(random), before(), SPACE, TRIALS)
     plain = inner(random).ask(3)
     probes = warm.ask(8)
     for values in probes[:4]:
@@ -105,14 +106,14 @@ def test_a_grid_stays_a_grid_but_for_the_order():
     known = Before(
         "runs/may", sorted([(own, loss(own)) for own in inner(grid, 8, space).ask(8)], key=lambda p: p[1])
     )
-    asked, losses = carried_out(WarmStart(inner(grid, 8, space), known, space, 0, 8), loss)
+    asked, losses = carried_out(WarmStart(inner(grid, 8, space), known, space, 8), loss)
     assert len(asked) == 8 and {str(own) for own in asked} == {str(own) for own, _ in known.known}
     assert losses[0] == min(losses)
 
 
 @pytest.mark.parametrize("lost", [range(PROBES), [4], [0]])
 def test_failed_probes_are_the_worst(lost):
-    warm = WarmStart(inner(random), before(), SPACE, 0, TRIALS)
+    warm = WarmStart(inner(random), before(), SPACE, TRIALS)
     for place, values in enumerate(warm.ask(8)):
         warm.tell(values, math.nan if place in lost else loss(values), 9)
     warm.ask(1)
@@ -121,14 +122,14 @@ def test_failed_probes_are_the_worst(lost):
 
 
 def test_too_few_settings_of_before_are_not_probed():
-    warm = WarmStart(inner(random), before(count=4), SPACE, 0, TRIALS)
+    warm = WarmStart(inner(random), before(count=4), SPACE, TRIALS)
     assert warm.ask(8) == inner(random).ask(8)
     assert "too few" in warm.evidence()["reason"] and not warm.evidence()["kept"]
 
 
 def test_probes_count_as_trials():
     for trials in (3, 5, 7):
-        asked, _ = carried_out(WarmStart(inner(random), before(), SPACE, 0, trials), loss)
+        asked, _ = carried_out(WarmStart(inner(random), before(), SPACE, trials), loss)
         assert len(asked) == trials
 
 

@@ -11,9 +11,10 @@ from retemper.core.recipe import Recipe
 from retemper.core.run_folder import RunFolder
 from retemper.search.before import Before, before_of
 from retemper.search.earlier import read_earlier
+from retemper.search.guided import CANDIDATES, UNLEARNED, Guided
 from retemper.search.space import Space
 from retemper.search.study import Sampler
-from retemper.search.warm import CANDIDATES, UNLEARNED, WarmStart
+from retemper.search.warm import WarmStart
 
 SAVED = "checkpoints/before.json"
 """What the earlier search knew: a resumed run needs its folder no more, and finds what it began from unchanged."""
@@ -34,14 +35,32 @@ def warmed(folder: RunFolder, recipe: Recipe, space: Space, build: Callable[[Rec
     Raises:
         InputError: as :func:`retemper.search.earlier.read_earlier`.
     """
-    sampler = build(recipe)
     if recipe.tune.warm_start is None:
-        return sampler
+        return build(recipe)
     before = _before(folder, recipe, space)
-    trials = recipe.tune.trials
-    if isinstance(sampler, UNLEARNED):
-        sampler = build(recipe.with_changes({"tune.trials": max(trials, min(trials * CANDIDATES, POOL))}))
-    return WarmStart(sampler, before, space, recipe.seed, trials)
+    return WarmStart(_ample(recipe, build), before, space, recipe.tune.trials)
+
+
+def in_wider(sampler: Sampler, recipe: Recipe, space: Space, build: Callable[[Recipe], Sampler]) -> Sampler:
+    """What goes on where a sampler ended, in wider ranges: what an earlier search knew counts there too.
+
+    Args:
+        sampler: the one so far.
+        recipe: with the options of ``tune``.
+        space: with the wider ranges.
+        build: makes the recipe's sampler for the part of the space that is to be tried next.
+    """
+    if not isinstance(sampler, WarmStart | Guided):
+        return build(recipe)
+    return sampler.wider(_ample(recipe, build), space)
+
+
+def _ample(recipe: Recipe, build: Callable[[Recipe], Sampler]) -> Sampler:
+    """The recipe's sampler; one that does not learn names more settings than are tried, to choose from."""
+    sampler, trials = build(recipe), recipe.tune.trials
+    if not isinstance(sampler, UNLEARNED):
+        return sampler
+    return build(recipe.with_changes({"tune.trials": max(trials, min(trials * CANDIDATES, POOL))}))
 
 
 def _before(folder: RunFolder, recipe: Recipe, space: Space) -> Before:

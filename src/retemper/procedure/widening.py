@@ -6,19 +6,21 @@
         trials ← some more, in the half of the old range on that side and in what was added
     trials ← the rest, wherever the sampler is by now
 
-The sampler of each round is told of all trials. What is asked follows from the evaluations, so a
-killed search comes to the same ranges again.
+The sampler of each round is told of all trials, and what an earlier search knew guides it as before. What is asked
+follows from the evaluations, so a killed search comes to the same ranges again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from retemper.core import catalogue
 from retemper.core.recipe import Recipe
 from retemper.core.records import Finding
 from retemper.procedure.book import Book
+from retemper.procedure.warm_start import in_wider
 from retemper.search.declared import Limits, option
 from retemper.search.edges import LEAST_TRIALS, Edge, edges_of, findings_of, outward, widened, wider
 from retemper.search.space import Interval, Space
@@ -81,7 +83,7 @@ def search(book: Book, recipe: Recipe, study: Study, space: Space, plan: Callabl
         space = widened(space, edges, limits)
         around = outward(space, edges)
         study.most = tune.trials - (tune.widenings - 1 - number) * part
-        study.go_on_with(sampler_of(recipe, around))
+        study.go_on_with(in_wider(study.sampler, recipe, space, partial(sampler_of, space=around)))
         trials = ranked(study.run(plan()))
         edges = edges_of(around, trials, limits)
         found += edges
