@@ -6,6 +6,7 @@ Ctrl-C or SIGTERM. Nothing heavy is imported before a verb runs, so that ``--hel
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -64,7 +65,10 @@ def _root(
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    # All that is left would be looked through once more, for a second where PyTorch is loaded.
+    gc.freeze()
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -21,8 +21,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from retemper.core.crowding import Crowding
+
 ENDING_S, ENDING_SHARE = 2.5, 0.05
-"""What is kept for the ending: seconds, and a share of the limit."""
+"""What is kept for the ending: seconds on a machine of its own, and a share of the limit."""
+MOST_ENDING = 0.5
+"""Of the limit, however crowded the machine is."""
 BEAT_S = 1.0
 """So often a run notes how long it has been going."""
 SHORT_LIMIT_S = 45.0
@@ -59,6 +63,7 @@ class Budget:
         log: where decisions are written.
         strict: replay: a decision that is not in ``made`` means "as without a limit".
         kept_s: seconds that are set aside for later, and count as spent until then.
+        crowding: how much longer work takes, since others want the processors too.
     """
 
     limit_s: float | None
@@ -68,6 +73,7 @@ class Budget:
     log: Log = lambda event: None
     strict: bool = False
     kept_s: float = 0.0
+    crowding: Crowding = field(default_factory=Crowding)
 
     @property
     def limited(self) -> bool:
@@ -82,7 +88,8 @@ class Budget:
         """Seconds left until the ending (ensemble, test, report) must begin; infinite without a limit."""
         if self.limit_s is None or self.strict:
             return math.inf
-        return self.limit_s - ENDING_S - ENDING_SHARE * self.limit_s - self.kept_s - self.elapsed_s()
+        ending = min(ENDING_S * self.crowding.now() + ENDING_SHARE * self.limit_s, MOST_ENDING * self.limit_s)
+        return self.limit_s - ending - self.kept_s - self.elapsed_s()
 
     def set_aside_s(self, share: float) -> float:
         """Seconds that a share of the limit comes to; 0 without a limit, and of a short one.

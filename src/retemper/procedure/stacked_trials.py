@@ -27,14 +27,13 @@ from retemper.procedure.kept_jobs import BestTrials, KeptJobs
 from retemper.procedure.stack_sizes import StackSizes
 from retemper.procedure.trained_trials import TrainedTrials, network_id
 from retemper.procedure.trial_faults import DIVERGED, said, unbuilt
+from retemper.procedure.trial_time import LEAST_S, TOGETHER, affordable
 from retemper.search.study import OutOfTime
 from retemper.search.trials import Evaluation, Order
 from retemper.training.job import Job, JobResult
 from retemper.training.stack import Member
 
 Found = TypeVar("Found")
-TOGETHER = 16
-"""Networks a worker of a part, where the time is limited and nothing is known of how long they take."""
 
 
 @dataclass(frozen=True)
@@ -129,16 +128,14 @@ class StackedTrials:
         if math.isinf(left_s):
             return len(orders)
         folds = len(orders[0].folds)
-        count = min(len(orders), max(1, TOGETHER * self.book.workers // folds))
+        count = max(1, TOGETHER * self.book.workers // folds) if left_s > LEAST_S else 1
         if not self.book.pace.finished:
-            return count
-        if orders[0].epochs < self.epochs:  # the best one shall be trained in full
-            left_s -= self._seconds([replace(orders[0], epochs=self.epochs)])
-        while 2 * count <= len(orders) and self._seconds(orders[: 2 * count]) < left_s / 4:
-            count *= 2
-        while count and self._seconds(orders[:count]) > left_s:
-            count //= 2
-        return count
+            return min(len(orders), count) if left_s > 0 or not self._paused else 0
+        return affordable(orders, left_s, count, self.epochs, self._seconds, self._goes_on(orders[0]))
+
+    def _goes_on(self, order: Order) -> bool:
+        place, _ = self._paused.get(network_id(order.trial, order.folds[0]), ("", 0))
+        return bool(place) and self._trained.is_paused(place)
 
     def _seconds(self, orders: Sequence[Order]) -> float:
         networks, _ = self._built(orders)
@@ -154,8 +151,10 @@ class StackedTrials:
                 self.book.folder.log({"event": "fault", "job": job.name, "traceback": str(fault.__cause__)})
 
         jobs = self._arranged(self._jobs(networks))
-        seconds = self.book.budget.left_s() if self.book.budget.limited else 0.0
-        results = self.book.train(jobs, seconds, deal=False, give_up=give_up) if jobs else []
+        limited, begins = self.book.budget.limited, not (self.book.pace.finished or self._paused)
+        seconds = max(LEAST_S * begins, self.book.budget.left_s()) if limited else 0.0
+        # Where the time ends trainings early, it ends all of them by the same part: they are compared.
+        results = self.book.train(jobs, seconds, alike=limited, deal=False, give_up=give_up) if jobs else []
         trained = {
             fit.member.id: (result, place)
             for result in results

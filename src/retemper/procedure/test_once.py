@@ -91,8 +91,11 @@ def _affordable(book: Book, state: State, rows: int) -> Recipe:
     second = (1 + len(state.baselines)) * cells * SECONDS_A_CELL
 
     def fit_into(left: float) -> int:
+        if math.isinf(left):
+            return wanted
         # What is kept for the ending counts as spent in ``left``; half of it may go into the intervals.
-        return wanted if math.isinf(left) else max(100, min(wanted, int(max(2.0, left) / second)))
+        work = max(2.0, left) / book.budget.crowding.now()
+        return max(100, min(wanted, int(work / second)))
 
     resamples = book.budget.decide("test_once.resamples", fit_into)
     return state.recipe.with_changes({"procedure.bootstrap": resamples})
