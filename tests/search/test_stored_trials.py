@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -32,11 +32,12 @@ class Memory:
         self.writes: list[list[int]] = []
         self.refuses, self.closed = False, False
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Iterable[Row]) -> None:
         if self.refuses:
             raise InputError("storage_refused", "The server is gone for now.", None, "Start it.")
-        self.writes.append([row.number for row in rows])
-        self.rows |= {row.number: row for row in rows}
+        written = {row.number: row for row in rows}
+        self.writes.append(list(written))
+        self.rows |= written
 
     def close(self) -> None:
         self.closed = True

@@ -104,8 +104,7 @@ class _Comers:
         return next(iter(self._here), next(iter(self._under_way)))
 
     def _wait(self) -> None:
-        batch = self._next_batch()
-        self._study.journal.add(batch)
+        batch = self._study.journal.add(self._next_batch())
         self._here |= {own.order.key: own for own in batch if own.order.key in self._under_way}
 
     def _next_batch(self) -> list[Evaluation]:

@@ -6,13 +6,11 @@ installed Optuna in one transaction, so that a reader sees all of it or nothing.
 
 from __future__ import annotations
 
-import errno
-import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,12 +20,12 @@ from retemper.core.loading import loading
 from retemper.core.run_folder import disk_faults, whole
 from retemper.search.optuna_tables import Row, Tables
 from retemper.search.space import Space
+from retemper.search.storage_faults import BUSY_S, database_faults
 
 Finished = tuple[Mapping[str, Any], float, dict[str, Any]]
 """Parameters, validation loss, user attributes."""
-DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-BUSY_S = 30.0
-"""So long another program may hold a SQLite file."""
+AT_A_TIME = 200
+"""Trials whose rows are in memory together."""
 
 
 class Storage:
@@ -61,7 +59,7 @@ class Storage:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._url, self._tables = url, Tables(space)
         local = {"connect_args": {"factory": _Unflushed, "timeout": BUSY_S}}
-        with _faults(url):
+        with database_faults(url):
             self._storage = optuna.storages.RDBStorage(
                 _with_driver(url), engine_kwargs=local if url.startswith("sqlite") else {}
             )
@@ -72,36 +70,43 @@ class Storage:
             self._storage.remove_session()
             self._ids, self.states = self._known()
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Iterable[Row]) -> None:
         """Add trials, or replace those with the same numbers; all or none.
+
+        Args:
+            rows: are taken a few at a time, so that those who make them as they are taken need little memory.
 
         Raises:
             InputError: as on opening.
         """
+        ids, left = dict(self._ids), iter(rows)
+        with database_faults(self._url), self._storage.engine.begin() as connection:
+            while part := list(islice(left, AT_A_TIME)):
+                self._write_part(connection, part, ids)
+        self._ids = ids
+
+    def _write_part(self, connection: Any, rows: Sequence[Row], ids: dict[int, int]) -> None:
         from sqlalchemy import bindparam, delete, insert, update
 
         trials = self._tables.trials
         stamped = {row.number: self._tables.trial_of(row, self._study) for row in rows}
-        new = [own for number, own in stamped.items() if number not in self._ids]
-        old = [own | {"old": self._ids[number]} for number, own in stamped.items() if number in self._ids]
-        with _faults(self._url), self._storage.engine.begin() as connection:
-            ids = dict(self._ids)
-            if new:
-                made = connection.execute(insert(trials).returning(trials.c.number, trials.c.trial_id), new)
-                ids |= {row.number: row.trial_id for row in made}
+        new = [own for number, own in stamped.items() if number not in ids]
+        old = [own | {"old": ids[number]} for number, own in stamped.items() if number in ids]
+        if new:
+            made = connection.execute(insert(trials).returning(trials.c.number, trials.c.trial_id), new)
+            ids |= {row.number: row.trial_id for row in made}
+        if old:
+            changes: dict[str, Any] = {
+                name: bindparam(name) for name in ("state", "datetime_start", "datetime_complete")
+            }
+            same = trials.c.trial_id == bindparam("old")
+            connection.execute(update(trials).where(same).values(changes), old)
+        for table, entries in self._tables.parts_of(rows, ids).items():
             if old:
-                changes: dict[str, Any] = {
-                    name: bindparam(name) for name in ("state", "datetime_start", "datetime_complete")
-                }
-                same = trials.c.trial_id == bindparam("old")
-                connection.execute(update(trials).where(same).values(changes), old)
-            for table, entries in self._tables.parts_of(rows, ids).items():
-                if old:
-                    same = table.c.trial_id == bindparam("old")
-                    connection.execute(delete(table).where(same), [{"old": own["old"]} for own in old])
-                if entries:
-                    connection.execute(insert(table), entries)
-        self._ids = ids
+                same = table.c.trial_id == bindparam("old")
+                connection.execute(delete(table).where(same), [{"old": own["old"]} for own in old])
+            if entries:
+                connection.execute(insert(table), entries)
 
     def clear(self) -> None:
         """Delete all trials of the study."""
@@ -109,7 +114,7 @@ class Storage:
 
         trials = self._tables.trials
         own = select(trials.c.trial_id).where(trials.c.study_id == self._study)
-        with _faults(self._url), self._storage.engine.begin() as connection:
+        with database_faults(self._url), self._storage.engine.begin() as connection:
             for table in self._tables.parts:
                 connection.execute(delete(table).where(table.c.trial_id.in_(own)))
             connection.execute(delete(trials).where(trials.c.study_id == self._study))
@@ -215,84 +220,3 @@ def _with_driver(url: str) -> str:
             "Install it: pip install 'retemper[postgres]'.",
         )
     return f"postgresql+psycopg{colon}{rest}"
-
-
-@contextmanager
-def _faults(url: str) -> Iterator[None]:
-    """What a database refuses, in a person's words.
-
-    Raises:
-        InputError: ``storage_damaged``, ``storage_busy``, ``storage_refused``, ``disk_full`` or ``cannot_write``.
-    """
-    try:
-        with disk_faults(url):
-            try:
-                yield
-            except Exception as error:
-                _raise_of_disk(error, url)
-                raise
-    except Exception as error:
-        fault = _beneath(error, sqlite3.Error)
-        if isinstance(error, InputError) or not (fault or _of_database(error)):
-            raise
-        kind = getattr(fault, "sqlite_errorcode", 0) & 0xFF
-        code, message, hint = SAID.get(kind, REFUSED)
-        said = str(fault or _of_database(error)).splitlines()[0]
-        raise InputError(code, f"{message}: {said}", {"storage": url}, hint) from error
-
-
-REFUSED = (
-    "storage_refused",
-    "The database of the trials can't be used",
-    "Check the URL and the server; a search that had begun goes on with `retemper tune --resume RUN`.",
-)
-SAID = {
-    **dict.fromkeys(
-        DAMAGED,
-        (
-            "storage_damaged",
-            "This file is no database of trials, or it is damaged",
-            "Name another file in the URL.",
-        ),
-    ),
-    sqlite3.SQLITE_BUSY: (
-        "storage_busy",
-        f"Another program has held the database of the trials for {BUSY_S:.0f} s",
-        "End it, then go on with `retemper tune --resume RUN`.",
-    ),
-}
-"""SQLite's error → code, message and hint."""
-
-
-def _raise_of_disk(error: Exception, url: str) -> None:
-    """SQLite's refusals that are the disk's, as the system would have raised them."""
-    fault = _beneath(error, sqlite3.Error)
-    kind = getattr(fault, "sqlite_errorcode", 0) & 0xFF
-    if kind in OF_DISK:
-        number = OF_DISK[kind]
-        raise OSError(number, os.strerror(number), url.removeprefix("sqlite:///")) from error
-
-
-OF_DISK = {
-    sqlite3.SQLITE_FULL: errno.ENOSPC,
-    sqlite3.SQLITE_IOERR: errno.EIO,
-    sqlite3.SQLITE_CANTOPEN: errno.ENOENT,
-    sqlite3.SQLITE_READONLY: errno.EROFS,
-    sqlite3.SQLITE_PERM: errno.EACCES,
-}
-"""SQLite's error → the system's."""
-
-
-def _of_database(error: BaseException) -> Any:
-    """The database's own words beneath those of SQLAlchemy and Optuna."""
-    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-
-    found = _beneath(error, DBAPIError)
-    return getattr(found, "orig", None) or _beneath(error, SQLAlchemyError)
-
-
-def _beneath(error: BaseException | None, kind: type[Any]) -> Any:
-    """The first error of a kind in a chain of causes."""
-    while error is not None and not isinstance(error, kind):
-        error = error.__cause__ or error.__context__
-    return error

@@ -76,7 +76,7 @@ class StoredTrials:
     def _write_some(self, changed: dict[int, Trial]) -> None:
         changed = self._refused | changed
         try:
-            self._write([row_of(trial, self._full, over=False) for trial in changed.values()])
+            self._write(row_of(trial, self._full, over=False) for trial in changed.values())
         except InputError as error:
             self._refused = changed
             self._note(f"The trials are not in their database yet: {error.message}")
@@ -88,18 +88,18 @@ class StoredTrials:
         new = self._refused | self._changed
         rest = [trial for trial in trials if trial.number in new or reach_of(trial) < max(full, self._full)]
         try:
-            self._write([row_of(trial, full, over=True) for trial in rest])
+            self._write(row_of(trial, full, over=True) for trial in rest)
         finally:
             if self._storage is not None:
                 self._storage.close()
 
-    def _write(self, rows: Sequence[Row]) -> None:
+    def _write(self, rows: Iterable[Row]) -> None:
         if self._storage is None:
             self._storage = self._open()
         before = self._storage.states
         # Of a session that was killed: what is final has not changed since.
         self._storage.write(
-            [row for row in rows if row.state not in FINAL or before.get(row.number) != row.state]
+            row for row in rows if row.state not in FINAL or before.get(row.number) != row.state
         )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from retemper.search.journal import Journal
 from retemper.search.space import Setting
@@ -32,6 +32,14 @@ class Sampler(Protocol):
 
     def tell(self, values: Setting, loss: float, epochs: int = 0) -> None:
         """What a setting led to after so many epochs; NaN: it failed."""
+
+
+@runtime_checkable
+class Reminded(Sampler, Protocol):
+    """A sampler to which asking is dear, so that it takes its answers of an earlier session back."""
+
+    def ask_again(self, before: Sequence[Setting | None]) -> list[Setting]:
+        """As ``ask``; ``before``: what each of its answers was then, None where that is not known."""
 
 
 class OutOfTime(Exception):
@@ -85,9 +93,14 @@ class Study:
             return []
         first = len(self.trials)
         count = count if self.most is None else max(0, min(count, self.most - first))
-        new = [Trial(first + k, values) for k, values in enumerate(self.sampler.ask(count))]
+        new = [Trial(first + k, values) for k, values in enumerate(self._settings(first, count))]
         self.trials |= {trial.number: trial for trial in new}
         return new
+
+    def _settings(self, first: int, count: int) -> list[Setting]:
+        if isinstance(self.sampler, Reminded):
+            return self.sampler.ask_again([self.journal.setting(first + k) for k in range(count)])
+        return self.sampler.ask(count)
 
     def run(self, plan: Plan) -> list[Trial]:
         """Carry the plan out to its end.
@@ -136,8 +149,7 @@ class Study:
         if not missing:
             return
         for batch in self.evaluator.evaluate(missing):
-            self.journal.add(batch)
-            yield batch
+            yield self.journal.add(batch)
 
     def tell(self, evaluation: Evaluation) -> None:
         """Let the sampler know what a trial has come to, all of its folds together."""

@@ -12,7 +12,7 @@ from retemper.search.space import Setting
 State = Literal["waiting", "running", "paused", "complete", "pruned", "failed"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Order:
     """One trial, to be trained up to an epoch on some folds; what it has trained already is gone on from.
 
@@ -34,7 +34,7 @@ class Order:
         return self.trial, self.epochs, self.folds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What an order led to.
 
@@ -65,7 +65,7 @@ class Evaluation:
         return math.fsum(own) / len(own)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Trial:
     """A setting and what is known of it.
 
