@@ -115,7 +115,7 @@ def set_aside_s(state: State, budget: Budget) -> float:
 
 
 def run(book: Book, before: State, state: State) -> dict[str, Any]:
-    """The nested estimate of a run's search. Empty where the recipe asks for none.
+    """The nested estimate of a run's search, as ``tune.nested`` asks for it.
 
     Args:
         book: of the run.
@@ -128,9 +128,7 @@ def run(book: Book, before: State, state: State) -> dict[str, Any]:
         far the folds agree; ``corrected``, the run's own figure corrected for having been chosen; or
         ``{"left_out": why}``.
     """
-    count = state.recipe.tune.nested
-    if not count:
-        return {}
+    count = before.recipe.tune.nested
     outers = outer_rows(before, count)
     found: list[Outcome] = []
     told = "" if outers else "no fold leaves rows of every class, or of another group, to learn from"
@@ -156,7 +154,7 @@ def run(book: Book, before: State, state: State) -> dict[str, Any]:
 def _facts(before: State, state: State, found: list[Outcome]) -> dict[str, Any]:
     choices = [own.choice for own in found]
     steady = stability(state.search["best"], choices)
-    facts = figures_of(state, [[own.judged for own in found]], state.recipe.tune.nested)
+    facts = figures_of(state, [[own.judged for own in found]], before.recipe.tune.nested)
     facts["message"] += f" {sentence(steady)}" if steady else ""
     return facts | {
         "trials": sum(choice.trials for choice in choices),
