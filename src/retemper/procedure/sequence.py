@@ -143,11 +143,10 @@ def run(
             if name == "baselines":
                 before = state
                 budget.kept_s += nested_search.set_aside_s(state, budget) if search_alone else 0.0
-            if name == LAST_BEFORE_TEST and search_alone:
+            if name == LAST_BEFORE_TEST and search_alone and recipe.tune.nested:
                 budget.kept_s = ending_s(state, budget)
-                if recipe.tune.nested:
-                    reporter.step_started("nested", number, len(order))
-                    estimate = nested_search.run(book, before, state)
+                reporter.step_started("nested", number, len(order))
+                estimate = nested_search.run(book, before, state)
             if name == LAST_BEFORE_TEST and state.chosen and not search_alone:
                 # First what gives its own time back; the nested estimate may have what is left.
                 understanding = understand.run(book, state) if recipe.procedure.understand else {}
