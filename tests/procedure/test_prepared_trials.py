@@ -76,3 +76,13 @@ def test_a_preparation_that_cant_be_made_is_the_error_of_its_trials(bench: Any, 
     assert own.error is None
     assert other.error is not None
     assert other.error["code"] == "loss_mismatch"
+
+
+def test_what_is_wrong_with_one_trial_is_not_said_of_those_prepared_alike(bench: Any, tables: Any) -> None:
+    desk, state = bench(tables.two_classes(200))
+    scaled = {"prepare.scaling": "zscore"}
+    settings = [scaled | {"model.width": 0}, scaled | {"model.width": 16}, {"prepare.scaling": "no such"}]
+    _, (bad, good, unknown) = trained(desk, state, 0, [*settings])
+    assert good.error is None
+    assert bad.error is not None and "model.width" in bad.error["message"]
+    assert unknown.error is not None and "prepare.scaling" in unknown.error["message"]

@@ -2,56 +2,151 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from retemper.core.budget import Budget
 from retemper.procedure import stack_sizes
 from retemper.procedure.cross_fitting import dealt
+from retemper.procedure.prepared_trials import PreparedTrials
 from retemper.procedure.stacked_trials import StackedTrials
 from retemper.search.space import Setting
 from retemper.search.trials import Evaluation, Order
+from retemper.training import self_timing
 
 RATE = "training.optimizer.learning_rate"
 EPOCHS = 3
 
 
-def evaluated(
-    desk: Any, state: Any, settings: Sequence[Setting], folds: int = 0, first: int = 0, epochs: int = EPOCHS
-) -> list[Evaluation]:
-    held = tuple(range(folds)) or (-1,)
-    trials = StackedTrials(desk.book, dealt(state, folds), EPOCHS, folds)
-    orders = [Order(first + k, values, epochs, held) for k, values in enumerate(settings)]
-    return [own for batch in trials.evaluate(orders) for own in batch]
+class Desk:
+    """A book and its state whose jobs go to a new folder for each evaluation, so that nothing is found done."""
+
+    def __init__(self, bench: Any, frame: Any, tmp_path: Path) -> None:
+        (self._bench, self.state), self._path, self._count = bench(frame), tmp_path, 0
+        self.decisions: list[dict[str, Any]] = []
+        self.budget = Budget(None, 0.0, log=self.decisions.append)
+
+    def fresh(self) -> Any:
+        self._count += 1
+        run = self._path / str(self._count)
+        for name in ("history", "checkpoints/jobs"):
+            (run / name).mkdir(parents=True)
+        self._bench.book.pool.folder = run / "checkpoints" / "jobs"
+        return replace(self._bench.book, budget=self.budget)
+
+    def evaluated(
+        self, settings: Sequence[Setting], folds: int = 0, first: int = 0, recipe: Setting | None = None
+    ) -> list[Evaluation]:
+        held = tuple(range(folds)) or (-1,)
+        state = dealt(self.state.with_(recipe=self.state.recipe.with_changes(recipe or {})), folds)
+        orders = [Order(first + k, values, EPOCHS, held) for k, values in enumerate(settings)]
+        found = StackedTrials(self.fresh(), state, EPOCHS, folds).evaluate(orders)
+        return [own for batch in found for own in batch]
+
+    @property
+    def joined(self) -> list[bool]:
+        """Whether widths were put together, each time that it was asked."""
+        return [own["value"] for own in self.decisions if own["name"].startswith("stacks.widths.")]
 
 
 @pytest.fixture(scope="module")
-def table(tables: Any) -> Any:
-    return tables.two_classes(200)
+def desk(bench: Any, tables: Any, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(bench, tables.two_classes(200), tmp_path_factory.mktemp("jobs"))
 
 
 @pytest.fixture
-def together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Timing says that one stack of all widths is the best there is; how many members were timed."""
-    timed: list[int] = []
-
-    def a_second(job: Any, members: Sequence[Any], *data: Any) -> float:
-        timed.append(len(members))
-        return 1.0
-
+def worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However short the trainings are, stacks are timed; one of all widths is as fast as any other."""
+    real = self_timing.timed
     monkeypatch.setattr(stack_sizes, "SHARE", 1e9)
-    monkeypatch.setattr(stack_sizes, "seconds_a_step", a_second)
-    return timed
+    monkeypatch.setattr(stack_sizes, "timed", lambda *given: replace(real(*given), seconds=1.0))
 
 
-def test_widths_that_cross_are_trained_as_they_are_alone(bench: Any, table: Any, together: list[int]) -> None:
-    """The first layer of one is the wider, the second layer of the other."""
-    desk, state = bench(table)
-    settings = [{"model.widths": widths} for widths in ([64, 8], [32, 32], [16, 8], [8, 16])]
-    found = evaluated(desk, state, settings)
-    assert [own.error for own in found] == [None] * 4
+@pytest.mark.parametrize(
+    ("widths", "together"),
+    [
+        (([64, 32], [32, 64], [32, 32], [20, 60]), [True]),  # each layer is the widest of one of them
+        (([16, 8], [8, 16]), []),  # of one stored size
+        (([40], [8], [16]), None),  # filled up from an odd number of lanes: some machines add up otherwise
+        (([512], [64]), []),  # wider than masks go
+    ],
+)
+def test_whatever_the_widths_all_have_their_own_bits(
+    desk: Desk, worth_it: None, widths: tuple[list[int], ...], together: list[bool] | None
+) -> None:
+    settings = [{"model.widths": own, "model.dropout": 0.2 * (k % 2)} for k, own in enumerate(widths)]
+    desk.decisions.clear()
+    found = desk.evaluated(settings)
+    assert [own.error for own in found] == [None] * len(widths)
+    assert together is None or desk.joined == together
     for number, values in enumerate(settings):
-        (alone,) = evaluated(bench(table)[0], state, [values], first=number)
+        (alone,) = desk.evaluated([values], first=number)
         assert alone.losses == found[number].losses, values
-    assert together, "it was tried to stack them"
+
+
+def mixed(number: int) -> Setting:
+    """Settings of several shapes, optimizers and lengths of a schedule."""
+    optimizers = ("adam", "nesterov", "adamw")
+    return {
+        RATE: 10 ** -(1.5 + number / 2),
+        "model.width": (8, 16, 40)[number % 3],
+        "training.optimizer.name": optimizers[number % 2],
+        "model.dropout": 0.2 * (number % 2),
+        "training.schedule.name": ("constant", "cosine")[number // 2 % 2],
+    }
+
+
+@pytest.mark.parametrize("folds", [0, 3])
+def test_in_company_as_alone(desk: Desk, worth_it: None, folds: int) -> None:
+    settings = [mixed(number) for number in range(6)]
+    found = desk.evaluated(settings, folds)
+    assert all(own.error is None and len(own.losses) == max(1, folds) for own in found)
+    one_by_one = desk.evaluated(settings, folds, recipe={"tune.engine": "processes"})
+    assert [own.losses for own in one_by_one] == [own.losses for own in found]
+    assert [own.curves for own in one_by_one] == [own.curves for own in found]
+    (alone,) = desk.evaluated(settings[5:], folds, first=5)
+    assert alone.losses == found[5].losses
+
+
+def test_who_diverges_is_told_and_the_others_keep_their_bits(desk: Desk) -> None:
+    sgd = {"training.optimizer": "sgd"}
+    settings = [{RATE: rate, "model.width": 16} for rate in (0.01, 1e20, 0.1)]
+    first, lost, last = desk.evaluated(settings, 3, recipe=sgd)
+    assert lost.error is not None and lost.error["code"] == "diverged" and not math.isfinite(lost.loss)
+    for number, own in ((0, first), (2, last)):
+        (alone,) = desk.evaluated([settings[number]], 3, first=number, recipe=sgd)
+        assert alone.losses == own.losses and own.error is None
+
+
+def test_a_rung_is_found_again_after_its_networks_went_on(desk: Desk) -> None:
+    """Their folders are gone, but those that they went on to are there."""
+    book = desk.fresh()
+    trials = StackedTrials(book, dealt(desk.state, 2), EPOCHS, 2)
+    orders = [Order(k, mixed(k), 1, (0, 1)) for k in range(2)]
+    rung = [own for batch in trials.evaluate(orders) for own in batch]
+    before = trials.outputs(rung)
+    (went_on,) = trials.evaluate([replace(order, epochs=2) for order in orders])
+    for own in rung:
+        for place in own.places.values():
+            shutil.rmtree(book.pool.folder / place, ignore_errors=True)
+    again = trials.outputs(rung)
+    assert all((own[fold] == was[fold]).all() for own, was in zip(again, before, strict=True) for fold in own)
+    assert [own.losses for own in went_on] != [own.losses for own in rung]
+
+
+def test_the_folders_of_all_preparations_are_counted_together(desk: Desk) -> None:
+    book = desk.fresh()
+    trials = PreparedTrials(book, desk.state, EPOCHS, 0)
+    trials._kept._most = trials._best._most = 1
+    settings = [{}, {"prepare.scaling": "zscore"}, {"prepare.scaling": "minmax"}]
+    orders = [Order(k, values, EPOCHS, (-1,)) for k, values in enumerate(settings)]
+    found = [own for batch in trials.evaluate(orders) for own in batch]
+    (kept,) = {path.name for path in book.pool.folder.glob("search.*")}
+    assert set(min(found, key=lambda own: own.loss).places.values()) == {kept}
+    assert [own.keys() for own in trials.outputs(found)] == [{-1}] * 3, "the others are trained again"

@@ -19,6 +19,7 @@ from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
 from retemper.procedure.book import Book, Candidate, State
 from retemper.procedure.cross_fitting import dealt_as
+from retemper.procedure.kept_jobs import BestTrials, KeptJobs
 from retemper.procedure.prepare import prepare
 from retemper.procedure.stacked_trials import StackedTrials
 from retemper.procedure.trial_faults import said
@@ -42,7 +43,8 @@ class PreparedTrials:
     def __init__(self, book: Book, state: State, epochs: int, folds: int) -> None:
         self._book, self._state, self._epochs, self._folds = book, state, epochs, folds
         self._own = _key(state.recipe)
-        self._trials = {self._own: StackedTrials(book, state, epochs, folds)}
+        self._kept, self._best = KeptJobs(book.pool.folder), BestTrials()
+        self._trials = {self._own: self._stacked(state)}
         self._keys: dict[str, str] = {}
 
     def evaluate(self, orders: Sequence[Order]) -> Iterator[list[Evaluation]]:
@@ -89,21 +91,28 @@ class PreparedTrials:
         return groups
 
     def _key(self, values: Setting) -> str:
-        touching = {p: value for p, value in values.items() if p.startswith(("prepare.", "training.loss."))}
+        touching = _touching(values)
         if not touching:
             return self._own
         mark = json.dumps(touching, sort_keys=True)
         if mark not in self._keys:
-            self._keys[mark] = _key(self._state.recipe.with_changes(touching))
+            try:
+                self._keys[mark] = _key(self._state.recipe.with_changes(touching))
+            except InputError:
+                self._keys[mark] = mark  # whoever prepares it is told what is wrong
         return self._keys[mark]
 
     def _of(self, key: str, values: Setting) -> StackedTrials:
         if key not in self._trials:
-            recipe = self._state.recipe.with_changes(values)
+            recipe = self._state.recipe.with_changes(_touching(values))
             same = {"prepare": recipe.prepare.model_dump(mode="json"), "training.loss": _loss(recipe)}
             state = self._prepared(self._state.recipe.with_changes(same))
-            self._trials[key] = StackedTrials(self._book, state, self._epochs, self._folds)
+            self._trials[key] = self._stacked(state)
         return self._trials[key]
+
+    def _stacked(self, state: State) -> StackedTrials:
+        # What may stay on the disk is counted together: one preparation's trials are not thinned for another's.
+        return StackedTrials(self._book, state, self._epochs, self._folds, self._kept, self._best)
 
     def _prepared(self, recipe: Recipe) -> State:
         base = self._state
@@ -137,6 +146,11 @@ class PreparedTrials:
             return outputs
         values = state.ready[1].unscale(outputs.astype(np.float64))
         return np.asarray(self._state.ready[1].scale(values), dtype=np.float32)
+
+
+def _touching(values: Setting) -> Setting:
+    """What of a setting decides the preparation."""
+    return {path: value for path, value in values.items() if path.startswith(("prepare.", "training.loss."))}
 
 
 def _key(recipe: Recipe) -> str:

@@ -1,7 +1,8 @@
 """How the networks of a search are put into stacks, widths together or apart and how many in one: by timing some steps.
 
 Bits don't depend on it, so the clock may choose; the choice is written into the log with its figures, and whoever
-repeats the run makes it again.
+repeats the run makes it again. Whether a network that is filled up to a wider one's size keeps its bits is the
+machine's to say (its products are cut into blocks, of which the last may be added up otherwise): the same steps tell.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from retemper.models.layers.build import network_of
 from retemper.procedure.book import Book, State
 from retemper.training.job import Job
 from retemper.training.losses import resolve
-from retemper.training.self_timing import STEPS, WARM_UP, seconds_a_step
+from retemper.training.self_timing import STEPS, WARM_UP, Timed, timed
 
 SHARE = 0.05
 """Of all members' steps that timing may take."""
@@ -57,9 +58,13 @@ class StackSizes:
             return list(jobs)
 
         def time() -> tuple[bool, dict[str, float]]:
-            apart = {str(_width(job)): self._seconds(job, len(job.members)) for job in jobs}
-            one = self._seconds(together, len(together.members))
-            return one < sum(apart.values()), {**apart, "together": one}
+            apart = [self._timed(job, len(job.members)) for job in jobs]
+            one = self._timed(together, len(together.members))
+            same = all(one.left[id_] == bits for own in apart for id_, bits in own.left.items())
+            if not same:
+                self.book.folder.log({"event": "widths apart", "why": "filled up, some have other bits here"})
+            seconds = {_widths(job): own.seconds for job, own in zip(jobs, apart, strict=True)}
+            return same and one.seconds < sum(seconds.values()), {**seconds, "together": one.seconds}
 
         return [together] if self._decided("widths", jobs, time) else list(jobs)
 
@@ -71,7 +76,7 @@ class StackSizes:
             return job.parts(self.book.workers)
 
         def time() -> tuple[int, dict[str, float]]:
-            taken = {size: self._seconds(job, size) for size in (*sizes, count)}
+            taken = {size: self._timed(job, size).seconds for size in (*sizes, count)}
             best = min(taken, key=lambda size: taken[size] / size)
             return best, {str(size): seconds for size, seconds in taken.items()}
 
@@ -90,8 +95,8 @@ class StackSizes:
             self.book.budget.record(name, self._chosen[name])
         return self._chosen[name]
 
-    def _seconds(self, job: Job, members: int) -> float:
-        return seconds_a_step(job, job.members[:members], self.state.ready[2], self.state.folds)
+    def _timed(self, job: Job, members: int) -> Timed:
+        return timed(job, job.members[:members], self.state.ready[2], self.state.folds)
 
     def _is_worth_timing(self, jobs: Sequence[Job], tried: int) -> bool:
         """Whether a few steps of so many members are little beside all steps of all."""
@@ -121,6 +126,16 @@ def _family(job: Job) -> str:
 
 def _width(job: Job) -> int:
     return int(max(job.model.get("widths") or (job.model.get("width", 0),)))
+
+
+def _widths(job: Job) -> str:
+    """What tells the widths of jobs apart.
+
+    >>> from types import SimpleNamespace
+    >>> _widths(SimpleNamespace(model={"width": 64})), _widths(SimpleNamespace(model={"widths": [64, 32]}))
+    ('64', '64+32')
+    """
+    return "+".join(map(str, job.model.get("widths") or (job.model.get("width", 0),)))
 
 
 def _all_in_one(jobs: Sequence[Job]) -> Job:

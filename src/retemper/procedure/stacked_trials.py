@@ -70,16 +70,25 @@ class StackedTrials:
         state: the prepared rows, with folds dealt where the orders name any.
         epochs: of a trial that trains in full: what schedules are made for.
         folds: how many parts each draw of the folds has; 0: the validation rows judge.
+        kept, best: the search's job folders, where they are not of these trials alone.
     """
 
-    def __init__(self, book: Book, state: State, epochs: int, folds: int) -> None:
+    def __init__(
+        self,
+        book: Book,
+        state: State,
+        epochs: int,
+        folds: int,
+        kept: KeptJobs | None = None,
+        best: BestTrials | None = None,
+    ) -> None:
         self.book, self.state, self.epochs, self.folds = book, state, epochs, folds
         self._paused: dict[int, tuple[str, int]] = {}
         self._stacks: dict[str, tuple[str, str]] = {}
         self._sizes = StackSizes(book, state)
         self._trained = TrainedTrials(book.pool.folder, state)
-        self._kept = KeptJobs(book.pool.folder)
-        self._best = BestTrials()
+        self._kept = kept or KeptJobs(book.pool.folder)
+        self._best = best or BestTrials()
 
     def evaluate(self, orders: Sequence[Order]) -> Iterator[list[Evaluation]]:
         """Train all orders; with a time limit in parts, as many as there is time for.
@@ -215,7 +224,9 @@ class StackedTrials:
         groups: dict[tuple[tuple[str, str], int], list[Network]] = {}
         for network in networks:
             place, since = self._paused.get(network.member.id, ("", 0))
-            since = since if since and self._trained.is_paused(place) else 0
+            # A network that is trained again for what it was before it went on begins anew.
+            goes_on = 0 < since < network.order.epochs and self._trained.is_paused(place)
+            since = since if goes_on else 0
             groups.setdefault((self._stack(network), since), []).append(network)
         return [self._job(own, since) for (_, since), own in groups.items()]
 
