@@ -10,6 +10,7 @@ import torch
 from retemper.core.catalogue import names, options_class
 from retemper.training.draws import EpochDraws
 from retemper.training.engines import ENGINES, batch_loss
+from retemper.training.loss import shares
 from retemper.training.plan import Fit, Plan, predict
 from retemper.training.stack import Layout, Member, Stack
 
@@ -62,7 +63,7 @@ def gradients(plan: Plan, engine: str) -> tuple[torch.Tensor, torch.Tensor]:
     loss = batch_loss(
         plan.network_loss,
         rows.y[:64].expand(members, -1),
-        rows.weight[:64].expand(members, -1),
+        shares(rows.y[:64], rows.weight[:64], None).expand(members, -1),
         None,
         smoothing if smoothing.any() else None,
     )

@@ -8,14 +8,13 @@ import torch
 from safetensors.torch import save_file
 
 from retemper.core.budget import Deadline
-from retemper.training.callbacks import Silent
 from retemper.training.checkpoint import Checkpoint
-from retemper.training.loop import Training
+from retemper.training.loop import Callback, Training
 from retemper.training.plan import Fit, Plan
 from retemper.training.planning import callbacks_of
 
 
-class Kill(Silent):
+class Kill(Callback):
     """Ends the process, as far as a test can."""
 
     class Killed(Exception):

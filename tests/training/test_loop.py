@@ -11,8 +11,8 @@ from retemper.core.budget import Deadline
 from retemper.core.errors import InputError
 from retemper.models.layers.inputs import InputShape
 from retemper.training.arrays import SplitArrays, TaskArrays
-from retemper.training.callbacks import Record, Silent
-from retemper.training.loop import Training
+from retemper.training.callbacks import Record
+from retemper.training.loop import Callback, Training
 from retemper.training.plan import Rows, outputs_in_chunks
 from retemper.training.planning import callbacks_of
 from retemper.training.plateau import OnPlateauState
@@ -62,7 +62,7 @@ def test_resampled_a_member_has_the_same_bits_alone(plan_for: Any, train: Any) -
     assert not torch.equal(plain[1].row, both[1].row), "nothing was resampled"
 
 
-class Rates(Silent):
+class Rates(Callback):
     """Notes the rates of every step."""
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ def test_the_kept_head_is_as_sure_as_validation_asks(plan_for: Any, train: Any) 
         assert (loss(scale, doubt) > loss(1.0, doubt)).all()
 
 
-class Poison(Silent):
+class Poison(Callback):
     """Makes a member's parameters NaN before its third epoch."""
 
     def on_epoch_start(self, training: Training) -> None:

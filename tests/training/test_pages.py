@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from retemper.training import arrays, loop, pages
+from retemper.training import arrays, batches, pages
 from retemper.training.pages import first_of_each, gathered, give_back
 
 
@@ -81,7 +81,7 @@ def test_a_training_on_large_files_learns_the_same(
     monkeypatch.setattr(pages, "gathered", spy)
     assert train(plan)[1] and not copied, "small files are trained on where they lie"
     monkeypatch.setattr(pages, "LARGE_BYTES", 0)
-    monkeypatch.setattr(loop, "AHEAD_ROWS", 2 * 3 * 32)  # two steps of three networks and 32 rows
+    monkeypatch.setattr(batches, "AHEAD_ROWS", 2 * 3 * 32)  # two steps of three networks and 32 rows
     fits = train(plan)[1]
     assert len(copied) == 2 * 3 * len(arrays.FIELDS), "an epoch of five steps takes three copies"
     assert max(copied) < 150

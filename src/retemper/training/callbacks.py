@@ -18,26 +18,13 @@ from torch import Tensor
 
 from retemper.core import interrupt
 from retemper.core.history import append_rows
-from retemper.training.loop import Training
+from retemper.training.loop import Callback, Training
 from retemper.training.plan import Fit
 from retemper.training.plateau import OnPlateauState
 from retemper.training.schedules import OnPlateau
 
 
-class Silent:
-    """A callback that does nothing; the others override what they need."""
-
-    def on_epoch_start(self, training: Training) -> None:
-        """Nothing."""
-
-    def on_step_end(self, training: Training) -> None:
-        """Nothing."""
-
-    def on_epoch_end(self, training: Training) -> None:
-        """Nothing."""
-
-
-class Signals(Silent):
+class Signals(Callback):
     """The doctor's signals: per-layer norms of gradients, weights and updates at a sample of the steps.
 
     They are reductions of the flat buffers to [M, layers]; ``values`` has their medians over the epoch.
@@ -80,7 +67,7 @@ def _norms(views: Any) -> Tensor:
     return torch.stack([torch.linalg.vector_norm(view.flatten(1), dim=1) for view in views.values()], 1)
 
 
-class Record(Silent):
+class Record(Callback):
     """Writes the history: a row a member and epoch, into memory and, with ``path``, onto the disk."""
 
     def __init__(self, signals: Signals | None, path: Path | None = None) -> None:
@@ -110,7 +97,7 @@ class Record(Silent):
             append_rows(self._path, new)
 
 
-class StepTimes(Silent):
+class StepTimes(Callback):
     """Times the steps, so that the next job can be planned.
 
     ``seconds`` is the median step's time for all steps: a first step that warms up, or a stop that the machine
@@ -135,7 +122,7 @@ class StepTimes(Silent):
         return statistics.median(self._times) * len(self._times) if self._times else 0.0
 
 
-class StepLosses(Silent):
+class StepLosses(Callback):
     """Keeps the loss of every batch, [steps, M], for the learning-rate range; no member may be dropped."""
 
     def __init__(self) -> None:
@@ -150,7 +137,7 @@ class StepLosses(Silent):
         return torch.cat(self._epochs)
 
 
-class Best(Silent):
+class Best(Callback):
     """Keeps each member's parameters of the epoch that validation judges best."""
 
     def __init__(self, record: Record) -> None:
@@ -173,7 +160,7 @@ def _better(loss: float, old: float) -> bool:
     return loss < old or (math.isnan(old) and not math.isnan(loss))
 
 
-class Plateau(Silent):
+class Plateau(Callback):
     """Lowers a member's rate when its validation loss stalls (the schedule ``on_plateau``).
 
     Args:
@@ -191,7 +178,7 @@ class Plateau(Silent):
                 training.factors[slot] = state.update(float(training.val_loss[slot]))
 
 
-class Lost(Silent):
+class Lost(Callback):
     """Drops members that have diverged: a parameter that is not finite never becomes so again.
 
     They keep the parameters of their best epoch before, if there was one, and the others go on to the same bits.
@@ -208,7 +195,7 @@ class Lost(Silent):
             training.keep([slot for slot, own in enumerate(sound) if own])
 
 
-class Patience(Silent):
+class Patience(Callback):
     """Early stopping: a member without gain for so many epochs is dropped, and the stack shrinks."""
 
     def __init__(self, epochs: int) -> None:
@@ -224,7 +211,7 @@ class Patience(Silent):
             training.keep(keep)
 
 
-class Enough(Silent):
+class Enough(Callback):
     """A member whose validation loss is low enough is done: it is dropped, whatever the others do."""
 
     def __init__(self, loss: float) -> None:
@@ -236,7 +223,7 @@ class Enough(Silent):
             training.keep([slot for slot, learnt in enumerate(done) if not learnt])
 
 
-class Progress(Silent):
+class Progress(Callback):
     """Tells how far a training is, and lets Ctrl-C in."""
 
     def __init__(self, tell: Callable[[float, str], None]) -> None:

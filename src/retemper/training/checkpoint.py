@@ -15,13 +15,13 @@ from typing import Any
 import torch
 
 from retemper.training import sealed
-from retemper.training.callbacks import Plateau, Record, Silent
-from retemper.training.loop import Training
+from retemper.training.callbacks import Plateau, Record
+from retemper.training.loop import Callback, Training
 from retemper.training.plan import Fit
 from retemper.training.plateau import OnPlateauState
 
 
-class Checkpoint(Silent):
+class Checkpoint(Callback):
     """Saves the training at an epoch's end, not more often than every ``every_s`` seconds.
 
     The clock here only spares the disk: when a checkpoint is written changes nothing in what is trained.

@@ -15,7 +15,7 @@ from torch.nn.functional import logsigmoid
 
 from retemper.core.errors import InputError, nearest
 from retemper.core.options import Options
-from retemper.training.loss import Loss, mean, shares
+from retemper.training.loss import Loss, shares_alike
 
 FloatArray = NDArray[np.float64]
 ClassWeights = Literal["none", "balanced"] | dict[str, Annotated[PositiveFloat, Field(allow_inf_nan=False)]]
@@ -111,14 +111,15 @@ class CrossEntropy(ClassLoss):
         self,
         outputs: Tensor,
         target: Tensor,
-        weight: Tensor | None = None,
+        share: Tensor | None = None,
         class_weight: Tensor | None = None,
         smoothing: float | Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         smoothing = self.label_smoothing if smoothing is None else smoothing
         target = target.expand(outputs.shape[:2])
+        if share is None:
+            share = shares_alike(target, outputs, class_weight)
         log_p = _log_softmax(outputs)
-        share = shares(target, weight, class_weight)
         if class_weight is None and isinstance(smoothing, float) and smoothing == 0.0:
             index = target.unsqueeze(-2)
             likelihood = log_p.gather(-2, index).squeeze(-2)
@@ -127,10 +128,7 @@ class CrossEntropy(ClassLoss):
             q = _soft_target(log_p, target, class_weight, smoothing)
             likelihood = (q * log_p).sum(-2)
             gradient = log_p.exp_().mul_(q.sum(-2, keepdim=True)).sub_(q)
-        out = torch.empty_like(outputs, memory_format=torch.contiguous_format)
-        factor = share.unsqueeze(-1) if isinstance(share, Tensor) else share
-        torch.mul(gradient.transpose(-1, -2), factor, out=out)
-        return mean(likelihood, share).neg_(), out
+        return (likelihood * share).sum(-1).neg_(), gradient.mul_(share.unsqueeze(-2)).transpose(-1, -2)
 
     def rows(
         self,
@@ -184,18 +182,19 @@ class BinaryCrossEntropy(ClassLoss):
         self,
         outputs: Tensor,
         target: Tensor,
-        weight: Tensor | None = None,
+        share: Tensor | None = None,
         class_weight: Tensor | None = None,
         smoothing: float | Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         smoothing = self.label_smoothing if smoothing is None else smoothing
         target = target.expand(outputs.shape[:2])
-        share = shares(target, weight, class_weight)
+        if share is None:
+            share = shares_alike(target, outputs, class_weight)
         total, positive, log_other = self._parts(outputs, target, class_weight, smoothing)
         row = -(total * log_other) - positive * outputs.squeeze(-1)
         # σ(z) = 1 − exp(log σ(−z)), precise for both signs of z.
         gradient = (-(total * torch.expm1(log_other)) - positive) * share
-        return mean(row, share), gradient.unsqueeze(-1)
+        return (row * share).sum(-1), gradient.unsqueeze(-1)
 
     def rows(
         self,

@@ -42,7 +42,7 @@ class CopiesLoss:
         self,
         outputs: Tensor,
         target: Tensor,
-        weight: Tensor | None = None,
+        share: Tensor | None = None,
         class_weight: Tensor | None = None,
         smoothing: float | Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
@@ -51,7 +51,7 @@ class CopiesLoss:
         value, gradient = self.loss.value_and_gradient(
             self._split(outputs),
             self._repeated(target.expand(members, batch)),
-            None if weight is None else self._repeated(weight),
+            None if share is None else self._repeated(share),
             class_weight,
             self._repeated(smoothing) if isinstance(smoothing, Tensor) else smoothing,
         )

@@ -36,9 +36,12 @@ class EpochDraws:
     """
 
     def __init__(self, stack: Stack, seed: int, epoch: int, dtype: torch.dtype) -> None:
-        self._bits = [seeds.bits(seed, "dropout", member.draws, epoch) for member in stack.members]
         cut = np.array([min(255, round(256 * member.dropout)) for member in stack.members])
-        self._any = bool(cut.any())
+        self._bits = (
+            [seeds.bits(seed, "dropout", member.draws, epoch) for member in stack.members]
+            if cut.any()
+            else []
+        )
         self._cut = torch.from_numpy(cut.astype(np.uint8)).view(-1, 1, 1)
         self._scale = torch.from_numpy(256.0 / (256.0 - cut)).to(dtype).view(-1, 1, 1)
         self._zero = torch.zeros((), dtype=dtype)
@@ -47,7 +50,7 @@ class EpochDraws:
 
     def keep_mask(self, width: int, batch: int) -> Tensor | None:
         """[M, batch, width]: 0 where a unit is dropped, 1/(1 − p) elsewhere; None when no member drops."""
-        if not self._any:
+        if not self._bits:
             return None
         widths = [width] * len(self._bits) if self._own is None else next(self._own)
         new = np.empty if self._own is None else np.zeros
@@ -121,6 +124,11 @@ class BatchOrders:
     def __len__(self) -> int:
         """The steps of the epoch."""
         return len(self._ends) - 1
+
+    @property
+    def members(self) -> int:
+        """M."""
+        return len(self._drawn)
 
     @property
     def batch_rows(self) -> int:

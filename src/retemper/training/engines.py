@@ -52,7 +52,7 @@ ENGINES = {"dense": dense, "autograd": autograd}
 def batch_loss(
     loss: Loss | CopiesLoss,
     target: Tensor,
-    weight: Tensor,
+    share: Tensor,
     class_weight: Tensor | None,
     smoothing: Tensor | float,
 ) -> LossGradient:
@@ -61,12 +61,12 @@ def batch_loss(
     Args:
         loss: the plan's ``network_loss``.
         target: [M, B] class codes or scaled values.
-        weight: [M, B] row weights, 0 for rows that only fill the batch up.
+        share: [M, B] what each row's loss counts, 0 for rows that only fill the batch up.
         class_weight: [C], or None.
         smoothing: [M, 1], or 0 where nobody smooths: the members' own, never the loss's option.
     """
 
     def value_and_gradient(outputs: Tensor) -> tuple[Tensor, Tensor]:
-        return loss.value_and_gradient(outputs, target, weight, class_weight, smoothing)
+        return loss.value_and_gradient(outputs, target, share, class_weight, smoothing)
 
     return value_and_gradient

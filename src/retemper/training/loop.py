@@ -16,8 +16,8 @@ can do is one of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,23 +25,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from retemper.core.budget import Deadline
+from retemper.training.batches import Batch, batches
 from retemper.training.draws import BatchOrders, EpochDraws, class_odds
 from retemper.training.engines import ENGINES, Name, batch_loss
 from retemper.training.initialisers import Initialiser
 from retemper.training.judging import Verdict, judge
 from retemper.training.optimizers import Optimizer
-from retemper.training.pages import at_hand
 from retemper.training.penalties import add_penalties, clip
-from retemper.training.plan import Fit, Plan, Rows
+from retemper.training.plan import Fit, Plan
 from retemper.training.precision import compute_dtype
 from retemper.training.stack import Stack
 
-AHEAD_ROWS = 1 << 18
-"""Rows are looked up for so many ahead: for all steps of an epoch their targets and weights would fill memory."""
-
-
-class Callback(Protocol):
-    """Something that joins in; see the events in this module's first lines."""
+class Callback:
+    """Something that joins in at the events that it defines; see this module's first lines."""
 
     def on_epoch_start(self, training: Training) -> None:
         """Before an epoch's first step."""
@@ -151,41 +147,32 @@ class Training:
             [self._odds[m.id] for m in stack.members] if self._odds else None,
         )
         rates, keeps = self._rate_tables(steps := len(orders))
-        ahead = max(1, AHEAD_ROWS // (len(stack) * orders.batch_rows))
         smoothing = self._smoothing()
         momenta = self.optimizer.momenta([m.momentum for m in stack.members], stack.buffers["parameters"])
         draws = EpochDraws(stack, plan.seed, self.epoch, self.compute_dtype)
         self.losses = torch.zeros((steps, len(stack)), dtype=stack.dtype, device=stack.device)
+        first, joining = self.step, _joining_steps(self.callbacks)
         parts = _micro_batches(orders.batch_rows, plan.options.accumulate_steps)
-        for now in range(steps):
-            at = now % ahead
-            if at == 0:
-                data = plan.train  # lets go of the rows at hand before more are copied
-                order, inside = orders[now : now + ahead]
-                data, places = at_hand(data, order.long())
-                weights = data.weight[places] * inside.to(data.weight)
-                targets = data.y[places]
-            self.losses[now] = self._gradients(
-                data, places[at], targets[at], weights[at], smoothing, draws, parts
-            )
+        for batch in batches(plan.train, orders, self._class_weight):
+            now = self.step - first
+            self.losses[now] = self._gradients(batch, smoothing, draws, parts)
             add_penalties(stack, plan.options.l1, plan.options.l2, self._penalised())
             clip(stack, plan.options.clip_norm)
             self._move(rates[now], None if keeps is None else keeps[now], momenta)
-            self._emit("on_step_end")
+            for join in joining:
+                join(self)
             if self.deadline.passed(self.step):
                 self.over = True
                 self.losses = self.losses[: now + 1]
                 break
+            del batch  # lets go of rows at hand before others are copied
         self.epoch += 1
         self.verdict = self.validate()
         self._emit("on_epoch_end")
 
     def _gradients(
         self,
-        data: Rows,
-        places: Tensor,
-        target: Tensor,
-        weight: Tensor,
+        batch: Batch,
         smoothing: Tensor | float,
         draws: EpochDraws,
         parts: Sequence[slice],
@@ -193,27 +180,18 @@ class Training:
         """Fill the gradient buffer from one batch; the losses [M]."""
         stack = self.stack
         parameters = self._compute_parameters()
-        members = len(stack)
         sums: list[tuple[Tensor, Tensor]] = []
         for part in parts:
-            shape = (members, part.stop - part.start)
-            rows = places[:, part].reshape(-1)
-            x = data.x.index_select(0, rows).view(*shape, -1)
-            codes = data.codes.index_select(0, rows).view(*shape, data.codes.shape[1])
-            batch = batch_loss(self._loss, target[:, part], weight[:, part], self._class_weight, smoothing)
-            loss = self.engine(stack, parameters, x, codes, draws, batch)
+            x, codes = batch.inputs(part)
+            own = batch_loss(
+                self._loss, batch.target[:, part], batch.share[:, part], self._class_weight, smoothing
+            )
+            loss = self.engine(stack, parameters, x, codes, draws, own)
             if len(parts) == 1:
                 return loss
-            share = self._share(target, weight, part)
-            sums.append((loss * share, stack.buffers["gradients"] * share.unsqueeze(1)))
+            sums.append((loss, stack.buffers["gradients"].clone()))
         stack.buffers["gradients"].copy_(torch.stack([gradient for _, gradient in sums]).sum(0))
         return torch.stack([loss for loss, _ in sums]).sum(0)
-
-    def _share(self, target: Tensor, weight: Tensor, part: slice) -> Tensor:
-        """The part's share of the batch's weights [M]: makes accumulated gradients those of the whole batch."""
-        if self._class_weight is not None:
-            weight = weight * self._class_weight[target]
-        return weight[:, part].sum(1) / weight.sum(1).clamp_min(torch.finfo(weight.dtype).tiny)
 
     def _move(self, rate: Tensor, keep: Tensor | None, momentum: Tensor | None) -> None:
         """One step of the optimizer at the members' rates and momenta [M, 1]; ``keep`` is 1 − rate·decay."""
@@ -283,7 +261,13 @@ class Training:
 
     def _slots(self) -> list[int]:
         """The places in the plan of the members that still train."""
-        return [self.plan.members.index(member) for member in self.stack.members]
+        place = {member.id: number for number, member in enumerate(self.plan.members)}
+        return [place[member.id] for member in self.stack.members]
+
+
+def _joining_steps(callbacks: Sequence[Callback]) -> list[Callable[[Training], None]]:
+    """What is to be called at each step: to call all that does nothing there would cost as much as a product."""
+    return [each.on_step_end for each in callbacks if type(each).on_step_end is not Callback.on_step_end]
 
 
 def _schedule_factors(plan: Plan) -> NDArray[np.float64]:

@@ -47,17 +47,18 @@ class Loss(Options, ABC):
         self,
         outputs: Tensor,
         target: Tensor,
-        weight: Tensor | None = None,
+        share: Tensor | None = None,
         class_weight: Tensor | None = None,
         smoothing: float | Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Each member's mean loss over its batch, Σ w·l / Σ w, and the gradient of that.
+        """Each member's mean loss over its batch, Σ s·l, and the gradient of that.
 
         Args:
             outputs: ``[M, B, O]``.
             target: ``[M, B]``, or ``[B]`` when the members share it; class codes (int64) or values (float).
-            weight: row weights ``[M, B]``, 0 or more; None: all 1. A batch of zero weights has loss 0.
-            class_weight: ``[C]``; multiplies the rows' weights as in PyTorch's ``cross_entropy``.
+            share: what each row's loss counts, ``[M, B]`` of :func:`shares`; None: all rows count alike. Part of a
+                batch has its part of the shares.
+            class_weight: ``[C]``; multiplies the rows' losses as in PyTorch's ``cross_entropy``.
             smoothing: label smoothing, a number or one a member ``[M, 1]``; None: the option's.
 
         Returns:
@@ -75,29 +76,21 @@ class Loss(Options, ABC):
         """Each row's loss ``[M, B]``, not averaged and, for evaluation, not smoothed unless asked."""
 
 
-def row_weights(target: Tensor, weight: Tensor | None, class_weight: Tensor | None) -> Tensor | None:
-    """The weights that a mean loss is divided by the sum of; None when all are 1.
+def shares(target: Tensor, weight: Tensor, class_weight: Tensor | None) -> Tensor:
+    """What each row's loss counts in the mean over its batch: w / Σ w, the classes' weights in the sum.
 
-    A loop that accumulates micro-batches scales each gradient by Σ weights of the part / Σ of the whole.
+    Args:
+        target: ``[…, B]`` class codes, or values.
+        weight: row weights ``[…, B]``, 0 or more. A batch of zero weights has loss 0.
+        class_weight: ``[C]``, or None.
 
-    >>> row_weights(torch.tensor([[0, 1]]), None, torch.tensor([1.0, 3.0]))
-    tensor([[1., 3.]])
+    >>> shares(torch.tensor([[0, 1]]), torch.ones(1, 2), torch.tensor([1.0, 3.0]))
+    tensor([[0.2500, 0.2500]])
     """
-    if class_weight is None:
-        return weight
-    by_class = class_weight[target.to(torch.int64)]
-    return by_class if weight is None else weight * by_class
+    divisors = weight if class_weight is None else weight * class_weight[target]
+    return weight / divisors.sum(-1, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)
 
 
-def shares(target: Tensor, weight: Tensor | None, class_weight: Tensor | None) -> float | Tensor:
-    """What each row's loss is multiplied by before it is summed: a number or ``[M, B]``."""
-    divisors = row_weights(target, weight, class_weight)
-    if divisors is None:
-        return 1.0 / target.shape[-1]
-    total = divisors.sum(-1, keepdim=True).clamp_min(torch.finfo(divisors.dtype).tiny)
-    return total.reciprocal() if weight is None else weight / total
-
-
-def mean(rows: Tensor, share: float | Tensor) -> Tensor:
-    """The rows' weighted mean a member, ``[M, B]`` → ``[M]``."""
-    return (rows * share).sum(-1) if isinstance(share, Tensor) else rows.sum(-1).mul_(share)
+def shares_alike(target: Tensor, like: Tensor, class_weight: Tensor | None) -> Tensor:
+    """The shares of rows that all weigh 1, in the precision of ``like``."""
+    return shares(target, like.new_ones(target.shape), class_weight)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from retemper.core.budget import Deadline
 from retemper.training.arrays import TaskArrays
-from retemper.training.callbacks import Best, Record, Silent
+from retemper.training.callbacks import Best, Record
 from retemper.training.job import Job
-from retemper.training.loop import Training
+from retemper.training.loop import Callback, Training
 from retemper.training.plan import Plan, predict
 from retemper.training.planning import plan_of
 from retemper.training.stack import Layout, Member
@@ -38,7 +38,7 @@ class Timed:
     left: dict[int, bytes]
 
 
-class _Times(Silent):
+class _Times(Callback):
     """Notes when each step ended."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from math import erf, exp, pi, sqrt
 from pydantic import Field
 from torch import Tensor
 
-from retemper.training.loss import Loss, mean, shares
+from retemper.training.loss import Loss, shares_alike
 
 
 class ValueLoss(Loss):
@@ -34,15 +34,16 @@ class ValueLoss(Loss):
         self,
         outputs: Tensor,
         target: Tensor,
-        weight: Tensor | None = None,
+        share: Tensor | None = None,
         class_weight: Tensor | None = None,
         smoothing: float | Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         _no_class_options(class_weight, smoothing)
         target = target.expand(outputs.shape[:2])
-        share = shares(target, weight, None)
+        if share is None:
+            share = shares_alike(target, outputs, None)
         difference = outputs.squeeze(-1) - target
-        loss = mean(self._value(difference), share)
+        loss = (self._value(difference) * share).sum(-1)
         return loss, (self._slope(difference) * share).unsqueeze(-1)
 
     def rows(

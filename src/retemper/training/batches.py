@@ -1,0 +1,67 @@
+"""The batches of an epoch, looked up for some steps ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from retemper.training.draws import BatchOrders
+from retemper.training.loss import shares
+from retemper.training.pages import at_hand
+from retemper.training.plan import Rows
+
+AHEAD_ROWS = 1 << 18
+"""Rows are looked up for so many ahead: for all steps of an epoch their targets and weights would fill memory."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The rows of one step, each member's own.
+
+    Args:
+        data: where the rows are.
+        places: [M, B] their numbers there.
+        target: [M, B] class codes or scaled values.
+        share: [M, B] what each row's loss counts in its member's mean; 0 for rows that only fill the batch up.
+    """
+
+    data: Rows
+    places: Tensor
+    target: Tensor
+    share: Tensor
+
+    def inputs(self, part: slice) -> tuple[Tensor, Tensor]:
+        """The dense part [M, ·, D] and the codes [M, ·, K] of some of the rows."""
+        places = self.places[:, part]
+        rows = places.reshape(-1)
+        x = self.data.x.index_select(0, rows).view(*places.shape, -1)
+        codes = self.data.codes
+        if not codes.shape[1]:
+            return x, codes.new_empty((*places.shape, 0))
+        return x, codes.index_select(0, rows).view(*places.shape, -1)
+
+
+def batches(rows: Rows, orders: BatchOrders, class_weight: Tensor | None) -> Iterator[Batch]:
+    """The epoch's batches, one after another.
+
+    Args:
+        rows: that the orders number.
+        orders: of the epoch.
+        class_weight: [C], or None.
+    """
+    ahead = max(1, AHEAD_ROWS // (orders.members * orders.batch_rows))
+    for start in range(0, len(orders), ahead):
+        yield from _looked_up(rows, orders, slice(start, start + ahead), class_weight)
+
+
+def _looked_up(
+    rows: Rows, orders: BatchOrders, steps: slice, class_weight: Tensor | None
+) -> Iterator[Batch]:
+    order, inside = orders[steps]
+    data, places = at_hand(rows, order.long())
+    target = data.y[places]
+    share = shares(target, data.weight[places] * inside.to(data.weight), class_weight)
+    for step in zip(places.unbind(0), target.unbind(0), share.unbind(0), strict=True):
+        yield Batch(data, *step)
