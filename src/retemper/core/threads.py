@@ -14,8 +14,9 @@ from typing import TypeVar
 
 from retemper.core.device import cores
 
-QUICK_S, MANY = 5e-4, 16
-"""What an item takes that is not worth a thread, and how many items there must be for the first to be a small part."""
+QUICK_S, MANY, TRIAL_S = 5e-4, 16, 8e-3
+"""What an item takes that is not worth a thread, how many items there must be for the first to be a small part, and
+how long they are tried here: one that is slow says little of the others."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -24,7 +25,7 @@ def threaded(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
     """``work(item)`` of each item, in the items' order; an error comes where a plain loop would have raised it.
 
     At most one item more than there are cores is under way or waits to be fetched, so that memory stays flat. Of many
-    items those at the start that take no time are done here: handing one over costs more.
+    items those at the start are done here, all of them where they take no time: handing one over costs more.
 
     Args:
         work: does not depend on the other items.
@@ -35,15 +36,15 @@ def threaded(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
     """
     length = len(items) if isinstance(items, Sized) else 0
     count, left, many = 1 if length == 1 else cores(), iter(items), length >= MANY
-    began = last = perf_counter()
-    while count == 1 or (many and last - began < QUICK_S):
+    done, spent_s = 0, 0.0
+    while count == 1 or (many and spent_s <= max(TRIAL_S, done * QUICK_S)):
         try:
             item = next(left)
         except StopIteration:
             return
         began = perf_counter()
         result = work(item)
-        last = perf_counter()
+        done, spent_s = done + 1, spent_s + perf_counter() - began
         yield result
     pool = ThreadPoolExecutor(count)
     waiting: deque[Future[Result]] = deque()

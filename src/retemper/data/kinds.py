@@ -133,6 +133,8 @@ def is_truth(column: pl.Series, distinct: int) -> bool:
         return True
     if distinct > 2 or column.dtype == pl.Datetime:
         return False
+    if column.dtype.is_numeric():
+        return set(column.drop_nulls().unique().to_list()) == {0, 1}
     words = set(as_words(column.drop_nulls().unique()).str.to_lowercase())
     both = len(words) == 2 and words <= {*TRUE_WORDS, *FALSE_WORDS}
     pairs = [{t, f} for t, f in zip(TRUE_WORDS, FALSE_WORDS, strict=True)]

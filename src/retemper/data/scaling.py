@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,11 +52,15 @@ class Scaler:
         """
         points = np.linspace(0, 1, max(2, min(QUANTILES, len(x)))) if method == "quantile" else np.empty(0)
         by_rank = method in ("robust", "quantile")
-        if not by_rank:
-            cells: Iterable[Floats] = map(present, x.T)
-        else:  # sorted, quantiles are found in a third of the time that partitioning takes
-            cells = ordered if ordered is not None else (np.sort(present(column)) for column in x.T)
-        learnt = list(threaded(lambda own: _learnt(own, method, points), cells))
+
+        def cells(column: int) -> Floats:
+            if not by_rank:
+                return present(x[:, column])
+            # Sorted, quantiles are found in a third of the time that partitioning takes.
+            return np.sort(present(x[:, column])) if ordered is None else ordered[column]
+
+        columns = range(x.shape[1])
+        learnt = list(threaded(lambda column: _learnt(cells(column), method, points), columns))
         center, scale = np.array([own[:2] for own in learnt], dtype=np.float64).reshape(-1, 2).T
         quantiles = np.array([own[2] for own in learnt]).reshape(x.shape[1], len(points))
         return cls(method, center.copy(), scale.copy(), np.ascontiguousarray(quantiles.T))

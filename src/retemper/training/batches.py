@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -32,15 +32,20 @@ class Batch:
     target: Tensor
     share: Tensor
 
-    def inputs(self, part: slice) -> tuple[Tensor, Tensor]:
-        """The dense part [M, ·, D] and the codes [M, ·, K] of some of the rows."""
-        places = self.places[:, part]
-        rows = places.reshape(-1)
-        x = self.data.x.index_select(0, rows).view(*places.shape, -1)
-        codes = self.data.codes
+    def inputs(self) -> tuple[Tensor, Tensor]:
+        """The rows' dense part [M, B, D] and codes [M, B, K]."""
+        shape, rows, codes = self.places.shape, self.places.reshape(-1), self.data.codes
+        x = self.data.x.index_select(0, rows).view(*shape, -1)
         if not codes.shape[1]:
-            return x, codes.new_empty((*places.shape, 0))
-        return x, codes.index_select(0, rows).view(*places.shape, -1)
+            return x, codes.new_empty((*shape, 0))
+        return x, codes.index_select(0, rows).view(*shape, -1)
+
+    def cut(self, parts: Sequence[slice]) -> Sequence[Batch]:
+        """The batch in parts of its rows; their gradients add up to its own."""
+        if len(parts) == 1:
+            return (self,)
+        of_rows = (self.places, self.target, self.share)
+        return [Batch(self.data, *(values[:, part] for values in of_rows)) for part in parts]
 
 
 def batches(rows: Rows, orders: BatchOrders, class_weight: Tensor | None) -> Iterator[Batch]:

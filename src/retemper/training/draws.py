@@ -115,11 +115,17 @@ class BatchOrders:
         self._ends = np.linspace(0, counts, steps + 1).round().astype(np.int64)
         self._type = np.result_type(*rows)
         self._drawn = []
+        shared: dict[tuple[int, int], NDArray[np.integer[Any]]] = {}
         for slot, (member, own) in enumerate(zip(members, rows, strict=True)):
-            random = seeds.generator(seed, "order", member.draws, epoch)
-            self._drawn.append(
-                random.permutation(own) if odds is None else _by_odds(own, odds[slot], counts[slot], random)
-            )
+            key = (member.draws, id(own))
+            if key not in shared:
+                random = seeds.generator(seed, "order", member.draws, epoch)
+                shared[key] = (
+                    random.permutation(own)
+                    if odds is None
+                    else _by_odds(own, odds[slot], counts[slot], random)
+                )
+            self._drawn.append(shared[key])
 
     def __len__(self) -> int:
         """The steps of the epoch."""

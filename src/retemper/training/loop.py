@@ -27,7 +27,7 @@ from torch import Tensor
 from retemper.core.budget import Deadline
 from retemper.training.batches import Batch, batches
 from retemper.training.draws import BatchOrders, EpochDraws, class_odds
-from retemper.training.engines import ENGINES, Name, batch_loss
+from retemper.training.engines import ENGINES, Name, batch_loss, dense
 from retemper.training.initialisers import Initialiser
 from retemper.training.judging import Verdict, judge
 from retemper.training.optimizers import Optimizer
@@ -86,6 +86,7 @@ class Training:
         self.compute_dtype = compute_dtype(options.mixed_precision, self.stack.device, self.stack.dtype)
         self.epoch = 0
         self.step = 0
+        self._count = torch.zeros((), device=self.stack.device)
         self.factors = np.ones(len(plan.members))
         nothing = np.full(len(plan.members), np.nan)
         self.verdict = Verdict(nothing, nothing, np.ones(len(plan.members)))
@@ -110,7 +111,8 @@ class Training:
         if self.step == 0:
             self.initialise()
         while self.epoch < (self.plan.until or self.plan.epochs) and len(self.stack) and not self.over:
-            self._epoch()
+            with torch.inference_mode(self.engine is dense), torch.no_grad():
+                self._epoch()
         return [self.fits[member.id] for member in self.plan.members]
 
     def initialise(self) -> None:
@@ -134,7 +136,6 @@ class Training:
         for callback in self.callbacks:
             getattr(callback, event)(self)
 
-    @torch.no_grad()
     def _epoch(self) -> None:
         plan, stack = self.plan, self.stack
         self._emit("on_epoch_start")
@@ -152,20 +153,21 @@ class Training:
         draws = EpochDraws(stack, plan.seed, self.epoch, self.compute_dtype)
         self.losses = torch.zeros((steps, len(stack)), dtype=stack.dtype, device=stack.device)
         first, joining = self.step, _joining_steps(self.callbacks)
+        losses: list[Tensor] = []
         parts = _micro_batches(orders.batch_rows, plan.options.accumulate_steps)
         for batch in batches(plan.train, orders, self._class_weight):
             now = self.step - first
-            self.losses[now] = self._gradients(batch, smoothing, draws, parts)
+            losses.append(self._gradients(batch, smoothing, draws, parts))
             add_penalties(stack, plan.options.l1, plan.options.l2, self._penalised())
             clip(stack, plan.options.clip_norm)
-            self._move(rates[now], None if keeps is None else keeps[now], momenta)
+            self._move(rates[now], keeps[now], momenta)
             for join in joining:
                 join(self)
             if self.deadline.passed(self.step):
                 self.over = True
-                self.losses = self.losses[: now + 1]
                 break
             del batch  # lets go of rows at hand before others are copied
+        self.losses = torch.stack(losses)
         self.epoch += 1
         self.verdict = self.validate()
         self._emit("on_epoch_end")
@@ -181,12 +183,9 @@ class Training:
         stack = self.stack
         parameters = self._compute_parameters()
         sums: list[tuple[Tensor, Tensor]] = []
-        for part in parts:
-            x, codes = batch.inputs(part)
-            own = batch_loss(
-                self._loss, batch.target[:, part], batch.share[:, part], self._class_weight, smoothing
-            )
-            loss = self.engine(stack, parameters, x, codes, draws, own)
+        for part in batch.cut(parts):
+            own = batch_loss(self._loss, part.target, part.share, self._class_weight, smoothing)
+            loss = self.engine(stack, parameters, *part.inputs(), draws, own)
             if len(parts) == 1:
                 return loss
             sums.append((loss, stack.buffers["gradients"].clone()))
@@ -197,8 +196,8 @@ class Training:
         """One step of the optimizer at the members' rates and momenta [M, 1]; ``keep`` is 1 − rate·decay."""
         buffers = self.stack.buffers
         self.step += 1
-        count = torch.tensor(float(self.step), device=self.stack.device)
-        direction = self.optimizer.direction(buffers["gradients"], buffers, count, momentum)
+        self._count.fill_(self.step)
+        direction = self.optimizer.direction(buffers["gradients"], buffers, self._count, momentum)
         if keep is not None:
             buffers["parameters"][:, : self._penalised()].mul_(keep)
         buffers["parameters"].addcmul_(direction, rate)
@@ -217,8 +216,8 @@ class Training:
         layout = self.stack.layout
         return layout.size if self.optimizer.decay_biases else layout.decayed
 
-    def _rate_tables(self, steps: int) -> tuple[Tensor, Tensor | None]:
-        """The epoch's rates [steps, M, 1] and, where anyone decays, 1 − rate·decay."""
+    def _rate_tables(self, steps: int) -> tuple[Sequence[Tensor], Sequence[Tensor | None]]:
+        """For each step of the epoch the rates [M, 1] and, where anyone decays, 1 − rate·decay."""
         members = self.stack.members
         place = slice(self.step, self.step + steps)
         if self.plan.rates is not None:
@@ -228,10 +227,10 @@ class Training:
             rates = self._schedule[place][:, self._slots()] * base
         decay = np.array([member.weight_decay for member in members])
         keep = 1.0 - rates * decay if decay.any() else None
-        return self._table(rates), None if keep is None else self._table(keep)
+        return self._table(rates), [None] * steps if keep is None else self._table(keep)
 
-    def _table(self, values: NDArray[np.float64]) -> Tensor:
-        return torch.from_numpy(values).to(self.stack.device, self.stack.dtype).unsqueeze(2)
+    def _table(self, values: NDArray[np.float64]) -> Sequence[Tensor]:
+        return torch.from_numpy(values).to(self.stack.device, self.stack.dtype).unsqueeze(2).unbind(0)
 
     def _smoothing(self) -> Tensor | float:
         values = [member.label_smoothing for member in self.stack.members]

@@ -50,7 +50,7 @@ class InputShape:
         """Columns of codes."""
         return len(self.cardinalities) + len(self.one_hot)
 
-    @property
+    @cached_property
     def n_places(self) -> int:
         """Columns of places."""
         return sum(n > 0 for n in self.bins)
