@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import is_classifier
+from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier
+from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _PassthroughScorer
 
 from retemper.core.errors import InputError
 
@@ -23,14 +24,27 @@ def answer_with(estimator: Any, outputs: NDArray[np.float64]) -> None:
     setattr(estimator, answer.__name__, answer)
 
 
+def are_scikit_learns(scorers: Any, estimator: Any) -> bool:
+    """Whether a scorer, or all of several, are scikit-learn's own: these start no threads."""
+    if isinstance(scorers, _MultimetricScorer):
+        return all(are_scikit_learns(each, estimator) for each in scorers._scorers.values())
+    if isinstance(scorers, _PassthroughScorer):
+        return type(estimator).score in (ClassifierMixin.score, RegressorMixin.score)
+    return isinstance(scorers, _BaseScorer) and scorers._score_func.__module__.startswith("sklearn.")
+
+
 def score(score: Callable[[Any], Any], estimator: Any, names: Any, error_score: Any) -> Any:
-    """A score, or several by name; one that can't be had is ``error_score``, and is told."""
+    """A score, or several by name; of one that can't be had the reason."""
     try:
-        found = score(estimator)
+        return score(estimator)
     except Exception as error:
         if error_score == "raise":
             raise
-        found = str(error) if names is None else dict.fromkeys(names, str(error))
+        return str(error) if names is None else dict.fromkeys(names, str(error))
+
+
+def settled(found: Any, error_score: Any) -> Any:
+    """The score, or several by name; one that could not be had is ``error_score``, and is told."""
     if not isinstance(found, dict):
         return _number(found, error_score)
     return {name: _number(each, error_score) for name, each in found.items()}

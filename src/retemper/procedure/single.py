@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from retemper.bundle.model import Model
 from retemper.bundle.parts import Part
+from retemper.bundle.together import outputs_together, rows_to_predict
 from retemper.core import device, forked
 from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
@@ -29,7 +30,7 @@ from retemper.procedure.single_rows import Ready, batch_size_for, ready
 from retemper.procedure.stacked_trials import shared_of
 from retemper.training.job import Job
 from retemper.training.loop import Training
-from retemper.training.plan import Fit
+from retemper.training.plan import Fit, Rows
 from retemper.training.planning import Alone, callbacks_of, stacked_plan
 from retemper.training.stack import Layout
 
@@ -44,10 +45,12 @@ class Fitted:
     Args:
         found: its model; None: the network did not stay finite.
         seconds: of training, its share of its stack's.
+        said: what was kept of its answers to the questions.
     """
 
     found: Model | None
     seconds: float
+    said: Any = None
 
     @property
     def model(self) -> Model:
@@ -67,12 +70,28 @@ class Fitted:
 
 
 @dataclass(frozen=True)
+class Questions:
+    """What networks are asked as soon as they are trained, by the process that trained them.
+
+    Args:
+        frames: for each table the frames of rows that its networks predict.
+        then: (number of the fit, its model, its outputs for each frame) → what is kept of them, plain data. It may be
+            called in a forked copy of this process, where other threads' locks are never let go of.
+    """
+
+    frames: Sequence[Sequence[pl.DataFrame]]
+    then: Callable[[int, Model, Sequence[NDArray[np.float64]]], Any]
+
+
+@dataclass(frozen=True)
 class _Wanted:
-    """One network to train: on which prepared rows, with what."""
+    """One network to train: on which prepared rows, by which recipe, and what it will be asked."""
 
     number: int
     ready: Ready
+    recipe: Recipe
     alone: Alone
+    asked: Sequence[Rows]
 
     @property
     def stack(self) -> str:
@@ -123,7 +142,10 @@ def fit_single(frame: pl.DataFrame, recipe: Recipe) -> Model:
 
 
 def fit_stacked(
-    frames: Sequence[pl.DataFrame], fits: Sequence[tuple[int, Recipe]], workers: int = 1
+    frames: Sequence[pl.DataFrame],
+    fits: Sequence[tuple[int, Recipe]],
+    workers: int = 1,
+    questions: Questions | None = None,
 ) -> list[Fitted]:
     """Train many single networks, see :func:`fit_single` for what each of them is.
 
@@ -131,35 +153,42 @@ def fit_stacked(
         frames: the tables that fits are made on.
         fits: (number of the table, recipe) of each; those that can are trained as one stack.
         workers: processes that the stacks are dealt out to; it changes no result.
+        questions: to the networks that stayed finite.
 
     Raises:
         InputError: the rows or an option are at fault.
     """
-    prepared: dict[str, Ready] = {}
+    prepared: dict[tuple[int, str], Ready] = {}
+    asked: dict[tuple[int, str], list[Rows]] = {}
     stacks: dict[str, list[_Wanted]] = {}
+    preparations = {id(recipe): _of_preparation(recipe) for recipe in {id(r): r for _, r in fits}.values()}
     for number, (table, recipe) in enumerate(fits):
-        key = json.dumps([table, _of_preparation(recipe)], sort_keys=True, default=str)
+        key = table, preparations[id(recipe)]
         if key not in prepared:
             prepared[key] = ready(frames[table], recipe)
+            preparer, own = prepared[key].prepared.preparer, questions.frames[table] if questions else ()
+            asked[key] = [rows_to_predict(preparer, frame) for frame in own]
         alone = Alone(_job(prepared[key], recipe, number), prepared[key].prepared.arrays)
-        wanted = _Wanted(number, prepared[key], alone)
+        wanted = _Wanted(number, prepared[key], recipe, alone, asked[key])
         stacks.setdefault(wanted.stack, []).append(wanted)
     order = sorted(stacks.values(), key=_work, reverse=True)
     with _one_thread():
-        trained = forked.each(lambda k: _train(order[k]), len(order), workers)
+        trained = forked.each(lambda k: _train(order[k], questions), len(order), workers)
     found: dict[int, Fitted] = {}
-    for stack, (rows, seconds) in zip(order, trained, strict=True):
-        for own, row in zip(stack, rows, strict=True):
-            model = None if row is None else _model(own, fits[own.number][1], torch.from_numpy(row))
-            found[own.number] = Fitted(model, seconds / len(stack))
+    for stack, (rows, said, seconds) in zip(order, trained, strict=True):
+        for wanted, row in zip(stack, rows, strict=True):
+            model = None if row is None else _model(wanted, row)
+            found[wanted.number] = Fitted(model, seconds / len(stack), said.get(wanted.number))
     return [found[number] for number in range(len(fits))]
 
 
-def _of_preparation(recipe: Recipe) -> Mapping[str, Any]:
+def _of_preparation(recipe: Recipe) -> str:
     """What of a recipe decides how rows are prepared and which are held out."""
     tree = recipe.model_dump(mode="json", exclude={"model", "training", "tune", "search", "procedure"})
     stops = bool(recipe.training.patience_epochs)
-    return {**tree, "loss": recipe.training.loss.as_plain(), "stops": stops}
+    return json.dumps(
+        {**tree, "loss": recipe.training.loss.as_plain(), "stops": stops}, sort_keys=True, default=str
+    )
 
 
 def _job(own: Ready, recipe: Recipe, number: int) -> Job:
@@ -187,15 +216,32 @@ def _work(stack: Sequence[_Wanted]) -> float:
     return float(first.alone.job.epochs * (steps * 300_000 + len(stack) * first.ready.rows * products))
 
 
-def _train(stack: Sequence[_Wanted]) -> tuple[list[NDArray[np.float32] | None], float]:
-    """The members' parameters, None of a lost one, and the seconds it took."""
+def _train(
+    stack: Sequence[_Wanted], questions: Questions | None
+) -> tuple[list[NDArray[np.float32] | None], dict[int, Any], float]:
+    """The members' parameters, None of a lost one, what is kept of their answers, and the seconds of training."""
     began = time.perf_counter()
     plan = stacked_plan([own.alone for own in stack], stack[0].ready.validating)
     fits = Training(plan, callbacks_of(plan, lambda share, text: None, None, None)).run()
     layout = Layout(plan.network)
     rows = [layout.own_row(fit.row, Layout(network)) for fit, network in zip(fits, plan.own, strict=True)]
     kept = [row.cpu().numpy() if _is_sound(fit) else None for fit, row in zip(fits, rows, strict=True)]
-    return kept, time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    return kept, _answers(stack, kept, questions) if questions else {}, seconds
+
+
+def _answers(
+    stack: Sequence[_Wanted], rows: Sequence[NDArray[np.float32] | None], questions: Questions
+) -> dict[int, Any]:
+    """By the fits' numbers what is kept of their answers."""
+    sound = [(own, _model(own, row)) for own, row in zip(stack, rows, strict=True) if row is not None]
+    models = [model for _, model in sound]
+    count = len(stack[0].asked)
+    outputs = [outputs_together(models, [own.asked[k] for own, _ in sound]) for k in range(count)]
+    return {
+        own.number: questions.then(own.number, model, [each[at] for each in outputs])
+        for at, (own, model) in enumerate(sound)
+    }
 
 
 def _is_sound(fit: Fit) -> bool:
@@ -203,9 +249,9 @@ def _is_sound(fit: Fit) -> bool:
     return math.isfinite(loss) and bool(torch.isfinite(fit.row).all())
 
 
-def _model(own: _Wanted, recipe: Recipe, row: torch.Tensor) -> Model:
+def _model(own: _Wanted, row: NDArray[np.float32]) -> Model:
     prepared = own.ready.prepared
-    part = Part(recipe.model.as_plain(), row, 1.0)
+    part = Part(own.recipe.model.as_plain(), torch.from_numpy(row), 1.0)
     return Model(own.ready.schema, prepared.preparer, prepared.target, own.ready.recipe, (part,))
 
 

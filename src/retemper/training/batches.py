@@ -61,9 +61,7 @@ def batches(rows: Rows, orders: BatchOrders, class_weight: Tensor | None) -> Ite
         yield from _looked_up(rows, orders, slice(start, start + ahead), class_weight)
 
 
-def _looked_up(
-    rows: Rows, orders: BatchOrders, steps: slice, class_weight: Tensor | None
-) -> Iterator[Batch]:
+def _looked_up(rows: Rows, orders: BatchOrders, steps: slice, class_weight: Tensor | None) -> Iterator[Batch]:
     order, inside = orders[steps]
     data, places = at_hand(rows, order.long())
     target = data.y[places]

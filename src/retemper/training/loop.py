@@ -36,6 +36,7 @@ from retemper.training.plan import Fit, Plan
 from retemper.training.precision import compute_dtype
 from retemper.training.stack import Stack
 
+
 class Callback:
     """Something that joins in at the events that it defines; see this module's first lines."""
 
