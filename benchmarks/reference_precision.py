@@ -111,10 +111,10 @@ def _batches(plan: Plan, member: Member) -> Iterable[tuple[Tensor, Tensor]]:
     every = np.arange(plan.train.count)
     for epoch in range(plan.epochs):
         order, inside = BatchOrders(
-            [member], [every], plan.options.batch_size, (plan.seed, epoch), plan.rows_per_epoch
+            [member], [every], plan.options.batch_size, (plan.seed, epoch), plan.counts
         )[:]
         for step in range(len(order)):
-            rows = order[step, 0][inside[step]]
+            rows = order[step, 0][inside[step, 0]]
             yield plan.train.x[rows, : WIDTHS[0]], plan.train.y[rows]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from retemper.training.draws import BatchOrders
@@ -66,5 +67,9 @@ def _looked_up(rows: Rows, orders: BatchOrders, steps: slice, class_weight: Tens
     data, places = at_hand(rows, order.long())
     target = data.y[places]
     share = shares(target, data.weight[places] * inside.to(data.weight), class_weight)
-    for step in zip(places.unbind(0), target.unbind(0), share.unbind(0), strict=True):
+    looked_up = [places, target, share]
+    if places.shape[1] < orders.members:
+        of_member = torch.tensor(orders.of_member, device=places.device)
+        looked_up = [values.index_select(1, of_member) for values in looked_up]
+    for step in zip(*(values.unbind(0) for values in looked_up), strict=True):
         yield Batch(data, *step)

@@ -123,7 +123,7 @@ class CrossEntropy(ClassLoss):
         if class_weight is None and isinstance(smoothing, float) and smoothing == 0.0:
             index = target.unsqueeze(-2)
             likelihood = log_p.gather(-2, index).squeeze(-2)
-            gradient = log_p.exp_().scatter_add_(-2, index, log_p.new_full((), -1.0).expand(index.shape))
+            gradient = log_p.exp_().scatter_add_(-2, index, log_p.new_full(index.shape, -1.0))
         else:
             q = _soft_target(log_p, target, class_weight, smoothing)
             likelihood = (q * log_p).sum(-2)

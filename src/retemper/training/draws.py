@@ -89,8 +89,8 @@ class BatchOrders:
     """The order in which each member meets its rows in one epoch, worked out for some batches at a time.
 
     Who has more rows than it is to meet leaves out others each epoch. All make the same number of steps, in batches as
-    equal in size as can be. Held is one permutation a member: of millions of rows all
-    batches at once would take several times as much.
+    equal in size as can be. Held is a permutation for each member, one for those who draw alike from the same rows: of
+    millions of rows all batches at once would take several times as much.
 
     Args:
         members: M members.
@@ -112,20 +112,22 @@ class BatchOrders:
     ) -> None:
         seed, epoch = place
         (steps,) = {-(-count // batch_size) for count in counts}
-        self._ends = np.linspace(0, counts, steps + 1).round().astype(np.int64)
         self._type = np.result_type(*rows)
-        self._drawn = []
-        shared: dict[tuple[int, int], NDArray[np.integer[Any]]] = {}
+        self._drawn: list[NDArray[np.integer[Any]]] = []
+        self.of_member: list[int] = []
+        known: dict[tuple[int, int], int] = {}
         for slot, (member, own) in enumerate(zip(members, rows, strict=True)):
-            key = (member.draws, id(own))
-            if key not in shared:
+            number = known.setdefault((member.draws, id(own)), len(known))
+            self.of_member.append(number)
+            if number == len(self._drawn):
                 random = seeds.generator(seed, "order", member.draws, epoch)
-                shared[key] = (
+                self._drawn.append(
                     random.permutation(own)
                     if odds is None
                     else _by_odds(own, odds[slot], counts[slot], random)
                 )
-            self._drawn.append(shared[key])
+        met = [counts[self.of_member.index(number)] for number in range(len(self._drawn))]
+        self._ends = np.linspace(0, met, steps + 1).round().astype(np.int64)
 
     def __len__(self) -> int:
         """The steps of the epoch."""
@@ -134,7 +136,7 @@ class BatchOrders:
     @property
     def members(self) -> int:
         """M."""
-        return len(self._drawn)
+        return len(self.of_member)
 
     @property
     def batch_rows(self) -> int:
@@ -145,8 +147,8 @@ class BatchOrders:
         """Some steps' batches.
 
         Returns:
-            order [steps, M, B] row numbers in the type of ``rows``, and inside [steps, M, B] bool: False where a batch
-            is only filled up to whole lanes.
+            order [steps, D, B] row numbers in the type of ``rows``, and inside [steps, D, B] bool: False where a batch
+            is only filled up to whole lanes. The order of member m is number ``of_member[m]`` of the D different ones.
         """
         first, last = self._ends[:-1][steps, :, None], self._ends[1:][steps, :, None]
         column = np.arange(self.batch_rows)

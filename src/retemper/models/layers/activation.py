@@ -26,11 +26,11 @@ _FORWARD: dict[str, Callable[[Tensor], Tensor]] = {
 
 # (gradient of y, x, y) → gradient of x
 _BACKWARD: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-    "relu": lambda gy, x, y: _aten.threshold_backward(gy, y, 0),
-    "leaky_relu": lambda gy, x, y: _aten.leaky_relu_backward(gy, x, 0.01, False),
-    "silu": lambda gy, x, y: _aten.silu_backward(gy, x),
-    "gelu": lambda gy, x, y: _aten.gelu_backward(gy, x),
-    "tanh": lambda gy, x, y: _aten.tanh_backward(gy, y),
+    "relu": lambda gy, x, y: _aten.threshold_backward.default(gy, y, 0),
+    "leaky_relu": lambda gy, x, y: _aten.leaky_relu_backward.default(gy, x, 0.01, False),
+    "silu": lambda gy, x, y: _aten.silu_backward.default(gy, x),
+    "gelu": lambda gy, x, y: _aten.gelu_backward.default(gy, x),
+    "tanh": lambda gy, x, y: _aten.tanh_backward.default(gy, y),
 }
 
 

@@ -64,11 +64,12 @@ class Head:
 
     def forward(self, p: Views, x: Tensor, draws: Draws | None) -> tuple[Tensor, Backward]:
         members, rows, columns = x.shape
-        # To the products a member's copies are so many members.
         flat = members * self.copies
-        x = x.reshape(flat, rows // self.copies, columns)
-        weight = p[f"{self.name}.weight"].reshape(flat, self.outputs, columns)
-        bias = p[f"{self.name}.bias"].reshape(flat, self.outputs, 1)
+        weight, bias = p[f"{self.name}.weight"], p[f"{self.name}.bias"]
+        if self.copies > 1:  # To the products a member's copies are so many members.
+            x = x.reshape(flat, rows // self.copies, columns)
+            weight = weight.reshape(flat, self.outputs, columns)
+            bias = bias.reshape(flat, self.outputs, 1)
         y = torch.baddbmm(bias, weight, x.transpose(1, 2)).view(members, self.copies * self.outputs, -1)
 
         def backward(gy: Tensor, g: Views, wants_input: bool) -> Tensor | None:
