@@ -31,3 +31,16 @@ def test_the_best_five_with_their_error(capsys):
 def test_nothing_is_printed_where_there_is_nothing(capsys):
     print_search({"search": {}})
     assert not capsys.readouterr().out
+
+
+def test_the_nested_estimate_has_the_last_word(capsys):
+    found = result() | {"nested": {"message": "Nested estimate: 0.3."}}
+    print_search(found)
+    assert capsys.readouterr().out.endswith("\nNested estimate: 0.3.\n")
+    found["nested"]["cut_short"] = "the time left did not allow for it"
+    print_search(found)
+    assert capsys.readouterr().out.endswith(
+        "0.3. Fewer folds than asked: the time left did not allow for it.\n"
+    )
+    print_search(result() | {"nested": {"left_out": "no network trained"}})
+    assert capsys.readouterr().out.endswith("There is no nested estimate: no network trained.\n")

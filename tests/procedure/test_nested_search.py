@@ -10,8 +10,10 @@ import pytest
 
 from retemper.core.budget import Budget, decisions, now
 from retemper.core.errors import InputError, Interrupted
+from retemper.core.progress import SilentReporter
 from retemper.core.run_folder import RunFolder
-from retemper.procedure import nested_search, search
+from retemper.data.read import append, read
+from retemper.procedure import nested_search, search, sequence
 from retemper.procedure.outer_folds import outer_rows
 from retemper.procedure.part import part_of
 
@@ -247,3 +249,35 @@ def test_what_can_not_be_nested_is_refused_before_anything_trains(bench, tables,
 def test_one_outer_fold_is_refused(recipe_of):
     with pytest.raises(InputError, match="one outer fold leaves no row"):
         recipe_of("y", {"tune.nested": 1})
+
+
+def tuned(path, table, recipe, test_rows=0, reporter=None):
+    """A whole run of ``tune``."""
+    with RunFolder.create(path, "t") as folder:
+        reporter = reporter or SilentReporter()
+        return sequence.run(table, recipe, folder, Budget(None, 0.0), reporter, test_rows, search_alone=True)
+
+
+def test_the_whole_search_writes_it_down_beside_a_test_of_the_user_s_own(tmp_path, recipe_of, tables):
+    frame = tables.two_classes(150)
+    table = append(read(frame.head(120), "y"), read(frame.tail(30), "y"))
+    whole = tuned(tmp_path / "whole", table, recipe_of("y", TUNE), 30)
+    found = whole["nested"]
+    assert found["rows"] == found["of_rows"] == 120 and whole["rows"]["test"] == 30
+    assert found["corrected"] == whole["search"]["optimism"]
+    page = (tmp_path / "whole" / "report.html").read_text()
+    assert "What each search chose" in page and "four ways" in page
+    flipped = pl.when(pl.col("y") == "yes").then(pl.lit("no")).otherwise(pl.lit("yes"))
+    other = append(read(frame.head(120), "y"), read(frame.tail(30).with_columns(y=flipped), "y"))
+    assert tuned(tmp_path / "other", other, recipe_of("y", TUNE), 30)["nested"] == found, "the test is sealed"
+    plain = tuned(tmp_path / "plain", table, recipe_of("y", {**TUNE, "tune.nested": 0}), 30)
+    assert plain["nested"] == {} and plain["metrics"] == whole["metrics"], (
+        "the model is that of the plain search"
+    )
+
+
+def test_rows_that_are_too_few_are_told_before_anything_trains(tmp_path, recipe_of, tables):
+    table = read(tables.two_classes(60), "y")
+    with pytest.raises(InputError, match="too few for 3 outer folds"):
+        tuned(tmp_path / "run", table, recipe_of("y", {**TUNE, "tune.folds": 20}))
+    assert not (tmp_path / "run" / "checkpoints" / "arrays").exists()

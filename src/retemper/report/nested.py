@@ -46,7 +46,8 @@ def nested(result: dict[str, Any]) -> dict[str, Any]:
     ]
     if corrected := found.get("corrected"):
         told = {"value": corrected.get("loss"), "low": corrected.get("low"), "high": corrected.get("high")}
-        figures.append(("The same, corrected for being the best of many", told))
+        count = corrected.get("trials") or "many"
+        figures.append((f"Best of {count} trials, corrected for being chosen", told))
     marks: list[dict[str, Any]] = [{"title": title, "score": _score(score)} for title, score in figures]
     for mark, place in zip(marks, placed([mark["score"] for mark in marks], zero=False), strict=True):
         mark["place"] = place

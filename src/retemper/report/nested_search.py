@@ -18,7 +18,8 @@ def nested_search(found: dict[str, Any]) -> dict[str, Any] | None:
 
     Returns:
         ``options``: names; ``rows``: ``who``, ``promised``, ``score`` and the options' ``values`` as text; ``steady``:
-        for each option how many folds chose the run's value; ``trials`` of all folds; ``left_out``: options not shown.
+        for each option how many folds chose the run's value, or the range of numbers that they chose; ``trials`` of all
+        folds; ``left_out``: options not shown; ``out_of_time``: searches that a time limit ended.
 
     >>> choice = {"fold": 0, "values": {"model.width": 64}, "promised": 0.3, "score": 0.4}
     >>> steady = {"model.width": {"own": 64, "values": [64], "same": 1}}
@@ -44,11 +45,23 @@ def nested_search(found: dict[str, Any]) -> dict[str, Any] | None:
     return {
         "options": [path.removesuffix(".name").rpartition(".")[2] for path in paths],
         "rows": rows,
-        "steady": [f"{stability[path].get('same', 0)} of {len(choices)}" for path in paths],
+        "steady": [_steady(stability[path], len(choices)) for path in paths],
         "trials": found.get("trials"),
         "left_out": len(stability) - len(paths),
         "out_of_time": sum(bool(choice.get("out_of_time")) for choice in choices),
     }
+
+
+def _steady(found: dict[str, Any], folds: int) -> str:
+    """How far the folds agree.
+
+    >>> _steady({"low": 0.001, "high": 0.02, "same": 0}, 5), _steady({"same": 4}, 5)
+    ('0.001 to 0.02', '4 of 5')
+    """
+    low, high = found.get("low"), found.get("high")
+    if isinstance(low, float) and low != high:
+        return f"{_shown(low)} to {_shown(high)}"
+    return f"{found.get('same', 0)} of {folds}"
 
 
 def _shown(value: Any) -> str:
