@@ -96,10 +96,23 @@ def test_the_best_trains_in_full_for_far_less_than_everybody(fidelity):
     assert sum(evaluator.trained.values()) < 0.4 * sum(everybody.trained.values())
 
 
+def test_by_itself_half_go_on_from_the_second_epoch():
+    evaluator = Curves()
+    one = study(evaluator, 16)
+    one.run(halving.plan(halving.Options(), one, Extent(32, (0,), 16)))
+    assert [(orders[0].epochs, len(orders)) for orders in evaluator.asked] == [
+        (2, 16),
+        (4, 8),
+        (8, 4),
+        (16, 2),
+        (32, 1),
+    ]
+
+
 def test_asha_keeps_a_third_at_every_rung():
     evaluator = Curves()
     one = study(evaluator, 81)
-    one.run(asha.plan(asha.Options(), one, Extent(27, (0,), 9)))
+    one.run(asha.plan(asha.Options(reduction=3, first_epochs=1), one, Extent(27, (0,), 9)))
     reached = epochs_of(evaluator)
     assert sum(reached.values()) == 81
     assert 20 <= sum(n for e, n in reached.items() if e >= 3) <= 40

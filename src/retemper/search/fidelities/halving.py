@@ -15,11 +15,13 @@ from retemper.search.trials import Order, Trial, ranked
 class Options(BaseOptions):
     """Successive halving (Jamieson & Talwalkar 2016): of n trials after r epochs, n/η go on to η·r epochs.
 
-    Use when the first epochs say something of the last, as they mostly do; avoid where slow starters win.
+    Use when the first epochs say something of the last, as they mostly do; avoid where slow starters win. From random
+    search's draws, on ten tables, the defaults come to its best with 1.9 to 3.8 times fewer epochs; a third of the
+    trials from the first epoch on is faster on five of them, and on three drops the best ones too often to get there.
     """
 
-    reduction: int = Field(3, ge=2, le=10, description="η: one of so many goes on, so many times longer")
-    first_epochs: int = Field(1, ge=1, description="of the first rung")
+    reduction: int = Field(2, ge=2, le=10, description="η: one of so many goes on, so many times longer")
+    first_epochs: int = Field(2, ge=1, description="of the first rung")
 
 
 def plan(options: Options, study: Study, extent: Extent) -> Plan:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from pydantic import Field
+
 from retemper.search.fidelities import Extent, halving
 from retemper.search.study import Plan, Study
 
@@ -14,6 +16,9 @@ class Options(halving.Options):
     Of k rungs, bracket s begins at rung s with k/(k − s) · η^(k − 1 − s) trials, so all brackets cost about the same.
     Use when it is not known whether the first epochs tell of the last; where they do, ``halving`` is cheaper.
     """
+
+    reduction: int = Field(3, ge=2, le=10, description="η: one of so many goes on, so many times longer")
+    first_epochs: int = Field(1, ge=1, description="of the hastiest bracket's first rung")
 
 
 def plan(options: Options, study: Study, extent: Extent) -> Plan:
