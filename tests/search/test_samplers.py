@@ -121,9 +121,9 @@ def test_a_resumed_search_goes_on_as_it_would_have(name: str) -> None:
     assert whole.ask(1) == resumed.ask(1)
 
 
-@pytest.mark.parametrize("name", ("tpe", "gp"))
+@pytest.mark.parametrize("name", ("tpe", "gp", "random", "quasi_random", "grid"))
 def test_no_setting_comes_twice_and_a_small_space_is_spent(name: str) -> None:
-    own = sampler(name, SMALL, trials=50, startup=2)
+    own = sampler(name, SMALL, trials=50, **({"startup": 2} if name in LEARN else {}))
     found = []
     while new := own.ask(2):
         found += new
@@ -132,6 +132,28 @@ def test_no_setting_comes_twice_and_a_small_space_is_spent(name: str) -> None:
     assert sorted((values["a"], values["b"]) for values in found) == [
         (a, b) for a in (1, 2, 3) for b in (0, 1)
     ]
+
+
+@pytest.mark.parametrize("name", ("tpe", "random", "quasi_random", "grid"))
+def test_a_space_of_whole_numbers_has_an_end(name: str) -> None:
+    """Conditions make most of its combinations one setting; the last numbers of a logarithmic range are rare."""
+    space = Space(
+        {"kind": Words(("a", "b")), "n": Interval(1, 40, log=True, integer=True), "x": Interval(0.5, 0.5)},
+        {"n": Condition("kind", ("b",))},
+    )
+    options = {"startup": 10**6} if name == "tpe" else {"steps": 40} if name == "grid" else {}
+    own, parts = (sampler(name, space, 1000, **options) for _ in range(2))
+    found = own.ask(1000)
+    assert len({key_of(values) for values in found}) == len(found) == 41
+    assert found == [*parts.ask(13), *parts.ask(1), *parts.ask(100)]
+
+
+def test_a_grid_keeps_to_its_range() -> None:
+    """The ends have digits that a rounded number has not."""
+    for axis in (Interval(1 / 3, 2 / 3), Interval(1e-4 / 3, 1 / 3, log=True), Interval(0.1, 0.1)):
+        values = sampler("grid", Space({"x": axis}), steps=7).ask(99)
+        places = [own["x"] for own in values]
+        assert places == sorted(set(places)) and (places[0], places[-1]) == (axis.low, axis.high)
 
 
 @pytest.mark.parametrize("name", ("tpe", "gp"))

@@ -8,16 +8,15 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from retemper.search.distributions import Distributions, key_of
-from retemper.search.samplers import grid, quasi_random
-from retemper.search.space import Interval, Setting, Space
+from retemper.search.once import all_settings
+from retemper.search.samplers import quasi_random
+from retemper.search.space import Setting, Space
 from retemper.search.told import Known, Told
 
 TRIES = 4
 """Proposals before a point is taken from elsewhere: in a small space a model names its favourite again and again."""
 PENDING = 32
 """Of settings that were asked for and have no loss yet, a model sees so many, and up to as many again."""
-LONGEST_AXIS = 1000
-"""Values of an integer range that are still counted through, once nothing new is found by chance."""
 
 
 class Model(Protocol):
@@ -56,7 +55,7 @@ class Learner:
         self._pending: dict[str, Setting] = {}
         self._stale = True
         self._afar = _Afar(space, seed)
-        self._counted = _all_settings(space)
+        self._counted = all_settings(space)
         self._trusted: bool | None = None
 
     def ask(self, count: int) -> list[Setting]:
@@ -151,19 +150,6 @@ class _Afar:
         for place in range(PENDING):
             if place == len(self._window):
                 self._window += self._points.ask(1)
+            if place == len(self._window):
+                return  # the space has no more
             yield self._window[place]
-
-
-def _all_settings(space: Space) -> Iterator[Setting]:
-    """Every setting of a space that has an end, one by one; none of another."""
-    sizes = [
-        (int(axis.high) - int(axis.low) + 1 if axis.integer else LONGEST_AXIS + 1)
-        if isinstance(axis, Interval)
-        else 2
-        for axis in space.values()
-    ]
-    if max(sizes, default=2) > LONGEST_AXIS:
-        return
-    points = grid.build(grid.Options(steps=max(2, *sizes, 2)), space, 0, 2**62)
-    while found := points.ask(1):
-        yield from found

@@ -57,16 +57,22 @@ def _points(space: Space, steps: int) -> Iterator[Setting]:
 def values_of(axis: Axis, steps: int) -> list[object]:
     """The values of an axis: a choice's own, or ``steps`` of a range, evenly spaced on its scale.
 
+    Of a range of no more than so many whole numbers all are.
+
     >>> values_of(Interval(1e-3, 1e-1, log=True), 3), values_of(Interval(1, 3, integer=True), 9)
     ([0.001, 0.01, 0.1], [1, 2, 3])
     """
     if not isinstance(axis, Interval):
         return list(axis.values)
+    if axis.integer and axis.high - axis.low < steps:
+        return list(range(int(axis.low), int(axis.high) + 1))
     spaced = np.geomspace if axis.log else np.linspace
     values = spaced(axis.low, axis.high, steps).tolist()
-    return (
-        sorted({round(value) for value in values}) if axis.integer else [float(f"{v:.12g}") for v in values]
-    )
+    if axis.integer:
+        return sorted({round(value) for value in values})
+    # Without the last digits, which only the way of computing gave them; the ends stay as they are.
+    inner = [float(f"{value:.12g}") for value in values[1:-1]]
+    return list(dict.fromkeys([axis.low, *inner, axis.high]))
 
 
 def build(options: Options, space: Space, seed: int, trials: int) -> Sampler:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from retemper.core import seeds
 from retemper.core.options import Options as BaseOptions
+from retemper.search.once import IN_VAIN, Once
 from retemper.search.space import Setting, Space
 
 
@@ -25,19 +26,26 @@ class Sampler:
 
     def __init__(self, space: Space, seed: int, trials: int) -> None:
         self.space, self.seed, self.trials = space, seed, trials
-        self._asked = 0
+        self._asked, self._once = 0, Once(space)
 
     def ask(self, count: int) -> list[Setting]:
-        """Up to ``count`` new settings."""
-        numbers = range(self._asked, min(self._asked + count, self.trials))
-        self._asked = max(self._asked, numbers.stop)
-        return [
-            self.space.at(seeds.generator(self.seed, "random search", number).random(len(self.space)))
-            for number in numbers
-        ]
+        """Up to ``count`` new settings; fewer: all trials are spent, or the space has no more."""
+        found: list[Setting] = []
+        while len(found) < count and self._asked < self.trials and (values := self._next()) is not None:
+            self._asked += 1
+            found.append(values)
+        return found
 
     def tell(self, values: Setting, loss: float, epochs: int = 0) -> None:
         """Nothing is learnt from it."""
+
+    def _next(self) -> Setting | None:
+        for attempt in range(IN_VAIN):
+            random = seeds.generator(self.seed, "random search", self._asked, attempt)
+            values = self.space.at(random.random(len(self.space)))
+            if self._once.is_new(values):
+                return values
+        return self._once.left()
 
 
 def build(options: Options, space: Space, seed: int, trials: int) -> Sampler:
