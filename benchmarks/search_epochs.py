@@ -2,8 +2,9 @@
 
 For each table a pool of random settings is trained in full, once. A trial that pauses and goes on has the same bits
 as one that never paused, so what a fidelity would have seen is read from the pool's curves, exactly, for as many seeds
-as one likes: a seed is an order of the pool's settings. The samplers are all random here: what others add is another
-question.
+as one likes. A seed is an order of the pool's settings; a sampler that learns has each of its proposals answered by the
+nearest setting of the pool that it was not given yet, and is told that one's loss as the proposal's: it would do better
+without the pool. ``bayes+halving`` is a sampler and a fidelity, each with its defaults.
 
 The loss of a trial after some epochs is what the tuner ranks by: the mean over the folds of the best epoch so far. The
 mark is the median over the seeds of the best loss of 60 trials in full. A search goes on until it reaches the mark,
@@ -13,9 +14,9 @@ together; random search trains one after another. Epochs are those of a trial, a
 medians over the seeds. *In 60*: how many searches of 60 trials reach the mark; random search's own share is about half.
 
 usage: python benchmarks/search_epochs.py TABLE.csv TARGET [TABLE TARGET ...] [--pool 300] [--trials 60] [--epochs 27]
-           [--seeds 100] [--folds 2] [--rows 1500] [--keep FOLDER] [--fidelities halving hyperband asha]
+           [--seeds 100] [--folds 2] [--rows 1500] [--keep FOLDER] [--searches random+halving random+asha tpe+asha]
 
-``extrapolated`` fits its laws anew for each seed: some minutes a table.
+``random+extrapolated`` fits its laws anew for each seed, and what learns models each: minutes a table.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import random
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -36,10 +38,13 @@ from measuring import met, print_table
 
 import retemper
 from retemper.core import catalogue
+from retemper.core.recipe import build
 from retemper.search.fidelities import Extent
 from retemper.search.journal import Journal
-from retemper.search.space import Setting
-from retemper.search.study import OutOfTime, Study
+from retemper.search.samplers import batch_of
+from retemper.search.space import Interval, Setting, Space
+from retemper.search.space_file import space_of
+from retemper.search.study import OutOfTime, Sampler, Study
 from retemper.search.trials import Evaluation, Order
 
 SPACE = {
@@ -49,8 +54,16 @@ SPACE = {
     "model.width": [16, 32, 64, 128],
 }
 WAVE = 27
-"""Trials that a fidelity asks for at a time: what halving needs from 1 epoch to 27."""
+"""Most trials that a fidelity asks for at a time: a stack of them."""
 Curve = list[float]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Settings, and what the tuner would rank each by after each epoch."""
+
+    settings: list[Setting]
+    curves: list[Curve]
 
 
 def trained(table: Path, target: str, args: argparse.Namespace) -> dict[str, Any]:
@@ -100,8 +113,8 @@ def share_off(trials: Sequence[dict[str, Any]], curves: Sequence[Curve]) -> floa
     return statistics.fmean(abs(scale / usual - 1) > 1e-3 for scale in scales)
 
 
-def pool_of(table: Path, target: str, keep: Path, args: argparse.Namespace) -> list[Curve]:
-    """The losses of a table's pool by epoch; trained where it is not kept yet."""
+def pool_of(table: Path, target: str, keep: Path, args: argparse.Namespace) -> Pool:
+    """The pool of a table; trained where it is not kept yet."""
     place = keep / f"{table.stem}.{args.pool}.{args.epochs}.{args.folds}.{args.rows}.json"
     if not place.is_file():
         place.write_text(json.dumps(trained(table, target, args)))
@@ -110,11 +123,11 @@ def pool_of(table: Path, target: str, keep: Path, args: argparse.Namespace) -> l
     off = share_off(pool["trials"], curves)
     if off > 0.01:
         print(f"{table.stem}: {off:.0%} of the better trials have another loss than their curve says")
-    return curves
+    return Pool([own["values"] for own in pool["trials"]], curves)
 
 
 class Replayed:
-    """An evaluator that reads the pool, counts epochs, and stops once the mark is reached."""
+    """An evaluator that reads the curves, counts epochs, and stops once the mark is reached."""
 
     def __init__(self, curves: Sequence[Curve], mark: float) -> None:
         self.curves, self.mark = curves, mark
@@ -158,38 +171,76 @@ class Numbers:
         """Nothing is learnt from it."""
 
 
-def epochs_of(name: str, curves: Sequence[Curve], order: Sequence[int], mark: float) -> float:
-    """Epochs that a fidelity spends until the mark; infinite where it never comes there."""
-    evaluator = Replayed(curves, mark)
-    study = Study(Numbers(order), evaluator, Journal(None))
-    fidelity = catalogue.entry("fidelity", name)
-    study.run(fidelity.plan(fidelity.Options(), study, Extent(len(curves[0]), (0,), WAVE)))
-    return evaluator.spent if evaluator.reached else math.inf
+class Nearest:
+    """Names the settings of the pool that lie nearest to what a sampler that learns proposes."""
+
+    def __init__(self, sampler: Sampler, settings: Sequence[Setting], space: Space) -> None:
+        self._sampler, self._space = sampler, space
+        self._left = {number: self._place(values) for number, values in enumerate(settings)}
+        self._proposed: dict[int, Setting] = {}
+
+    def ask(self, count: int) -> list[Setting]:
+        """Up to ``count`` new settings."""
+        found = []
+        for values in self._sampler.ask(min(count, len(self._left))):
+            place = self._place(values)
+            number = min(self._left, key=lambda number: math.dist(self._left[number], place))
+            del self._left[number]
+            self._proposed[number] = values
+            found.append({"number": number})
+        return found
+
+    def tell(self, values: Setting, loss: float, epochs: int = 0) -> None:
+        """The loss is told as that of the proposal."""
+        self._sampler.tell(self._proposed[values["number"]], loss, epochs)
+
+    def _place(self, values: Setting) -> list[float]:
+        """Where a setting lies in the unit cube."""
+        return [
+            axis.share(values[path])
+            if isinstance(axis, Interval)
+            else axis.values.index(values[path]) / (len(axis.values) - 1)
+            for path, axis in self._space.items()
+        ]
 
 
-def epochs_of_random(curves: Sequence[Curve], order: Sequence[int], mark: float) -> float:
+def epochs_of(search: str, pool: Pool, order: Sequence[int], mark: float, trials: int) -> tuple[float, bool]:
+    """Epochs that a search spends until the mark, infinite where it never comes there; whether so many trials did."""
+    name, _, kind = search.partition("+")
+    sampler: Sampler = Numbers(order)
+    batch = trials
+    if name != "random":
+        recipe, space = build({"tune.sampler": name, "tune.trials": trials}), space_of(SPACE)
+        options, seed = recipe.tune.sampler.options, order[0]
+        sampler = Nearest(
+            catalogue.entry("sampler", name).build(options, space, seed, trials), pool.settings, space
+        )
+        batch = batch_of(recipe.tune)
+    evaluator = Replayed(pool.curves, mark)
+    study = Study(sampler, evaluator, Journal(None))
+    fidelity = catalogue.entry("fidelity", kind)
+    study.run(fidelity.plan(fidelity.Options(), study, Extent(len(pool.curves[0]), (0,), min(batch, WAVE))))
+    return (evaluator.spent, len(evaluator.paused) <= trials) if evaluator.reached else (math.inf, False)
+
+
+def epochs_of_random(pool: Pool, order: Sequence[int], mark: float, trials: int) -> tuple[float, bool]:
     """The same of random search, which stops in the epoch that reaches the mark."""
-    spent = 0
-    for number in order:
-        within = next((epoch for epoch, loss in enumerate(curves[number], 1) if loss <= mark), None)
+    for place, number in enumerate(order):
+        within = next((epoch for epoch, loss in enumerate(pool.curves[number], 1) if loss <= mark), None)
         if within:
-            return spent + within
-        spent += len(curves[number])
-    return math.inf
+            return place * len(pool.curves[number]) + within, place < trials
+    return math.inf, False
 
 
-def measured(
-    curves: Sequence[Curve], args: argparse.Namespace
-) -> tuple[float, dict[str, list[float]], dict[str, float]]:
-    """The mark; search → epochs by seed; search → share of seeds in which its first trials are enough."""
-    orders = [random.Random(seed).sample(range(len(curves)), len(curves)) for seed in range(args.seeds)]
-    mark = statistics.median(min(curves[k][-1] for k in order[: args.trials]) for order in orders)
-    spent = {"random": [epochs_of_random(curves, order, mark) for order in orders]}
-    few = {"random": [epochs_of_random(curves, order[: args.trials], mark) for order in orders]}
-    for name in args.fidelities:
-        spent[name] = [epochs_of(name, curves, order, mark) for order in orders]
-        few[name] = [epochs_of(name, curves, order[: args.trials], mark) for order in orders]
-    return mark, spent, {name: statistics.fmean(map(math.isfinite, own)) for name, own in few.items()}
+def measured(pool: Pool, args: argparse.Namespace) -> tuple[float, dict[str, list[tuple[float, bool]]]]:
+    """The mark; search → for each seed its epochs, and whether the first trials were enough."""
+    count = len(pool.curves)
+    orders = [random.Random(seed).sample(range(count), count) for seed in range(args.seeds)]
+    mark = statistics.median(min(pool.curves[k][-1] for k in order[: args.trials]) for order in orders)
+    found = {"random": [epochs_of_random(pool, order, mark, args.trials) for order in orders]}
+    for name in args.searches:
+        found[name] = [epochs_of(name, pool, order, mark, args.trials) for order in orders]
+    return mark, found
 
 
 def main() -> None:
@@ -200,26 +251,24 @@ def main() -> None:
     defaults = {"pool": 300, "trials": 60, "epochs": 27, "seeds": 100, "folds": 2, "rows": 1500}
     for name, default in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--fidelities", nargs="+", default=["halving", "hyperband", "asha"])
+    parser.add_argument("--searches", nargs="+", default=["random+halving", "random+asha", "tpe+asha"])
     parser.add_argument("--keep", type=Path, help="where curves of pools are kept, or found")
     args = parser.parse_args()
     keep = args.keep or Path(tempfile.mkdtemp())
     rows: list[list[str]] = []
-    ratios: dict[str, list[float]] = {name: [] for name in args.fidelities}
+    ratios: dict[str, list[float]] = {name: [] for name in args.searches}
     for table, target in zip(map(Path, args.tables[::2]), args.tables[1::2], strict=True):
-        mark, spent, few = measured(pool_of(table, target, keep, args), args)
-        median = {name: statistics.median(own) for name, own in spent.items()}
+        mark, found = measured(pool_of(table, target, keep, args), args)
+        median = {name: statistics.median(epochs for epochs, _ in own) for name, own in found.items()}
+        few = {name: statistics.fmean(enough for _, enough in own) for name, own in found.items()}
         for name, own in ratios.items():
             own.append(median["random"] / median[name])
-        shown = [
-            f"{median['random'] / median[name]:.1f} ({median[name]:.0f}; {few[name]:.0%})"
-            for name in args.fidelities
-        ]
+        shown = [f"{ratios[name][-1]:.1f} ({median[name]:.0f}; {few[name]:.0%})" for name in args.searches]
         rows.append([table.stem, f"{mark:.4g}", f"{median['random']:.0f} ({few['random']:.0%})", *shown])
         print(*rows[-1], sep="  ", flush=True)
     print_table(
         f"Times fewer epochs to the median best of {args.trials} random trials (epochs; in {args.trials})",
-        ["table", "mark", "random: epochs", *args.fidelities],
+        ["table", "mark", "random: epochs", *args.searches],
         rows,
     )
     for name, own in ratios.items():
