@@ -85,6 +85,29 @@ def test_after_the_probes_come_the_best_of_before_and_no_setting_twice():
     assert len({str(values) for values in asked}) == len(asked) == TRIALS
 
 
+def test_in_wider_ranges_what_was_known_still_guides_and_nothing_is_probed_again():
+    wide = Space(dict(SPACE) | {"rate": Interval(1e-4, 100.0, log=True)})
+    part = Space(dict(SPACE) | {"rate": Interval(1e-2, 100.0, log=True)})
+    warm = WarmStart(inner(random), before(), SPACE, TRIALS)
+    asked, _ = carried_out(warm, loss)
+    on = warm.wider(inner(random, space=part), wide)
+    for values in asked:
+        on.tell(values, loss(values), 9)
+    new, losses = carried_out(on, loss)
+    _, plain = carried_out(random.build(random.Options(), part, 0, TRIALS), loss)
+    assert len(new) == TRIALS - PROBES and not [values for values in new if values in asked]
+    assert np.median(losses) < 0.7 * np.median(plain)
+    again = on.wider(inner(random, space=part), wide).ask(BEST)
+    assert again == [values for values, _ in before().known if values not in asked + new][:BEST]
+
+
+def test_in_wider_ranges_a_ranking_that_was_dropped_stays_dropped():
+    warm = WarmStart(inner(random), before(), SPACE, TRIALS)
+    assert warm.wider(plain := inner(tpe), SPACE) is plain, "no verdict yet"
+    carried_out(warm, lambda values: -loss(values))
+    assert not warm.verdict.kept and warm.wider(plain, SPACE) is plain
+
+
 def test_what_is_asked_follows_from_seed_and_losses_in_any_batch_after_the_probes():
     runs = [carried_out(WarmStart(inner(tpe), before(), SPACE, TRIALS), loss)[0] for _ in range(2)]
     assert runs[0] == runs[1]

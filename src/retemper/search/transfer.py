@@ -144,13 +144,13 @@ def _noise(own: Floats, task: Floats) -> Floats:
 
 def _matern(distance: Floats) -> Floats:
     r = math.sqrt(5) * distance
-    return (1 + r + r * r / 3) * np.exp(-r)
+    return np.asarray((1 + r + r * r / 3) * np.exp(-r), np.float64)
 
 
 def _covariance(own: Floats, a: Floats, b: Floats, task_a: Floats, task_b: Floats) -> Floats:
     lengths = np.exp(own[:-4])
     tasks = math.exp(own[-4]) * (1 + math.exp(own[-3]) * np.outer(task_a, task_b))
-    return np.asarray(_matern(cdist(a / lengths, b / lengths)) * tasks, float)
+    return _matern(np.asarray(cdist(a / lengths, b / lengths))) * tasks
 
 
 def _misfit(own: Floats, priors: Floats, apart: Floats, y: Floats, task: Floats) -> tuple[float, Floats]:
