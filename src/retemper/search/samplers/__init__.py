@@ -12,7 +12,7 @@ LEARNING, LEAST_BATCH = ("tpe", "gp", "bayes"), 4
 
 
 def batch_of(tune: TuneOptions) -> int:
-    """Trials that are asked for at a time.
+    """Trials that are asked for at a time; one that begins from an earlier search learns, whatever its sampler.
 
     >>> from retemper.core.recipe import build
     >>> batch_of(build({"tune.trials": 64, "tune.sampler": "tpe"}).tune), batch_of(build({"tune.trials": 64}).tune)
@@ -20,4 +20,5 @@ def batch_of(tune: TuneOptions) -> int:
     """
     if tune.batch:
         return tune.batch
-    return max(LEAST_BATCH, tune.trials // 8) if tune.sampler.name in LEARNING else tune.trials
+    learns = tune.sampler.name in LEARNING or tune.warm_start is not None
+    return max(LEAST_BATCH, tune.trials // 8) if learns else tune.trials
