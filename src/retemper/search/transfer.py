@@ -130,7 +130,7 @@ def fitted(space: Space, before: Known, since: Known, begin: Floats | None = Non
 def _on_scale(losses: Floats, model: Floats) -> Floats:
     """New losses with the middle and the spread of what the nearest settings had before."""
     scale = float(model.std() or 1.0) / float(losses.std() or 1.0)
-    return (losses - losses.mean()) * scale + model.mean()
+    return np.asarray((losses - losses.mean()) * scale + model.mean(), np.float64)
 
 
 def _variances(own: Floats) -> tuple[float, float]:
