@@ -57,6 +57,10 @@ class PreparedTrials:
             else:
                 yield from trials.evaluate(own)
 
+    def finish(self, order: Order) -> Evaluation:
+        """Train an order for as long as there is time; see :meth:`StackedTrials.finish`."""
+        return self._of(self._key(order.values), order.values).finish(order)
+
     def recall(self, evaluations: Sequence[Evaluation]) -> None:
         """Where the trials paused, so that they can go on from there."""
         for evaluation in evaluations:

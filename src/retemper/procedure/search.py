@@ -18,6 +18,7 @@ from retemper.procedure.search_evidence import evidence_of, summary
 from retemper.procedure.trial_choice import bag_of, optimism_of
 from retemper.procedure.trial_faults import none_left
 from retemper.procedure.trial_storage import storage_for
+from retemper.procedure.trial_time import LEAST_S
 from retemper.procedure.warm_start import warmed
 from retemper.procedure.widening import sampler_of
 from retemper.search.arrivals import Arrivals
@@ -28,7 +29,7 @@ from retemper.search.sentence import name, short
 from retemper.search.space import Space
 from retemper.search.space_file import space_of
 from retemper.search.stored_trials import StoredTrials, failures
-from retemper.search.study import Plan, Sampler, Study
+from retemper.search.study import Sampler, Study
 from retemper.search.trials import Order, Trial, ranked
 from retemper.search.warm import WarmStart
 
@@ -135,23 +136,36 @@ def carried_out(
     searched = widening.search(
         book, state.recipe, study, space, lambda: fidelity.plan(tune.fidelity.options, study, extent)
     )
-    trials = in_full(study, searched.trials, extent)
+    trials = in_full(book, study, evaluator, searched.trials, extent)
     return Found(state, trials, searched.space, searched.findings, study, evaluator)
 
 
-def in_full(study: Study, trials: list[Trial], extent: Extent) -> list[Trial]:
-    """The trials, best first; the best one trained in full, where a time limit ended the search before that."""
-    if not study.out_of_time or not trials or not trials[0].sound or trials[0].last is None:
-        return trials
-    order = trials[0].last.order
-    if (order.epochs, len(order.folds)) == (extent.epochs, len(extent.folds)):
-        return trials
-    whole = Order(order.trial, order.values, extent.epochs, extent.folds)
-    return ranked(study.run(_once(whole)))
+def in_full(
+    book: Book, study: Study, evaluator: PreparedTrials, trials: list[Trial], extent: Extent
+) -> list[Trial]:
+    """The trials, best first; where a time limit ended the search, the best one has what is left of it.
 
-
-def _once(order: Order) -> Plan:
-    yield [order]
+    One that has trained on all folds goes on if there is time; folds that it has not seen it needs in any case, since
+    each row is judged by a network of the model.
+    """
+    last = trials[0].last if study.out_of_time and trials and trials[0].sound else None
+    if last is None:
+        return trials
+    folds = tuple(fold for fold in extent.folds if fold not in last.order.folds)
+    if last.order.epochs < extent.epochs:
+        goes_on = book.budget.decide("search.goes_on", lambda left: left > LEAST_S)
+        folds = extent.folds if goes_on else ()
+    if not folds:
+        return trials
+    order = Order(last.order.trial, last.order.values, extent.epochs, folds)
+    evaluation = study.journal.find(order)
+    if evaluation is None:
+        evaluation = evaluator.finish(order)
+        study.journal.add([evaluation])
+    else:
+        evaluator.recall([evaluation])
+    study.take([evaluation])
+    return ranked(study.trials.values())
 
 
 def chosen(state: State, evaluator: PreparedTrials, best: Trial) -> State:

@@ -102,11 +102,18 @@ class StackedTrials:
             count = self.book.budget.decide(name, partial(self._affordable, rest))
             if not count:
                 raise OutOfTime
-            evaluations = self._evaluated(rest[:count])
+            begins = not (self.book.pace.finished or self._paused)
+            evaluations = self._evaluated(rest[:count], LEAST_S * begins)
             self.recall(evaluations)
             self._kept.thin(self._best.places)
             yield evaluations
             rest = rest[count:]
+
+    def finish(self, order: Order) -> Evaluation:
+        """Train an order for as long as there is time, but :data:`LEAST_S` in any case: what the model is made of."""
+        (evaluation,) = self._evaluated([order], LEAST_S)
+        self.recall([evaluation])
+        return evaluation
 
     def recall(self, evaluations: Sequence[Evaluation]) -> None:
         """Where the trials paused, so that they can go on from there."""
@@ -140,17 +147,13 @@ class StackedTrials:
         count = max(1, TOGETHER * self.book.workers // folds) if left_s > LEAST_S else 1
         if not self.book.pace.finished:
             return min(len(orders), count) if left_s > 0 or not self._paused else 0
-        return affordable(orders, left_s, count, self.epochs, self._seconds, self._goes_on(orders[0]))
-
-    def _goes_on(self, order: Order) -> bool:
-        place, _ = self._paused.get(network_id(order.trial, order.folds[0]), ("", 0))
-        return bool(place) and self._trained.is_paused(place)
+        return affordable(orders, left_s, count, self.epochs, self._seconds)
 
     def _seconds(self, orders: Sequence[Order]) -> float:
         networks, _ = self._built(orders)
         return self.book.pace.seconds(self._jobs(networks), self.book.workers)
 
-    def _evaluated(self, orders: Sequence[Order]) -> list[Evaluation]:
+    def _evaluated(self, orders: Sequence[Order], least_s: float = 0.0) -> list[Evaluation]:
         self._stacks.clear()
         networks, faults = self._built(orders)
 
@@ -160,8 +163,7 @@ class StackedTrials:
                 self.book.folder.log({"event": "fault", "job": job.name, "traceback": str(fault.__cause__)})
 
         jobs = self._arranged(self._jobs(networks))
-        limited, begins = self.book.budget.limited, not (self.book.pace.finished or self._paused)
-        seconds = max(LEAST_S * begins, self.book.budget.left_s()) if limited else 0.0
+        seconds, limited = max(least_s, self.book.budget.left_s()), self.book.budget.limited
         # Where the time ends trainings early, it ends all of them by the same part: they are compared.
         results = self.book.train(jobs, seconds, alike=limited, deal=False, give_up=give_up) if jobs else []
         trained = {

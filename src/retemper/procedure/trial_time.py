@@ -10,7 +10,7 @@ from retemper.search.trials import Order
 TOGETHER = 16
 """Networks a worker of a part, where nothing is known of how long they take."""
 LEAST_S = 2.0
-"""The first networks have so long even where a slow start has used the time up; with less the best one ends."""
+"""The first networks, and those that a model needs, have so long even where a slow start has used the time up."""
 PART = 4
 """A part of the orders may double while it takes less than a fourth of what is left."""
 
@@ -21,13 +21,11 @@ def affordable(
     first: int,
     full: int,
     seconds: Callable[[Sequence[Order]], float],
-    goes_on: bool,
 ) -> int:
     """How many of the orders to train now, from the first on.
 
     A part at a time, so that each is planned by what the last one took. Of the time left the training of one trial in
-    full is kept, as long as the orders are shorter: the best one is to be trained so. In the end that one goes on for
-    whatever time there is, since what it has learnt it keeps.
+    full is kept, as long as the orders are shorter: the best one is to be trained so.
 
     Args:
         orders: of the same epochs.
@@ -35,13 +33,10 @@ def affordable(
         first: how many to begin with.
         full: epochs of a trial that trains in full.
         seconds: what orders are expected to take.
-        goes_on: the first order goes on from a pause.
 
     >>> orders = [Order(number, {}, 9, (0,)) for number in range(64)]
-    >>> [affordable(orders, left, 4, 9, lambda some: len(some), False) for left in (1000.0, 100.0, 3.0, 0.5)]
+    >>> [affordable(orders, left, 4, 9, lambda some: len(some)) for left in (1000.0, 100.0, 3.0, 0.5)]
     [64, 16, 2, 0]
-    >>> [affordable(orders[:1], left, 1, 9, lambda some: 50.0, True) for left in (10.0, 1.0)]
-    [1, 0]
     """
     count = min(first, len(orders))
     if orders[0].epochs < full:
@@ -50,5 +45,4 @@ def affordable(
         count *= 2
     while count and seconds(orders[:count]) > left_s:
         count //= 2
-    lasts = goes_on and orders[0].epochs == full and left_s > LEAST_S
-    return count or int(lasts)
+    return count
