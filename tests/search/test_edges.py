@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from retemper.core.recipe import Recipe
 from retemper.search.declared import Limits, option
 from retemper.search.edges import Edge, edges_of, findings_of, outward, widened, wider
-from retemper.search.space import Interval, Setting, Space, Words
+from retemper.search.space import Interval, Setting, Side, Space, Words
 from retemper.search.trials import Evaluation, Order, Trial, ranked
 
 RATE, DROPOUT, DEPTH = "training.optimizer.learning_rate", "model.dropout", "model.depth"
@@ -54,7 +54,7 @@ def test_a_rate_that_wants_to_be_higher() -> None:
     assert {path: axis for path, axis in space.items() if path != RATE} == {
         path: axis for path, axis in SPACE.items() if path != RATE
     }
-    assert outward(space, [edge])[RATE] == Interval(SPACE[RATE].at(0.5), 0.1, log=True)
+    assert outward(space, [edge])[RATE] == Interval(1e-3, 0.1, log=True)
 
 
 def test_few_trials_tell_nothing() -> None:
@@ -120,3 +120,21 @@ def test_what_became_of_it(best: float, verdict: str, said: str) -> None:
     assert left.outcome is not None
     assert left.outcome.verdict == "not_tried"
     assert "a wider range may gain" in left.message
+
+
+@pytest.mark.parametrize(
+    ("axis", "side", "bounds", "ends"),
+    [
+        (Interval(1, 2, integer=True), "high", Limits(low=1), (1, 3)),  # half of the range is half a number
+        (Interval(1, 4, integer=True), "low", Limits(low=0, low_is_in=False), (1, 4)),  # 0 is no value
+        (Interval(3, 4, integer=True), "low", Limits(low=0, low_is_in=False), (2, 4)),
+        (Interval(2, 5, integer=True), "high", Limits(high=6, high_is_in=False), (2, 5)),
+        (Interval(1, 16, log=True, integer=True), "low", Limits(low=0), (1, 16)),  # 0 has no logarithm
+        (Interval(2, 32, log=True, integer=True), "high", Limits(), (2, 128)),
+    ],
+)
+def test_whole_numbers_grow_by_whole_numbers_that_the_option_takes(
+    axis: Interval, side: Side, bounds: Limits, ends: tuple[int, int]
+) -> None:
+    wide = wider(axis, side, bounds)
+    assert (wide.low, wide.high) == ends and type(wide.low) is type(wide.high) is int

@@ -76,7 +76,8 @@ def search(book: Book, recipe: Recipe, study: Study, space: Space, plan: Callabl
     trials = ranked(study.run(plan()))
     first, edges = trials[0] if trials else None, edges_of(space, trials, limits)
     found: list[Edge] = [*edges]
-    for number in range(tune.widenings):
+    # A list names what is wanted: nothing lies beyond it.
+    for number in range(0 if tune.sampler.name == "listed" else tune.widenings):
         left = tune.trials - len(study.trials)
         if not edges or not left or study.out_of_time or not _time_allows(book, number, study, part or left):
             break

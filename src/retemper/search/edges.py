@@ -82,12 +82,14 @@ def _edge(path: str, axis: Interval, best: Trial, trials: Sequence[Trial]) -> Ed
 def wider(axis: Interval, side: Side, limits: Limits) -> Interval:
     """The range with half of itself added on one side, as far as the option's bounds let it.
 
-    A bound that is no value itself is met half-way.
+    A bound that is no value itself is met half-way, or one before it where the range is of whole numbers.
 
     >>> wider(Interval(1e-4, 1e-2, log=True), "high", Limits(low=0.0, low_is_in=False)).high
     0.1
     >>> wider(Interval(0.5, 0.9), "high", Limits(0.0, 1.0, high_is_in=False)).high
     0.95
+    >>> wider(Interval(1, 2, integer=True), "high", Limits(low=1)).high
+    3
     """
     if axis.log:
         beyond = (axis.high / axis.low) ** WIDER
@@ -96,15 +98,24 @@ def wider(axis: Interval, side: Side, limits: Limits) -> Interval:
         beyond = WIDER * (axis.high - axis.low)
         low, high = axis.low - beyond, axis.high + beyond
     if side == "low":
-        end = limits.low if limits.low_is_in or math.isinf(limits.low) else (limits.low + axis.low) / 2
-        return replace(axis, low=_rounded(min(axis.low, max(low, end)), axis))
-    end = limits.high if limits.high_is_in or math.isinf(limits.high) else (limits.high + axis.high) / 2
-    return replace(axis, high=_rounded(max(axis.high, min(high, end)), axis))
+        end = _last(limits.low, limits.low_is_in, axis.low, 1, axis)
+        low = max(math.floor(low), int(axis.log)) if axis.integer else _short(low)
+        return replace(axis, low=min(axis.low, max(low, end)))
+    end = _last(limits.high, limits.high_is_in, axis.high, -1, axis)
+    high = math.ceil(high) if axis.integer else _short(high)
+    return replace(axis, high=max(axis.high, min(high, end)))
 
 
-def _rounded(end: float, axis: Interval) -> float:
-    """Whole where the range is; else without the last digits, which only the way of computing gave it."""
-    return round(end) if axis.integer else float(f"{end:.6g}")
+def _last(bound: float, is_in: bool, end: float, inward: int, axis: Interval) -> float:
+    """The furthest that a range may reach on the side of a bound."""
+    if is_in or math.isinf(bound):
+        return bound
+    return bound + inward if axis.integer else _short((bound + end) / 2)
+
+
+def _short(end: float) -> float:
+    """Without the last digits, which only the way of computing gave it."""
+    return float(f"{end:.6g}")
 
 
 def widened(space: Space, edges: Sequence[Edge], limits: LimitsOf) -> Space:
@@ -122,6 +133,7 @@ def outward(space: Space, edges: Sequence[Edge]) -> Space:
     own: dict[str, Axis] = {}
     for edge in edges:
         axis, middle = space[edge.path], edge.axis.at(0.5)
+        middle = middle if edge.axis.integer else _short(middle)
         assert isinstance(axis, Interval)
         own[edge.path] = replace(axis, high=middle) if edge.side == "low" else replace(axis, low=middle)
     return Space({**space.axes, **own}, space.conditions)

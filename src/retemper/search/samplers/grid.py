@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from retemper.core.options import Options as BaseOptions
+from retemper.search.distributions import key_of
 from retemper.search.space import Axis, Interval, Setting, Space
 
 
@@ -31,7 +32,8 @@ class Sampler:
     """
 
     def __init__(self, space: Space, steps: int, trials: int) -> None:
-        self._points = _points(space, steps)
+        self._named: set[str] = set()
+        self._points = self._new(space, steps)
         self._left = trials
 
     def ask(self, count: int) -> list[Setting]:
@@ -41,17 +43,16 @@ class Sampler:
         return found
 
     def tell(self, values: Setting, loss: float, epochs: int = 0) -> None:
-        """Nothing is learnt from it."""
+        """It is not named again: a grid of wider ranges has points of the one before."""
+        self._named.add(key_of(values))
 
-
-def _points(space: Space, steps: int) -> Iterator[Setting]:
-    seen: set[tuple[tuple[str, str], ...]] = set()
-    for values in itertools.product(*(values_of(axis, steps) for axis in space.values())):
-        setting = space.alive(dict(zip(space, values, strict=True)))
-        key = tuple((path, repr(value)) for path, value in setting.items())
-        if key not in seen:
-            seen.add(key)
-            yield setting
+    def _new(self, space: Space, steps: int) -> Iterator[Setting]:
+        for values in itertools.product(*(values_of(axis, steps) for axis in space.values())):
+            setting = space.alive(dict(zip(space, values, strict=True)))
+            key = key_of(setting)
+            if key not in self._named:
+                self._named.add(key)
+                yield setting
 
 
 def values_of(axis: Axis, steps: int) -> list[object]:
