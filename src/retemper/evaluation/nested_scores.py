@@ -47,9 +47,10 @@ def nested_scores(
     """Every metric over all repeats, with a 95 % interval for the networks that such rows give.
 
     A row's outcomes in several repeats vary together, as do rows of one group, so the bootstrap draws rows or groups
-    whole. It takes the networks as given, though each other sample of rows would give other networks; the part of
-    the variance that this adds is about that of one fold's share of the rows in training, 1 / (folds − 1) of the
-    rows' own (Nadeau & Bengio 2003 with endless repeats), and widens the intervals by √(folds / (folds − 1)).
+    whole. It takes the networks as given, though each other sample of rows would give other networks, and each other
+    deal of the folds other choices. Nadeau & Bengio (2003; for repeated k-fold Bouckaert & Frank 2004) put the whole
+    variance at 1 / repeats + k / (k − 1) of the rows' own, so the intervals are widened by its root: 1.5 for one
+    repeat of five folds, 1.32 for two, never less than √(k / (k − 1)), however many repeats there are.
 
     Args:
         task: ``"classification"`` or ``"regression"``.
@@ -85,7 +86,8 @@ def nested_scores(
         np.concatenate(called) if called else None,
         units,
     )
-    return {name: widened(name, score, math.sqrt(folds / (folds - 1))) for name, score in found.items()}
+    factor = math.sqrt(1 / len(repeats) + folds / (folds - 1))
+    return {name: widened(name, score, factor) for name, score in found.items()}
 
 
 def widened(name: str, score: Score, factor: float) -> Score:
