@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import fields, replace
 from io import BytesIO
@@ -24,6 +23,8 @@ Key = tuple[int, int, tuple[int, ...]]
 """Trial, epochs and folds of an order."""
 Curves = Mapping[int, tuple[float, ...]]
 """Fold → validation loss of each epoch."""
+Places = Mapping[int, str]
+"""Fold → where the evaluator finds the network again."""
 
 
 class Journal:
@@ -46,8 +47,10 @@ class Journal:
         self._path = path
         self._known: dict[Key, Evaluation] = {}
         self._before: dict[int, Key] = {}
+        self._places: dict[tuple[tuple[int, str], ...], Places] = {}
         if path is not None and path.is_file():
-            self._known = {own.order.key: own for own in _read(path)}
+            for own in _read(path):
+                self._known[own.order.key] = replace(own, places=self._shared(own.places))
             self._before = {key[0]: key for key in self._known}
 
     def find(self, order: Order) -> Evaluation | None:
@@ -82,10 +85,15 @@ class Journal:
                 os.fsync(file.fileno())
             kept = []
             for own, line in zip(evaluations, lines, strict=True):
-                kept.append(replace(own, curves=CurvesOnDisk(self._path, start)))
+                curves = CurvesOnDisk(self._path, start)
+                kept.append(replace(own, curves=curves, places=self._shared(own.places)))
                 start += len(line)
         self._known |= {own.order.key: own for own in kept}
         return kept
+
+    def _shared(self, places: Places) -> Places:
+        """The same places in memory once: networks of one stack lie in one place, trial after trial."""
+        return self._places.setdefault(tuple(places.items()), places)
 
 
 class CurvesOnDisk(Mapping[int, tuple[float, ...]]):
@@ -161,8 +169,7 @@ def _evaluation(saved: Mapping[str, Any], curves: Curves) -> Evaluation:
         {int(fold): scores for fold, scores in saved["scores"].items()},
         saved["trained_epochs"],
         saved["seconds"],
-        # Networks of one stack lie in one place.
-        {int(fold): sys.intern(place) for fold, place in saved["places"].items()},
+        {int(fold): place for fold, place in saved["places"].items()},
         saved["error"],
     )
 
