@@ -31,3 +31,10 @@ def test_a_search_comes_to_its_end(bench, tables, name):
     arrived = [made["value"] for made in decisions if made["name"].startswith("search.arrival.")]
     asked = [tuple(own["order"][key] for key in ("trial", "epochs", "folds")) for own in evaluations]
     assert json.loads(json.dumps(arrived)) == (json.loads(json.dumps(asked)) if name == "asha" else [])
+
+
+def test_a_race_of_classes_is_told_by_the_rows_that_were_judged(bench, tables):
+    """In its first rounds no network has held out the other folds' rows, of which there is no probability."""
+    desk, state = bench(tables.two_classes(200), changes=TUNE | {"tune.fidelity": FIDELITIES["racing"]})
+    state, step = desk.do(search, state)
+    assert step.verdict == "pass" and step.evidence["optimism"]["loss"] > 0

@@ -40,7 +40,7 @@ def bag_of(state: State, networks: Sequence[Candidate]) -> Bag:
 def _joined(
     state: State, outputs: Mapping[int, NDArray[np.float32]]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Outputs by fold → for each row that judges, and which rows the folds hold out (the others have zeros)."""
+    """Outputs by fold → for each row that judges, and which rows the folds hold out (the others have a mean answer)."""
     if state.folds is None:
         only = outputs[VALIDATION]
         return only, np.ones(len(only), dtype=bool)
@@ -54,6 +54,8 @@ def _joined(
         sums[rows] += own
         counts[rows] += 1
     judged = counts.reshape(-1) > 0
+    # Zeros would be no probabilities.
+    sums[~judged] = next(iter(outputs.values())).mean(axis=0)
     return (sums / np.maximum(counts, 1)).astype(np.float32), judged
 
 
