@@ -7,6 +7,7 @@ import signal
 import pytest
 
 import retemper.search.engines.local as local
+from retemper.api import minimize as minimize_module
 from retemper.api.minimize import minimize
 from retemper.core.errors import InputError
 from retemper.search.engines.local import LocalTasks
@@ -37,9 +38,60 @@ def test_the_seed_fixes_the_trials_whatever_the_workers():
     ]
     assert one.best["kind"] == "b" and len(one.trials) == 24
     epochs = [trial.last.order.epochs for trial in one.trials]
-    assert epochs[0] == 9 and epochs[-1] == 1
+    assert epochs[0] == 9 and epochs[-1] == 2
     other = minimize(loss, SPACE, trials=24, epochs=9, fidelity="halving", batch=9, seed=4, workers=1)
     assert other.best != one.best
+
+
+class OneWaits:
+    """Calls that come back at once, but for the first one, which comes last of all that are there."""
+
+    def __init__(self, workers):
+        self.calls, self.held, self.others, self.before_it = {}, None, [], 0
+
+    def places(self):
+        return 2
+
+    def put(self, value):
+        return value
+
+    def call(self, function, *args):
+        ticket = len(self.others) + len(self.calls) + (self.held is not None)
+        if self.held is None:
+            self.held = ticket, function, args
+        else:
+            self.calls[ticket] = function, args
+        return ticket
+
+    def done(self, timeout_s):
+        if not self.calls:
+            self.before_it = len(self.others)
+            (ticket, function, args), self.held = self.held, (-1, None, ())
+            return ticket, function(*args)
+        ticket = min(self.calls)
+        function, args = self.calls.pop(ticket)
+        self.others.append(ticket)
+        return ticket, function(*args)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_without_waves_nobody_waits_for_the_slowest(monkeypatch, asynchronous):
+    made = []
+    monkeypatch.setattr(
+        minimize_module, "LocalTasks", lambda workers: made.append(OneWaits(workers)) or made[0]
+    )
+    fidelity = {"name": "asha", "asynchronous": asynchronous, "first_epochs": 1, "reduction": 2}
+    found = minimize(
+        lambda s, epochs: s["rate"] + 1 / epochs, SPACE, trials=12, epochs=4, batch=4, fidelity=fidelity
+    )
+    assert len(found.trials) == 12 and all(trial.evaluations for trial in found.trials)
+    assert made[0].before_it >= 12 if asynchronous else made[0].before_it == 3
 
 
 def test_a_call_that_fails_is_a_failed_trial():
@@ -110,6 +162,8 @@ def test_a_journal_spares_what_came_back_before(tmp_path):
         ({"x": [1]}, {"trails": 3}, "bad_option"),
         ({"x": [1]}, {"engine": "stack"}, "bad_option"),
         ({"x": [1]}, {"trials": 0}, "bad_recipe"),
+        ({"x": [1]}, {"fidelity": "racing"}, "bad_option"),
+        ({"x": [1]}, {"fidelity": "extrapolated"}, "bad_option"),
     ],
 )
 def test_mistakes_are_said(space, options, code):

@@ -10,6 +10,7 @@ from typing import Any, TypedDict, Unpack
 from retemper.core import catalogue, device
 from retemper.core.errors import InputError, nearest
 from retemper.core.recipe import Recipe
+from retemper.search.arrivals import Arrivals
 from retemper.search.engines.cluster import Cluster
 from retemper.search.engines.local import LocalTasks
 from retemper.search.engines.tasks import Tasks
@@ -21,6 +22,10 @@ from retemper.search.space import Axis, Interval, Setting, Space, Words
 from retemper.search.study import Study
 from retemper.search.trials import Trial, ranked
 
+NEED_MORE = {
+    "racing": "losses of several folds, but a function returns one loss",
+    "extrapolated": "the loss of every epoch, but a function returns that of the last",
+}
 Form = Interval | Words | Mapping[str, Any] | Sequence[Any]
 
 
@@ -28,7 +33,7 @@ class MinimizeOptions(TypedDict, total=False):
     """Everything about the search but the function and its space; all optional."""
 
     sampler: str | Mapping[str, Any]
-    """list, grid, random, quasi_random, tpe, gp; or ``{"name": …, its options}``"""
+    """listed, grid, random, quasi_random, tpe, gp, bayes; or ``{"name": …, its options}``"""
     fidelity: str | Mapping[str, Any]
     """full, halving, hyperband, asha: how long each trial trains"""
     trials: int
@@ -38,7 +43,7 @@ class MinimizeOptions(TypedDict, total=False):
     batch: int
     """settings asked for at a time, where the sampler learns from those before"""
     seed: int
-    """fixes the settings, whatever the number of workers"""
+    """fixes the settings, whatever the number of workers; but for asha with ``asynchronous``, where timing decides"""
     engine: str
     """processes of this machine, or ray"""
     address: str
@@ -100,6 +105,8 @@ def minimize(
     journal = Journal(Path(options["journal"]) if "journal" in options else None)
     with _tasks(recipe) as tasks:
         study = Study(sampler, FunctionTrials(function, tasks), journal, most=tune.trials)
+        if getattr(tune.fidelity.options, "asynchronous", False):
+            study.course = Arrivals({})
         extent = Extent(tune.epochs, (-1,), batch_of(tune))
         trials = ranked(study.run(fidelity.plan(tune.fidelity.options, study, extent)))
     if not trials or not trials[0].sound:
@@ -126,7 +133,12 @@ def _recipe(options: Mapping[str, Any]) -> Recipe:
     if own["engine"] == "stack":
         message = "A function of your own can't be stacked."
         raise InputError("bad_option", message, {"option": "engine"}, "Set engine='processes' or 'ray'.")
-    return Recipe().with_changes(changes)
+    recipe = Recipe().with_changes(changes)
+    if (reason := NEED_MORE.get(recipe.tune.fidelity.name)) is not None:
+        message = f"The fidelity {recipe.tune.fidelity.name} needs {reason}."
+        hint = "Set fidelity='halving', 'hyperband' or 'asha'."
+        raise InputError("bad_option", message, {"option": "fidelity"}, hint)
+    return recipe
 
 
 def _axis(name: str, form: Form) -> Axis:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from retemper.core import interrupt
@@ -32,8 +32,8 @@ class FunctionTrials:
     def __init__(self, function: Function, tasks: Tasks) -> None:
         self._function, self._tasks = tasks.put(function), tasks
 
-    def evaluate(self, orders: Sequence[Order]) -> Iterator[list[Evaluation]]:
-        """The evaluations, each as soon as it is there."""
+    def evaluate(self, orders: Sequence[Order]) -> Generator[list[Evaluation], Sequence[Order] | None]:
+        """The evaluations, each as soon as it is there; it may be sent further orders, which come next."""
         waiting = list(reversed(orders))
         sent: dict[int, Order] = {}
         while waiting or sent:
@@ -44,7 +44,8 @@ class FunctionTrials:
                 sent[ticket] = order
             if (done := self._tasks.done(WAIT_S)) is not None:
                 ticket, answer = done
-                yield [_evaluation(sent.pop(ticket), answer)]
+                more = yield [_evaluation(sent.pop(ticket), answer)]
+                waiting += reversed(more or ())
 
     def recall(self, evaluations: Sequence[Evaluation]) -> None:
         """Nothing: no call goes on from another."""

@@ -21,7 +21,9 @@ class Options(halving.Options):
     """
 
     asynchronous: bool = Field(
-        False, description="each trial that comes back makes room for the next; what came first is logged"
+        False,
+        description="each trial that comes back makes room for the next, and what came first is logged; for trials "
+        "that come back one by one (functions): a stack's come back together",
     )
 
 
