@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from retemper.search.cells import Boxes, cells_of, coded
 from retemper.search.learnt import learnt
 from retemper.search.space import Condition, Interval, Space, Words
 from retemper.search.trials import Evaluation, Order, Trial
@@ -42,29 +41,6 @@ def study(count, f=loss, noise=0.02, space=SPACE, seed=0):
     rng = np.random.default_rng(seed)
     settings = [space.at(rng.random(len(space))) for _ in range(count)]
     return [trial(k, v, (5, [f(v) + noise * rng.standard_normal()])) for k, v in enumerate(settings)]
-
-
-def test_leaves_fill_the_space_and_give_the_tree_back():
-    from sklearn.tree import DecisionTreeRegressor
-
-    options = [cells_of(path, axis) for path, axis in SPACE.items()]
-    trials = study(200)
-    x = coded(options, [own.values for own in trials])
-    tree = DecisionTreeRegressor(min_samples_leaf=3, random_state=0).fit(x, [own.loss for own in trials])
-    boxes = Boxes(tree, options)
-    volumes = np.prod([covered.mean(axis=1) for covered in boxes.covered], axis=0)
-    assert volumes.sum() == pytest.approx(1.0)
-    rng = np.random.default_rng(1)
-    points = np.hstack([own.drawn(rng, 40_000) for own in options])
-    drawn = tree.predict(points)
-    for option, column in ((0, points[:, 0] * 40), (1, points[:, 1] * 5)):
-        cells = np.minimum(column.astype(int), len(options[option].values) - 1)
-        seen = [drawn[cells == k].mean() for k in range(len(options[option].values))]
-        assert boxes.marginal(option) == pytest.approx(seen, abs=0.03)
-    chosen = points[:, 2:5].argmax(axis=1)
-    assert boxes.marginal(2) == pytest.approx([drawn[chosen == k].mean() for k in range(3)], abs=0.02)
-    both = boxes.marginal(1, 2)
-    assert both.mean(axis=1) == pytest.approx(boxes.marginal(1)) and both.shape == (5, 3)
 
 
 def test_shares_are_those_of_the_function():

@@ -35,7 +35,7 @@ def flat_part(values: Sequence[Any], curve: Floats, curves: Floats) -> Flat | No
     Args:
         values: of the option, ascending.
         curve: the mean loss at each.
-        curves: the same of forests on random halves of the trials [halves, values].
+        curves: draws of it [draws, values].
 
     >>> curve = np.array([1.0, 0.5, 0.1, 0.1, 0.1])
     >>> flat_part([16, 32, 64, 128, 256], curve, np.stack([curve, curve]))
@@ -43,8 +43,8 @@ def flat_part(values: Sequence[Any], curve: Floats, curves: Floats) -> Flat | No
     """
     margin = MARGIN * float(np.ptp(curve))
     for side, step in (("beyond", 1), ("below", -1)):
-        own, halves = curve[::step], curves[:, ::step]
-        apart = np.abs(own - own[-1]) + ONE_SIDED * (halves - halves[:, -1:]).std(axis=0, ddof=1)
+        own, drawn = curve[::step], curves[:, ::step]
+        apart = np.abs(own - own[-1]) + ONE_SIDED * (drawn - drawn[:, -1:]).std(axis=0, ddof=1)
         length = len(own) - int(np.flatnonzero(apart > margin).max(initial=-1)) - 1
         if 2 <= length < len(own) and length >= LEAST_PART * len(own) and own[-1] - own.min() <= margin:
             place = len(own) - length if step == 1 else length - 1
