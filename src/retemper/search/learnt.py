@@ -26,8 +26,8 @@ from retemper.search.space import Space
 from retemper.search.trials import Trial
 
 LEAST_TRIALS, LEAST_AN_OPTION = 16, 5
-MOST_TRIALS = 250
-"""More are drawn from: what explains the loss of 250 trials explains it of all."""
+MOST_TRIALS = 160
+"""More are drawn from: what explains the loss of 160 trials explains it of all."""
 LEAST_EXPLAINED = 0.15
 """Of the losses' variance, foretold of each trial by the others: below, nothing was learnt that is worth telling."""
 SURE = 2.33
