@@ -281,3 +281,18 @@ def test_rows_that_are_too_few_are_told_before_anything_trains(tmp_path, recipe_
     with pytest.raises(InputError, match="too few for 3 outer folds"):
         tuned(tmp_path / "run", table, recipe_of("y", {**TUNE, "tune.folds": 20}))
     assert not (tmp_path / "run" / "checkpoints" / "arrays").exists()
+
+
+def test_of_many_rows_a_sample_judges_and_little_time_means_fewer_resamples(whole, tmp_path, monkeypatch):
+    desk, before, state = whole
+    monkeypatch.setattr("retemper.procedure.baselines.MOST_ROWS", 20)
+    monkeypatch.setattr(nested_search, "SECONDS_A_CELL", 1e-2)
+    book = elsewhere(desk, tmp_path / "run")
+    made = {}
+    book = replace(
+        book, budget=Budget(900.0, now(), log=lambda event: made.update({event["name"]: event["value"]}))
+    )
+    state = state.with_(recipe=state.recipe.with_changes({"procedure.bootstrap": 5000}))
+    found = nested_search.run(book, before, state)
+    assert found["rows"] == 60 and [own["rows"] for own in found["choices"]] == [20] * 3
+    assert 100 <= made["nested.resamples"] < 5000

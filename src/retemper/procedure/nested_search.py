@@ -12,6 +12,7 @@ chose alike the choice is told by the data; where not, the settings hardly matte
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ from retemper.core.records import to_json
 from retemper.core.run_folder import disk_faults
 from retemper.evaluation.metrics import main_metric, metrics
 from retemper.procedure import calibrate, screen
+from retemper.procedure.baselines import drawn
 from retemper.procedure.book import Book, State
 from retemper.procedure.choice_stability import Choice, sentence, stability
 from retemper.procedure.cross_fitting import dealt
@@ -36,7 +38,7 @@ from retemper.procedure.part import paced, part_of
 from retemper.procedure.prepare import weights
 from retemper.procedure.search import carried_out, chosen
 from retemper.procedure.search_engine import opened
-from retemper.procedure.test_once import model_of
+from retemper.procedure.test_once import SECONDS_A_CELL, model_of
 from retemper.procedure.widening import sampler_of
 from retemper.search.space_file import space_of
 from retemper.training import sealed
@@ -132,7 +134,8 @@ def run(book: Book, before: State, state: State) -> dict[str, Any]:
     outers = outer_rows(before, count)
     found: list[Outcome] = []
     told = "" if outers else "no fold leaves rows of every class, or of another group, to learn from"
-    with opened(part_of(book, "nested"), before) as own:
+    part = part_of(book, "nested")
+    with opened(part, before) as own:
         for place, outer in enumerate(outers):
             name = str(outer.fold)
             if not own.budget.decide(f"{name}.begun", lambda left: left > 0):
@@ -146,9 +149,21 @@ def run(book: Book, before: State, state: State) -> dict[str, Any]:
             book.reporter.note(outcome.choice.sentence(main_metric(state.task), count))
     if not found:
         return {"left_out": told}
-    facts = _facts(before, state, found) | ({"cut_short": told} if told else {})
+    facts = _facts(before, _affordable(part, state, found), found) | ({"cut_short": told} if told else {})
     plain: dict[str, Any] = to_json(facts)
     return plain
+
+
+def _affordable(book: Book, state: State, found: list[Outcome]) -> State:
+    """The state with as many resamples of the judged rows as the time allows."""
+    wanted = state.recipe.procedure.bootstrap
+    second = SECONDS_A_CELL * sum(own.judged.outputs.size for own in found)
+
+    def fit_into(left: float) -> int:
+        return wanted if math.isinf(left) else max(100, min(wanted, int(max(1.0, left / 2) / second)))
+
+    resamples = book.budget.decide("resamples", fit_into)
+    return state.with_(recipe=state.recipe.with_changes({"procedure.bootstrap": resamples}))
 
 
 def _facts(before: State, state: State, found: list[Outcome]) -> dict[str, Any]:
@@ -208,7 +223,9 @@ def _searched(book: Book, before: State, outer: OuterRows) -> Outcome | None:
     # A regression would choose the width of its intervals, which no figure asks for.
     if own.task == "classification":
         own, _ = calibrate.run(book, own)
-    frame = own.table.frame[outer.judges]
+    # Of millions of rows a sample says the same.
+    judges = outer.judges[drawn(len(outer.judges), own.recipe.seed, "judges of an outer fold")]
+    frame = own.table.frame[judges]
     outputs = model_of(own).outputs(frame)
     called = own.decision.codes(outputs) if own.task == "classification" else None
     name, target = main_metric(own.task), own.ready[1]
@@ -216,7 +233,7 @@ def _searched(book: Book, before: State, outer: OuterRows) -> Outcome | None:
     inner = held_out_scores(own)[name]
     choice = Choice(
         fold=outer.fold,
-        rows=len(outer.judges),
+        rows=len(judges),
         values=dict(best.values),
         promised=inner,
         score=metrics(own.task, true, outputs, weight)[name],
@@ -224,4 +241,4 @@ def _searched(book: Book, before: State, outer: OuterRows) -> Outcome | None:
         epochs=sum(each.trained_epochs for each in found.study.journal),
         out_of_time=found.study.out_of_time,
     )
-    return Outcome(Judged(outer.judges, outputs, called, inner, len(own.candidates)), choice)
+    return Outcome(Judged(judges, outputs, called, inner, len(own.candidates)), choice)
