@@ -41,12 +41,14 @@ SPACE = space_of(
         "training.optimizer.learning_rate": {"low": 1e-4, "high": 0.3, "log": True},
         "training.optimizer.weight_decay": {"low": 1e-4, "high": 1.0, "log": True},
         "model.dropout": {"low": 0.0, "high": 0.6},
-        "training.batch_size": [32, 128],
+        "training.batch_size": [64, 128],
         "model.width": [16, 64],
     }
 )
 STEPS = {"training.optimizer.learning_rate": 9, "training.optimizer.weight_decay": 3, "model.dropout": 3}
 EPOCHS = 10
+SPLIT = {"split.validation": 0.5, "split.test": 0.05}
+"""As many rows judge as train: a real search has folds, so that all rows judge."""
 CEILING = 3.0
 """Losses over so many times the median, and those of trainings that diverged, count as that."""
 
@@ -116,7 +118,7 @@ def surfaces_of(
 def trained(frame: pl.DataFrame, target: str, seed: int, pool: Pool) -> NDArray[np.float64]:
     """The loss of each setting of the grid on some rows; NaN: it failed."""
     settings = grid_settings()
-    recipe = build({"workers": 1, "seed": seed, "data.target": target})
+    recipe = build({"workers": 1, "seed": seed, "data.target": target} | SPLIT)
     with tempfile.TemporaryDirectory() as place:
         folder = RunFolder.create(Path(place) / "run", "t")
         folder.close()

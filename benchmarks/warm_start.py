@@ -9,7 +9,7 @@ search's best was better than the cold one's. *lost*: mean trials until the mark
 before had been turned round (each axis of the grid reversed), so that it should be dropped at the price of its probes.
 
 usage: python benchmarks/warm_start.py TABLES [--keep FOLDER] [--sampler quasi_random] [--trials 40] [--earlier 64]
-           [--batch 8] [--searches 20] [--seeds 5] [--rows 800] [--only NUMBER ...]
+           [--batch 8] [--searches 20] [--seeds 5] [--rows 1200] [--only NUMBER ...]
 """
 
 from __future__ import annotations
@@ -59,9 +59,11 @@ class Searcher:
     def warm(self, loss: Callable[[Setting], float], before: Before, seed: int) -> tuple[list[Setting], bool]:
         """The settings of a search that begins from another, and whether it kept to it."""
         inner = self.built(seed, self.trials)
-        if isinstance(inner, UNLEARNED):
-            inner = self.built(seed, self.trials * CANDIDATES)
-        sampler = WarmStart(inner, before, SPACE, self.trials)
+        learns = not isinstance(inner, UNLEARNED)
+        candidates = Searcher("quasi_random" if learns else self.sampler, 0, 0).built(
+            seed, self.trials * CANDIDATES
+        )
+        sampler = WarmStart(inner, candidates, before, SPACE, self.trials)
         asked = carried_out(sampler, loss, self.batch)
         return asked, sampler.verdict is not None and sampler.verdict.kept
 
@@ -132,7 +134,7 @@ def main() -> None:
     parser.add_argument("tables", type=Path, metavar="TABLES")
     parser.add_argument("--keep", type=Path, help="where losses of grids are kept, or found")
     parser.add_argument("--sampler", default="quasi_random")
-    numbers = {"trials": 40, "earlier": 64, "batch": 8, "searches": 20, "seeds": 5, "rows": 800}
+    numbers = {"trials": 40, "earlier": 64, "batch": 8, "searches": 20, "seeds": 5, "rows": 1200}
     for name, value in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--only", type=int, nargs="*", help="numbers of changes")

@@ -60,7 +60,7 @@ def searched(
     sampler = widening.sampler_of(recipe, space)
     if before:
         many = recipe.with_changes({"tune.trials": 64 * CANDIDATES})
-        sampler = WarmStart(widening.sampler_of(many, space), before, space, 64)
+        sampler = WarmStart(sampler, widening.sampler_of(many, space), before, space, 64)
     study = Study(sampler, formula, journal or Journal(None))
     book: Any = SimpleNamespace(budget=budget or Budget(None, 0.0), workers=1)
     extent = Extent(3, (-1,), 8 if before else 16)

@@ -20,7 +20,7 @@ SAVED = "checkpoints/before.json"
 """What the earlier search knew: a resumed run needs its folder no more, and finds what it began from unchanged."""
 
 POOL = 10_000
-"""A sampler that does not learn names at most so many settings to choose from."""
+"""There are at most so many settings to choose from."""
 
 
 def warmed(folder: RunFolder, recipe: Recipe, space: Space, build: Callable[[Recipe], Sampler]) -> Sampler:
@@ -38,7 +38,7 @@ def warmed(folder: RunFolder, recipe: Recipe, space: Space, build: Callable[[Rec
     if recipe.tune.warm_start is None:
         return build(recipe)
     before = _before(folder, recipe, space)
-    return WarmStart(_ample(recipe, build), before, space, recipe.tune.trials)
+    return WarmStart(*_built(recipe, build), before, space, recipe.tune.trials)
 
 
 def in_wider(sampler: Sampler, recipe: Recipe, space: Space, build: Callable[[Recipe], Sampler]) -> Sampler:
@@ -50,17 +50,20 @@ def in_wider(sampler: Sampler, recipe: Recipe, space: Space, build: Callable[[Re
         space: with the wider ranges.
         build: makes the recipe's sampler for the part of the space that is to be tried next.
     """
-    if not isinstance(sampler, WarmStart | Guided):
-        return build(recipe)
-    return sampler.wider(_ample(recipe, build), space)
+    if isinstance(sampler, WarmStart):
+        return sampler.wider(*_built(recipe, build), space)
+    if isinstance(sampler, Guided):
+        return sampler.wider(_built(recipe, build)[1], space)
+    return build(recipe)
 
 
-def _ample(recipe: Recipe, build: Callable[[Recipe], Sampler]) -> Sampler:
-    """The recipe's sampler; one that does not learn names more settings than are tried, to choose from."""
+def _built(recipe: Recipe, build: Callable[[Recipe], Sampler]) -> tuple[Sampler, Sampler]:
+    """The recipe's sampler, and one that names settings to choose from; the same, where it does not learn."""
     sampler, trials = build(recipe), recipe.tune.trials
-    if not isinstance(sampler, UNLEARNED):
-        return sampler
-    return build(recipe.with_changes({"tune.trials": max(trials, min(trials * CANDIDATES, POOL))}))
+    ample = recipe.with_changes({"tune.trials": max(trials, min(trials * CANDIDATES, POOL))})
+    if isinstance(sampler, UNLEARNED):
+        return (own := build(ample)), own
+    return sampler, build(ample.with_changes({"tune.sampler": "quasi_random"}))
 
 
 def _before(folder: RunFolder, recipe: Recipe, space: Space) -> Before:

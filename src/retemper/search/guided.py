@@ -1,14 +1,9 @@
-"""A sampler that an earlier search guides: of what another sampler names, the most promising first.
-
-One that does not learn names many settings at once, and a process over both searches chooses among them. One that
-learns is told of the earlier trials, their losses brought to the new scale.
-"""
+"""A search that an earlier one guides: of many settings the most promising first, by what both have seen."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from retemper.search.concordance import Concordance
 from retemper.search.distributions import key_of
 from retemper.search.samplers import grid, listed, quasi_random, random
 from retemper.search.space import Setting, Space
@@ -19,43 +14,51 @@ from retemper.search.transfer import Posterior, fitted
 BEST = 2
 """So many of the best settings of before are tried again, beside the probes."""
 CANDIDATES = 16
-"""A sampler that does not learn names so many settings for each one tried."""
+"""For each setting that is tried there are so many to choose from."""
 UNLEARNED = (grid.Sampler, listed.Sampler, quasi_random.Sampler, random.Sampler)
 """Samplers to which it makes no difference what they are told: they can name all of their settings at once."""
 
 
 class Guided:
-    """A sampler around another.
+    """A sampler that chooses among what another one names.
 
     Args:
-        inner: the sampler; one of ``UNLEARNED`` is made for ``CANDIDATES`` times as many trials.
+        candidates: one of ``UNLEARNED``, made for ``CANDIDATES`` times as many trials.
         before: losses of the earlier search, the best first.
-        found: how they compare with those of this search.
-        space: what settings of both searches belong to; ``inner`` may keep to a part of it.
+        space: what settings of both searches belong to; the candidates may keep to a part of it.
         trials: so many settings are named at most.
         tried: keys of settings that were tried already.
+        again: so many of the best of before come first.
+
+    >>> from retemper.search.space import Interval
+    >>> space = Space({"rate": Interval(0.0, 1.0)})
+    >>> before = sorted([({"rate": k / 20}, abs(k / 20 - 0.3)) for k in range(21)], key=lambda pair: pair[1])
+    >>> candidates = random.build(random.Options(), space, seed=0, trials=4 * CANDIDATES)
+    >>> guided = Guided(candidates, before, space, trials=4, again=0)
+    >>> for rate in (0.1, 0.4, 0.8):
+    ...     guided.tell({"rate": rate}, 5 + abs(rate - 0.3))
+    >>> [abs(setting["rate"] - 0.3) < 0.1 for setting in guided.ask(1)]
+    [True]
     """
 
     def __init__(
         self,
-        inner: Sampler,
+        candidates: Sampler,
         before: Known,
-        found: Concordance,
         space: Space,
         trials: int,
         tried: Iterable[str] = (),
+        again: int = BEST,
     ) -> None:
-        self._inner, self._before, self._found, self._space = inner, before, found, space
+        self._candidates, self._before, self._space = candidates, before, space
         self._trials, self._left = trials, trials
         self._asked = set(tried)
-        self._told, self._epochs = Told(), 0
+        self._told = Told()
         self._pool: list[Setting] | None = None
         self._fit: Posterior | None = None
         self._stale = True
-        rest = [(values, loss) for values, loss in before if key_of(values) not in self._asked]
-        self._first = [values for values, _ in rest[:BEST]]
-        self._learns = not isinstance(inner, UNLEARNED)
-        self._untold = rest[BEST:] if self._learns else []
+        rest = [values for values, _ in before if key_of(values) not in self._asked]
+        self._first = rest[:again]
 
     def ask(self, count: int) -> list[Setting]:
         """Up to ``count`` new settings."""
@@ -63,36 +66,23 @@ class Guided:
         first, self._first = self._first[:count], self._first[count:]
         found = self._new(first)
         if len(found) < count:
-            found += (self._named if self._learns else self._promising)(count - len(found))
+            found += self._promising(count - len(found))
         self._left -= len(found)
         return found
 
     def tell(self, values: Setting, loss: float, epochs: int = 0) -> None:
         """What a setting led to after so many epochs; NaN: it failed."""
         self._asked.add(key_of(values))
-        self._epochs = max(self._epochs, epochs)
         self._told.add(values, loss, epochs)
-        self._inner.tell(values, loss, epochs)
         self._stale = True
 
-    def wider(self, inner: Sampler, space: Space) -> Guided:
-        """One that goes on in wider ranges, with what ``inner`` names there."""
-        return Guided(inner, self._before, self._found, space, self._trials, self._asked)
-
-    def _named(self, count: int) -> list[Setting]:
-        """What the inner sampler names, once it knows what was known before."""
-        for values, loss in self._untold:
-            self._inner.tell(values, self._found.now(loss), self._epochs)
-        self._untold = []
-        found: list[Setting] = []
-        while len(found) < count and (named := self._inner.ask(count - len(found))):
-            found += self._new(named)
-        return found
+    def wider(self, candidates: Sampler, space: Space) -> Guided:
+        """One that goes on in wider ranges, with what ``candidates`` names there."""
+        return Guided(candidates, self._before, space, self._trials, self._asked, again=0)
 
     def _promising(self, count: int) -> list[Setting]:
-        """The best of what the inner sampler names, by what is known of before and since."""
         if self._pool is None:
-            self._pool = self._inner.ask(self._trials * CANDIDATES)
+            self._pool = self._candidates.ask(self._trials * CANDIDATES)
         self._pool = [values for values in self._pool if key_of(values) not in self._asked]
         if self._fit is None or self._stale:
             begin = None if self._fit is None else self._fit.parameters

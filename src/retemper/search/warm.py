@@ -3,8 +3,7 @@
     probes ← five settings from the best to the worst of the earlier search
     train them on the new data
     if their order is as it was:
-        the sampler is told of the earlier trials, their losses brought to the new scale
-        ask: the earlier search's best, then whatever the sampler names
+        ask: the earlier search's best, then what a model of both searches chooses, whatever the sampler
     else:
         ask: whatever the sampler names, as if there had been no earlier search
 
@@ -47,7 +46,8 @@ class WarmStart:
     """A sampler around another.
 
     Args:
-        inner: the sampler, as :class:`~retemper.search.guided.Guided` needs it.
+        inner: the sampler that is asked where the ranking no longer holds.
+        candidates: names settings to choose from where it holds, see :class:`~retemper.search.guided.Guided`.
         before: what an earlier search knew.
         space: what is searched.
         trials: so many settings are named at most.
@@ -58,7 +58,7 @@ class WarmStart:
     >>> space = Space({"rate": Interval(0.0, 1.0)})
     >>> before = Before("runs/may", [({"rate": 0.3 + k / 40}, k / 40) for k in range(20)])
     >>> inner = random.build(random.Options(), space, seed=0, trials=10 * CANDIDATES)
-    >>> warm = WarmStart(inner, before, space, trials=10)
+    >>> warm = WarmStart(inner, inner, before, space, trials=10)
     >>> probes = warm.ask(8)
     >>> for setting in probes:
     ...     warm.tell(setting, 2 + 3 * abs(setting["rate"] - 0.3))
@@ -66,8 +66,10 @@ class WarmStart:
     (5, [0.325, 0.35], True)
     """
 
-    def __init__(self, inner: Sampler, before: Before, space: Space, trials: int) -> None:
-        self._inner, self._before, self._space = inner, before, space
+    def __init__(
+        self, inner: Sampler, candidates: Sampler, before: Before, space: Space, trials: int
+    ) -> None:
+        self._inner, self._candidates, self._before, self._space = inner, candidates, before, space
         self._left = trials
         self._told = Told()
         self._heard: list[tuple[Setting, float, int]] = []
@@ -103,9 +105,9 @@ class WarmStart:
         self._heard.append((values, loss, epochs))
         self._inner.tell(values, loss, epochs)
 
-    def wider(self, inner: Sampler, space: Space) -> Sampler:
-        """What goes on in wider ranges: ``inner``, guided as this is, without probes."""
-        return inner if self._guided is None else self._guided.wider(inner, space)
+    def wider(self, inner: Sampler, candidates: Sampler, space: Space) -> Sampler:
+        """What goes on in wider ranges, without probes: guided as this is, or ``inner``."""
+        return inner if self._guided is None else self._guided.wider(candidates, space)
 
     def evidence(self) -> dict[str, Any]:
         """What the report says of it."""
@@ -138,7 +140,7 @@ class WarmStart:
             self.verdict = Verdict(False, f"The earlier ranking no longer holds: {how}.", found)
             return
         self.verdict = Verdict(True, f"The earlier ranking holds: {how}.", found)
-        self._guided = Guided(self._inner, self._before.known, found, self._space, self._left, self._asked)
+        self._guided = Guided(self._candidates, self._before.known, self._space, self._left, self._asked)
         for told in self._heard:
             self._guided.tell(*told)
 
