@@ -4,10 +4,13 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -17,6 +20,7 @@ from retemper.api.minimize import minimize
 from retemper.core.errors import InputError
 from retemper.search.engines import node
 from retemper.search.engines.cluster import Cluster, places_of
+from retemper.search.engines.ray_pool import _mark
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'retemper[ray]'")
 SETTINGS = ["tune.fidelity=halving", "tune.epochs=9", "tune.folds=3", "model.depth=1", "workers=1"]
@@ -52,14 +56,15 @@ def table(tmp_path_factory):
 def tune(table, out, *options):
     """``retemper tune`` as a process of its own."""
     settings = [word for setting in SETTINGS for word in ("--set", setting)]
-    command = [sys.executable, "-m", "retemper", "tune", str(table / "table.csv"), "--target", "y"]
-    command += ["--space", str(table / "space.yaml"), "--sampler", "grid", "--seed", "1", "--json"]
-    return subprocess.Popen(
-        [*command, "--out", str(out), *settings, *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    words = ["tune", str(table / "table.csv"), "--target", "y", "--space", str(table / "space.yaml")]
+    words += ["--sampler", "grid", "--seed", "1", "--json"]
+    return run(*words, "--out", str(out), *settings, *options)
+
+
+def run(*words):
+    """``retemper`` with these words as a process of its own."""
+    command = [sys.executable, "-m", "retemper", *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def outcome(process, out):
@@ -93,6 +98,65 @@ def test_a_killed_node_loses_nothing_and_no_bit_depends_on_the_engine(two_nodes,
         for job in (tmp_path / "alone" / "checkpoints" / "jobs").glob("search.*/job.json")
     ]
     assert sizes and set(sizes) == {1}
+
+
+def test_interrupted_it_leaves_nothing_on_the_nodes_and_goes_on_with_another_cluster(table, tmp_path):
+    from ray.cluster_utils import Cluster as Nodes
+
+    size = {"num_cpus": 1, "object_store_memory": 80_000_000}
+    head = {"initialize_head": True, "head_node_args": {**size, "include_dashboard": False}}
+    out, jobs = tmp_path / "run", tmp_path / "run" / "checkpoints" / "jobs"
+    longer = ["--set", "tune.epochs=27"]
+    first = Nodes(**head)
+    try:
+        first.add_node(**size)
+        search = tune(table, out, *longer, "--engine", "ray", "--address", first.address)
+        together = 0
+        while search.poll() is None and not (together > 1 and list(jobs.glob("search.*/done.safetensors"))):
+            together = max(together, len(left_of(out, "*-job-*")))
+            time.sleep(0.01)
+        search.send_signal(signal.SIGINT)
+        said, _ = search.communicate(timeout=100)
+        assert search.returncode == 130 and together == 2, "stacks of different shapes train on both nodes"
+        assert json.loads(said)["error"]["try"] == f"Go on with: retemper tune --resume {out}"
+        assert left_of(out) == []
+    finally:
+        first.shutdown()
+    asked = ["--resume", str(out), "--json"]
+    second = Nodes(**head)
+    try:
+        resumed = outcome(run("tune", *asked, "--address", second.address), out)
+    finally:
+        second.shutdown()
+    assert left_of(out) == []
+    assert resumed == outcome(tune(table, tmp_path / "stack", *longer), tmp_path / "stack")
+
+
+def left_of(out, rest="*"):
+    """What the nodes, which are all on this machine, have of a run in their temporary folder."""
+    study = _mark(f"{socket.gethostname()}:{(out / 'checkpoints' / 'jobs').resolve()}")
+    return list(Path(tempfile.gettempdir()).glob(f"retemper-{study}-{rest}"))
+
+
+def test_a_share_of_a_gpu_is_asked_for_and_counted(two_nodes):
+    """Ray counts what it is told there is: no GPU is needed to see who would share one."""
+    nodes, _ = two_nodes
+
+    def assigned():
+        import ray
+
+        return dict(ray.get_runtime_context().get_assigned_resources())
+
+    node_with_one = nodes.add_node(num_cpus=3, num_gpus=1, object_store_memory=80_000_000)
+    try:
+        with Cluster(nodes.address, gpus=0.5) as cluster:
+            assert cluster.places() == 2, "two share the GPU, and the third processor has none"
+            ticket = cluster.call(assigned)
+            while (done := cluster.done(1.0)) is None:
+                pass
+        assert done == (ticket, {"CPU": 1.0, "GPU": 0.5})
+    finally:
+        nodes.remove_node(node_with_one)
 
 
 def test_a_function_is_called_on_the_nodes_and_a_lost_call_is_made_again(two_nodes, tmp_path):

@@ -112,6 +112,7 @@ def resume(
     reporter: Reporter | None = None,
     started: float | None = None,
     verb: Verb | None = None,
+    address: str | None = None,
 ) -> Run:
     """Go on with a run of :func:`train` or :func:`tune` that was stopped or killed, to the same bits.
 
@@ -120,6 +121,7 @@ def resume(
         reporter: told of each step; silent without.
         started: when this session began, by :func:`retemper.core.budget.now`; now without.
         verb: what the run must be one of; None: either.
+        address: of the Ray cluster that a search goes on with; None: the one that it was begun with.
 
     Returns:
         The finished run, as :func:`train` does.
@@ -143,7 +145,21 @@ def resume(
                 {"folder": str(run)},
                 f"retemper {watch.verb} --resume {run}",
             )
+        if address is not None:
+            begun = begun[0], _elsewhere(begun[1], address), begun[2]
         return _carry_out(folder, begun, began, reporter or SilentReporter())
+
+
+def _elsewhere(recipe: Recipe, address: str) -> Recipe:
+    """The recipe with another cluster, on which no result depends."""
+    if recipe.tune.engine != "ray":
+        raise InputError(
+            "conflicting_options",
+            f"This search trains on the engine {recipe.tune.engine}, which has no address.",
+            {"option": "--address"},
+            "Leave it out.",
+        )
+    return recipe.with_changes({"tune.address": address})
 
 
 def _carry_out(

@@ -97,10 +97,14 @@ def command(
         "seed": seed,
     }
     options = {name: value for name, value in given.items() if value not in (None, [])}
-    _check(resume, data, space, bool(target or options))
+    _check(resume, data, space, bool(target or set(options) - {"address"}))
     reporter = reporter_for(json, quiet)
     try:
-        run = _tune(data, target, space, options, reporter) if resume is None else _resume(resume, reporter)
+        run = (
+            _tune(data, target, space, options, reporter)
+            if resume is None
+            else _resume(resume, reporter, address)
+        )
     finally:
         reporter.close()
     if json:
@@ -120,7 +124,7 @@ def _check(resume: Path | None, data: Path | None, space: Path | None, more: boo
     if resume is not None and (data or space or more):
         raise InputError(
             "conflicting_options",
-            "A resumed search has its data and its options already; give nothing beside --resume.",
+            "A resumed search has its data and its options already; only --address can be given anew.",
             {"option": "--resume"},
             f"retemper tune --resume {resume}",
         )
@@ -142,7 +146,7 @@ def _tune(
     return tune(data, target, space, reporter=reporter, started=STARTED, **options)
 
 
-def _resume(run: Path, reporter: Any) -> Run:
+def _resume(run: Path, reporter: Any, address: str | None) -> Run:
     from retemper.api.train import resume
 
-    return resume(run, reporter, STARTED, "tune")
+    return resume(run, reporter, STARTED, "tune", address)

@@ -86,6 +86,15 @@ class Cluster:
             self._submit(replace(call, attempt=call.attempt + 1))
             return None
 
+    def drop(self) -> None:
+        """End the calls that are under way, and wait some seconds for their ends: what they leave is then all there."""
+        refs = list(self._calls)
+        self._calls.clear()
+        for ref in refs:
+            self._ray.cancel(ref, force=True)
+        if refs:
+            self._ray.wait(refs, num_returns=len(refs), timeout=GOODBYE_S)
+
     def each_node(self, function: Callable[..., Any], *args: Any) -> None:
         """Call a function once on every node that is up, as far as they answer within some seconds."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as at  # noqa: N813

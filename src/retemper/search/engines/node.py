@@ -62,13 +62,13 @@ def train(parcel: Parcel) -> dict[str, Any]:
 
     Returns:
         ``said``: what a worker process would say (see ``training.worker``); ``files``: name → bytes, of the job's
-        folder; ``history``: bytes to append; ``node``: its name.
+        folder; ``history``: bytes to append.
     """
     began = now()
     try:
         _check(parcel.versions)
         device.one_thread()
-        with tempfile.TemporaryDirectory(prefix="retemper-job-") as run:
+        with tempfile.TemporaryDirectory(prefix=f"{parcel.data}-job-") as run:
             folder = _unpacked(parcel, Path(run))
             at = None if parcel.left_s is None else began + parcel.left_s
             carry_out.run(folder, Deadline("", at, parcel.units), lambda fraction, text: None)

@@ -6,8 +6,9 @@ dies takes nothing with it but what it was doing, which is done again elsewhere 
 
 from __future__ import annotations
 
+import hashlib
 import json
-import uuid
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ class RayPool(Pool):
 
     def __init__(self, folder: Path, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._study = uuid.uuid4().hex[:12]
+        # A search that goes on after a kill finds, and in the end deletes, what it has left on the nodes.
+        self._study = _mark(f"{socket.gethostname()}:{folder.resolve()}")
         self._versions = node.versions()
         self._rows: dict[str, tuple[str, dict[str, Any]]] = {}
         self._states: dict[str, Any] = {}
@@ -97,7 +99,7 @@ class RayPool(Pool):
         mark = json.dumps([[path.name, (own := path.stat()).st_size, own.st_mtime_ns] for path in files])
         key = f"{folder}{mark}"
         if key not in self._rows:
-            name = f"retemper-{self._study}-{len(self._rows)}"
+            name = f"retemper-{self._study}-{_mark(key)}"
             self._rows[key] = name, {path.name: self._put(path) for path in files}
         return self._rows[key]
 
@@ -113,5 +115,11 @@ class RayPool(Pool):
         return self._cluster.put(np.asarray(content))
 
     def close(self) -> None:
-        """Let the nodes forget the rows."""
+        """End what still trains, and let the nodes forget the rows."""
+        self._cluster.drop()
         self._cluster.each_node(node.forget, self._study)
+
+
+def _mark(text: str) -> str:
+    """A short name that stands for a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
