@@ -22,7 +22,8 @@ from sklearn.model_selection import (
 from sklearn.utils import indexable
 from sklearn.utils.validation import _check_sample_weight
 
-from retemper.api.estimators import NetClassifier, NetRegressor, _as_value_errors
+from retemper.api.estimators import NetClassifier, NetRegressor
+from retemper.api.net import as_value_errors
 from retemper.api.search_fits import Params, evaluated, folds_of
 from retemper.core.errors import InputError
 
@@ -34,7 +35,7 @@ class _Stacked:
     else scikit-learn's search takes means the same here, but ``pre_dispatch``: nothing is dispatched ahead.
     """
 
-    @_as_value_errors()
+    @as_value_errors()
     def fit(self, X: Any, y: Any, *, groups: Any = None, sample_weight: Any = None) -> Self:
         """Evaluate every candidate on every fold; then fit the best on all rows.
 
