@@ -49,10 +49,11 @@ class OptunaModel:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._optuna, self._name, self._way, self._history, self._seed = optuna, name, way, history, seed
         self._distributions = Distributions(space)
-        self._last: Any = None
+        self._proposed: Setting | None = None
 
     def learn(self, known: Known, pending: Sequence[Setting]) -> None:
         """A fresh study of trials that are complete and trials that run."""
+        self._proposed = None
         self._study = self._optuna.create_study()
         chosen = thinned(known, self._history, self._way.best)
         complete = [self._trial(values, "COMPLETE", loss) for values, loss in chosen]
@@ -60,13 +61,15 @@ class OptunaModel:
 
     def propose(self, number: int, attempt: int) -> Setting:
         """What Optuna's sampler asks for."""
-        if attempt:
-            self._study.tell(self._last, state=self._optuna.trial.TrialState.FAIL)
+        if self._proposed is not None and not attempt:
+            self._study.add_trial(self._trial(self._proposed, "RUNNING", None))
         seed = int(seeds.generator(self._seed, self._name, number, attempt).integers(2**32))
         # One of its own for each setting: what one of Optuna's keeps would hang on who was asked before.
         self._study.sampler = self._way.sampler(self._optuna, seed)
-        self._last, values = self._way.ask(self._study)
-        return values
+        trial, self._proposed = self._way.ask(self._study)
+        # Optuna keeps with it what it drew for options that are not there. What runs is shown as when it is learnt.
+        self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
+        return self._proposed
 
     def _trial(self, values: Setting, state: str, loss: float | None) -> Any:
         codes = self._distributions.coded(values)
