@@ -82,23 +82,28 @@ def journal(run: Path) -> list[tuple[int, int]]:
     return [(order["trial"], order["epochs"]) for order in orders]
 
 
+@pytest.mark.parametrize(
+    ("engine", "ends"),
+    [("stack", (signal.SIGKILL, signal.SIGINT)), ("processes", (signal.SIGKILL, signal.SIGTERM))],
+)
 def test_killed_at_any_moment_nothing_is_lost_or_trained_twice(
-    words: list[object], whole: Path, tmp_path: Path
+    words: list[object], whole: Path, tmp_path: Path, engine: str, ends: tuple[signal.Signals, ...]
 ) -> None:
     """The moments are drawn anew with another RETEMPER_KILL_SEED; the longer check is in a loop over it."""
     run = tmp_path / "killed"
     moments = np.random.default_rng(int(os.environ.get("RETEMPER_KILL_SEED", "0")))
-    process = begin(*words, "--out", run, "--set", "workers=2")
+    process = begin(*words, "--out", run, "--set", "workers=2", "--engine", engine)
     while not (run / "checkpoints" / "run.json").exists():
         assert process.poll() is None
         time.sleep(0.05)
-    for end in (signal.SIGKILL, signal.SIGINT):
+    for end in ends:
         _wait_for_trials(run, process, len(journal(run)) + int(moments.integers(1, 4)))
         time.sleep(float(moments.uniform(0.0, 0.3)))
         process.send_signal(end)
         _, err = process.communicate(timeout=60)
         if process.returncode == 0:
             break
+        assert process.returncode == (-end if end == signal.SIGKILL else 130)
         assert end == signal.SIGKILL or "retemper tune --resume" in err
         process = begin("tune", "--resume", run)
     if process.returncode is None:
