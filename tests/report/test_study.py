@@ -148,6 +148,19 @@ def test_many_trials_make_a_small_page(searched):
     assert len(page.render(found).encode()) < 1_700_000
 
 
+def test_what_a_long_list_leaves_out_is_counted(searched):
+    error = {"code": "no_memory", "message": "Too large relu", "advice": "Less."}
+    left = {"sound": 8000, "lost": 40, "faults": [error | {"count": 40}], "all": "checkpoints/trials.jsonl"}
+    found = study(evidence() | {"left_out": left})
+    assert (found["trials"], found["lost"], found["rows_left_out"]) == (8100, 43, 8007)
+    assert [own["count"] for own in found["faults"]] == [43]
+    folder = searched()
+    result = json.loads((folder / "result.json").read_text())
+    result["steps"][-1]["evidence"]["left_out"] = left
+    (folder / "result.json").write_text(json.dumps(result))
+    assert "8,007 more are in checkpoints/trials.jsonl" in page.render(facts(folder))
+
+
 @pytest.mark.parametrize("part", ["space", "learnt", "course", "front"])
 def test_any_part_may_be_missing(searched, part):
     folder = searched()

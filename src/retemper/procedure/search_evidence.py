@@ -10,6 +10,7 @@ from retemper.procedure.book import Book, State
 from retemper.procedure.stacked_trials import shared_of
 from retemper.search.compared import compared_of
 from retemper.search.course import incumbents, rungs, standard_error
+from retemper.search.excerpt import excerpt, spread
 from retemper.search.front import Priced, front
 from retemper.search.learnt import learnt
 from retemper.search.sentence import sentence
@@ -17,6 +18,8 @@ from retemper.search.space import Space
 from retemper.search.trials import Evaluation, Trial
 
 COSTS_NOTHING = ".dropout"
+BEST_MODELS, OTHER_MODELS = 60, 40
+"""So many models are priced, the best ones and some of every rank: each takes up to some 40 ms."""
 
 
 def evidence_of(
@@ -32,29 +35,32 @@ def evidence_of(
         came: all evaluations in the order in which they came.
 
     Returns:
-        ``trials``, ``space``, ``learnt``, ``course`` and ``front``; ``search`` is what result.json's ``search`` holds
-        of them.
+        ``trials``, ``space``, ``learnt``, ``course`` and ``front``; of thousands of trials some are listed, and
+        ``left_out`` counts the others.
     """
     came = list(came)
     found = learnt(space, trials, state.recipe.seed)
     priced = _priced(book, state, trials)
     costs = {own.number: own.cost for own in priced}
     alike = compared_of(trials)
+    best, edge = incumbents(came), front(priced)
+    shown = excerpt(trials, {*(own.trial for own in best), *(edge.members if edge else ())})
     compared = {own.number: float(loss) for own, loss in zip(alike.trials, alike.loss, strict=True)}
     return {
         "trials": [
             _row(trial) | {"compared": compared.get(trial.number), "cost": costs.get(trial.number)}
-            for trial in trials
+            for trial in shown.trials
         ],
+        "left_out": shown.left_out,
         "space": {path: vars(axis) for path, axis in space.items()},
         "learnt": to_json(found) | {"sentence": sentence(found)},
         "course": {
-            "best": to_json(incumbents(came)),
+            "best": to_json(best),
             "rungs": to_json(rungs(trials)),
             "spent_epochs": sum(own.trained_epochs for own in came),
             "full_epochs": state.recipe.tune.epochs,
         },
-        "front": to_json(front(priced)),
+        "front": to_json(edge),
     }
 
 
@@ -80,26 +86,34 @@ def _priced(book: Book, state: State, trials: Sequence[Trial]) -> list[Priced]:
     best = trials[0].last if trials and trials[0].sound else None
     if best is None:
         return []
-    known: dict[str, float] = {}
-    found = []
+    alike: dict[str, list[Trial]] = {}
     for trial in trials:
         own = trial.last
-        if (
-            not trial.sound
-            or own is None
-            or (own.order.epochs, len(own.losses)) != (best.order.epochs, len(best.losses))
-        ):
-            continue
-        model = {
-            path: value
-            for path, value in trial.values.items()
-            if path.startswith("model.") and not path.endswith(COSTS_NOTHING)
-        }
-        key = repr(sorted(model.items()))
-        if key not in known:
-            known[key] = book.pace.products(shared_of(state.recipe.with_changes(model))[0])
-        found.append(Priced(trial.number, own.loss, standard_error(list(own.losses.values())), known[key]))
+        if own and trial.sound and _reach(own) == _reach(best):
+            alike.setdefault(repr(sorted(_model(trial).items())), []).append(trial)
+    models = list(alike.values())
+    found = []
+    for members in [*models[:BEST_MODELS], *spread(models[BEST_MODELS:], OTHER_MODELS)]:
+        cost = book.pace.products(shared_of(state.recipe.with_changes(_model(members[0])))[0])
+        found += [Priced(own.number, own.loss, standard_error(_losses(own)), cost) for own in members]
     return found
+
+
+def _reach(evaluation: Evaluation) -> tuple[int, int]:
+    return evaluation.order.epochs, len(evaluation.losses)
+
+
+def _model(trial: Trial) -> dict[str, Any]:
+    """What of a setting its network's cost hangs on."""
+    return {
+        path: value
+        for path, value in trial.values.items()
+        if path.startswith("model.") and not path.endswith(COSTS_NOTHING)
+    }
+
+
+def _losses(trial: Trial) -> list[float]:
+    return list(trial.last.losses.values()) if trial.last else []
 
 
 def _row(trial: Trial) -> dict[str, Any]:
@@ -110,6 +124,6 @@ def _row(trial: Trial) -> dict[str, Any]:
         "loss": trial.loss,
         "epochs": last.order.epochs if last else 0,
         "folds": dict(last.losses) if last else {},
-        "standard_error": standard_error(list(last.losses.values())) if last else None,
+        "standard_error": standard_error(_losses(trial)),
         "error": dict(last.error) if last and last.error else None,
     }

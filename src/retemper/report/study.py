@@ -40,10 +40,13 @@ def study(evidence: Mapping[str, Any]) -> dict[str, Any]:
     options = [_option(own, trials, space.get(own["path"]) or {}) for own in learnt.get("options") or []]
     named = [own["path"] for own in options]
     paths = named + [path for path in space if path not in named]
-    front = evidence.get("front") or {}
+    front, left_out = evidence.get("front") or {}, evidence.get("left_out") or {}
+    lost = len(trials) - len(sound) + int(left_out.get("lost") or 0)
+    every = len(sound) + int(left_out.get("sound") or 0) + lost
     return {
-        "trials": len(trials),
-        "lost": len(trials) - len(sound),
+        "trials": every,
+        "listed_alone": left_out.get("all") or "",
+        "lost": lost,
         "sentence": learnt.get("sentence") or "",
         "left_out": learnt.get("left_out") or [],
         **{key: learnt.get(key) for key in ("epochs", "folds", "explained")},
@@ -53,8 +56,8 @@ def study(evidence: Mapping[str, Any]) -> dict[str, Any]:
         "pairs": [_pair(own) for own in learnt.get("pairs") or [] if (own.get("low") or 0.0) >= LEAST_PAIR],
         "paths": [{"path": path, "name": path.removesuffix(".name").rpartition(".")[2]} for path in paths],
         "rows": [_row(trial, front) for trial in sound[:MOST_ROWS]],
-        "rows_left_out": max(0, len(sound) - MOST_ROWS),
-        "faults": _faults(trials),
+        "rows_left_out": max(0, every - lost - MOST_ROWS),
+        "faults": _faults(trials, left_out.get("faults") or []),
         "course": evidence.get("course") or {},
         "front": _front(front, trials),
         "lines": _lines(trials, paths[: MOST_OPTIONS - 1], space),
@@ -177,10 +180,14 @@ def _row(trial: Mapping[str, Any], front: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _faults(trials: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What failed, by what was said of it, the most frequent first."""
+def _faults(
+    trials: Sequence[Mapping[str, Any]], left_out: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """What failed, by what was said of it, the most frequent first; those that are not listed count too."""
     failed = [own for own in trials if own.get("loss") is None]
     said = Counter(_said(own) for own in failed)
+    for own in left_out:
+        said[_said({"error": own})] += own["count"]
     return [
         {
             "code": code,
