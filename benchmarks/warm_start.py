@@ -2,11 +2,14 @@
 
 For each change of ``data_changes.py`` the losses of a grid of settings are trained once, before and since (see
 ``warm_pools.py``); searches then look their trials up, as many of them as one likes. *before*: a search of the rows of
-before. *cold*: a search of those since. *warm*: one with the same sampler that begins from the one before. The mark is
-the median over the searches of the cold one's best; what is compared are the trials until a setting as good is tried,
-probes included, by medians over the searches (one more than all, where it never was). *better*: how often the warm
-search's best was better than the cold one's. *lost*: mean trials until the mark of warm − cold, where the ranking of
-before had been turned round (each axis of the grid reversed), so that it should be dropped at the price of its probes.
+before. *cold*: a search of those since. *warm*: one with the same sampler that begins from the one before. A search
+sees the losses of one seed; what it has found by a trial is the setting of the least loss so far, and that is judged by
+the mean over all seeds. The mark is the median over the searches of what the cold one finds in the end.
+
+Columns: trials until the mark, probes included, means over the searches (one more than all, where it is never reached);
+their ratio; the same ratio where each cold search's own find is the mark; how often the warm search found a better
+setting, and a worse one. Then the same with the ranking of before turned round (each axis of the grid reversed), so
+that it should be dropped at the price of its probes: how often it was kept, and trials until the mark, warm − cold.
 
 usage: python benchmarks/warm_start.py TABLES [--keep FOLDER] [--sampler quasi_random] [--trials 40] [--earlier 64]
            [--batch 8] [--searches 20] [--seeds 5] [--rows 1200] [--only NUMBER ...]
@@ -20,6 +23,8 @@ import statistics
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +85,7 @@ def carried_out(sampler: Sampler, loss: Callable[[Setting], float], batch: int) 
 
 @dataclass(frozen=True)
 class Pair:
-    """What a cold and a warm search tried: the true losses, in order."""
+    """What a cold and a warm search have found by each trial: its true loss."""
 
     cold: list[float]
     warm: list[float]
@@ -92,13 +97,20 @@ def pairs_of(before: Surface, since: Surface, searcher: Searcher, own: argparse.
     pairs = []
     for number in range(own.searches):
         old, new = 2 * number, 2 * number + 1
-        tried = searcher.cold(lambda v, s=old: before.loss(v, s), old, own.earlier)  # type: ignore[misc]
+        tried = searcher.cold(partial(before.loss, seed=old), old, own.earlier)
         known = sorted(((v, before.loss(v, old)) for v in tried), key=lambda pair: pair[1])
-        seen: Callable[[Setting], float] = lambda v, s=new: since.loss(v, s)  # type: ignore[misc] # noqa: E731
+        seen = partial(since.loss, seed=new)
         cold = searcher.cold(seen, new, own.trials)
         warm, kept = searcher.warm(seen, Before("before", known), new)
-        pairs.append(Pair(list(map(since.mean, cold)), list(map(since.mean, warm)), kept))
+        pairs.append(Pair(found(cold, seen, since), found(warm, seen, since), kept))
     return pairs
+
+
+def found(tried: list[Setting], seen: Callable[[Setting], float], since: Surface) -> list[float]:
+    """The true loss of the best so far, trial by trial."""
+    losses = [seen(values) for values in tried]
+    best = accumulate(range(len(tried)), lambda a, b: b if losses[b] < losses[a] else a)
+    return [since.mean(tried[place]) for place in best]
 
 
 def reached(losses: list[float], mark: float) -> int:
@@ -106,23 +118,27 @@ def reached(losses: list[float], mark: float) -> int:
     return next((number for number, loss in enumerate(losses, 1) if loss <= mark), len(losses) + 1)
 
 
+def needs(pairs: list[Pair]) -> tuple[float, float]:
+    """Trials until the median of what cold searches find, by means: cold, warm."""
+    mark = statistics.median(pair.cold[-1] for pair in pairs)
+    cold, warm = ([reached(getattr(pair, side), mark) for pair in pairs] for side in ("cold", "warm"))
+    return statistics.fmean(cold), statistics.fmean(warm)
+
+
 def line_of(pairs: list[Pair], turned: list[Pair]) -> list[Any]:
     """A line of the table, without its name."""
-    mark = statistics.median(min(pair.cold) for pair in pairs)
-    cold, warm = ([reached(getattr(p, side), mark) for p in pairs] for side in ("cold", "warm"))
-    own = [(reached(p.cold, min(p.cold)), reached(p.warm, min(p.cold))) for p in pairs]
-    lost = [reached(p.warm, mark) - reached(p.cold, mark) for p in turned]
+    (cold, warm), (cold_turned, warm_turned) = needs(pairs), needs(turned)
+    own = [(reached(p.cold, p.cold[-1]), reached(p.warm, p.cold[-1])) for p in pairs]
     return [
         f"{sum(pair.kept for pair in pairs)} of {len(pairs)}",
-        f"{statistics.median(cold):.0f}",
-        f"{statistics.median(warm):.0f}",
-        statistics.median(cold) / statistics.median(warm),
-        statistics.mean(cold) / statistics.mean(warm),
+        f"{cold:.1f}",
+        f"{warm:.1f}",
+        cold / warm,
         sum(c for c, _ in own) / sum(w for _, w in own),
-        f"{sum(min(p.warm) < min(p.cold) for p in pairs)}",
-        f"{sum(min(p.warm) > min(p.cold) for p in pairs)}",
+        f"{sum(p.warm[-1] < p.cold[-1] for p in pairs)}",
+        f"{sum(p.warm[-1] > p.cold[-1] for p in pairs)}",
         f"{sum(pair.kept for pair in turned)}",
-        f"{statistics.mean(lost):+.1f}",
+        f"{warm_turned - cold_turned:+.1f}",
     ]
 
 
@@ -152,26 +168,19 @@ def main() -> None:
             turned = pairs_of(before.turned(), since, searcher, own)
             lines.append([f"{change.table}: {change.kind}", *line_of(pairs, turned)])
             print(*lines[-1], sep="  ", flush=True)
-    header = [
-        "change",
-        "kept",
-        "cold",
-        "warm",
-        "cold / warm",
-        "of means",
-        "own best",
-        "better",
-        "worse",
-        "turned: kept",
-        "lost",
-    ]
+    header = ["change", "kept", "cold", "warm", "cold / warm", "own mark", "better", "worse"]
+    header += ["turned: kept", "warm − cold"]
     shown = [[f"{c:.2f}" if isinstance(c, float) else c for c in line] for line in lines]
     print_table(
         f"Warm start, {own.sampler}, {own.trials} trials, {own.searches} searches each", header, shown
     )
-    for column in (4, 5, 6):
-        mean = math.exp(statistics.fmean(math.log(line[column]) for line in lines))
-        print(f"{header[column]}: geometric mean {mean:.2f}, {met(mean, at_least=2)}")
+    for column in (4, 5):
+        ratios = [line[column] for line in lines]
+        mean = math.exp(statistics.fmean(map(math.log, ratios)))
+        reach = sum(ratio >= 2 for ratio in ratios)
+        print(
+            f"{header[column]}: geometric mean {mean:.2f}, {met(mean, at_least=2)}; {reach} of {len(lines)} alone"
+        )
 
 
 if __name__ == "__main__":
