@@ -9,8 +9,8 @@ import pytest
 from retemper.core.recipe import build
 from retemper.search.before import Before, before_of
 from retemper.search.concordance import concordance
-from retemper.search.guided import BEST, CANDIDATES
-from retemper.search.samplers import grid, quasi_random, random, tpe
+from retemper.search.guided import BEST, CANDIDATES, Guided
+from retemper.search.samplers import grid, listed, quasi_random, random, tpe
 from retemper.search.space import Condition, Interval, Space, Words
 from retemper.search.trials import Evaluation, Order
 from retemper.search.warm import PROBES, WarmStart
@@ -242,3 +242,23 @@ def test_losses_of_several_rungs_and_rounds_of_folds_come_to_one_scale():
     assert [rate for rate in ranked if rate in {settings[n]["rate"] for n in full}] == [
         settings[n]["rate"] for n in full
     ]
+
+
+def test_what_lay_beyond_the_ranges_is_known_where_they_widen():
+    rate = "training.optimizer.learning_rate"
+    old = build({"data.target": "y"})
+    told = [
+        Evaluation(Order(n, {rate: own}, 9, (0,)), {0: abs(math.log10(own / 0.05))})
+        for n, own in enumerate(np.geomspace(1e-4, 1.0, 13).tolist())
+    ]
+    narrow, wide = (Space({rate: Interval(1e-4, high, log=True)}) for high in (0.01, 0.1))
+    found = before_of("runs/may", told, old, old, narrow)
+    assert (len(found.known), found.left_out, len(found.beyond)) == (7, 6, 6)
+    assert max(values[rate] for values, _ in found.within(wide)) == pytest.approx(0.1)
+    assert found.within(wide)[0][1] < found.known[0][1]
+    candidates = [quasi_random.build(quasi_random.Options(), own, 0, 99).ask(99) for own in (narrow, wide)]
+    guided = Guided(listed.Sampler(candidates[0], 99), found, narrow, 6, again=0)
+    on = guided.wider(listed.Sampler(candidates[1], 99), wide)
+    for own in (1e-4, 1e-3, 1e-2):
+        on.tell({rate: own}, 3 + abs(math.log10(own / 0.05)), 9)
+    assert 0.02 < on.ask(1)[0][rate] <= 0.1

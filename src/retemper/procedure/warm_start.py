@@ -70,7 +70,8 @@ def _before(folder: RunFolder, recipe: Recipe, space: Space) -> Before:
     saved = folder.path / SAVED
     if saved.is_file():
         content = json.loads(saved.read_text(encoding="utf-8"))
-        return Before(**content | {"known": [(values, loss) for values, loss in content["known"]]})
+        pairs = {name: [(values, loss) for values, loss in content[name]] for name in ("known", "beyond")}
+        return Before(**content | pairs)
     assert recipe.tune.warm_start is not None
     earlier = read_earlier(Path(recipe.tune.warm_start))
     before = before_of(recipe.tune.warm_start, earlier.evaluations, earlier.recipe, recipe, space)

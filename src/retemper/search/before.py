@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from retemper.core.recipe import Recipe
@@ -22,11 +22,25 @@ class Before:
         run: where it is, for people.
         known: settings with losses on the scale of its longest training, the best first.
         left_out: settings that the new space doesn't have.
+        beyond: those of them that wider ranges may have, on the same scale.
     """
 
     run: str
     known: Known
     left_out: int = 0
+    beyond: Known = field(default_factory=list)
+
+    def within(self, space: Space) -> Known:
+        """What is known of a space that may be wider than the one that was begun with, the best first.
+
+        >>> from retemper.search.space import Interval
+        >>> before = Before("", [({"a": 0.5}, 2.0)], 2, [({"a": 1.5}, 1.0), ({"a": 9.0}, 3.0)])
+        >>> [loss for _, loss in before.within(Space({"a": Interval(0.0, 2.0)}))]
+        [1.0, 2.0]
+        """
+        ours = Distributions(space)
+        known = [pair for pair in (*self.known, *self.beyond) if ours.coded(pair[0]) is not None]
+        return sorted(known, key=lambda pair: pair[1])
 
     def spread(self, count: int) -> Known:
         """Settings from the best to the worst, evenly spaced in rank, with their losses.
@@ -51,36 +65,41 @@ def before_of(run: str, evaluations: Iterable[Evaluation], old: Recipe, new: Rec
         space: the new one.
     """
     moves = Moves(old, new, space)
-    told: dict[bool, Told] = {True: Told(), False: Told()}
+    told, ours = Told(), Distributions(space)
     losses: dict[tuple[int, int], list[float]] = {}
-    values: dict[int, Setting] = {}
+    moved: dict[int, Setting | None] = {}
     for evaluation in evaluations:
         order = evaluation.order
-        values[order.trial] = order.values
+        moved.setdefault(order.trial, moves.moved(order.values))
         # Folds that were trained in several rounds count together.
         losses.setdefault((order.trial, order.epochs), []).extend(evaluation.losses.values() or [math.nan])
-    moved = {trial: moves.moved(setting) for trial, setting in values.items()}
     for (trial, epochs), own in losses.items():
-        setting = moved[trial]
-        told[setting is not None].add(setting or values[trial], math.fsum(own) / len(own), epochs)
-    known = sorted(told[True].levelled(), key=lambda pair: pair[1])
-    return Before(run, known, sum(setting is None for setting in moved.values()))
+        if (setting := moved[trial]) is not None:
+            told.add(setting, math.fsum(own) / len(own), epochs)
+    ranked = sorted(told.levelled(), key=lambda pair: pair[1])
+    inside = [ours.coded(values) is not None for values, _ in ranked]
+    left_out = sum(setting is None or ours.coded(setting) is None for setting in moved.values())
+    known, beyond = (
+        [pair for pair, own in zip(ranked, inside, strict=True) if own == side] for side in (True, False)
+    )
+    return Before(run, known, left_out, beyond)
 
 
 class Moves:
     """The way of a setting from one search to another."""
 
     def __init__(self, old: Recipe, new: Recipe, space: Space) -> None:
-        self._space, self._distributions = space, Distributions(space)
+        self._space = space
         self._old, self._new = old.model_dump(mode="json"), new.model_dump(mode="json")
 
     def moved(self, values: Setting) -> Setting | None:
-        """The setting of the new space that trains the same; None: there is none."""
+        """What the options of the new space are where the same is trained, in or out of their ranges.
+
+        None: something else differs.
+        """
         if any(_at(self._new, path) != value for path, value in values.items() if path not in self._space):
             return None
-        whole = {path: values.get(path, _at(self._old, path)) for path in self._space}
-        setting = self._space.alive(whole)
-        return setting if self._distributions.coded(setting) is not None else None
+        return self._space.alive({path: values.get(path, _at(self._old, path)) for path in self._space})
 
 
 def _at(tree: Mapping[str, Any], path: str) -> Any:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from retemper.search.before import Before
 from retemper.search.distributions import key_of
 from retemper.search.samplers import grid, listed, quasi_random, random
 from retemper.search.space import Setting, Space
 from retemper.search.study import Sampler
-from retemper.search.told import Known, Told
+from retemper.search.told import Told
 from retemper.search.transfer import Posterior, fitted
 
 BEST = 2
@@ -24,7 +25,7 @@ class Guided:
 
     Args:
         candidates: one of ``UNLEARNED``, made for ``CANDIDATES`` times as many trials.
-        before: losses of the earlier search, the best first.
+        before: what the earlier search knew.
         space: what settings of both searches belong to; the candidates may keep to a part of it.
         trials: so many settings are named at most.
         tried: keys of settings that were tried already.
@@ -32,7 +33,7 @@ class Guided:
 
     >>> from retemper.search.space import Interval
     >>> space = Space({"rate": Interval(0.0, 1.0)})
-    >>> before = sorted([({"rate": k / 20}, abs(k / 20 - 0.3)) for k in range(21)], key=lambda pair: pair[1])
+    >>> before = Before("runs/may", [({"rate": k / 20}, abs(k / 20 - 0.3)) for k in range(21)])
     >>> candidates = random.build(random.Options(), space, seed=0, trials=4 * CANDIDATES)
     >>> guided = Guided(candidates, before, space, trials=4, again=0)
     >>> for rate in (0.1, 0.4, 0.8):
@@ -44,7 +45,7 @@ class Guided:
     def __init__(
         self,
         candidates: Sampler,
-        before: Known,
+        before: Before,
         space: Space,
         trials: int,
         tried: Iterable[str] = (),
@@ -52,12 +53,13 @@ class Guided:
     ) -> None:
         self._candidates, self._before, self._space = candidates, before, space
         self._trials, self._left = trials, trials
+        self._known = before.within(space)
         self._asked = set(tried)
         self._told = Told()
         self._pool: list[Setting] | None = None
         self._fit: Posterior | None = None
         self._stale = True
-        rest = [values for values, _ in before if key_of(values) not in self._asked]
+        rest = [values for values, _ in self._known if key_of(values) not in self._asked]
         self._first = rest[:again]
 
     def ask(self, count: int) -> list[Setting]:
@@ -86,7 +88,7 @@ class Guided:
         self._pool = [values for values in self._pool if key_of(values) not in self._asked]
         if self._fit is None or self._stale:
             begin = None if self._fit is None else self._fit.parameters
-            self._fit = fitted(self._space, self._before, self._told.levelled(), begin)
+            self._fit = fitted(self._space, self._known, self._told.levelled(), begin)
             self._stale = False
         return self._new([self._pool[place] for place in self._fit.choose(self._pool, count)])
 

@@ -140,7 +140,7 @@ class WarmStart:
             self.verdict = Verdict(False, f"The earlier ranking no longer holds: {how}.", found)
             return
         self.verdict = Verdict(True, f"The earlier ranking holds: {how}.", found)
-        self._guided = Guided(self._candidates, self._before.known, self._space, self._left, self._asked)
+        self._guided = Guided(self._candidates, self._before, self._space, self._left, self._asked)
         for told in self._heard:
             self._guided.tell(*told)
 
