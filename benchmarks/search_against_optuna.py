@@ -1,7 +1,7 @@
 """A search by retemper.tune against Optuna's TPE and Hyperband over a hand-written PyTorch loop: time to one score.
 
 Both sides search one space, train one kind of network (two hidden layers with ReLU, PyTorch's own start, AdamW, cosine
-over all steps) on the same prepared rows in the same folds, up to the same epochs and as many trials. Optuna's side is
+over all steps) on the same prepared rows in the same folds, up to the same epochs. Optuna's side is
 what a careful person writes: rows in memory, no loader, the fused optimizer, all folds an epoch at a time so that the
 pruner sees their mean; it may have two processes over one journal file, or two threads. The score is the mean over the
 folds of the lowest validation loss so far, and counts as soon as a side knows it: Optuna's after every epoch,
@@ -13,8 +13,10 @@ counted, nor is what comes after. Processor seconds are those of all of a side's
 where the machine has other work. Sides take turns, each in processes of its own.
 
 usage: python benchmarks/search_against_optuna.py TABLE.csv TARGET [TABLE TARGET ...] [--seeds 3] [--trials 60]
-           [--epochs 27] [--folds 5] [--rows 2000] [--sampler tpe] [--fidelity asha] [--processes 2] [--threads 1]
-           [--keep FILE]
+           [--epochs 27] [--folds 5] [--rows 2000] [--processes 2] [--threads 1] [--sampler tpe] [--fidelity halving]
+           [--own-trials 60] [--batch 0] [--keep FILE]
+
+``--own-trials`` and ``--batch`` are retemper's: stacks make more trials cheap, and want many asked for at a time.
 
 Tables of numbers alone; the columns need no missing values.
 """
@@ -56,7 +58,9 @@ def wait_for_workers() -> None:
 
 def retempers_side(options: argparse.Namespace) -> dict[str, Any]:
     """The course of a search by retemper.tune; its prepared rows and folds are left for the other side."""
+    import optuna.storages  # noqa: F401  # imports are not counted
     import polars as pl
+    import sqlalchemy.dialects.sqlite  # noqa: F401
 
     import retemper
     from retemper.procedure import sequence
@@ -81,12 +85,13 @@ def retempers_side(options: argparse.Namespace) -> dict[str, Any]:
         began.update(wall=time.perf_counter(), processor=processor_seconds(), unit=unit)
         return search(book, state)
 
-    def timed_add(journal: Any, evaluations: Any) -> None:
-        keep(journal, evaluations)
+    def timed_add(journal: Any, evaluations: Any) -> Any:
+        kept = keep(journal, evaluations)
         taken = time.perf_counter() - began["wall"], processor_seconds() - began["processor"]
         for own in evaluations:
             better(course, *taken, own.loss / began["unit"])
         ended.update(seconds=taken[0], processor=taken[1])
+        return kept
 
     ended: dict[str, float] = {}
     sequence.SEARCH_ALONE["search"] = timed_search
@@ -95,7 +100,7 @@ def retempers_side(options: argparse.Namespace) -> dict[str, Any]:
     table = table.sample(min(options.rows, len(table)), shuffle=True, seed=options.seed)
     with tempfile.TemporaryDirectory() as folder:
         retemper.tune(
-            table, options.tables[1], SPACE, sampler=options.sampler, trials=options.trials, folds=options.folds,
+            table, options.tables[1], SPACE, sampler=options.sampler, trials=options.own_trials, folds=options.folds,
             seed=options.seed, out=Path(folder) / "run", set=_as_plain(options),
         )  # fmt: skip
     return {"course": course, **ended}
@@ -107,6 +112,7 @@ def _as_plain(options: argparse.Namespace) -> dict[str, Any]:
         "tune.fidelity": options.fidelity,
         "tune.epochs": options.epochs,
         "tune.widenings": 0,
+        "tune.batch": options.batch,
         "training.batch_size": BATCH,
         "training.patience_epochs": 0,
         "training.judge": "plain",
@@ -137,8 +143,19 @@ def measured(
     count = options.processes if side == "optuna" else 1
     journal = folder / "optuna.journal"
     own = {"seed": seed, "arrays": folder / "arrays.npz", "journal": journal, "side": side}
-    for name in ("trials", "epochs", "folds", "rows", "sampler", "fidelity", "processes", "threads"):
-        own[name] = getattr(options, name)
+    for name in (
+        "trials",
+        "epochs",
+        "folds",
+        "rows",
+        "sampler",
+        "fidelity",
+        "processes",
+        "threads",
+        "own-trials",
+        "batch",
+    ):
+        own[name] = getattr(options, name.replace("-", "_"))
     words = [word for name, value in own.items() for word in (f"--{name}", str(value))]
     started = [
         subprocess.Popen(
@@ -188,11 +205,21 @@ def main(arguments: Sequence[str]) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("tables", nargs="+", metavar="TABLE.csv TARGET")
-    numbers = {"seeds": 3, "trials": 60, "epochs": 27, "folds": 5, "rows": 2000, "processes": 2, "threads": 1}
+    numbers = {
+        "seeds": 3,
+        "trials": 60,
+        "epochs": 27,
+        "folds": 5,
+        "rows": 2000,
+        "processes": 2,
+        "threads": 1,
+        "own-trials": 60,
+        "batch": 0,
+    }
     for name, default in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--sampler", default="tpe")
-    parser.add_argument("--fidelity", default="asha")
+    parser.add_argument("--fidelity", default="halving")
     parser.add_argument("--keep", type=Path, help="courses of all rounds are added to this file")
     for name in ("side", "arrays", "journal"):
         parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
