@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retemper.procedure.book import Book, State
-from retemper.search.samplers import bayes
+from retemper.search.samplers import bayes, grid
 from retemper.search.space import Space
 
 
@@ -16,7 +16,8 @@ def noted(book: Book, state: State, space: Space) -> dict[str, str]:
         space: as it is given; ranges that are widened later change nothing here.
 
     Returns:
-        ``asked`` and ``used``, its names in recipes; ``why``, a sentence where the two differ.
+        ``asked`` and ``used``, its names in recipes; ``why``, a sentence where the two differ; ``cut``, one where a
+        grid has more settings than are tried, which people are told at once.
     """
     asked = state.recipe.tune.sampler.name
     found = {"asked": asked, "used": asked}
@@ -24,5 +25,11 @@ def noted(book: Book, state: State, space: Space) -> dict[str, str]:
     if isinstance(options, bayes.Options):
         found["used"] = bayes.chosen(options, space, trials)
         found["why"] = bayes.reason(options, space, trials)
+    if isinstance(options, grid.Options) and (size := grid.size(options, space)) > trials:
+        found["cut"] = (
+            f"Of the grid's {size} settings tune.trials={trials} leaves the first: of its first option the last "
+            "values may not be among them."
+        )
+        book.reporter.note(found["cut"])
     book.folder.log({"event": "sampler", **found})
     return found

@@ -11,10 +11,10 @@ from retemper.core.records import Finding, Step
 from retemper.core.tune_options import TuneOptions
 from retemper.procedure import widening
 from retemper.procedure.book import Book, State
-from retemper.procedure.cross_fitting import dealt
 from retemper.procedure.prepared_trials import PreparedTrials
 from retemper.procedure.sampler_choice import noted
 from retemper.procedure.search_evidence import evidence_of, summary
+from retemper.procedure.search_rows import judged
 from retemper.procedure.trial_choice import bag_of, optimism_of
 from retemper.procedure.trial_faults import none_left
 from retemper.procedure.trial_storage import storage_for
@@ -46,6 +46,8 @@ def run(book: Book, state: State) -> tuple[State, Step]:
             {"option": "tune.repeats"},
             "Set tune.repeats to 1, or leave group_mean out of prepare.constructed.",
         )
+    state, no_folds = judged(state)
+    tune = state.recipe.tune
     space = space_of(tune.space, state.recipe)
     sampler = warmed(book.folder, state.recipe, space, lambda recipe: sampler_of(recipe, space))
     used = noted(book, state, space)
@@ -56,7 +58,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         (extent.epochs, len(extent.folds)),
         book.reporter.note,
     )
-    found = carried_out(book, dealt(state, tune.folds), sampler, space, stored.take)
+    found = carried_out(book, state, sampler, space, stored.take)
     stored.finish(found.trials)
     state, trials, study = found.state, found.trials, found.study
     state = state.with_(findings=(*state.findings, *found.findings))
@@ -78,6 +80,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         message += f" {sum(count for count, _, _ in lost)} failed; most often: {lost[0][1]} {lost[0][2]}"
     if "warm_start" in evidence:
         message += f" {evidence['warm_start']['reason']}"
+    message += "".join(f" {said}" for said in (no_folds, used.get("cut")) if said)
     if study.out_of_time:
         message += " The time limit ended the search."
     return state, Step("search", "pass", message, evidence)

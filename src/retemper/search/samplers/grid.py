@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +12,9 @@ from pydantic import Field
 from retemper.core.options import Options as BaseOptions
 from retemper.search.distributions import key_of
 from retemper.search.space import Axis, Interval, Setting, Space
+
+MOST_COUNTED = 20_000
+"""Combinations that are gone through to tell how many there are."""
 
 
 class Options(BaseOptions):
@@ -74,6 +78,20 @@ def values_of(axis: Axis, steps: int) -> list[object]:
     # Without the last digits, which only the way of computing gave them; the ends stay as they are.
     inner = [float(f"{value:.12g}") for value in values[1:-1]]
     return list(dict.fromkeys([axis.low, *inner, axis.high]))
+
+
+def size(options: Options, space: Space) -> int:
+    """How many settings a grid has; where it has many, those that conditions make equal count apart.
+
+    >>> from retemper.search.space import Condition, Words
+    >>> space = Space({"a": Words((1, 2)), "b": Interval(0.0, 1.0)}, {"b": Condition("a", (2,))})
+    >>> size(Options(steps=5), space)
+    6
+    """
+    combinations = math.prod(len(values_of(axis, options.steps)) for axis in space.values())
+    if not space.conditions or combinations > MOST_COUNTED:
+        return combinations
+    return len(Sampler(space, options.steps, combinations).ask(combinations))
 
 
 def build(options: Options, space: Space, seed: int, trials: int) -> Sampler:
