@@ -14,6 +14,7 @@ from retemper.procedure.book import Book, State
 from retemper.procedure.prepared_trials import PreparedTrials
 from retemper.procedure.sampler_choice import noted
 from retemper.procedure.search_evidence import evidence_of, summary
+from retemper.procedure.search_history import thin_history
 from retemper.procedure.search_rows import judged
 from retemper.procedure.trial_choice import bag_of, optimism_of
 from retemper.procedure.trial_faults import none_left
@@ -62,6 +63,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     stored.finish(found.trials)
     state, trials, study = found.state, found.trials, found.study
     state = state.with_(findings=(*state.findings, *found.findings))
+    thin_history(book.folder, trials)
     evidence = evidence_of(book, state, found.space, trials, study.journal) | {"sampler": used}
     if isinstance(sampler, WarmStart):
         evidence["warm_start"] = sampler.evidence()
