@@ -10,7 +10,7 @@ from retemper.core.recipe import build
 from retemper.search.before import Before, before_of
 from retemper.search.concordance import concordance
 from retemper.search.guided import BEST, CANDIDATES, Guided
-from retemper.search.samplers import grid, listed, quasi_random, random, tpe
+from retemper.search.samplers import batch_of, grid, listed, quasi_random, random, tpe
 from retemper.search.space import Condition, Interval, Space, Words
 from retemper.search.trials import Evaluation, Order
 from retemper.search.warm import PROBES, WarmStart
@@ -156,6 +156,13 @@ def test_too_few_settings_of_before_are_not_probed():
     warm = WarmStart(*both(random), before(count=4), SPACE, TRIALS)
     assert warm.ask(8) == inner(random).ask(8)
     assert "too few" in warm.evidence()["reason"] and not warm.evidence()["kept"]
+
+
+def test_a_search_that_begins_from_another_is_asked_in_batches_to_learn_from():
+    tune = {"tune.trials": 64, "tune.sampler": "random"}
+    assert batch_of(build(tune).tune) == 64
+    assert batch_of(build(tune | {"tune.warm_start": "runs/may"}).tune) == 8
+    assert batch_of(build(tune | {"tune.warm_start": "runs/may", "tune.batch": 3}).tune) == 3
 
 
 def test_probes_count_as_trials():

@@ -7,7 +7,8 @@
     trials ← the rest, wherever the sampler is by now
 
 The sampler of each round is told of all trials, and what an earlier search knew guides it as before. What is asked
-follows from the evaluations, so a killed search comes to the same ranges again.
+follows from the evaluations, so a killed search comes to the same ranges again. Each round is a plan of its own: rungs,
+brackets and races begin afresh and compare the trials of their round.
 """
 
 from __future__ import annotations
