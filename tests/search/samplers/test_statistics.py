@@ -75,7 +75,7 @@ def best(sampler, space, function, seed, trials, batch):
         (tpe, PLANE, branin, 12, 96, 8),
         (tpe, CUBE, hartmann, 12, 48, 8),
         (tpe, MIXED, mixed, 12, 48, 8),
-        (gp, PLANE, branin, 5, 24, 4),
+        (gp, PLANE, branin, 6, 28, 4),
     ],
     ids=["tpe-branin", "tpe-hartmann", "tpe-mixed", "gp-branin"],
 )
