@@ -150,3 +150,18 @@ def test_the_folders_of_all_preparations_are_counted_together(desk: Desk) -> Non
     (kept,) = {path.name for path in book.pool.folder.glob("search.*")}
     assert set(min(found, key=lambda own: own.loss).places.values()) == {kept}
     assert [own.keys() for own in trials.outputs(found)] == [{-1}] * 3, "the others are trained again"
+
+
+def test_a_short_stack_is_cut_only_where_a_worker_has_nothing_to_do(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def jobs(*widths: int) -> int:
+        settings = [{"model.width": own, RATE: rate} for own in widths for rate in (0.001, 0.01, 0.02)]
+        orders = [Order(number, values, EPOCHS, (-1,)) for number, values in enumerate(settings)]
+        trials = StackedTrials(replace(desk.fresh(), workers=2), desk.state, EPOCHS, 0)
+        return len({place for own in next(trials.evaluate(orders)) for place in own.places.values()})
+
+    assert jobs(8) == 2
+    assert jobs(8, 24, 40) == 3
+    monkeypatch.setattr(stack_sizes, "SHORT", 0)
+    assert jobs(8, 24, 40) == 6

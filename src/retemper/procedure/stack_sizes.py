@@ -23,6 +23,8 @@ SHARE = 0.05
 """Of all members' steps that timing may take."""
 WIDEST_MASK = 256
 """Products over more inputs are cut into blocks, and what a network is filled up with would change its last bits."""
+SHORT = 3000
+"""Steps of all members that take no longer than a job's folder, files and pipe (30 ms): not worth another job."""
 SIZES = (1, 8, 32, 128)
 """Members of a stack that are tried beside all of them; 1: every network is a process's own."""
 
@@ -46,7 +48,8 @@ class StackSizes:
         families: dict[str, list[Job]] = {}
         for job in jobs:
             families.setdefault(_family(job), []).append(job)
-        return [part for own in families.values() for job in self._joined(own) for part in self._cut(job)]
+        stacks = [job for own in families.values() for job in self._joined(own)]
+        return [part for job in stacks for part in self._cut(job, len(stacks))]
 
     def _joined(self, jobs: Sequence[Job]) -> list[Job]:
         """Jobs that differ in widths alone: as they are, or all in the shape that holds each of them."""
@@ -68,8 +71,10 @@ class StackSizes:
 
         return [together] if self._decided("widths", jobs, time) else list(jobs)
 
-    def _cut(self, job: Job) -> list[Job]:
-        """The job, or parts of it."""
+    def _cut(self, job: Job, stacks: int) -> list[Job]:
+        """The job, or parts of it; a short one of several stacks stays whole, since there is work for all workers."""
+        if stacks >= self.book.workers and self._steps(job) * len(job.members) < SHORT:
+            return [job]
         count = -(-len(job.members) // self.book.workers)
         sizes = [size for size in SIZES if size < count]
         if not sizes or not self._is_worth_timing([job], sum(sizes) + count):
@@ -100,11 +105,13 @@ class StackSizes:
 
     def _is_worth_timing(self, jobs: Sequence[Job], tried: int) -> bool:
         """Whether a few steps of so many members are little beside all steps of all."""
-        _, _, data = self.state.ready
-        rows = len(data.train.y) + (len(data.validation.y) if jobs[0].folds else 0)
-        steps = -(-rows // jobs[0].training["batch_size"]) * (jobs[0].last_epoch - jobs[0].since)
         members = sum(len(job.members) for job in jobs)
-        return bool(SHARE * steps * members >= (STEPS + WARM_UP) * tried)
+        return bool(SHARE * self._steps(jobs[0]) * members >= (STEPS + WARM_UP) * tried)
+
+    def _steps(self, job: Job) -> int:
+        _, _, data = self.state.ready
+        rows = len(data.train.y) + (len(data.validation.y) if job.folds else 0)
+        return -(-rows // int(job.training["batch_size"])) * (job.last_epoch - job.since)
 
     def _stored_width(self, job: Job) -> int:
         _, _, data = self.state.ready
