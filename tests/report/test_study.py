@@ -141,6 +141,24 @@ def test_settings_are_places_on_their_axes():
     assert study(trials)["lines"]["lines"][0]["places"][1] is None
 
 
+def test_lines_go_below_the_axis_of_an_option_that_is_not_there():
+    trials = evidence()
+    trials["trials"][0]["values"].pop("model.width")
+    figure = study_figures({"study": study(trials)})["study-lines"]
+    (best,) = [trace for trace in figure["data"] if trace["name"] == "best"]
+    assert best["y"][1] < -0.1 and best["y"][3] == 0.0 and None not in best["y"][:4]
+    assert [own["x"] for own in figure["layout"]["annotations"] if own["text"] == "none"] == [1]
+
+
+def test_failed_settings_are_lines_that_reach_no_loss():
+    figure = study_figures({"study": study(evidence(failed=5))})["study-lines"]
+    (failed,) = [trace for trace in figure["data"] if trace["name"] == "failed"]
+    assert sorted(set(failed["customdata"]) - {None}) == [55, 56, 57, 58, 59]
+    assert max(x for x in failed["x"] if x is not None) == 2
+    whole = study_figures({"study": study(evidence(failed=0))})["study-lines"]
+    assert all(trace["name"] != "failed" for trace in whole["data"])
+
+
 def test_many_trials_make_a_small_page(searched):
     found = facts(searched(count=10_000, failed=100))
     assert max(len(own["points"]["x"]) for own in found["study"]["options"]) == 400

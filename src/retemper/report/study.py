@@ -14,6 +14,7 @@ LEAST_PAIR = 0.005
 """A pair whose interval reaches below it is not shown: it may be chance."""
 BEST_LINES = 20
 """Settings that stand out among the lines."""
+FAILED_LINES = 40
 MOST_LETTERS = 24
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -252,6 +253,13 @@ def _lines(
                 ],
             }
             for own in shown
+        ],
+        "failed": [
+            {
+                "trial": own.get("number"),
+                "places": [axis["place"](own["values"].get(axis["path"])) for axis in axes],
+            }
+            for own in thinned([own for own in trials if own.get("loss") is None], FAILED_LINES)
         ],
     }
 

@@ -22,7 +22,9 @@ from retemper.report.traces import (
 )
 
 HARMLESS = set(" .,+-−_()[]/…")
-FADED = "--accent-faint"
+FADED, LOST = "--accent-faint", "--second-faint"
+ABSENT = -0.16
+"""Where a line goes at the axis of an option that its setting lacks: below the axis."""
 
 
 def study_figures(facts: dict[str, Any]) -> dict[str, Figure]:
@@ -99,6 +101,7 @@ def _lines(found: dict[str, Any]) -> Figure | None:
     places = list(range(len(axes)))
     best = lines[: found["best"]]
     traces = [
+        _joined(found["failed"], places[:-1], LOST, 1, "failed"),
         _joined(lines[found["best"] :], places, FAINT, 1, "others"),
         _joined(best[1:], places, FADED, 1.5, "best fifth" if found["best"] < 20 else "best 20"),
         _joined(best[:1], places, NETWORK, 3, "best"),
@@ -112,7 +115,8 @@ def _lines(found: dict[str, Any]) -> Figure | None:
     names = [harmless(own["name"]).replace("_", " ") for own in axes]
     layout["xaxis"] |= {"tickmode": "array", "tickvals": places, "ticktext": names, "showgrid": False}
     layout["xaxis"] |= {"range": [-0.35, len(axes) - 0.65], "zeroline": False}
-    layout["yaxis"] |= {"range": [-0.09, 1.09], "visible": False}
+    lacking = [k for k in places[:-1] if any(own["places"][k] is None for own in lines + found["failed"])]
+    layout["yaxis"] |= {"range": [(ABSENT - 0.09) if lacking else -0.09, 1.09], "visible": False}
     layout["annotations"] = [
         {
             "x": k,
@@ -123,6 +127,10 @@ def _lines(found: dict[str, Any]) -> Figure | None:
         }
         for k, own in enumerate(axes)
         for end, height in (("low", -0.055), ("high", 1.055))
+    ]
+    layout["annotations"] += [
+        {"x": k, "y": ABSENT - 0.05, "text": "none", "showarrow": False, "font": {"size": 10.5, "color": INK}}
+        for k in lacking
     ]
     return made
 
@@ -135,7 +143,7 @@ def _joined(
     trials: list[int | None] = []
     for own in lines:
         x += [*places, None]
-        y += [*own["places"], None]
+        y += [*(ABSENT if place is None else place for place in own["places"]), None]
         trials += [own["trial"]] * len(places) + [None]
     made = line(
         x, y, colour, width, name=name, customdata=trials, hovertemplate="trial %{customdata}<extra></extra>"

@@ -38,6 +38,7 @@ class Effects:
         pairs: the mean of what two options add together [cells, cells].
         foretold: share of the losses' variance that is foretold of a trial by all the others.
         certainty: that mean gain in standard errors of it.
+        lowest: of the losses.
     """
 
     level: Floats
@@ -47,6 +48,7 @@ class Effects:
     pairs: dict[Pair, Floats]
     foretold: float
     certainty: float
+    lowest: float
 
     def curve(self, option: int) -> Floats:
         """The mean loss over an option, all others averaged out [draws, cells]."""
@@ -99,6 +101,7 @@ def effects(options: Sequence[Cells], at: Sequence[Places], y: Floats, rng: np.r
         {pair: scale * np.mean([own.pairs[pair] for own in found], axis=0) for pair in together},
         foretold,
         certainty,
+        float(y.min()),
     )
 
 

@@ -226,7 +226,8 @@ def _importance(
     option: Cells, j: int, found: Effects, where: Mapping[str, tuple[Any, ...]], trials: int
 ) -> Importance:
     share, low, high = _interval(found.shares[:, j])
-    curves = found.curve(j)
+    # No mean over settings is below the lowest loss there is.
+    curves = np.maximum(found.curve(j), found.lowest)
     curve = curves.mean(axis=0)
     band = np.quantile(curves, ENDS, axis=0)
     matters = low > LEAST_SHARE
@@ -249,7 +250,8 @@ def _pairs(options: Sequence[Cells], found: Effects) -> list[Interaction]:
     pairs = []
     for i, j in leading[:MOST_PAIRS]:
         share, low, high = _interval(found.pair_shares[i, j])
-        surface, first, second = found.surface(i, j), *(_coarse(options[k]) for k in (i, j))
+        surface = np.maximum(found.surface(i, j), found.lowest)
+        first, second = (_coarse(options[k]) for k in (i, j))
         loss = np.array([[surface[np.ix_(a, b)].mean() for b in second] for a in first])
         values = tuple(
             tuple(options[k].values[part[len(part) // 2]] for part in parts)
