@@ -86,3 +86,10 @@ def test_what_is_wrong_with_one_trial_is_not_said_of_those_prepared_alike(bench:
     assert good.error is None
     assert bad.error is not None and "model.width" in bad.error["message"]
     assert unknown.error is not None and "prepare.scaling" in unknown.error["message"]
+
+
+def test_smoothing_of_numbers_is_refused_and_no_crash(bench: Any, tables: Any) -> None:
+    desk, state = bench(tables.prices(200), "price")
+    _, (own, other) = trained(desk, state, 0, [{}, {"training.loss.label_smoothing": 0.1}])
+    assert own.error is None
+    assert other.error is not None and other.error["code"] == "loss_mismatch"

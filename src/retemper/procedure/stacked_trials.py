@@ -31,6 +31,7 @@ from retemper.procedure.trial_time import LEAST_S, TOGETHER, affordable
 from retemper.search.study import OutOfTime
 from retemper.search.trials import Evaluation, Order
 from retemper.training.job import Job, JobResult
+from retemper.training.losses import resolve
 from retemper.training.stack import Member
 
 Found = TypeVar("Found")
@@ -210,6 +211,7 @@ class StackedTrials:
 
     def _networks(self, order: Order) -> list[Network]:
         recipe = self.state.recipe.with_changes(order.values)
+        resolve(recipe.training.loss, self.state.task, self.state.ready[2].n_classes)
         model, training, own = shared_of(recipe)
         return [
             Network(
