@@ -19,7 +19,6 @@ from retemper.procedure.search_rows import judged
 from retemper.procedure.trial_choice import bag_of, optimism_of
 from retemper.procedure.trial_faults import none_left
 from retemper.procedure.trial_storage import storage_for
-from retemper.procedure.trial_time import LEAST_S
 from retemper.procedure.warm_start import warmed
 from retemper.procedure.widening import sampler_of
 from retemper.search.arrivals import Arrivals
@@ -141,25 +140,22 @@ def carried_out(
     searched = widening.search(
         book, state.recipe, study, space, lambda: fidelity.plan(tune.fidelity.options, study, extent)
     )
-    trials = in_full(book, study, evaluator, searched.trials, extent)
+    trials = in_full(study, evaluator, searched.trials, extent)
     return Found(state, trials, searched.space, searched.findings, study, evaluator)
 
 
-def in_full(
-    book: Book, study: Study, evaluator: PreparedTrials, trials: list[Trial], extent: Extent
-) -> list[Trial]:
+def in_full(study: Study, evaluator: PreparedTrials, trials: list[Trial], extent: Extent) -> list[Trial]:
     """The trials, best first; where a time limit ended the search, the best one has what is left of it.
 
-    One that has trained on all folds goes on if there is time; folds that it has not seen it needs in any case, since
-    each row is judged by a network of the model.
+    For a while it goes on in any case: what it has learnt in a rung is too little for a model, and folds that it has
+    not seen it needs, since each row is judged by a network of the model.
     """
     last = trials[0].last if study.out_of_time and trials and trials[0].sound else None
     if last is None:
         return trials
-    folds = tuple(fold for fold in extent.folds if fold not in last.order.folds)
-    if last.order.epochs < extent.epochs:
-        goes_on = book.budget.decide("search.goes_on", lambda left: left > LEAST_S)
-        folds = extent.folds if goes_on else ()
+    folds = extent.folds
+    if last.order.epochs == extent.epochs:
+        folds = tuple(fold for fold in folds if fold not in last.order.folds)
     if not folds:
         return trials
     order = Order(last.order.trial, last.order.values, extent.epochs, folds)
