@@ -9,6 +9,7 @@ name → option class. Code from outside comes in through Python's entry points 
 from __future__ import annotations
 
 import pkgutil
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, cast
@@ -31,11 +32,7 @@ FAMILIES = {
 
 def names(family: str) -> list[str]:
     """All names of a family, sorted."""
-    module = import_module(FAMILIES[family])
-    if hasattr(module, "ENTRIES"):
-        own = list(module.ENTRIES)
-    else:
-        own = [m.name for m in pkgutil.iter_modules(module.__path__) if not m.ispkg]
+    own = getattr(import_module(FAMILIES[family]), "ENTRIES", None) or _modules(FAMILIES[family])
     return sorted([*own, *(point.name for point in entry_points(group=f"retemper.{family}"))])
 
 
@@ -49,11 +46,18 @@ def entry(family: str, name: str) -> Any:
     own = getattr(module, "ENTRIES", None)
     if own is not None and name in own:
         return own[name]
-    if own is None and name in {m.name for m in pkgutil.iter_modules(module.__path__) if not m.ispkg}:
+    if own is None and name in _modules(FAMILIES[family]):
         return import_module(f"{FAMILIES[family]}.{name}")
     for point in entry_points(group=f"retemper.{family}", name=name):
         return point.load()
     raise ValueError(f"there is no {family} {name!r}; {nearest(name, names(family))}")
+
+
+@cache
+def _modules(package: str) -> frozenset[str]:
+    """Modules of a folder; it is looked into once, since a search asks for each trial."""
+    found = pkgutil.iter_modules(import_module(package).__path__)
+    return frozenset(module.name for module in found if not module.ispkg)
 
 
 def options_class(family: str, name: str) -> type[Options]:
