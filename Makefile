@@ -14,7 +14,7 @@ demo: $(VENV)/installed
 	$(BIN)/retemper train examples/data/adult.csv.gz --target income --time-limit 60s
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -rs
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check
