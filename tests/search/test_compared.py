@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from retemper.search.compared import compared_of
+from retemper.search.compared import bounded, compared_of
 from retemper.search.trials import Evaluation, Order, Trial
 
 
@@ -35,4 +35,4 @@ def test_who_crashed_is_left_out_and_who_diverged_is_the_worst():
     found = compared_of([raced(0, (0.1, 0.2), (0.3,)), raced(1, (0.1, 0.2), None), raced(2, None)])
     assert [trial.number for trial in found.trials] == [0, 1] and found.folds == 2
     found = compared_of([raced(0, (0.1,)), raced(1, (math.nan,))])
-    assert found.lost == 1 and found.bounded.tolist() == [0.1, 0.1]
+    assert found.lost == 1 and bounded(found.loss).tolist() == [0.1, 0.1]

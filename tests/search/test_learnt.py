@@ -135,6 +135,19 @@ def test_an_option_on_a_condition_is_judged_where_it_is_there():
     assert any("with optimizer sgd" in said for said in few.left_out)
 
 
+def test_what_a_condition_rules_out_has_no_part_in_the_variance():
+    """Of six optimizers two have a momentum: variances of 1/12 and, by the optimizer among these, .0225."""
+    space = Space(
+        {"optimizer": Words(tuple("abcdef")), "momentum": Interval(0.0, 1.0), "one": Interval(0.3, 0.3)},
+        {"momentum": Condition("optimizer", ("a", "b"))},
+    )
+    tried = study(240, lambda v: v.get("momentum", 0.5) + 0.3 * (v["optimizer"] == "b"), space=space)
+    found = learnt(space, tried, seed=0)
+    (momentum,) = (own for own in found.options if own.path == "momentum")
+    assert momentum.share == pytest.approx(0.79, abs=0.05) and momentum.high - momentum.low < 0.25
+    assert all(own.path != "one" for own in found.options), "one value tells nothing"
+
+
 def test_the_seed_alone_decides():
     trials = study(60)
     found = learnt(SPACE, trials, seed=3)

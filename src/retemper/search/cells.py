@@ -52,6 +52,8 @@ def cells_of(path: str, axis: Axis) -> Cells:
     if isinstance(axis, Words):
         ordered = all(isinstance(v, int | float) and not isinstance(v, bool) for v in axis.values)
         return Cells(path, tuple(sorted(axis.values)) if ordered else axis.values, None, ordered)
+    if axis.low == axis.high:
+        return Cells(path, (axis.low,), axis, True)
     steps = int(axis.high - axis.low) + 1 if axis.integer and not axis.log else MOST_CELLS
     count = min(MOST_CELLS, steps)
     return Cells(path, tuple(axis.at((k + 0.5) / count) for k in range(count)), axis, True)

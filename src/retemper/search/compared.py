@@ -34,18 +34,21 @@ class Compared:
         """Trials that diverged."""
         return int((~np.isfinite(self.loss)).sum())
 
-    @property
-    def bounded(self) -> Floats:
-        """The losses, none beyond the upper quartile by more than 1.5 times the distance of the quartiles.
 
-        One that diverged counts as the worst; without the bound a few of them would be all that is explained.
-        """
-        sound = self.loss[np.isfinite(self.loss)]
-        if not len(sound):
-            return np.zeros(len(self.loss))
-        low, high = np.quantile(sound, [0.25, 0.75])
-        worst = min(float(sound.max()), float(high + 1.5 * (high - low)))
-        return np.where(self.loss <= worst, self.loss, worst)
+def bounded(losses: Floats) -> Floats:
+    """Losses, none beyond the upper quartile by more than 1.5 times the distance of the quartiles (Tukey 1977).
+
+    One that diverged counts as the worst; without the bound a few of them would be all that is explained.
+
+    >>> bounded(np.array([1, 2, 3, 4, 90, np.nan])).tolist()
+    [1.0, 2.0, 3.0, 4.0, 7.0, 7.0]
+    """
+    sound = losses[np.isfinite(losses)]
+    if not len(sound):
+        return np.zeros(len(losses))
+    low, high = np.quantile(sound, [0.25, 0.75])
+    worst = min(float(sound.max()), float(high + 1.5 * (high - low)))
+    return np.where(losses <= worst, losses, worst)
 
 
 def compared_of(trials: Sequence[Trial]) -> Compared:

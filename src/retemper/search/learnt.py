@@ -19,10 +19,10 @@ import numpy as np
 
 from retemper.core.seeds import generator
 from retemper.search.cells import Cells, Floats, cells_of
-from retemper.search.compared import Compared, compared_of
+from retemper.search.compared import Compared, bounded, compared_of
 from retemper.search.effects import Effects, effects
 from retemper.search.flat import Flat, flat_part
-from retemper.search.space import Space
+from retemper.search.space import Space, Words
 from retemper.search.trials import Trial
 
 LEAST_TRIALS, LEAST_AN_OPTION = 16, 5
@@ -182,11 +182,13 @@ def _groups(space: Space) -> list[_Group]:
 def _analysed(
     space: Space, group: _Group, compared: Compared, seed: int
 ) -> tuple[list[Importance], list[Interaction], float] | str:
-    """The importance of a group's options, their pairs, and what the forest foretells; else why there is none."""
+    """The importance of a group's options, their pairs, and what the model foretells; else why there is none."""
     chosen = [k for k, trial in enumerate(compared.trials) if all(path in trial.values for path in group.own)]
+    # Of what the condition asks for only the values count that it asks for.
+    axes = {path: Words(group.where[path]) if path in group.where else space[path] for path in space}
     there = [
         path
-        for path, axis in space.items()
+        for path, axis in axes.items()
         if len(cells_of(path, axis).values) > 1
         and chosen
         and all(path in compared.trials[k].values for k in chosen)
@@ -200,8 +202,8 @@ def _analysed(
         )
     rng = generator(seed, "importance", step=len(there))
     chosen = sorted(rng.choice(chosen, min(len(chosen), MOST_TRIALS), replace=False).tolist())
-    options = [cells_of(path, space[path]) for path in there]
-    y = compared.bounded[chosen]
+    options = [cells_of(path, axes[path]) for path in there]
+    y = bounded(compared.loss[chosen])
     if float(np.ptp(y)) == 0.0:
         return f"All {len(chosen)} trials{named} have the same loss."
     found = effects(

@@ -12,6 +12,8 @@ MOST_NAMED = 3
 def sentence(learnt: Learnt) -> str:
     """The options that matter with their shares, where they gain nothing more, and how long the trials had trained.
 
+    Shares are of what the settings explain, so it is said how much that is: of noise nothing can be a large share.
+
     >>> sentence(Learnt(left_out=("3 trials are too few.",)))
     '3 trials are too few.'
     """
@@ -35,6 +37,8 @@ def sentence(learnt: Learnt) -> str:
         return " ".join(learnt.left_out)
     text = "; ".join(parts)
     compared = f"{learnt.trials} trials compared after {learnt.epochs} epoch{'s' * (learnt.epochs != 1)}"
+    if always:
+        compared += f", {percent(learnt.explained)} of whose differences the settings foretell"
     return f"{text[:1].upper()}{text[1:]} ({compared})."
 
 
@@ -58,7 +62,8 @@ def percent(share: float) -> str:
 
 def _flat(own: Importance) -> str:
     assert own.flat is not None
-    return f"{name(own.path)} gains nothing {own.flat.side} {short(own.flat.value)}"
+    where = f" where {_where(own)}" if own.where else ""
+    return f"{name(own.path)} gains nothing {own.flat.side} {short(own.flat.value)}{where}"
 
 
 def _where(own: Importance) -> str:
