@@ -52,6 +52,15 @@ def test_the_best_so_far_against_epochs():
     assert incumbents([]) == []
 
 
+def test_folds_of_several_rounds_make_one_best():
+    def raced(trial, fold, loss):
+        return Evaluation(Order(trial, {}, 3, (fold,)), {fold: loss}, trained_epochs=3)
+
+    came = [raced(0, 0, 0.2), raced(1, 0, 0.4), raced(0, 1, 0.9), raced(1, 1, 0.5), raced(1, 2, 0.6)]
+    found = [(own.spent_epochs, own.trial, round(own.loss, 3)) for own in incumbents(came)]
+    assert found == [(3, 0, 0.2), (9, 0, 0.55), (12, 1, 0.45), (15, 1, 0.5)]
+
+
 def test_rungs_count_who_reached_them():
     trials = [Trial(0, {}, (evaluation(0, 1, [1.0]), evaluation(0, 9, [1.0])))]
     trials += [

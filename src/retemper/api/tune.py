@@ -20,7 +20,7 @@ class TuneOptions(TrainOptions, total=False):
     """Everything about a search but the data, the target and the space; all optional."""
 
     sampler: str
-    """list, grid, random, quasi_random, tpe, gp; bayes chooses between the last two"""
+    """listed, grid, random, quasi_random, tpe, gp; bayes chooses between the last two"""
     trials: int
     """settings that are tried at most"""
     folds: int

@@ -31,7 +31,8 @@ class Rung:
 def incumbents(evaluations: Iterable[Evaluation]) -> list[Incumbent]:
     """The trials that were the best so far, in the order in which evaluations came.
 
-    Only evaluations on as many folds as any before are compared: a mean over fewer is lower by luck alone.
+    Folds that were trained in several rounds count together, and only trials on as many folds as any before are
+    compared: a mean over fewer is lower by luck alone.
 
     >>> from retemper.search.trials import Order
     >>> losses = [0.5, 0.7, 0.4]
@@ -40,13 +41,17 @@ def incumbents(evaluations: Iterable[Evaluation]) -> list[Incumbent]:
     [(3, 0.5), (9, 0.4)]
     """
     found: list[Incumbent] = []
+    trials: dict[int, Trial] = {}
     spent, folds = 0, 0
-    for own in evaluations:
-        spent += own.trained_epochs
-        if not math.isfinite(own.loss) or len(own.losses) < folds:
+    for evaluation in evaluations:
+        spent += evaluation.trained_epochs
+        order = evaluation.order
+        trial = trials.get(order.trial, Trial(order.trial, order.values)).with_(evaluation)
+        trials[order.trial], own = trial, trial.last
+        if own is None or not trial.sound or len(own.losses) < folds:
             continue
         if len(own.losses) > folds or not found or own.loss < found[-1].loss:
-            found.append(Incumbent(spent, own.order.trial, own.loss, own.order.epochs))
+            found.append(Incumbent(spent, order.trial, own.loss, own.order.epochs))
         folds = len(own.losses)
     return found
 
