@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import optuna
 import polars as pl
 
 from retemper.procedure import search
@@ -38,3 +39,17 @@ def test_a_grid_that_is_cut_short_is_told(bench: Any) -> None:
     desk, state = bench(frame, "y", changes | {"tune.trials": 64})
     _, step = desk.do(search, state)
     assert len(step.evidence["trials"]) == 4 and "grid's" not in step.message
+
+
+def test_a_list_without_a_space_spans_one(bench: Any, tables: Any) -> None:
+    settings = [{RATE: 0.001 * 2**k, "model.width": 8} for k in range(3)]
+    sampler = {"name": "listed", "settings": [*settings, {"model.width": 16}]}
+    changes = TUNE | {"tune.repeats": 1, "tune.sampler": sampler}
+    desk, state = bench(tables.two_classes(150), "y", changes)
+    _, step = desk.do(search, state)
+    assert step.evidence["space"].keys() == {RATE, "model.width"}
+    assert {len(trial["values"]) for trial in step.evidence["trials"]} == {1, 2}
+    desk.book.aside.wait()
+    study = optuna.load_study(study_name="search", storage=f"sqlite:///{desk.book.folder.path / 'trials.db'}")
+    widths = [trial.distributions["model.width"] for trial in study.trials]
+    assert widths == [optuna.distributions.CategoricalDistribution((8, 16))] * 4

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from retemper.core.recipe import Recipe
 from retemper.procedure.book import Book, State
-from retemper.search.samplers import bayes, grid
+from retemper.search.samplers import bayes, grid, listed
 from retemper.search.space import Space
+
+
+def spanned(recipe: Recipe, space: Space) -> Space:
+    """What is searched: the space, or of a list of settings without one what they span."""
+    options = recipe.tune.sampler.options
+    if space or not isinstance(options, listed.Options):
+        return space
+    return listed.space_of(options.settings)
 
 
 def noted(book: Book, state: State, space: Space) -> dict[str, str]:

@@ -12,7 +12,7 @@ from retemper.core.tune_options import TuneOptions
 from retemper.procedure import widening
 from retemper.procedure.book import Book, State
 from retemper.procedure.prepared_trials import PreparedTrials
-from retemper.procedure.sampler_choice import noted
+from retemper.procedure.sampler_choice import noted, spanned
 from retemper.procedure.search_evidence import evidence_of, summary
 from retemper.procedure.search_history import thin_history
 from retemper.procedure.search_rows import judged
@@ -53,7 +53,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     used = noted(book, state, space)
     extent = extent_of(tune)
     stored = StoredTrials(
-        storage_for(book.folder, tune.storage, space),
+        storage_for(book.folder, tune.storage, spanned(state.recipe, space)),
         book.aside,
         (extent.epochs, len(extent.folds)),
         book.reporter.note,
@@ -63,7 +63,9 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     state, trials, study = found.state, found.trials, found.study
     state = state.with_(findings=(*state.findings, *found.findings))
     thin_history(book.folder, trials)
-    evidence = evidence_of(book, state, found.space, trials, study.journal) | {"sampler": used}
+    evidence = evidence_of(book, state, spanned(state.recipe, found.space), trials, study.journal) | {
+        "sampler": used
+    }
     if isinstance(sampler, WarmStart):
         evidence["warm_start"] = sampler.evidence()
     if not trials or not trials[0].sound:
