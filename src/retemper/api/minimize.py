@@ -166,4 +166,5 @@ def _none_left(trials: Sequence[Trial]) -> InputError:
     message = (
         f"None of {len(trials)} trials returned a finite loss: {said['message'] if said else 'none ran.'}"
     )
-    return InputError("all_trials_failed", message, None, said["advice"] if said else "Allow more trials.")
+    advice = said["advice"] if said else "Allow more trials."
+    return InputError("all_trials_failed", message, {"option": "function"}, advice)

@@ -172,6 +172,6 @@ def _check(tables: Mapping[str, Any]) -> None:
             raise InputError(
                 "unknown_optuna",
                 f"The installed Optuna keeps trials in another way: its table {name!r} is not as expected.",
-                None,
+                {"package": "optuna"},
                 "Install the version that is known to do: pip install 'optuna<6'.",
             )

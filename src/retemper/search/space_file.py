@@ -45,7 +45,8 @@ def space_of(given: Mapping[str, Any], recipe: Recipe | None = None) -> Space:
     """
     if not given and recipe is not None and recipe.tune.sampler.name != "listed":
         hint = "Name at least one option, `learning_rate: default`, or list settings (the sampler listed)."
-        raise InputError("bad_space", "The space is empty: there is nothing to search.", None, hint)
+        message = "The space is empty: there is nothing to search."
+        raise InputError("bad_space", message, {"option": "tune.space"}, hint)
     reading = _Reading(recipe or Recipe())
     space = reading.space(given)
     mistakes = reading.mistakes or list(refused(space, reading.recipe))

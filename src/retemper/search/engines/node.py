@@ -6,6 +6,7 @@ folder until the search is over; the states of paused networks come with the job
 
 from __future__ import annotations
 
+import platform
 import shutil
 import tempfile
 import traceback
@@ -100,7 +101,7 @@ def _check(wanted: Mapping[str, str]) -> None:
         raise InputError(
             "versions_differ",
             f"A node of the cluster has other versions, which may train to other bits: {differ}.",
-            None,
+            {"node": platform.node()},
             "Install the same versions on every node.",
         )
 
