@@ -60,3 +60,9 @@ def test_of_squared_errors_it_is_the_root():
     plain, root = optimism(losses), optimism(losses, root=True)
     assert root.apparent == pytest.approx(plain.apparent**0.5) and root.high == pytest.approx(plain.high**0.5)
     assert root.amount == pytest.approx(root.loss - root.apparent)
+
+
+def test_rows_of_one_group_tell_nothing() -> None:
+    losses = np.random.default_rng(0).exponential(size=(5, 40))
+    assert optimism(losses, group=np.zeros(40)) is None
+    assert optimism(losses, group=np.arange(40) < 20) is not None

@@ -34,6 +34,7 @@ from retemper.search.trials import Order, Trial, ranked
 from retemper.search.warm import WarmStart
 
 JOURNAL = "trials.jsonl"
+ONE_GROUP = "How much that flatters can't be told, since all rows that judge are of one group."
 
 
 def run(book: Book, state: State) -> tuple[State, Step]:
@@ -72,12 +73,13 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         raise none_left(trials, str(book.folder.path))
     best = trials[0]
     honest = optimism_of(state, found.evaluator, trials)
-    evidence["optimism"] = vars(honest) | {"amount": honest.amount}
+    evidence["optimism"] = vars(honest) | {"amount": honest.amount} if honest else None
     state = chosen(state, found.evaluator, best)
     named = {"trials": len(trials), "sampler": tune.sampler.name, "best": dict(best.values)}
     named |= {"fidelity": tune.fidelity.name, "optimism": evidence["optimism"]}
     state = state.with_(search=named | summary(trials, evidence))
-    message = f"{len(trials)} trials; the best, {_words(best)}, reaches {best.loss:.4g}. {honest.sentence}"
+    message = f"{len(trials)} trials; the best, {_words(best)}, reaches {best.loss:.4g}. "
+    message += honest.sentence if honest else ONE_GROUP
     lost = failures(trials)
     if lost:
         message += f" {sum(count for count, _, _ in lost)} failed; most often: {lost[0][1]} {lost[0][2]}"

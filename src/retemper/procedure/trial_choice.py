@@ -63,7 +63,7 @@ def _judging(state: State) -> int:
     return VALIDATION if state.folds is None else EVERY
 
 
-def optimism_of(state: State, source: Source, trials: Sequence[Trial]) -> Optimism:
+def optimism_of(state: State, source: Source, trials: Sequence[Trial]) -> Optimism | None:
     """What the best trial's loss is worth on rows that had no say in its choice.
 
     Args:
@@ -72,9 +72,13 @@ def optimism_of(state: State, source: Source, trials: Sequence[Trial]) -> Optimi
         trials: all of the search; the best is sound.
 
     Returns:
-        In the main metric's terms: log loss, or RMSE in the target's units.
+        In the main metric's terms: log loss, or RMSE in the target's units. None: it can't be told, since the rows that
+        judge are of one group.
     """
-    steps = [_of_step(state, source, own) for own in _steps(trials)]
+    found = [_of_step(state, source, own) for own in _steps(trials)]
+    steps = [own for own in found if own is not None]
+    if not steps:
+        return None
     last, most = steps[-1], max(step.amount for step in steps)
     more = most - last.amount
     return replace(
@@ -94,7 +98,7 @@ def _steps(trials: Sequence[Trial]) -> Iterator[list[Evaluation]]:
         yield [own.last for own in ranked(found[key])[:MOST_TRIALS] if own.last is not None]
 
 
-def _of_step(state: State, source: Source, evaluations: Sequence[Evaluation]) -> Optimism:
+def _of_step(state: State, source: Source, evaluations: Sequence[Evaluation]) -> Optimism | None:
     weight = state.judges(_judging(state))[1]
     outputs = source.outputs(evaluations[: max(1, MOST_CELLS // len(weight))])
     joined = [_joined(state, own) for own in outputs]

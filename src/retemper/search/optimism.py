@@ -65,7 +65,7 @@ def optimism(
     root: bool = False,
     seed: int = 0,
     resamples: int = RESAMPLES,
-) -> Optimism:
+) -> Optimism | None:
     """Correct the loss of the best of N trials for having been chosen.
 
     Args:
@@ -77,7 +77,7 @@ def optimism(
         resamples: 100 or more.
 
     Returns:
-        In the loss's units, lower is better.
+        In the loss's units, lower is better. None: no draw leaves a row out, since all are of one group.
 
     >>> useless = np.random.default_rng(0).exponential(size=(100, 200))
     >>> found = optimism(useless)
@@ -96,6 +96,8 @@ def optimism(
         best = (losses @ inside).argmin(axis=0)
         outside.append(np.einsum("rn,nr->r", losses[best], left) / left.sum(axis=0))
     means = np.concatenate(outside)
+    if not len(means):
+        return None
     middle = float(means.mean())
     low, high = middle + (np.quantile(means, [0.025, 0.975]) - middle) / SPREAD
     scale = math.sqrt if root else float
