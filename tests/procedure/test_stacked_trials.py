@@ -165,3 +165,13 @@ def test_a_short_stack_is_cut_only_where_a_worker_has_nothing_to_do(
     assert jobs(8, 24, 40) == 3
     monkeypatch.setattr(stack_sizes, "SHORT", 0)
     assert jobs(8, 24, 40) == 6
+
+
+def test_a_stack_of_other_widths_is_another_job(desk: Desk, worth_it: None) -> None:
+    """Else the folder that a journal names would be emptied for it."""
+    book = desk.fresh()
+    orders = [Order(k, {"model.width": width}, EPOCHS, (-1,)) for k, width in enumerate((64, 32, 20))]
+    first = StackedTrials(book, desk.state, EPOCHS, 0)
+    ((_, before, _),) = first.evaluate(orders)
+    ((_, _),) = StackedTrials(book, desk.state, EPOCHS, 0).evaluate([orders[0], orders[2]])
+    assert first.outputs([before])[0].keys() == {-1}

@@ -157,7 +157,9 @@ def _all_in_one(jobs: Sequence[Job]) -> Job:
         for job in jobs
         for member in job.members
     )
-    return replace(widest, name=f"{widest.name}.together", model=model, members=members)
+    # The widest may train beside others after a resume: that is another job, and the folder of this one stays.
+    ids = zlib.crc32(json.dumps([member.id for member in members]).encode())
+    return replace(widest, name=f"{widest.name}.together.{ids:08x}", model=model, members=members)
 
 
 def _mark(jobs: Sequence[Job]) -> str:
