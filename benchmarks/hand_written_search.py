@@ -17,15 +17,19 @@ from typing import Any
 
 import numpy as np
 
-SPACE: dict[str, Any] = {
-    "training.optimizer.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True},
-    "training.optimizer.weight_decay": {"low": 1e-4, "high": 0.3, "log": True},
-    "model.dropout": {"low": 0.0, "high": 0.5},
-    "model.width": [16, 32, 64, 128],
-}
 BATCH = 64
 Course = list[tuple[float, float, float]]
 """Seconds, processor seconds, best score so far: one entry for each gain."""
+
+
+def space_of(options: argparse.Namespace) -> dict[str, Any]:
+    """What both sides search."""
+    return {
+        "training.optimizer.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True},
+        "training.optimizer.weight_decay": {"low": 1e-4, "high": 0.3, "log": True},
+        "model.dropout": {"low": 0.0, "high": 0.5},
+        "model.width": [int(width) for width in options.widths.split(",")],
+    }
 
 
 def better(course: Course, seconds: float, processor_s: float, score: float) -> None:
@@ -44,7 +48,12 @@ def optunas_side(options: argparse.Namespace) -> dict[str, Any]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folds = _folds(options.arrays)
     torch.manual_seed(options.seed * 10 + options.number)
-    _warm_up(folds)
+    space = space_of(options)
+    next(
+        _scores(
+            {path: 0.001 if isinstance(form, dict) else form[0] for path, form in space.items()}, folds, 1
+        )
+    )  # loads code
     journal = Path(options.journal)
     parallel = options.processes > 1
     # What other processes still train counts as bad; Optuna calls it experimental.
@@ -63,7 +72,7 @@ def optunas_side(options: argparse.Namespace) -> dict[str, Any]:
     began, processor = time.perf_counter(), time.process_time()
 
     def objective(trial: optuna.Trial) -> float:
-        values = {path: _suggested(trial, path, form) for path, form in SPACE.items()}
+        values = {path: _suggested(trial, path, form) for path, form in space.items()}
         best = math.inf
         for epoch, score in enumerate(_scores(values, folds, options.epochs), 1):
             if not math.isfinite(score):
@@ -145,9 +154,3 @@ def _training(
         with torch.no_grad():
             error = float(loss(model(xv), yv))
         yield error if outputs > 1 else math.sqrt(error)
-
-
-def _warm_up(folds: Sequence[tuple[Any, ...]]) -> None:
-    """The first steps load code."""
-    values = {path: form[0] if isinstance(form, list) else form["low"] for path, form in SPACE.items()}
-    next(_scores(values, folds, 1))

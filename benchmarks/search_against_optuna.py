@@ -13,8 +13,8 @@ counted, nor is what comes after. Processor seconds are those of all of a side's
 where the machine has other work. Sides take turns, each in processes of its own.
 
 usage: python benchmarks/search_against_optuna.py TABLE.csv TARGET [TABLE TARGET ...] [--seeds 3] [--trials 60]
-           [--epochs 27] [--folds 5] [--rows 2000] [--processes 2] [--threads 1] [--sampler tpe] [--fidelity halving]
-           [--own-trials 60] [--batch 0] [--keep FILE]
+           [--epochs 27] [--folds 5] [--rows 2000] [--processes 2] [--threads 1] [--sampler tpe]
+           [--fidelity hyperband] [--own-trials 60] [--batch 0] [--widths 16,32,64,128] [--keep FILE]
 
 ``--own-trials`` and ``--batch`` are retemper's: stacks make more trials cheap, and want many asked for at a time.
 
@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hand_written_search import BATCH, SPACE, Course, better, optunas_side
+from hand_written_search import BATCH, Course, better, optunas_side, space_of
 
 
 def processor_seconds() -> float:
@@ -100,8 +100,8 @@ def retempers_side(options: argparse.Namespace) -> dict[str, Any]:
     table = table.sample(min(options.rows, len(table)), shuffle=True, seed=options.seed)
     with tempfile.TemporaryDirectory() as folder:
         retemper.tune(
-            table, options.tables[1], SPACE, sampler=options.sampler, trials=options.own_trials, folds=options.folds,
-            seed=options.seed, out=Path(folder) / "run", set=_as_plain(options),
+            table, options.tables[1], space_of(options), sampler=options.sampler, trials=options.own_trials,
+            folds=options.folds, seed=options.seed, out=Path(folder) / "run", set=_as_plain(options),
         )  # fmt: skip
     return {"course": course, **ended}
 
@@ -154,6 +154,7 @@ def measured(
         "threads",
         "own-trials",
         "batch",
+        "widths",
     ):
         own[name] = getattr(options, name.replace("-", "_"))
     words = [word for name, value in own.items() for word in (f"--{name}", str(value))]
@@ -219,7 +220,8 @@ def main(arguments: Sequence[str]) -> None:
     for name, default in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--sampler", default="tpe")
-    parser.add_argument("--fidelity", default="halving")
+    parser.add_argument("--fidelity", default="hyperband")
+    parser.add_argument("--widths", default="16,32,64,128", help="units a layer, to choose from")
     parser.add_argument("--keep", type=Path, help="courses of all rounds are added to this file")
     for name in ("side", "arrays", "journal"):
         parser.add_argument(f"--{name}", help=argparse.SUPPRESS)

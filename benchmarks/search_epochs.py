@@ -2,9 +2,10 @@
 
 For each table a pool of random settings is trained in full, once. A trial that pauses and goes on has the same bits
 as one that never paused, so what a fidelity would have seen is read from the pool's curves, exactly, for as many seeds
-as one likes. A seed is an order of the pool's settings; a sampler that learns has each of its proposals answered by the
-nearest setting of the pool that it was not given yet, and is told that one's loss as the proposal's: it would do better
-without the pool. ``bayes+halving`` is a sampler and a fidelity, each with its defaults.
+as one likes. A seed is an order of the pool's settings. ``random+halving`` is a sampler and a fidelity, each with its
+defaults. A sampler that learns has each of its proposals answered by the nearest setting of the pool that it was not
+given yet, and is told that one's loss as the proposal's. That is a lower bound: where it looks more closely, the pool
+soon has nothing left, while a search of its own would go on.
 
 The loss of a trial after some epochs is what the tuner ranks by: the mean over the folds of the best epoch so far. The
 mark is the median over the seeds of the best loss of 60 trials in full. A search goes on until it reaches the mark,
@@ -14,7 +15,7 @@ together; random search trains one after another. Epochs are those of a trial, a
 medians over the seeds. *In 60*: how many searches of 60 trials reach the mark; random search's own share is about half.
 
 usage: python benchmarks/search_epochs.py TABLE.csv TARGET [TABLE TARGET ...] [--pool 300] [--trials 60] [--epochs 27]
-           [--seeds 100] [--folds 2] [--rows 1500] [--keep FOLDER] [--searches random+halving random+asha tpe+asha]
+           [--seeds 100] [--folds 2] [--rows 1500] [--keep FOLDER] [--searches random+halving random+asha]
 
 ``random+extrapolated`` fits its laws anew for each seed, and what learns models each: minutes a table.
 """
@@ -251,7 +252,9 @@ def main() -> None:
     defaults = {"pool": 300, "trials": 60, "epochs": 27, "seeds": 100, "folds": 2, "rows": 1500}
     for name, default in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--searches", nargs="+", default=["random+halving", "random+asha", "tpe+asha"])
+    parser.add_argument(
+        "--searches", nargs="+", default=["random+halving", "random+asha", "random+hyperband"]
+    )
     parser.add_argument("--keep", type=Path, help="where curves of pools are kept, or found")
     args = parser.parse_args()
     keep = args.keep or Path(tempfile.mkdtemp())
