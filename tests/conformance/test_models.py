@@ -1,6 +1,7 @@
 """What every model must keep on every front: right gradients, clean padding, bits that nobody else touches."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,7 @@ import torch
 
 from retemper.core.catalogue import names, options_class
 from retemper.training.draws import EpochDraws
-from retemper.training.engines import ENGINES, batch_loss
-from retemper.training.loss import shares
+from retemper.training.engines import ENGINES
 from retemper.training.plan import Fit, Plan, predict
 from retemper.training.stack import Layout, Member, Stack
 
@@ -60,13 +60,14 @@ def gradients(plan: Plan, engine: str) -> tuple[torch.Tensor, torch.Tensor]:
     rows, members = plan.train, len(stack)
     x, codes = rows.x[:64].expand(members, -1, -1), rows.codes[:64].expand(members, -1, -1)
     smoothing = torch.tensor([[member.label_smoothing] for member in plan.members])
-    loss = batch_loss(
-        plan.network_loss,
+    goal = plan.network_loss.goal(
         rows.y[:64].expand(members, -1),
-        shares(rows.y[:64], rows.weight[:64], None).expand(members, -1),
+        rows.weight[:64].expand(members, -1),
+        plan.network.head.outputs,
         None,
         smoothing if smoothing.any() else None,
     )
+    loss = partial(plan.network_loss.value_and_gradient, goal=goal)
     draws = EpochDraws(stack, plan.seed, 0, torch.float64)
     value = ENGINES[engine](stack, stack.parameters, x, codes, draws, loss)
     return value, stack.buffers["gradients"]

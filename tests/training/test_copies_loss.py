@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from retemper.training.class_losses import BinaryCrossEntropy, CrossEntropy
 from retemper.training.copies_loss import CopiesLoss
-from retemper.training.loss import Loss, shares
+from retemper.training.loss import Loss
 from retemper.training.value_losses import Huber, MeanAbsoluteError, MeanSquaredError
 
 MEMBERS, ROWS, COPIES = 2, 9, 3
@@ -47,9 +47,9 @@ def test_in_training_each_copy_has_its_own_loss(loss: Loss, classes: int) -> Non
             "class_weight": torch.linspace(0.5, 2, classes, dtype=torch.float64),
             "smoothing": torch.tensor([[0.0], [0.2]], dtype=torch.float64),
         }
-    share = shares(target, weight, options.get("class_weight"))
-    value, gradient = CopiesLoss(loss, COPIES).value_and_gradient(outputs, target, share, **options)
-    own = [loss.value_and_gradient(part, target, share, **options) for part in of_copies(outputs)]
+    goal = loss.goal(target, weight, outputs.shape[2] // COPIES, **options)
+    value, gradient = CopiesLoss(loss, COPIES).value_and_gradient(outputs, goal)
+    own = [loss.value_and_gradient(part, goal) for part in of_copies(outputs)]
     torch.testing.assert_close(value, torch.stack([one for one, _ in own]).mean(0))
     torch.testing.assert_close(gradient, torch.cat([one / COPIES for _, one in own], 2))
     assert gradient.shape == outputs.shape

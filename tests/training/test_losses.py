@@ -1,6 +1,7 @@
 """The losses against PyTorch's own with autograd, and a member's bits alone against its bits in a stack."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,18 @@ from retemper.core.errors import InputError
 from retemper.core.recipe_sections import Chosen
 from retemper.training import losses
 from retemper.training.class_losses import BinaryCrossEntropy, ClassLoss, CrossEntropy
-from retemper.training.loss import Loss, shares
+from retemper.training.loss import Loss
 from retemper.training.value_losses import Huber, MeanAbsoluteError, MeanSquaredError
 
 VALUE_LOSSES = [MeanSquaredError(), MeanAbsoluteError(), Huber(delta=0.7)]
+
+
+def held(
+    loss: Loss, outputs: Tensor, target: Tensor, weight: Tensor | None = None, **options: Any
+) -> tuple[Tensor, Tensor]:
+    """The loss of outputs and its gradient."""
+    weight = torch.ones(target.shape, dtype=outputs.dtype) if weight is None else weight
+    return loss.value_and_gradient(outputs, loss.goal(target, weight, outputs.shape[2], **options))
 
 
 def draw(loss: Loss, shape: tuple[int, int, int], dtype: torch.dtype, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -52,7 +61,7 @@ def test_cross_entropy_is_pytorchs(classes: int, smoothing: float, weighted: boo
         functional.cross_entropy(z[m], target[m], weight=class_weight, label_smoothing=smoothing)
         for m in range(3)
     ]
-    assert_same(loss.value_and_gradient(outputs, target, None, class_weight), z, members)
+    assert_same(held(loss, outputs, target, class_weight=class_weight), z, members)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -68,8 +77,8 @@ def test_cross_entropy_with_row_weights_is_the_weighted_mean(smoothing: float) -
             z[m], target[m], weight=class_weight, label_smoothing=smoothing, reduction="none"
         )
         members.append((row * weight[m]).sum() / (weight[m] * class_weight[target[m]]).sum())
-    share = shares(target, weight, class_weight)
-    assert_same(loss.value_and_gradient(outputs, target, share, class_weight, smoothing), z, members)
+    found = held(loss, outputs, target, weight, class_weight=class_weight, smoothing=smoothing)
+    assert_same(found, z, members)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -84,14 +93,14 @@ def test_binary_cross_entropy_is_cross_entropy_over_zero_and_z(smoothing: float,
         functional.cross_entropy(pair[m], target[m], weight=class_weight, label_smoothing=smoothing)
         for m in range(3)
     ]
-    assert_same(loss.value_and_gradient(outputs, target, None, class_weight), z, members)
+    assert_same(held(loss, outputs, target, class_weight=class_weight), z, members)
 
 
 def test_binary_cross_entropy_is_pytorchs_and_stays_finite_far_out() -> None:
     z = torch.tensor([[[-800.0], [-30.0], [0.0], [30.0], [800.0]]], dtype=torch.float64, requires_grad=True)
     target = torch.tensor([[0, 1, 1, 0, 0]])
     member = functional.binary_cross_entropy_with_logits(z[0, :, 0], target[0].double())
-    assert_same(BinaryCrossEntropy().value_and_gradient(z.detach(), target), z, [member])
+    assert_same(held(BinaryCrossEntropy(), z.detach(), target), z, [member])
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -108,8 +117,7 @@ def test_value_losses_are_pytorchs(loss: Loss, weighted: bool) -> None:
             "Huber": lambda a, b: functional.huber_loss(a, b, reduction="none", delta=0.7),
         }[type(loss).__name__](z[m, :, 0], target[m])
         members.append(row.mean() if weight is None else (row * weight[m]).sum() / weight[m].sum())
-    share = None if weight is None else shares(target, weight, None)
-    assert_same(loss.value_and_gradient(outputs, target, share), z, members)
+    assert_same(held(loss, outputs, target, weight), z, members)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -132,20 +140,16 @@ def _assert_same_bits(loss: Loss, shape: tuple[int, int, int], dtype: torch.dtyp
     outputs, target = draw(loss, shape, dtype, seed=shape[0] * 100 + shape[1])
     weight = torch.rand(shape[:2], dtype=dtype, generator=torch.Generator().manual_seed(3))
     smoothing = torch.linspace(0, 0.2, shape[0], dtype=dtype).unsqueeze(1)
-    options: list[dict[str, Tensor]] = [{}, {"share": shares(target, weight, None)}]
+    options: list[dict[str, Tensor]] = [{}, {"weight": weight}]
     if isinstance(loss, ClassLoss):
         class_weight = torch.linspace(0.5, 2, shape[2], dtype=dtype)
         options += [{"smoothing": smoothing}, {"class_weight": class_weight}]
-        share = shares(target, weight, class_weight)
-        options += [{"smoothing": smoothing, "share": share, "class_weight": class_weight}]
-        for m in range(shape[0]):
-            own_share = shares(target[m : m + 1].clone(), weight[m : m + 1].clone(), class_weight)
-            assert torch.equal(own_share[0], share[m])
+        options += [{"smoothing": smoothing, "weight": weight, "class_weight": class_weight}]
     for option in options:
-        together = loss.value_and_gradient(outputs, target, **option)
+        together = held(loss, outputs, target, **option)
         for m in range(shape[0]):
             own = {k: v if k == "class_weight" else v[m : m + 1].clone() for k, v in option.items()}
-            alone = loss.value_and_gradient(outputs[m : m + 1].clone(), target[m : m + 1].clone(), **own)
+            alone = held(loss, outputs[m : m + 1].clone(), target[m : m + 1].clone(), **own)
             assert torch.equal(together[0][m], alone[0][0])
             assert torch.equal(together[1][m], alone[1][0])
 
@@ -153,8 +157,8 @@ def _assert_same_bits(loss: Loss, shape: tuple[int, int, int], dtype: torch.dtyp
 @pytest.mark.parametrize("loss", [CrossEntropy(), BinaryCrossEntropy()], ids=lambda loss: type(loss).__name__)
 def test_zero_smoothing_as_a_number_has_the_bits_of_zero_as_a_tensor(loss: Loss) -> None:
     outputs, target = draw(loss, (3, 33, 2), torch.float32)
-    number = loss.value_and_gradient(outputs, target, smoothing=0.0)
-    tensor = loss.value_and_gradient(outputs, target, smoothing=torch.zeros(3, 1))
+    number = held(loss, outputs, target, smoothing=0.0)
+    tensor = held(loss, outputs, target, smoothing=torch.zeros(3, 1))
     assert torch.equal(number[0], tensor[0]) and torch.equal(number[1], tensor[1])
 
 
@@ -164,9 +168,9 @@ def test_zero_smoothing_as_a_number_has_the_bits_of_zero_as_a_tensor(loss: Loss)
 def test_rows_average_to_the_value_and_targets_may_be_shared(loss: Loss) -> None:
     outputs, target = draw(loss, (4, 11, 2), torch.float64)
     shared = target[0]
-    value, gradient = loss.value_and_gradient(outputs, shared)
+    value, gradient = held(loss, outputs, shared.expand(4, 11))
     torch.testing.assert_close(loss.rows(outputs, shared).mean(-1), value)
-    full = loss.value_and_gradient(outputs, shared.expand(4, 11).clone())
+    full = held(loss, outputs, shared.expand(4, 11).clone())
     assert torch.equal(full[1], gradient)
 
 
@@ -175,24 +179,24 @@ def test_rows_average_to_the_value_and_targets_may_be_shared(loss: Loss) -> None
 )
 def test_a_batch_of_zero_weights_changes_nothing(loss: Loss) -> None:
     outputs, target = draw(loss, (2, 5, 2), torch.float32)
-    value, gradient = loss.value_and_gradient(outputs, target, shares(target, torch.zeros(2, 5), None))
+    value, gradient = held(loss, outputs, target, torch.zeros(2, 5))
     assert not value.any() and not gradient.any()
 
 
 def test_label_smoothing_of_the_options_is_used() -> None:
     outputs, target = draw(CrossEntropy(), (1, 5, 3), torch.float64)
-    by_option = CrossEntropy(label_smoothing=0.2).value_and_gradient(outputs, target)
-    by_argument = CrossEntropy().value_and_gradient(outputs, target, smoothing=0.2)
+    by_option = held(CrossEntropy(label_smoothing=0.2), outputs, target)
+    by_argument = held(CrossEntropy(), outputs, target, smoothing=0.2)
     assert torch.equal(by_option[1], by_argument[1])
 
 
 def test_gradients_of_micro_batches_add_up_to_the_whole_gradient() -> None:
     loss, class_weight = CrossEntropy(), torch.tensor([1.0, 5.0, 2.0], dtype=torch.float64)
     outputs, target = draw(loss, (2, 8, 3), torch.float64)
-    share = shares(target, torch.rand(2, 8, dtype=torch.float64), class_weight)
-    whole = loss.value_and_gradient(outputs, target, share, class_weight)[1]
+    goal = loss.goal(target, torch.rand(2, 8, dtype=torch.float64), 3, class_weight)
+    whole = loss.value_and_gradient(outputs, goal)[1]
     for part in (slice(0, 3), slice(3, 8)):
-        own = loss.value_and_gradient(outputs[:, part], target[:, part], share[:, part], class_weight)[1]
+        own = loss.value_and_gradient(outputs[:, part], goal.of(part))[1]
         torch.testing.assert_close(own, whole[:, part])
 
 
@@ -216,7 +220,7 @@ def test_expected_initial_is_the_loss_of_the_prior_alone() -> None:
         loss = CrossEntropy(**options)
         weights = loss.class_weight(["a", "b", "c"], frequencies)
         tensor = None if weights is None else torch.tensor(weights)
-        observed = loss.value_and_gradient(outputs, target, None, tensor)[0].item()
+        observed = held(loss, outputs, target, class_weight=tensor)[0].item()
         assert loss.expected_initial(frequencies, weights) == pytest.approx(observed, rel=1e-12)
     assert CrossEntropy().expected_initial([0.25] * 4) == pytest.approx(math.log(4))
 
@@ -226,7 +230,7 @@ def test_expected_initial_of_a_normal_target(sigma: float) -> None:
     target = torch.tensor(np.random.default_rng(0).normal(2, sigma, (1, 200_000)))
     outputs = torch.full((1, 200_000, 1), 2.0, dtype=torch.float64)
     for loss in VALUE_LOSSES:
-        observed = loss.value_and_gradient(outputs, target)[0].item()
+        observed = held(loss, outputs, target)[0].item()
         assert loss.expected_initial([2.0, sigma]) == pytest.approx(observed, rel=0.02)
 
 
@@ -244,7 +248,7 @@ def test_class_weights() -> None:
 def test_value_losses_refuse_options_of_classes() -> None:
     outputs, target = draw(MeanSquaredError(), (1, 3, 1), torch.float32)
     with pytest.raises(ValueError, match="losses of classes"):
-        MeanSquaredError().value_and_gradient(outputs, target, smoothing=0.1)
+        held(MeanSquaredError(), outputs, target, smoothing=0.1)
     with pytest.raises(ValueError, match="losses of classes"):
         MeanSquaredError().rows(outputs, target, torch.ones(2))
 

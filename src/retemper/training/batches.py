@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from retemper.training.draws import BatchOrders
-from retemper.training.loss import shares
+from retemper.training.loss import Goal
 from retemper.training.pages import at_hand
 from retemper.training.plan import Rows
 
+GoalOf = Callable[[Tensor, Tensor], Goal]
 AHEAD_ROWS = 1 << 18
 """Rows are looked up for so many ahead: for all steps of an epoch their targets and weights would fill memory."""
 
@@ -24,14 +25,12 @@ class Batch:
     Args:
         data: where the rows are.
         places: [M, B] their numbers there.
-        target: [M, B] class codes or scaled values.
-        share: [M, B] what each row's loss counts in its member's mean; 0 for rows that only fill the batch up.
+        goal: what their outputs are held against.
     """
 
     data: Rows
     places: Tensor
-    target: Tensor
-    share: Tensor
+    goal: Goal
 
     def inputs(self) -> tuple[Tensor, Tensor]:
         """The rows' dense part [M, B, D] and codes [M, B, K]."""
@@ -45,31 +44,29 @@ class Batch:
         """The batch in parts of its rows; their gradients add up to its own."""
         if len(parts) == 1:
             return (self,)
-        of_rows = (self.places, self.target, self.share)
-        return [Batch(self.data, *(values[:, part] for values in of_rows)) for part in parts]
+        return [Batch(self.data, self.places[:, part], self.goal.of(part)) for part in parts]
 
 
-def batches(rows: Rows, orders: BatchOrders, class_weight: Tensor | None) -> Iterator[Batch]:
+def batches(rows: Rows, orders: BatchOrders, goal: GoalOf, outputs: int) -> Iterator[Batch]:
     """The epoch's batches, one after another.
 
     Args:
         rows: that the orders number.
         orders: of the epoch.
-        class_weight: [C], or None.
+        goal: (targets, weights) of many batches → what outputs are held against.
+        outputs: of a network; so many numbers a goal may have for each row.
     """
-    ahead = max(1, AHEAD_ROWS // (orders.members * orders.batch_rows))
+    ahead = max(1, AHEAD_ROWS // (orders.members * orders.batch_rows * max(1, outputs // 8)))
     for start in range(0, len(orders), ahead):
-        yield from _looked_up(rows, orders, slice(start, start + ahead), class_weight)
+        yield from _looked_up(rows, orders, slice(start, start + ahead), goal)
 
 
-def _looked_up(rows: Rows, orders: BatchOrders, steps: slice, class_weight: Tensor | None) -> Iterator[Batch]:
+def _looked_up(rows: Rows, orders: BatchOrders, steps: slice, goal: GoalOf) -> Iterator[Batch]:
     order, inside = orders[steps]
     data, places = at_hand(rows, order.long())
-    target = data.y[places]
-    share = shares(target, data.weight[places] * inside.to(data.weight), class_weight)
-    looked_up = [places, target, share]
+    target, weight = data.y[places], data.weight[places] * inside.to(data.weight)
     if places.shape[1] < orders.members:
         of_member = torch.tensor(orders.of_member, device=places.device)
-        looked_up = [values.index_select(1, of_member) for values in looked_up]
-    for step in zip(*(values.unbind(0) for values in looked_up), strict=True):
+        places, target, weight = (each.index_select(1, of_member) for each in (places, target, weight))
+    for step in zip(places.unbind(0), goal(target, weight).by_step(), strict=True):
         yield Batch(data, *step)

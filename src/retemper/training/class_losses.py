@@ -15,9 +15,10 @@ from torch.nn.functional import logsigmoid
 
 from retemper.core.errors import InputError, nearest
 from retemper.core.options import Options
-from retemper.training.loss import Loss, shares_alike
+from retemper.training.loss import Goal, Loss, shares
 
 FloatArray = NDArray[np.float64]
+_aten = torch.ops.aten
 ClassWeights = Literal["none", "balanced"] | dict[str, Annotated[PositiveFloat, Field(allow_inf_nan=False)]]
 
 
@@ -90,8 +91,8 @@ class CrossEntropy(ClassLoss):
     With class weights and smoothing it equals PyTorch's ``cross_entropy`` (each class's term is weighted, the
     sum is divided by the weights of the rows' own classes). Use when classes exclude each other.
 
-    >>> z, y = torch.zeros(1, 2, 4), torch.tensor([[0, 3]])
-    >>> loss, gradient = CrossEntropy().value_and_gradient(z, y)
+    >>> goal = CrossEntropy().goal(torch.tensor([[0, 3]]), torch.ones(1, 2), 4)
+    >>> loss, gradient = CrossEntropy().value_and_gradient(torch.zeros(1, 2, 4), goal)
     >>> round(loss.item(), 4), gradient[0, 0].tolist()
     (1.3863, [-0.375, 0.125, 0.125, 0.125])
     """
@@ -107,28 +108,27 @@ class CrossEntropy(ClassLoss):
         log_p = _log_softmax(outputs.reshape(-1, batch, classes)).view(members, networks, classes, batch)
         return (torch.logsumexp(log_p, 1) - math.log(networks)).transpose(-1, -2)
 
-    def value_and_gradient(
+    def goal(
         self,
-        outputs: Tensor,
         target: Tensor,
-        share: Tensor | None = None,
+        weight: Tensor,
+        outputs: int,
         class_weight: Tensor | None = None,
         smoothing: float | Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Goal:
         smoothing = self.label_smoothing if smoothing is None else smoothing
-        target = target.expand(outputs.shape[:2])
-        if share is None:
-            share = shares_alike(target, outputs, class_weight)
-        log_p = _log_softmax(outputs)
+        share = shares(target, weight, class_weight)
+        aim = share.new_zeros((*target.shape[:-1], outputs, target.shape[-1]))
         if class_weight is None and isinstance(smoothing, float) and smoothing == 0.0:
-            index = target.unsqueeze(-2)
-            likelihood = log_p.gather(-2, index).squeeze(-2)
-            gradient = log_p.exp_().scatter_add_(-2, index, log_p.new_full(index.shape, -1.0))
-        else:
-            q = _soft_target(log_p, target, class_weight, smoothing)
-            likelihood = (q * log_p).sum(-2)
-            gradient = log_p.exp_().mul_(q.sum(-2, keepdim=True)).sub_(q)
-        return (likelihood * share).sum(-1).neg_(), gradient.mul_(share.unsqueeze(-2)).transpose(-1, -2)
+            return Goal(aim.scatter_(-2, target.unsqueeze(-2), -share.unsqueeze(-2)), share)
+        q = _soft_target(aim, target, class_weight, smoothing)
+        return Goal(q.mul_(-share.unsqueeze(-2)), share)
+
+    def value_and_gradient(self, outputs: Tensor, goal: Goal) -> tuple[Tensor, Tensor]:
+        log_p = _log_softmax(outputs)
+        value = torch.mul(log_p, goal.aim).flatten(1).sum(1)
+        gradient = _aten._log_softmax_backward_data.default(goal.aim, log_p, -2, log_p.dtype)
+        return value, gradient.transpose(-1, -2)
 
     def rows(
         self,
@@ -148,13 +148,13 @@ def _log_softmax(outputs: Tensor) -> Tensor:
 
 
 def _soft_target(
-    log_p: Tensor, target: Tensor, class_weight: Tensor | None, smoothing: float | Tensor
+    like: Tensor, target: Tensor, class_weight: Tensor | None, smoothing: float | Tensor
 ) -> Tensor:
-    """Smoothed one-hot targets times the class weights, ``[M, C, B]``."""
-    one_hot = torch.zeros_like(log_p).scatter_(-2, target.unsqueeze(-2), 1.0)
-    epsilon = smoothing.to(log_p.dtype).reshape(-1, 1, 1) if isinstance(smoothing, Tensor) else smoothing
-    q = one_hot * (1 - epsilon) + epsilon / log_p.shape[-2]
-    return q if class_weight is None else q * class_weight.to(log_p.dtype).unsqueeze(-1)
+    """Smoothed one-hot targets times the class weights, ``[…, M, C, B]`` as ``like``."""
+    one_hot = torch.zeros_like(like).scatter_(-2, target.unsqueeze(-2), 1.0)
+    epsilon = smoothing.to(like.dtype).reshape(-1, 1, 1) if isinstance(smoothing, Tensor) else smoothing
+    q = one_hot * (1 - epsilon) + epsilon / like.shape[-2]
+    return q if class_weight is None else q * class_weight.to(like.dtype).unsqueeze(-1)
 
 
 class BinaryCrossEntropy(ClassLoss):
@@ -162,7 +162,8 @@ class BinaryCrossEntropy(ClassLoss):
 
     The gradient is p − q. Equal to :class:`CrossEntropy` over the two outputs (0, z), its options included.
 
-    >>> loss, gradient = BinaryCrossEntropy().value_and_gradient(torch.zeros(1, 2, 1), torch.tensor([[0, 1]]))
+    >>> goal = BinaryCrossEntropy().goal(torch.tensor([[0, 1]]), torch.ones(1, 2), 1)
+    >>> loss, gradient = BinaryCrossEntropy().value_and_gradient(torch.zeros(1, 2, 1), goal)
     >>> round(loss.item(), 4), gradient.flatten().tolist()
     (0.6931, [0.25, -0.25])
     """
@@ -178,23 +179,26 @@ class BinaryCrossEntropy(ClassLoss):
         # The log odds of the mean: log Σ σ(z) − log Σ σ(−z).
         return torch.logsumexp(logsigmoid(outputs), 1) - torch.logsumexp(logsigmoid(-outputs), 1)
 
-    def value_and_gradient(
+    def goal(
         self,
-        outputs: Tensor,
         target: Tensor,
-        share: Tensor | None = None,
+        weight: Tensor,
+        outputs: int,
         class_weight: Tensor | None = None,
         smoothing: float | Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Goal:
         smoothing = self.label_smoothing if smoothing is None else smoothing
-        target = target.expand(outputs.shape[:2])
-        if share is None:
-            share = shares_alike(target, outputs, class_weight)
-        total, positive, log_other = self._parts(outputs, target, class_weight, smoothing)
-        row = -(total * log_other) - positive * outputs.squeeze(-1)
+        share = shares(target, weight, class_weight)
+        total, positive = _weights(share, target, class_weight, smoothing)
+        return Goal(positive * share, total * share)
+
+    def value_and_gradient(self, outputs: Tensor, goal: Goal) -> tuple[Tensor, Tensor]:
+        z = outputs.squeeze(-1)
+        log_other = logsigmoid(-z)
+        row = -(goal.share * log_other) - goal.aim * z
         # σ(z) = 1 − exp(log σ(−z)), precise for both signs of z.
-        gradient = (-(total * torch.expm1(log_other)) - positive) * share
-        return (row * share).sum(-1), gradient.unsqueeze(-1)
+        gradient = -(goal.share * torch.expm1(log_other)) - goal.aim
+        return row.sum(-1), gradient.unsqueeze(-1)
 
     def rows(
         self,
@@ -203,19 +207,18 @@ class BinaryCrossEntropy(ClassLoss):
         class_weight: Tensor | None = None,
         smoothing: float | Tensor = 0.0,
     ) -> Tensor:
-        target = target.expand(outputs.shape[:2])
-        total, positive, log_other = self._parts(outputs, target, class_weight, smoothing)
-        return -(total * log_other) - positive * outputs.squeeze(-1)
+        total, positive = _weights(outputs, target.expand(outputs.shape[:2]), class_weight, smoothing)
+        z = outputs.squeeze(-1)
+        return -(total * logsigmoid(-z)) - positive * z
 
-    @staticmethod
-    def _parts(
-        outputs: Tensor, target: Tensor, class_weight: Tensor | None, smoothing: float | Tensor
-    ) -> tuple[float | Tensor, Tensor, Tensor]:
-        """The weights and log σ(−z) of l = −total·log σ(−z) − positive·z; total = both classes' weight."""
-        epsilon = smoothing.to(outputs.dtype) if isinstance(smoothing, Tensor) else smoothing
-        q = target.to(outputs.dtype) * (1 - epsilon) + epsilon / 2
-        log_other = logsigmoid(-outputs.squeeze(-1))
-        if class_weight is None:
-            return 1.0, q, log_other
-        negative, positive = class_weight.to(outputs.dtype)
-        return (1 - q) * negative + q * positive, q * positive, log_other
+
+def _weights(
+    like: Tensor, target: Tensor, class_weight: Tensor | None, smoothing: float | Tensor
+) -> tuple[float | Tensor, Tensor]:
+    """The weights of l = −total·log σ(−z) − positive·z in the precision of ``like``; total = both classes' weight."""
+    epsilon = smoothing.to(like.dtype) if isinstance(smoothing, Tensor) else smoothing
+    q = target.to(like.dtype) * (1 - epsilon) + epsilon / 2
+    if class_weight is None:
+        return 1.0, q
+    negative, positive = class_weight.to(like.dtype)
+    return (1 - q) * negative + q * positive, q * positive

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from retemper.training.loss import Loss
+from retemper.training.loss import Goal, Loss
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class CopiesLoss:
     >>> from retemper.training.value_losses import MeanSquaredError
     >>> loss, outputs = CopiesLoss(MeanSquaredError(), 2), torch.tensor([[[1.0, 3.0]]])
     >>> target = torch.tensor([[2.0]])
-    >>> loss.value_and_gradient(outputs, target)[0].item(), loss.rows(outputs, target).item()
+    >>> goal = loss.goal(target, torch.ones(1, 1), 1)
+    >>> loss.value_and_gradient(outputs, goal)[0].item(), loss.rows(outputs, target).item()
     (1.0, 0.0)
     """
 
@@ -38,22 +39,22 @@ class CopiesLoss:
         """The mean of the copies' probabilities [M, B, C] or values [M, B]."""
         return self.loss.activate(self._blended(outputs))
 
-    def value_and_gradient(
+    def goal(
         self,
-        outputs: Tensor,
         target: Tensor,
-        share: Tensor | None = None,
+        weight: Tensor,
+        outputs: int,
         class_weight: Tensor | None = None,
         smoothing: float | Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Goal:
+        """What each copy's outputs are held against."""
+        return self.loss.goal(target, weight, outputs, class_weight, smoothing)
+
+    def value_and_gradient(self, outputs: Tensor, goal: Goal) -> tuple[Tensor, Tensor]:
         """Each member's mean of its copies' losses [M], and the gradient [M, B, copies·O]."""
         members, batch = outputs.shape[:2]
         value, gradient = self.loss.value_and_gradient(
-            self._split(outputs),
-            self._repeated(target.expand(members, batch)),
-            None if share is None else self._repeated(share),
-            class_weight,
-            self._repeated(smoothing) if isinstance(smoothing, Tensor) else smoothing,
+            self._split(outputs), Goal(self._repeated(goal.aim), self._repeated(goal.share))
         )
         together = gradient.transpose(1, 2).reshape(members, -1, batch).transpose(1, 2)
         return value.view(members, self.copies).mean(1), together / self.copies

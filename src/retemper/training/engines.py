@@ -15,8 +15,6 @@ from torch import Tensor
 
 from retemper.models.layers.layer import Draws
 from retemper.models.layers.parameter import Views
-from retemper.training.copies_loss import CopiesLoss
-from retemper.training.loss import Loss
 from retemper.training.stack import Stack
 
 Name = Literal["dense", "autograd"]
@@ -47,26 +45,3 @@ def autograd(stack: Stack, p: Views, x: Tensor, codes: Tensor, draws: Draws, los
 
 
 ENGINES = {"dense": dense, "autograd": autograd}
-
-
-def batch_loss(
-    loss: Loss | CopiesLoss,
-    target: Tensor,
-    share: Tensor,
-    class_weight: Tensor | None,
-    smoothing: Tensor | float,
-) -> LossGradient:
-    """The loss of one batch as a function of the outputs alone.
-
-    Args:
-        loss: the plan's ``network_loss``.
-        target: [M, B] class codes or scaled values.
-        share: [M, B] what each row's loss counts, 0 for rows that only fill the batch up.
-        class_weight: [C], or None.
-        smoothing: [M, 1], or 0 where nobody smooths: the members' own, never the loss's option.
-    """
-
-    def value_and_gradient(outputs: Tensor) -> tuple[Tensor, Tensor]:
-        return loss.value_and_gradient(outputs, target, share, class_weight, smoothing)
-
-    return value_and_gradient

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from torch import Tensor
 from retemper.core.budget import Deadline
 from retemper.training.batches import Batch, batches
 from retemper.training.draws import BatchOrders, EpochDraws, class_odds
-from retemper.training.engines import ENGINES, Name, batch_loss, dense
+from retemper.training.engines import ENGINES, Name, dense
 from retemper.training.initialisers import Initialiser
 from retemper.training.judging import Verdict, judge
 from retemper.training.optimizers import Optimizer
@@ -149,16 +150,19 @@ class Training:
             [self._odds[m.id] for m in stack.members] if self._odds else None,
         )
         rates, keeps = self._rate_tables(steps := len(orders))
-        smoothing = self._smoothing()
         momenta = self.optimizer.momenta([m.momentum for m in stack.members], stack.buffers["parameters"])
         draws = EpochDraws(stack, plan.seed, self.epoch, self.compute_dtype)
         self.losses = torch.zeros((steps, len(stack)), dtype=stack.dtype, device=stack.device)
         first, joining = self.step, _joining_steps(self.callbacks)
         losses: list[Tensor] = []
         parts = _micro_batches(orders.batch_rows, plan.options.accumulate_steps)
-        for batch in batches(plan.train, orders, self._class_weight):
+        outputs = plan.network.head.outputs
+        goal = partial(
+            self._loss.goal, outputs=outputs, class_weight=self._class_weight, smoothing=self._smoothing()
+        )
+        for batch in batches(plan.train, orders, goal, outputs):
             now = self.step - first
-            losses.append(self._gradients(batch, smoothing, draws, parts))
+            losses.append(self._gradients(batch, draws, parts))
             add_penalties(stack, plan.options.l1, plan.options.l2, self._penalised())
             clip(stack, plan.options.clip_norm)
             self._move(rates[now], keeps[now], momenta)
@@ -176,7 +180,6 @@ class Training:
     def _gradients(
         self,
         batch: Batch,
-        smoothing: Tensor | float,
         draws: EpochDraws,
         parts: Sequence[slice],
     ) -> Tensor:
@@ -185,7 +188,7 @@ class Training:
         parameters = self._compute_parameters()
         sums: list[tuple[Tensor, Tensor]] = []
         for part in batch.cut(parts):
-            own = batch_loss(self._loss, part.target, part.share, self._class_weight, smoothing)
+            own = partial(self._loss.value_and_gradient, goal=part.goal)
             loss = self.engine(stack, parameters, *part.inputs(), draws, own)
             if len(parts) == 1:
                 return loss

@@ -10,12 +10,34 @@ alone and in any stack.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from retemper.core.options import Options
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What outputs are held against; the batch's rows lie along the last dimension.
+
+    Args:
+        aim: ``[…, B]`` targets, or ``[…, C, B]`` what a loss of classes makes of them.
+        share: ``[…, B]`` what each row's loss counts in its member's mean; 0 for rows that only fill a batch up.
+    """
+
+    aim: Tensor
+    share: Tensor
+
+    def of(self, rows: slice) -> Goal:
+        """Of some rows of the batch."""
+        return Goal(self.aim[..., rows], self.share[..., rows])
+
+    def by_step(self) -> Iterator[Goal]:
+        """One after another of the first dimension."""
+        return map(Goal, self.aim.unbind(0), self.share.unbind(0))
 
 
 class Loss(Options, ABC):
@@ -43,23 +65,31 @@ class Loss(Options, ABC):
         """
 
     @abstractmethod
-    def value_and_gradient(
+    def goal(
         self,
-        outputs: Tensor,
         target: Tensor,
-        share: Tensor | None = None,
+        weight: Tensor,
+        outputs: int,
         class_weight: Tensor | None = None,
         smoothing: float | Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Each member's mean loss over its batch, Σ s·l, and the gradient of that.
+    ) -> Goal:
+        """What outputs are held against, for one batch or for many at once.
+
+        Args:
+            target: ``[…, B]``; class codes (int64) or values (float).
+            weight: row weights ``[…, B]``, 0 or more. A batch of zero weights has loss 0.
+            outputs: O, of one network.
+            class_weight: ``[C]``; multiplies the rows' weights as in PyTorch's ``cross_entropy``.
+            smoothing: label smoothing, a number or one a member ``[M, 1]``; None: the option's.
+        """
+
+    @abstractmethod
+    def value_and_gradient(self, outputs: Tensor, goal: Goal) -> tuple[Tensor, Tensor]:
+        """Each member's mean loss over its batch, Σ w·l / Σ w, and the gradient of that.
 
         Args:
             outputs: ``[M, B, O]``.
-            target: ``[M, B]``, or ``[B]`` when the members share it; class codes (int64) or values (float).
-            share: what each row's loss counts, ``[M, B]`` of :func:`shares`; None: all rows count alike. Part of a
-                batch has its part of the shares.
-            class_weight: ``[C]``; multiplies the rows' losses as in PyTorch's ``cross_entropy``.
-            smoothing: label smoothing, a number or one a member ``[M, 1]``; None: the option's.
+            goal: of the same rows; part of a batch has its part of the loss.
 
         Returns:
             loss ``[M]`` and gradient ``[M, B, O]``.
@@ -89,8 +119,3 @@ def shares(target: Tensor, weight: Tensor, class_weight: Tensor | None) -> Tenso
     """
     divisors = weight if class_weight is None else weight * class_weight[target]
     return weight / divisors.sum(-1, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)
-
-
-def shares_alike(target: Tensor, like: Tensor, class_weight: Tensor | None) -> Tensor:
-    """The shares of rows that all weigh 1, in the precision of ``like``."""
-    return shares(target, like.new_ones(target.shape), class_weight)

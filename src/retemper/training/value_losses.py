@@ -9,7 +9,7 @@ from math import erf, exp, pi, sqrt
 from pydantic import Field
 from torch import Tensor
 
-from retemper.training.loss import Loss, shares_alike
+from retemper.training.loss import Goal, Loss, shares
 
 
 class ValueLoss(Loss):
@@ -30,21 +30,21 @@ class ValueLoss(Loss):
     def blend(self, outputs: Tensor) -> Tensor:
         return outputs.mean(1)
 
-    def value_and_gradient(
+    def goal(
         self,
-        outputs: Tensor,
         target: Tensor,
-        share: Tensor | None = None,
+        weight: Tensor,
+        outputs: int,
         class_weight: Tensor | None = None,
         smoothing: float | Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Goal:
         _no_class_options(class_weight, smoothing)
-        target = target.expand(outputs.shape[:2])
-        if share is None:
-            share = shares_alike(target, outputs, None)
-        difference = outputs.squeeze(-1) - target
-        loss = (self._value(difference) * share).sum(-1)
-        return loss, (self._slope(difference) * share).unsqueeze(-1)
+        return Goal(target, shares(target, weight, None))
+
+    def value_and_gradient(self, outputs: Tensor, goal: Goal) -> tuple[Tensor, Tensor]:
+        difference = outputs.squeeze(-1) - goal.aim
+        loss = (self._value(difference) * goal.share).sum(-1)
+        return loss, (self._slope(difference) * goal.share).unsqueeze(-1)
 
     def rows(
         self,
@@ -66,7 +66,8 @@ class MeanSquaredError(ValueLoss):
     """Squared error, d²: estimates the mean; sensitive to outliers.
 
     >>> import torch
-    >>> MeanSquaredError().value_and_gradient(torch.tensor([[[3.0]]]), torch.tensor([[1.0]]))
+    >>> goal = MeanSquaredError().goal(torch.tensor([[1.0]]), torch.ones(1, 1), 1)
+    >>> MeanSquaredError().value_and_gradient(torch.tensor([[[3.0]]]), goal)
     (tensor([4.]), tensor([[[4.]]]))
     """
 
@@ -89,7 +90,8 @@ class MeanAbsoluteError(ValueLoss):
     """Absolute error, \\|d\\|: estimates the median; robust, but its gradient never shrinks.
 
     >>> import torch
-    >>> MeanAbsoluteError().value_and_gradient(torch.tensor([[[3.0]]]), torch.tensor([[1.0]]))
+    >>> goal = MeanAbsoluteError().goal(torch.tensor([[1.0]]), torch.ones(1, 1), 1)
+    >>> MeanAbsoluteError().value_and_gradient(torch.tensor([[[3.0]]]), goal)
     (tensor([2.]), tensor([[[1.]]]))
     """
 
@@ -108,7 +110,8 @@ class Huber(ValueLoss):
     """Squared near the target, absolute beyond δ: d²/2 or δ(\\|d\\| − δ/2) (Huber 1964).
 
     >>> import torch
-    >>> Huber(delta=1.0).value_and_gradient(torch.tensor([[[3.0]]]), torch.tensor([[1.0]]))
+    >>> goal = Huber(delta=1.0).goal(torch.tensor([[1.0]]), torch.ones(1, 1), 1)
+    >>> Huber(delta=1.0).value_and_gradient(torch.tensor([[[3.0]]]), goal)
     (tensor([1.5000]), tensor([[[1.]]]))
     """
 
