@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import loguniform
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, GroupKFold, RandomizedSearchCV, ShuffleSplit
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, RandomizedSearchCV, ShuffleSplit
 
 from retemper import GridSearch, NetClassifier, NetRegressor, RandomSearch
 from retemper.core.errors import InputError
@@ -102,3 +102,22 @@ def test_a_network_that_is_lost_takes_no_other_along() -> None:
 def test_other_estimators_are_sent_on() -> None:
     with pytest.raises(ValueError, match="Only NetClassifier and NetRegressor"):
         GridSearch(LogisticRegression(), {"C": [1.0]}).fit(X, Y)
+
+
+def test_a_fold_of_one_class_is_marked_and_the_rest_goes_on() -> None:
+    y = np.sort(Y)
+    grid, cv = {"learning_rate": [0.01, 0.001]}, KFold(2)
+    net = NetClassifier(epochs=3)
+    one_class = np.array(["no"] * 90 + ["yes"] * 90)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ValueError, match="one class"):
+            GridSearch(net, grid, cv=cv).fit(X, one_class)
+        three = KFold(3)
+        ours = GridSearch(net, grid, cv=three, error_score=-1.0).fit(
+            X, np.r_[["no"] * 60, y[60:120], ["no"] * 60]
+        )
+        theirs = GridSearchCV(net, grid, cv=three, error_score=-1.0).fit(
+            X, np.r_[["no"] * 60, y[60:120], ["no"] * 60]
+        )
+    assert list(ours.cv_results_["mean_test_score"]) == list(theirs.cv_results_["mean_test_score"])

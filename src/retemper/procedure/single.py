@@ -43,22 +43,26 @@ class Fitted:
     """What became of a fit.
 
     Args:
-        found: its model; None: the network did not stay finite.
+        found: its model; None: there is none.
         seconds: of training, its share of its stack's.
         said: what was kept of its answers to the questions.
+        fault: of its rows; None: they could be learnt from, and without a model the network did not stay finite.
     """
 
     found: Model | None
-    seconds: float
+    seconds: float = 0.0
     said: Any = None
+    fault: InputError | None = None
 
     @property
     def model(self) -> Model:
         """Its model.
 
         Raises:
-            InputError: ``no_model``.
+            InputError: the rows are at fault, or ``no_model``.
         """
+        if self.fault is not None:
+            raise self.fault
         if self.found is None:
             raise InputError(
                 "no_model",
@@ -155,31 +159,43 @@ def fit_stacked(
         workers: processes that the stacks are dealt out to; it changes no result.
         questions: to the networks that stayed finite.
 
-    Raises:
-        InputError: the rows or an option are at fault.
+    Returns:
+        What became of each; a table that can't be learnt from is a fault of its own fits.
     """
-    prepared: dict[tuple[int, str], Ready] = {}
+    prepared: dict[tuple[int, str], Ready | InputError] = {}
     asked: dict[tuple[int, str], list[Rows]] = {}
+    found: dict[int, Fitted] = {}
     stacks: dict[str, list[_Wanted]] = {}
     preparations = {id(recipe): _of_preparation(recipe) for recipe in {id(r): r for _, r in fits}.values()}
     for number, (table, recipe) in enumerate(fits):
         key = table, preparations[id(recipe)]
         if key not in prepared:
-            prepared[key] = ready(frames[table], recipe)
-            preparer, own = prepared[key].prepared.preparer, questions.frames[table] if questions else ()
-            asked[key] = [rows_to_predict(preparer, frame) for frame in own]
-        alone = Alone(_job(prepared[key], recipe, number), prepared[key].prepared.arrays)
-        wanted = _Wanted(number, prepared[key], recipe, alone, asked[key])
+            prepared[key] = rows = _ready(frames[table], recipe)
+            if isinstance(rows, Ready) and questions:
+                preparer = rows.prepared.preparer
+                asked[key] = [rows_to_predict(preparer, frame) for frame in questions.frames[table]]
+        rows = prepared[key]
+        if isinstance(rows, InputError):
+            found[number] = Fitted(None, fault=rows)
+            continue
+        alone = Alone(_job(rows, recipe, number), rows.prepared.arrays)
+        wanted = _Wanted(number, rows, recipe, alone, asked.get(key, []))
         stacks.setdefault(wanted.stack, []).append(wanted)
     order = sorted(stacks.values(), key=_work, reverse=True)
     with _one_thread():
         trained = forked.each(lambda k: _train(order[k], questions), len(order), workers)
-    found: dict[int, Fitted] = {}
-    for stack, (rows, said, seconds) in zip(order, trained, strict=True):
-        for wanted, row in zip(stack, rows, strict=True):
+    for stack, (trained_rows, said, seconds) in zip(order, trained, strict=True):
+        for wanted, row in zip(stack, trained_rows, strict=True):
             model = None if row is None else _model(wanted, row)
             found[wanted.number] = Fitted(model, seconds / len(stack), said.get(wanted.number))
     return [found[number] for number in range(len(fits))]
+
+
+def _ready(frame: pl.DataFrame, recipe: Recipe) -> Ready | InputError:
+    try:
+        return ready(frame, recipe)
+    except InputError as fault:
+        return fault
 
 
 def _of_preparation(recipe: Recipe) -> str:
