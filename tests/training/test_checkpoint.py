@@ -8,8 +8,9 @@ import torch
 from safetensors.torch import save_file
 
 from retemper.core.budget import Deadline
+from retemper.training.callback import Callback
 from retemper.training.checkpoint import Checkpoint
-from retemper.training.loop import Callback, Training
+from retemper.training.loop import Training
 from retemper.training.plan import Fit, Plan
 from retemper.training.planning import callbacks_of
 

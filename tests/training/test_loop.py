@@ -11,8 +11,9 @@ from retemper.core.budget import Deadline
 from retemper.core.errors import InputError
 from retemper.models.layers.inputs import InputShape
 from retemper.training.arrays import SplitArrays, TaskArrays
+from retemper.training.callback import Callback
 from retemper.training.callbacks import Record
-from retemper.training.loop import Callback, Training
+from retemper.training.loop import Training
 from retemper.training.plan import Rows, outputs_in_chunks
 from retemper.training.planning import callbacks_of
 from retemper.training.plateau import OnPlateauState

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from retemper.core import interrupt
 from retemper.core.history import append_rows
-from retemper.training.loop import Callback, Training
+from retemper.training.callback import Callback
+from retemper.training.loop import Training
 from retemper.training.plan import Fit
 from retemper.training.plateau import OnPlateauState
 from retemper.training.schedules import OnPlateau

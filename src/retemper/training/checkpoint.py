@@ -15,8 +15,9 @@ from typing import Any
 import torch
 
 from retemper.training import sealed
+from retemper.training.callback import Callback
 from retemper.training.callbacks import Plateau, Record
-from retemper.training.loop import Callback, Training
+from retemper.training.loop import Training
 from retemper.training.plan import Fit
 from retemper.training.plateau import OnPlateauState
 

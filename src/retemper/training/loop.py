@@ -16,7 +16,7 @@ can do is one of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,7 @@ from torch import Tensor
 
 from retemper.core.budget import Deadline
 from retemper.training.batches import Batch, batches
+from retemper.training.callback import Callback, joining_steps
 from retemper.training.draws import BatchOrders, EpochDraws, class_odds
 from retemper.training.engines import ENGINES, Name, dense
 from retemper.training.initialisers import Initialiser
@@ -36,19 +37,6 @@ from retemper.training.penalties import add_penalties, clip
 from retemper.training.plan import Fit, Plan
 from retemper.training.precision import compute_dtype
 from retemper.training.stack import Stack
-
-
-class Callback:
-    """Something that joins in at the events that it defines; see this module's first lines."""
-
-    def on_epoch_start(self, training: Training) -> None:
-        """Before an epoch's first step."""
-
-    def on_step_end(self, training: Training) -> None:
-        """After the optimizer moved."""
-
-    def on_epoch_end(self, training: Training) -> None:
-        """After validation; may drop members or end the training."""
 
 
 class Training:
@@ -153,7 +141,7 @@ class Training:
         momenta = self.optimizer.momenta([m.momentum for m in stack.members], stack.buffers["parameters"])
         draws = EpochDraws(stack, plan.seed, self.epoch, self.compute_dtype)
         self.losses = torch.zeros((steps, len(stack)), dtype=stack.dtype, device=stack.device)
-        first, joining = self.step, _joining_steps(self.callbacks)
+        first, joining = self.step, joining_steps(self.callbacks)
         losses: list[Tensor] = []
         parts = _micro_batches(orders.batch_rows, plan.options.accumulate_steps)
         outputs = plan.network.head.outputs
@@ -266,11 +254,6 @@ class Training:
         """The places in the plan of the members that still train."""
         place = {member.id: number for number, member in enumerate(self.plan.members)}
         return [place[member.id] for member in self.stack.members]
-
-
-def _joining_steps(callbacks: Sequence[Callback]) -> list[Callable[[Training], None]]:
-    """What is to be called at each step: to call all that does nothing there would cost as much as a product."""
-    return [each.on_step_end for each in callbacks if type(each).on_step_end is not Callback.on_step_end]
 
 
 def _schedule_factors(plan: Plan) -> NDArray[np.float64]:

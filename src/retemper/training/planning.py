@@ -18,11 +18,11 @@ from retemper.models.layers.build import network_of
 from retemper.models.layers.network import Network
 from retemper.training import losses
 from retemper.training.arrays import SplitArrays, TaskArrays, joined, pooled
+from retemper.training.callback import Callback
 from retemper.training.callbacks import Best, Enough, Lost, Patience, Plateau, Progress, Record, Signals
 from retemper.training.checkpoint import Checkpoint
 from retemper.training.class_losses import ClassLoss
 from retemper.training.job import Job, Tell
-from retemper.training.loop import Callback
 from retemper.training.loss import Loss
 from retemper.training.pages import gathered
 from retemper.training.plan import Plan

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from retemper.core.budget import Deadline
 from retemper.training.arrays import TaskArrays
+from retemper.training.callback import Callback
 from retemper.training.callbacks import Best, Record
 from retemper.training.job import Job
-from retemper.training.loop import Callback, Training
+from retemper.training.loop import Training
 from retemper.training.plan import Plan, predict
 from retemper.training.planning import plan_of
 from retemper.training.stack import Layout, Member
