@@ -35,7 +35,7 @@ class TuneOptions(Options):
     batch: int = Field(
         0,
         ge=0,
-        description="trials asked for at a time; 0: all, or an eighth where the sampler learns or begins from another search",
+        description="trials asked for at a time; 0: all, or an eighth where it learns or begins from another search",
     )
     storage: str | None = Field(
         None,
