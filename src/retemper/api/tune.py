@@ -37,14 +37,16 @@ class TuneOptions(TrainOptions, total=False):
     """database of the trials: postgresql://user@host/name or sqlite:///path; RUN/trials.db without"""
 
 
-def tune(data: Any, target: str | None, space: Space, **options: Unpack[TuneOptions]) -> Run:
+def tune(
+    data: Any, target: str | None = None, space: Space | None = None, **options: Unpack[TuneOptions]
+) -> Run:
     """Search the space of a recipe's options; the best trial's networks become the model.
 
     Args:
         data: as for :func:`retemper.train`.
-        target: the column to predict.
+        target: the column to predict; rows given as a pair (x, y) have it already.
         space: option → list of values, ``{"low": …, "high": …}`` or ``"default"``, or a YAML file of that; see
-            :mod:`retemper.search.space_file`.
+            :mod:`retemper.search.space_file`. None: only where the settings are listed one by one.
         **options: see :class:`TuneOptions`.
 
     Returns:
@@ -82,9 +84,10 @@ def _from_anywhere(url: str) -> str:
     return url if file == url else f"sqlite:///{Path(file).absolute()}"
 
 
-def _recipe(target: str | None, options: TrainOptions, space: Space, own: Mapping[str, Any]) -> Recipe:
+def _recipe(target: str | None, options: TrainOptions, space: Space | None, own: Mapping[str, Any]) -> Recipe:
     changes = {f"tune.{name}": value for name, value in own.items()}
-    tree = written(space if isinstance(space, Mapping) else read(Path(space)))
-    recipe = compose(target, options).with_changes({"tune.space": tree, **changes})
+    if space is not None:
+        changes["tune.space"] = written(space if isinstance(space, Mapping) else read(Path(space)))
+    recipe = compose(target, options).with_changes(changes)
     space_of(recipe.tune.space, recipe)
     return recipe
