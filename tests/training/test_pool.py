@@ -1,9 +1,11 @@
 """Worker processes: the same bits as in this process, and what becomes of errors, kills and orphans."""
 
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,7 @@ import torch
 from retemper.core.budget import Deadline, now
 from retemper.core.errors import InputError
 from retemper.core.history import read_histories
-from retemper.training import carry_out
+from retemper.training import carry_out, worker
 from retemper.training import job as jobs
 from retemper.training.pool import Pool
 from retemper.training.stack import Member
@@ -158,6 +160,7 @@ def test_a_worker_does_not_outlive_its_parent(run_folder: Path, job_for: Any, da
 
 TELLS_NOBODY = """
 import os
+import queue
 from types import SimpleNamespace
 from retemper.training import worker
 read, write = os.pipe()
@@ -171,3 +174,37 @@ def test_a_worker_whose_parent_was_killed_ends_without_a_word() -> None:
     """Its next progress can come before it is told that the pipe has closed."""
     ended = subprocess.run([sys.executable, "-c", TELLS_NOBODY], capture_output=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
+
+
+def test_folders_are_written_while_others_train_and_jobs_dealt_out_before_results_are_read(
+    run_folder: Path, job_for: Any, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[tuple[str, str]] = []
+
+    def noted(owner: Any, name: str, what: str, place: int) -> None:
+        own = getattr(owner, name)
+
+        def call(*args: Any) -> Any:
+            events.append((what, args[place].name))
+            return own(*args)
+
+        monkeypatch.setattr(owner, name, call)
+
+    with Pool(run_folder / "checkpoints" / "jobs", 1) as own:
+        noted(own, "_send", "dealt", 1)
+        noted(jobs, "write_job", "written", 0)
+        noted(jobs, "read", "read", 0)
+        own.run([job_for(data_folder, name=name) for name in "abc"], [Deadline()] * 3, quiet)
+    steps = "written a, dealt a, written b, dealt b, written c, read a, dealt c, read b, read c"
+    assert ", ".join(f"{what} {name}" for what, name in events) == steps
+
+
+def test_a_worker_keeps_its_memory_for_a_job_that_comes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "AT_ONCE_S", 0.02)
+    let_go: list[str] = []
+    monkeypatch.setattr(worker, "let_go", lambda: let_go.append("once"))
+    orders: queue.SimpleQueue[str] = queue.SimpleQueue()
+    orders.put("first")
+    assert (worker._taken(orders), let_go) == ("first", [])
+    threading.Timer(0.2, orders.put, ("second",)).start()
+    assert (worker._taken(orders), let_go) == ("second", ["once"])

@@ -29,12 +29,16 @@ Tell = Callable[[float, str], None]
 
 @dataclass(eq=False)
 class _Order:
-    """A job on its way through the workers; with a weight above 0 its deadline is set when it is dealt out."""
+    """A job on its way through the workers; with a weight above 0 its deadline is set when it is dealt out.
+
+    Its folder is written when it is soon to be dealt out: until then other jobs train.
+    """
 
     job: Job
     deadline: Deadline
     weight: float = 0.0
     fraction: float = 0.0
+    written: bool = False
     result: JobResult | None = None
     dealt: Deadline = field(default_factory=Deadline)
 
@@ -54,7 +58,7 @@ class Pool:
     def __init__(self, folder: Path, workers: int) -> None:
         self.folder = folder
         self.workers = workers
-        self._answers: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
+        self._answers: queue.SimpleQueue[tuple[int, dict[str, Any] | None]] = queue.SimpleQueue()
         self._processes: dict[int, processes.Process] = {}
         self._listeners: dict[int, threading.Thread] = {}
         for number in range(workers):
@@ -115,6 +119,8 @@ class Pool:
             if said is None:
                 self._replace(worker)
             fault = _fault(said)
+            if fault is None:
+                self._deal(waiting, busy, alone)  # what it left can wait to be read, the worker can't
             if fault is None or (give_up is None and fault.code not in OF_MEMORY) or fault.code in OF_ALL:
                 self._finish(order, said or {})
                 continue
@@ -138,9 +144,19 @@ class Pool:
     def _order(self, job: Job, deadline: Deadline, weight: float) -> _Order:
         from retemper.training import job as jobs_module
 
-        jobs_module.write_job(self.folder / job.name, job)
-        done = jobs_module.read(self.folder / job.name, job)
-        return _Order(job, deadline, weight, float(done is not None), done)
+        order = _Order(job, deadline, weight)
+        if (self.folder / job.name).is_dir():  # of an earlier session: perhaps it is done
+            self._write(order)
+            order.result = jobs_module.read(self.folder / job.name, job)
+            order.fraction = float(order.result is not None)
+        return order
+
+    def _write(self, order: _Order) -> None:
+        from retemper.training import job as jobs_module
+
+        if not order.written:
+            jobs_module.write_job(self.folder / order.job.name, order.job)
+            order.written = True
 
     def _halves(self, order: _Order) -> list[_Order]:
         one, other = order.job.parts(2)
@@ -155,7 +171,10 @@ class Pool:
                 running = [other.dealt for other in busy.values()]
                 order.dealt = order.deadline.share(order.weight, left, running, 1 if alone else self.workers)
                 busy[worker] = order
+                self._write(order)
                 self._send(worker, self.folder / order.job.name, order.dealt)
+        for order in waiting[: self.workers]:  # so that whoever comes free is not kept waiting for them
+            self._write(order)
 
     def _finish(self, order: _Order, said: dict[str, Any]) -> None:
         from retemper.training import job as jobs_module

@@ -23,24 +23,35 @@ from retemper.core.errors import RetemperError
 from retemper.core.loading import loading
 from retemper.core.memory import is_short, let_go
 
+AT_ONCE_S = 0.05
+"""A next job that there is comes within that time; it would ask the system for all that memory again."""
+
 
 def main() -> None:
     """Serve jobs from standard input until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a stray print must not be taken for an answer
-    orders: queue.Queue[str] = queue.Queue()
+    orders: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
     with loading():
         from retemper.training import carry_out  # PyTorch loads while the parent prepares the data
 
     device.one_thread()
     while True:
-        order = json.loads(orders.get())
-        _serve(carry_out, order, answers)
+        _serve(carry_out, json.loads(_taken(orders)), answers)
 
 
-def _listen(orders: queue.Queue[str]) -> None:
+def _taken(orders: queue.SimpleQueue[str]) -> str:
+    """The next order; what memory the last one needed goes back to the system where none comes at once."""
+    try:
+        return orders.get(timeout=AT_ONCE_S)
+    except queue.Empty:
+        let_go()
+    return orders.get()
+
+
+def _listen(orders: queue.SimpleQueue[str]) -> None:
     for line in sys.stdin:
         orders.put(line)
     os._exit(0)
@@ -69,7 +80,6 @@ def _serve(carry_out: Any, order: dict[str, Any], answers: Any) -> None:
     except BaseException as error:
         say(**({"short": str(error)} if is_short(error) else {"crash": traceback.format_exc()}))
     else:
-        let_go()
         say(done=True)
 
 
