@@ -69,7 +69,7 @@ def epochs_of(evaluator):
 
 def test_brackets_begin_later_with_fewer_trials():
     evaluator = Curves()
-    extent = Extent(27, (0, 1), 16)
+    extent = Extent(27, (0, 1), 27)
     one = Study(Sampler(SPACE, 0, 49), evaluator, Journal(None))
     one.run(hyperband.plan(hyperband.Options(), one, extent))
     first = [orders[0].epochs for orders in evaluator.asked]
@@ -81,8 +81,48 @@ def test_brackets_begin_later_with_fewer_trials():
 def test_a_bracket_of_hyperband_takes_what_the_sampler_has_left():
     evaluator = Curves()
     one = study(evaluator, 30)
-    assert len(one.run(hyperband.plan(hyperband.Options(), one, Extent(27, (0,), 16)))) == 30
+    assert len(one.run(hyperband.plan(hyperband.Options(), one, Extent(27, (0,), 27)))) == 30
     assert [len(orders) for orders in evaluator.asked] == [27, 9, 3, 1, 3, 1, 1]
+
+
+class Noted(Sampler):
+    """How many losses were known whenever it was asked."""
+
+    def __init__(self, trials):
+        super().__init__(SPACE, 0, trials)
+        self.told, self.known = 0, []
+
+    def ask(self, count):
+        found = super().ask(count)
+        if found:
+            self.known.append((self.told, len(found)))
+        return found
+
+    def tell(self, values, loss, epochs=0):
+        self.told += 1
+
+
+@pytest.mark.parametrize(
+    ("fidelity", "known"),
+    [
+        (halving, [(0, 8), (8, 8), (31, 8), (39, 8), (62, 1)]),
+        (hyperband, [(0, 8), (8, 8), (16, 8), (24, 3), (40, 8), (48, 4), (58, 2)]),
+    ],
+)
+def test_a_bracket_is_asked_for_in_batches_and_the_sampler_hears_of_each(fidelity, known):
+    evaluator, sampler = Curves(), Noted(33 if fidelity is halving else 41)
+    one = Study(sampler, evaluator, Journal(None))
+    one.run(fidelity.plan(fidelity.Options(), one, Extent(27, (0,), 8)))
+    assert sampler.known == known
+
+
+@pytest.mark.parametrize("batch", [1, 5, 26])
+def test_batches_of_a_bracket_change_nothing_for_a_sampler_that_does_not_learn(batch):
+    evaluator, whole = Curves(), Curves()
+    for own, size in ((evaluator, batch), (whole, 27)):
+        one = study(own, 54)
+        one.run(hyperband.plan(hyperband.Options(), one, Extent(27, (0,), size)))
+    assert evaluator.trained == whole.trained
 
 
 @pytest.mark.parametrize("fidelity", [halving, hyperband, asha])

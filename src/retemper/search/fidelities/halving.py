@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
+from typing import TypeVar
 
 from pydantic import Field
 
 from retemper.core.options import Options as BaseOptions
 from retemper.search.fidelities import Extent
 from retemper.search.study import Plan, Study
-from retemper.search.trials import Order, Trial, ranked
+from retemper.search.trials import Evaluation, Order, Trial, ranked
+
+Found = TypeVar("Found")
+Part = Generator[list[Order], list[Evaluation], Found]
+"""A part of a plan, and what it comes to."""
 
 
 class Options(BaseOptions):
@@ -27,8 +33,9 @@ class Options(BaseOptions):
 def plan(options: Options, study: Study, extent: Extent) -> Plan:
     """One bracket after another, each with fresh trials, until the sampler has no more."""
     rungs = rungs_of(options.first_epochs, extent.epochs, options.reduction)
-    while trials := study.ask(max(extent.batch, options.reduction ** (len(rungs) - 1))):
-        yield from bracket(trials, rungs, extent, options.reduction)
+    count = max(extent.batch, options.reduction ** (len(rungs) - 1))
+    while (yield from bracket(study, count, rungs, extent, options.reduction)):
+        pass
 
 
 def rungs_of(first: int, last: int, reduction: int) -> list[int]:
@@ -46,12 +53,28 @@ def rungs_of(first: int, last: int, reduction: int) -> list[int]:
     return rungs if rungs[-1] == last else [*rungs, last]
 
 
-def bracket(trials: list[Trial], rungs: list[int], extent: Extent, reduction: int) -> Plan:
-    """The trials through the rungs; at each, one of ``reduction`` goes on."""
-    for rung in rungs:
-        evaluations = yield [Order(trial.number, trial.values, rung, extent.folds) for trial in trials]
-        trials = [trial.with_(own) for trial, own in zip(trials, evaluations, strict=True)]
+def bracket(study: Study, count: int, rungs: list[int], extent: Extent, reduction: int) -> Part[bool]:
+    """Up to ``count`` fresh trials through the rungs; at each, one of ``reduction`` goes on.
+
+    The first rung is trained ``extent.batch`` trials at a time, so that a sampler that learns names the later ones by
+    what the earlier ones came to; the others wait for them.
+
+    Returns:
+        Whether there were any: the sampler may have no more.
+    """
+    trials: list[Trial] = []
+    while new := study.ask(min(extent.batch, count - len(trials))):
+        trials += yield from _trained(new, rungs[0], extent)
+    begun = bool(trials)
+    for rung in rungs[1:]:
         sound = [trial for trial in ranked(trials) if trial.sound]
         trials = sorted(sound[: math.ceil(len(trials) / reduction)], key=lambda trial: trial.number)
         if not trials:
-            return
+            break
+        trials = yield from _trained(trials, rung, extent)
+    return begun
+
+
+def _trained(trials: list[Trial], epochs: int, extent: Extent) -> Part[list[Trial]]:
+    evaluations = yield [Order(trial.number, trial.values, epochs, extent.folds) for trial in trials]
+    return [trial.with_(own) for trial, own in zip(trials, evaluations, strict=True)]

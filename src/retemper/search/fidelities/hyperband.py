@@ -26,10 +26,10 @@ def plan(options: Options, study: Study, extent: Extent) -> Plan:
     rungs = halving.rungs_of(options.first_epochs, extent.epochs, options.reduction)
     while True:
         for later in range(len(rungs)):
-            trials = study.ask(bracket_size(len(rungs), later, options.reduction))
-            if not trials:
+            count = bracket_size(len(rungs), later, options.reduction)
+            begun = yield from halving.bracket(study, count, rungs[later:], extent, options.reduction)
+            if not begun:
                 return
-            yield from halving.bracket(trials, rungs[later:], extent, options.reduction)
 
 
 def bracket_size(rungs: int, later: int, reduction: int) -> int:
