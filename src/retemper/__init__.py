@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from retemper.api.searches import GridSearch, RandomSearch
     from retemper.api.train import Run, resume, train
     from retemper.api.tune import tune
+    from retemper.api.watch import watch
     from retemper.core.errors import InputError, Interrupted, RetemperError
 
 # Loaded at first use: `import retemper` must not wait for PyTorch.
@@ -44,6 +45,7 @@ _HOMES = {
     "resume": "api.train",
     "train": "api.train",
     "tune": "api.tune",
+    "watch": "api.watch",
 }
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "resume",
     "train",
     "tune",
+    "watch",
 ]
 
 

@@ -8,6 +8,7 @@ import pytest
 from retemper.core import catalogue
 from retemper.core.history import History
 from retemper.core.records import Finding, NotApplicable, Severity
+from retemper.doctor import case
 
 EPOCHS = np.arange(1.0, 41.0)
 NOISE = np.random.default_rng(0).standard_normal(40)
@@ -81,7 +82,7 @@ CASES = {
 
 def run(code: str, on: History) -> Finding | None:
     module = catalogue.entry("symptom", code)
-    found: Finding | None = module.check(on, module.Options())
+    found: Finding | None = module.check(case.Case(on), module.Options())
     return found
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from retemper.core import catalogue
-from retemper.core.history import History
 from retemper.core.options import Options
 from retemper.core.records import Finding, NotApplicable
+from retemper.doctor.case import Case
 
 _RANK = {"error": 0, "warning": 1, "advice": 2}
 
@@ -22,21 +22,22 @@ class Examined:
     not_applicable: list[tuple[str, str]]
 
 
-def examine(histories: Sequence[History], options: Mapping[str, Options] | None = None) -> Examined:
-    """Check every symptom on every member's history.
+def examine(cases: Sequence[Case], options: Mapping[str, Options] | None = None) -> Examined:
+    """Check every symptom of every member.
 
     A code is reported when more than half of the members that could be judged show it. Its message and evidence
     are those of the member in the middle by confidence; its confidence is that member's times the share of
     members. Errors come before warnings before advice, the surer first.
 
     Args:
-        histories: the members of one recipe.
+        cases: the members of one recipe, or one training.
         options: thresholds by code, where they are not the defaults.
 
     >>> import numpy as np
     >>> e = np.arange(1.0, 31)
+    >>> from retemper.core.history import History
     >>> members = [History(m, {"epoch": e, "train_loss": 1 / e, "val_loss": 1 / e + e / 50}, 1.0) for m in (0, 1)]
-    >>> [f.code for f in examine(members).findings]
+    >>> [f.code for f in examine([Case(history) for history in members]).findings]
     ['overfitting', 'overtrained']
     """
     findings: list[Finding] = []
@@ -44,7 +45,7 @@ def examine(histories: Sequence[History], options: Mapping[str, Options] | None 
     for code in catalogue.names("symptom"):
         module = catalogue.entry("symptom", code)
         thresholds = (options or {}).get(code) or module.Options()
-        judged, reasons = _judge(module, histories, thresholds)
+        judged, reasons = _judge(module, cases, thresholds)
         shown = sorted((f for f in judged if f is not None), key=lambda f: f.confidence)
         if not judged:
             not_applicable.append((code, reasons[0] if reasons else "there is no history"))
@@ -55,13 +56,13 @@ def examine(histories: Sequence[History], options: Mapping[str, Options] | None 
 
 
 def _judge(
-    symptom: Any, histories: Sequence[History], options: Options
+    symptom: Any, cases: Sequence[Case], options: Options
 ) -> tuple[list[Finding | None], list[str]]:
     judged: list[Finding | None] = []
     reasons: list[str] = []
-    for history in histories:
+    for case in cases:
         try:
-            judged.append(symptom.check(history, options))
+            judged.append(symptom.check(case, options))
         except NotApplicable as why:
             reasons.append(str(why))
     return judged, reasons

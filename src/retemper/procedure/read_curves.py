@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from retemper.core import catalogue
-from retemper.core.history import History, from_rows
+from retemper.core.history import from_rows
 from retemper.core.recipe import Recipe
 from retemper.core.records import Finding, NotApplicable, Outcome, Step
+from retemper.doctor.case import Case
 from retemper.doctor.examine import Examined, examine
 from retemper.doctor.proof import prove
 from retemper.procedure.book import Book, Candidate, State, candidates_of, main_loss
@@ -46,7 +47,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     rounds: list[dict[str, Any]] = []
     tried: set[str] = set()
     outcomes: dict[str, Outcome] = {}
-    first = examined = examine(histories_of(state))
+    first = examined = examine(cases_of(state))
     for number in range(state.recipe.procedure.remedy_rounds):
         change = _next_change(state, examined, tried)
         members = _members(book, state, change, number) if change else 0
@@ -58,7 +59,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         outcomes[change.finding.code] = Outcome(
             change.remedy, done["verdict"], done["before"], done["after"], done["low"], done["high"]
         )
-        examined = examine(histories_of(state))
+        examined = examine(cases_of(state))
     found = {finding.code: finding for finding in (*examined.findings, *first.findings)}
     findings = [_with_outcome(finding, outcomes) for finding in found.values()]
     evidence = {
@@ -74,11 +75,11 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     )
 
 
-def histories_of(state: State) -> list[History]:
-    """The curves of the networks of the last full training."""
+def cases_of(state: State) -> list[Case]:
+    """The networks of the last full training, by their curves."""
     loss = losses.resolve(state.recipe.training.loss, state.task, len(state.schema.classes))
     trivial = plain_loss(loss).expected_initial(state.ready[2].prior)
-    return [from_rows(c.id, c.fit.history, trivial) for c in state.long if c.fit.history]
+    return [Case(from_rows(c.id, c.fit.history, trivial)) for c in state.long if c.fit.history]
 
 
 def _next_change(state: State, examined: Examined, tried: set[str]) -> Change | None:

@@ -8,6 +8,7 @@ from pydantic import Field
 from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding
+from retemper.doctor.case import Case, need
 from retemper.doctor.curves import TINY, confidence, curve, gradient_evidence, smooth
 
 REMEDIES = ("lower_learning_rate", "clip_gradients", "warm_up_longer")
@@ -21,7 +22,7 @@ class Options(Base):
     fewest_epochs: int = Field(3, ge=2, description="epochs with a training loss")
 
 
-def check(history: History, options: Options) -> Finding | None:
+def check(case: Case, options: Options) -> Finding | None:
     """Judge one member's training curve.
 
     It fires when the loss ends at ``times`` its minimum, or at ``times`` the trivial loss (it may have blown up
@@ -31,9 +32,10 @@ def check(history: History, options: Options) -> Finding | None:
         NotApplicable: the training loss is missing or the curve is too short.
 
     >>> e = np.arange(1.0, 11)
-    >>> check(History(0, {"epoch": e, "train_loss": np.exp(e / 3)}, 1.0), Options()).severity
+    >>> check(Case(History(0, {"epoch": e, "train_loss": np.exp(e / 3)}, 1.0)), Options()).severity
     'error'
     """
+    history = need(case.history, "history")
     train = curve(history, "train_loss", options.fewest_epochs)
     course = smooth(train.values)
     best, last = int(np.argmin(course)), float(course[-1])

@@ -8,6 +8,7 @@ from pydantic import Field
 from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
+from retemper.doctor.case import Case, need
 from retemper.doctor.curves import epochs_of, gradient_evidence
 
 REMEDIES = ("lower_learning_rate", "clip_gradients", "warm_up_longer")
@@ -19,7 +20,7 @@ class Options(Base):
     fewest_epochs: int = Field(1, ge=1, description="epochs at the end without a finite loss")
 
 
-def check(history: History, options: Options) -> Finding | None:
+def check(case: Case, options: Options) -> Finding | None:
     """Judge one member's losses.
 
     A gap in a curve may mean "not measured", so it fires on an infinite value, or when neither loss is a number
@@ -29,9 +30,10 @@ def check(history: History, options: Options) -> Finding | None:
         NotApplicable: the training loss was not recorded.
 
     >>> h = History(0, {"epoch": np.arange(1.0, 4), "train_loss": np.array([0.7, np.nan, np.nan])}, 0.7)
-    >>> check(h, Options()).evidence["first_epoch"]
+    >>> check(Case(h), Options()).evidence["first_epoch"]
     2
     """
+    history = need(case.history, "history")
     train = history.series.get("train_loss")
     if train is None or not len(train):
         raise NotApplicable("train_loss was not recorded")

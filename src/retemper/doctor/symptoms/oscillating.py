@@ -8,6 +8,7 @@ from pydantic import Field
 from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding
+from retemper.doctor.case import Case, need
 from retemper.doctor.curves import TINY, confidence, curve, jitter, tail
 
 REMEDIES = ("lower_learning_rate", "larger_batch", "reduce_on_plateau")
@@ -23,7 +24,7 @@ class Options(Base):
     fewest_epochs: int = Field(12, ge=6, description="epochs with a training loss")
 
 
-def check(history: History, options: Options) -> Finding | None:
+def check(case: Case, options: Options) -> Finding | None:
     """Judge one member's training curve after its straight trend is taken out.
 
     A bend also leaves a spread, so the curve must turn often as well.
@@ -33,9 +34,10 @@ def check(history: History, options: Options) -> Finding | None:
 
     >>> e = np.arange(1.0, 31)
     >>> h = History(0, {"epoch": e, "train_loss": 0.5 + 0.5 / e + 0.1 * (-1) ** e}, 1.0)
-    >>> check(h, Options()).code
+    >>> check(Case(h), Options()).code
     'oscillating'
     """
+    history = need(case.history, "history")
     train = curve(history, "train_loss", options.fewest_epochs)
     last = tail(train.values, options.last, 6)
     noise = jitter(last)

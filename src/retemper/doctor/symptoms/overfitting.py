@@ -8,6 +8,7 @@ from pydantic import Field
 from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding
+from retemper.doctor.case import Case, need
 from retemper.doctor.curves import TINY, confidence, curve, smooth
 
 REMEDIES = ("regularise_more", "less_capacity", "stop_earlier")
@@ -22,7 +23,7 @@ class Options(Base):
     fewest_epochs: int = Field(8, ge=3, description="epochs with a validation loss")
 
 
-def check(history: History, options: Options) -> Finding | None:
+def check(case: Case, options: Options) -> Finding | None:
     """Judge one member's curves.
 
     The rise must be large against the minimum, against the trivial loss (where known: near a loss of 0 every
@@ -33,9 +34,10 @@ def check(history: History, options: Options) -> Finding | None:
 
     >>> e = np.arange(1.0, 31)
     >>> h = History(0, {"epoch": e, "train_loss": 1 / e, "val_loss": 1 / e + e / 50}, 1.0)
-    >>> check(h, Options()).evidence["best_epoch"]
+    >>> check(Case(h), Options()).evidence["best_epoch"]
     7
     """
+    history = need(case.history, "history")
     val = curve(history, "val_loss", options.fewest_epochs)
     train = curve(history, "train_loss", options.fewest_epochs)
     course = smooth(val.values)

@@ -8,6 +8,7 @@ from pydantic import Field
 from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding
+from retemper.doctor.case import Case, need
 from retemper.doctor.curves import confidence, curve, smooth
 
 REMEDIES = ("stop_earlier", "lower_learning_rate", "regularise_more")
@@ -21,7 +22,7 @@ class Options(Base):
     fewest_epochs: int = Field(10, ge=4, description="epochs with a validation loss")
 
 
-def check(history: History, options: Options) -> Finding | None:
+def check(case: Case, options: Options) -> Finding | None:
     """Judge one member's validation curve by where its minimum lies.
 
     A shorter schedule ends its decay where the network is best, so the same gain comes sooner and often lower.
@@ -30,9 +31,10 @@ def check(history: History, options: Options) -> Finding | None:
         NotApplicable: the validation loss is missing or the curve is too short.
 
     >>> e = np.arange(1.0, 41)
-    >>> check(History(0, {"epoch": e, "val_loss": np.abs(e - 5) + 1}, 1.0), Options()).evidence["best_epoch"]
+    >>> check(Case(History(0, {"epoch": e, "val_loss": np.abs(e - 5) + 1}, 1.0)), Options()).evidence["best_epoch"]
     5
     """
+    history = need(case.history, "history")
     val = curve(history, "val_loss", options.fewest_epochs)
     course = smooth(val.values)
     best, end = float(val.epochs[int(np.argmin(course))]), float(val.epochs[-1])

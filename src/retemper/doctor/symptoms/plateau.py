@@ -8,6 +8,7 @@ from pydantic import Field
 from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
+from retemper.doctor.case import Case, need
 from retemper.doctor.curves import Curve, confidence, curve, fall, smooth, tail
 
 STUCK = ("lower_learning_rate", "raise_learning_rate", "more_capacity", "less_regularisation")
@@ -27,7 +28,7 @@ class Options(Base):
     )
 
 
-def check(history: History, options: Options) -> Finding | None:
+def check(case: Case, options: Options) -> Finding | None:
     """Judge one member's curves (the validation loss; without one, the training loss).
 
     Flat near the trivial loss: nothing is learnt, an error. Flat while the rate is still high: the steps may be
@@ -38,9 +39,10 @@ def check(history: History, options: Options) -> Finding | None:
 
     >>> e = np.arange(1.0, 31)
     >>> h = History(0, {"epoch": e, "train_loss": 0.69 + 0 * e, "val_loss": 0.69 + 0 * e}, 0.69)
-    >>> check(h, Options()).severity
+    >>> check(Case(h), Options()).severity
     'error'
     """
+    history = need(case.history, "history")
     losses = _loss(history, options.fewest_flat_epochs)
     last = tail(losses.values, options.last, options.fewest_flat_epochs)
     change = fall(last)

@@ -8,6 +8,7 @@ from pydantic import Field
 from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding
+from retemper.doctor.case import Case, need
 from retemper.doctor.curves import TINY, confidence, curve, smooth
 
 REMEDIES = ("train_longer", "raise_learning_rate", "slower_decay")
@@ -21,16 +22,17 @@ class Options(Base):
     fewest_epochs: int = Field(5, ge=4, description="epochs with a validation loss")
 
 
-def check(history: History, options: Options) -> Finding | None:
+def check(case: Case, options: Options) -> Finding | None:
     """Judge one member's validation curve: a cut in the last part, with the minimum in it too.
 
     Raises:
         NotApplicable: the validation loss is missing or the curve is too short.
 
     >>> e = np.arange(1.0, 11)
-    >>> check(History(0, {"epoch": e, "val_loss": 1 - e / 20}, 1.0), Options()).remedies[0]
+    >>> check(Case(History(0, {"epoch": e, "val_loss": 1 - e / 20}, 1.0)), Options()).remedies[0]
     'train_longer'
     """
+    history = need(case.history, "history")
     val = curve(history, "val_loss", options.fewest_epochs)
     course = smooth(val.values)
     start = min(round((1 - options.last) * len(course)), len(course) - 2)

@@ -8,6 +8,7 @@ from pydantic import Field
 from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
+from retemper.doctor.case import Case, need
 from retemper.doctor.curves import TINY, confidence, curve, fall, smooth, tail
 
 REMEDIES = ("more_capacity", "less_regularisation", "raise_learning_rate", "train_longer")
@@ -23,7 +24,7 @@ class Options(Base):
     fewest_epochs: int = Field(8, ge=4, description="epochs with a training loss")
 
 
-def check(history: History, options: Options) -> Finding | None:
+def check(case: Case, options: Options) -> Finding | None:
     """Judge one member's curves.
 
     The level is the lower of both losses at the end: dropout and label smoothing raise the training loss. Data
@@ -34,9 +35,10 @@ def check(history: History, options: Options) -> Finding | None:
 
     >>> e = np.arange(1.0, 21)
     >>> h = History(0, {"epoch": e, "train_loss": 0.8 + 0.1 / e, "val_loss": 0.82 + 0.1 / e}, 1.0)
-    >>> check(h, Options()).code
+    >>> check(Case(h), Options()).code
     'underfitting'
     """
+    history = need(case.history, "history")
     train = curve(history, "train_loss", options.fewest_epochs)
     if not (np.isfinite(history.trivial_loss) and history.trivial_loss > 0):
         raise NotApplicable("the loss of a trivial prediction is not known")

@@ -1,0 +1,234 @@
+"""All that is known of one training, as plain numbers: what symptoms read, whoever trained and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retemper.core.history import History
+from retemper.core.records import NotApplicable
+
+Array = NDArray[np.float64]
+Part = TypeVar("Part")
+Task = Literal["classification", "multilabel", "regression"]
+Wants = Literal["logits", "log_probabilities", "probabilities", "values", "unknown"]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call of the forward pass that shapes numbers, in the order of the calls.
+
+    Args:
+        name: as PyTorch calls it: ``linear``, ``relu``, ``softmax``, ``dropout``, …
+        shape: of the result, rows first.
+        axis: that a softmax sums over, counted from 0; None for all else.
+        rate: of a dropout; 0 for all else.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    axis: int | None = None
+    rate: float = 0.0
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network as a probe of rows found it.
+
+    Args:
+        operations: of the forward pass; empty where it can't be followed (compiled, TorchScript).
+        shape: of the outputs for the probe.
+        low, high: of the outputs at the start.
+        parameters: numbers that can be trained.
+        frozen: names of parameters that can't.
+        untrained: names of parameters that could but are in no optimizer.
+        spreads: by a weight's name its standard deviation at the start, and the inputs of its unit.
+    """
+
+    operations: tuple[Operation, ...]
+    shape: tuple[int, ...]
+    low: float
+    high: float
+    parameters: int
+    frozen: tuple[str, ...] = ()
+    untrained: tuple[str, ...] = ()
+    spreads: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+
+    @property
+    def head(self) -> tuple[Operation, ...]:
+        """What is done to the outputs after the last weights."""
+        places = [at for at, each in enumerate(self.operations) if each.name in WEIGHTED]
+        return self.operations[places[-1] + 1 :] if places else ()
+
+
+WEIGHTED = frozenset({"linear", "bilinear", "conv1d", "conv2d", "conv3d", "matmul", "addmm", "lstm", "gru", "embedding"})
+
+
+@dataclass(frozen=True)
+class LossFacts:
+    """How the loss behaves; it was asked, not read.
+
+    Args:
+        wants: what the outputs are to be.
+        sums: over the batch's rows, where a mean is usual.
+        broadcasts: it is the same for permuted targets, so that each output is held against every target.
+        trivial: what the best constant output scores; NaN where it could not be found.
+        initial: at the start.
+    """
+
+    wants: Wants
+    sums: bool = False
+    broadcasts: bool = False
+    trivial: float = float("nan")
+    initial: float = float("nan")
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """The training rows.
+
+    Args:
+        rows: how many were looked at.
+        spreads, centres: standard deviation and mean of each input column [D].
+        low, high: of all inputs.
+        target_shape: rows first.
+        target_low, target_high, target_mean, target_spread: of the targets as numbers.
+        classes: rows of each class; empty where targets are no classes.
+        integers: the targets are whole numbers.
+    """
+
+    rows: int
+    spreads: Array
+    centres: Array
+    low: float
+    high: float
+    target_shape: tuple[int, ...]
+    target_low: float
+    target_high: float
+    target_mean: float
+    target_spread: float
+    classes: tuple[int, ...] = ()
+    integers: bool = False
+
+
+@dataclass(frozen=True)
+class OptimizerFacts:
+    """The optimizer: its class in lower case, the highest rate of its groups, and its other options."""
+
+    name: str
+    learning_rate: float
+    options: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Tries before training, on copies of the network.
+
+    Args:
+        first, last: the loss of a few rows that were trained on, at the start and in the end.
+        blind: the loss of a network that is trained and sees only zeros, as a share of one that sees.
+        aligned_p: how often shuffled targets fit the inputs as well as the true ones.
+    """
+
+    first: float
+    last: float
+    aligned_p: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What was seen while it trained: one row a look.
+
+    Args:
+        steps: [K] when.
+        losses: [K] of the batch.
+        gradients: [K, L] norm of each weight's gradient.
+        updates: [K, L] ‖Δw‖/‖w‖ of one step.
+        dead: [K, A] share of each activation's units that are zero for every row of the probe.
+        saturated: [K, A] share of values in the flat ends of each sigmoid, tanh or softmax.
+        along: [K] cosine between the gradients that the optimizer got and those of the loss on the probe.
+        stale: [K] ‖gradient‖ / ‖what the last backward pass added to it‖.
+        unchanged: names of parameters that never moved.
+        non_finite: what was not finite first (``loss``, ``gradient``, ``parameter``) and at which step; "" and 0: nothing.
+        names: of the L weights; activations: of the A activations.
+    """
+
+    steps: Array
+    losses: Array
+    gradients: Array
+    updates: Array
+    dead: Array
+    saturated: Array
+    along: Array
+    stale: Array
+    unchanged: tuple[str, ...] = ()
+    non_finite: tuple[str, int] = ("", 0)
+    names: tuple[str, ...] = ()
+    activations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How good the network is in the end, on rows that were held out where there are any.
+
+    Args:
+        loss, trivial: its loss, and that of the best constant output.
+        accuracy, majority: share of right classes, and of the most frequent one; NaN for values.
+        held_out: the rows were not trained on.
+    """
+
+    loss: float
+    trivial: float
+    accuracy: float = float("nan")
+    majority: float = float("nan")
+    held_out: bool = False
+
+
+@dataclass(frozen=True)
+class Case:
+    """One training. What could not be had is None, and makes checks not applicable."""
+
+    history: History | None = None
+    task: Task | None = None
+    network: Network | None = None
+    loss: LossFacts | None = None
+    data: DataFacts | None = None
+    optimizer: OptimizerFacts | None = None
+    sample: Sample | None = None
+    signals: Signals | None = None
+    standing: Standing | None = None
+
+
+def need(part: Part | None, name: str) -> Part:
+    """A part of a case, for a check that can't do without.
+
+    Args:
+        part: of the case, or None.
+        name: its name there.
+
+    Raises:
+        NotApplicable: it could not be had.
+
+    >>> need(Standing(0.2, 0.7), "standing").loss
+    0.2
+    """
+    if part is None:
+        raise NotApplicable(WHY[name])
+    return part
+
+
+WHY = {
+    "history": "no curves were recorded",
+    "task": "the task is not known",
+    "network": "the network could not be probed",
+    "loss": "no loss function was given",
+    "data": "no training rows were given",
+    "optimizer": "the optimizer is not known",
+    "sample": "no training rows or no loss function were given to try a small sample on",
+    "signals": "the training was not watched step by step",
+    "standing": "no rows and no loss function were given to judge the network by",
+}
