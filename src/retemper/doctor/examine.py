@@ -10,8 +10,8 @@ from retemper.core import catalogue
 from retemper.core.options import Options
 from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.case import Case
-
-_RANK = {"error": 0, "warning": 1, "advice": 2}
+from retemper.doctor.causes import ranked
+from retemper.doctor.gate import gated
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def examine(cases: Sequence[Case], options: Mapping[str, Options] | None = None)
 
     A code is reported when more than half of the members that could be judged show it. Its message and evidence
     are those of the member in the middle by confidence; its confidence is that member's times the share of
-    members. Errors come before warnings before advice, the surer first.
+    members. Errors and warnings must pass the gate; the most likely cause comes first, advice last.
 
     Args:
         cases: the members of one recipe, or one training.
@@ -51,8 +51,9 @@ def examine(cases: Sequence[Case], options: Mapping[str, Options] | None = None)
             not_applicable.append((code, reasons[0] if reasons else "there is no history"))
         elif 2 * len(shown) > len(judged):
             findings.append(_summary(shown[len(shown) // 2], len(shown), len(judged)))
-    findings.sort(key=lambda f: (_RANK[f.severity], -f.confidence, f.code))
-    return Examined(findings, not_applicable)
+    if cases:
+        findings = gated(findings, cases[0])
+    return Examined(ranked(findings), not_applicable)
 
 
 def _judge(

@@ -19,6 +19,7 @@ class Options(Base):
 
     times: float = Field(2.0, gt=1, description="last / least smoothed training loss, or last / trivial loss")
     rise_of_trivial: float = Field(0.05, ge=0, description="the rise as a share of the trivial loss")
+    stayed: float = Field(0.8, gt=0, description="last / first loss of one that blew up in the first epoch")
     fewest_epochs: int = Field(3, ge=2, description="epochs with a training loss")
 
 
@@ -43,7 +44,8 @@ def check(case: Case, options: Options) -> Finding | None:
     trivial = history.trivial_loss if np.isfinite(history.trivial_loss) else None
     risen = last - float(course[best])
     climbed = times >= options.times and (trivial is None or risen >= options.rise_of_trivial * trivial)
-    above = trivial is not None and trivial > 0 and last >= options.times * trivial
+    stayed = last >= options.stayed * float(train.values[0])
+    above = trivial is not None and trivial > 0 and last >= options.times * trivial and stayed
     if not (climbed or above):
         return None
     reached = (

@@ -15,7 +15,7 @@ BOUNDED = ("softmax", "sigmoid", "hardsigmoid")
 class Options(Base):
     """Thresholds; the loss was asked."""
 
-    beyond: float = Field(0.0, ge=0, description="outputs at the start lie so far below 0 or above 1")
+    activations: int = Field(1, ge=1, description="activations after the last weights that a probability takes")
 
 
 def check(case: Case, options: Options) -> Finding | None:
@@ -25,13 +25,12 @@ def check(case: Case, options: Options) -> Finding | None:
         NotApplicable: the network could not be probed, or no loss function was given.
     """
     network, loss = need(case.network, "network"), need(case.loss, "loss")
-    beyond = max(-network.low, network.high - 1)
     bare = network.operations and not any(each.name != "dropout" for each in network.head)
-    if loss.wants != "probabilities" or case.task == "regression" or not bare or not beyond > options.beyond:
+    if loss.wants != "probabilities" or case.task == "regression" or not bare:
         return None
     message = (
         f"The loss takes probabilities, but the outputs are plain numbers ({network.low:.3g} to {network.high:.3g} at the "
         "start): end in a sigmoid or a softmax, or take the loss of logits."
     )
-    evidence = {"low": network.low, "high": network.high, "beyond": beyond, "beyond_threshold": options.beyond}
+    evidence = {"low": network.low, "high": network.high, "activations_threshold": options.activations}
     return Finding("missing_output_activation", "error", 0.95, message, evidence, REMEDIES)
