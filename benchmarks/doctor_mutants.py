@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from doctor_healthy import BASES, HIDDEN, with_layers
+from doctor_bases import BASES
+from doctor_healthy import HIDDEN, with_layers
 from doctor_programs import Program
 
 Operator = Callable[[Program], Program | None]
@@ -59,7 +60,11 @@ def hidden(name: str) -> Operator:
 
     def mutate(own: Program) -> Program | None:
         places = hidden_places(own)
-        return with_layers(own, tuple(name if at in places else item for at, item in enumerate(own.layers))) if places else None
+        return (
+            with_layers(own, tuple(name if at in places else item for at, item in enumerate(own.layers)))
+            if places
+            else None
+        )
 
     return mutate
 
@@ -78,7 +83,9 @@ def deep(count: int, width: int, activation: str) -> Operator:
 def narrow(own: Program) -> Program | None:
     """One unit in each hidden layer."""
     head = head_of(own)
-    layers = tuple("dense:1" if item.startswith("dense") and at < head else item for at, item in enumerate(own.layers))
+    layers = tuple(
+        "dense:1" if item.startswith("dense") and at < head else item for at, item in enumerate(own.layers)
+    )
     return with_layers(own, layers) if layers != own.layers else None
 
 
@@ -128,7 +135,11 @@ def dropping(own: Program) -> Program | None:
     """Dropout of .95 before each layer of units but the first."""
     if not own.layers[0].startswith("dense"):
         return None
-    layers = (j for at, i in enumerate(own.layers) for j in (("dropout:0.95", i) if i.startswith("dense") and at else (i,)))
+    layers = (
+        j
+        for at, i in enumerate(own.layers)
+        for j in (("dropout:0.95", i) if i.startswith("dense") and at else (i,))
+    )
     return with_layers(own, tuple(layers))
 
 
@@ -181,31 +192,61 @@ OPERATORS: Mapping[str, tuple[Operator, tuple[str, ...]]] = {
     "no activations": (no_activations, ("missing_nonlinearity",)),
     "deep sigmoids": (deep(8, 8, "sigmoid"), ("vanishing_gradients",)),
     "deep narrow relu": (deep(14, 4, "relu"), ("dead_units", "vanishing_gradients")),
-    "hidden softmax": (hidden("softmax"), ("saturated_activations", "vanishing_gradients", "redundant_softmax")),
+    "hidden softmax": (
+        hidden("softmax"),
+        ("saturated_activations", "vanishing_gradients", "redundant_softmax"),
+    ),
     "softmax twice": (when_loss({"softmax_ce"}, ends_in("softmax")), ("redundant_softmax",)),
-    "sigmoid twice": (when_loss({"bce_logits"}, ends_in("sigmoid")), ("redundant_softmax", "output_range_mismatch")),
+    "sigmoid twice": (
+        when_loss({"bce_logits"}, ends_in("sigmoid")),
+        ("redundant_softmax", "output_range_mismatch"),
+    ),
     "no output activation": (
         when_loss({"cce", "bce"}, ends_in()),
         ("missing_output_activation", "output_range_mismatch"),
     ),
     "relu on logits": (when_loss({"softmax_ce", "bce_logits"}, ends_in("relu")), ("output_range_mismatch",)),
-    "relu for probabilities": (when_loss({"cce", "bce"}, ends_in("relu")), ("output_range_mismatch", "wrong_loss")),
+    "relu for probabilities": (
+        when_loss({"cce", "bce"}, ends_in("relu")),
+        ("output_range_mismatch", "wrong_loss"),
+    ),
     "bounded values": (only({"regression"}, ends_in("sigmoid")), ("output_range_mismatch",)),
     "positive values": (only({"regression"}, ends_in("relu")), ("output_range_mismatch",)),
-    "one-unit softmax": (only({"binary"}, loss("bce", "softmax")), ("single_unit_softmax", "output_units_mismatch")),
-    "softmax of values": (only({"regression"}, ends_in("softmax")), ("single_unit_softmax", "output_range_mismatch")),
+    "one-unit softmax": (
+        only({"binary"}, loss("bce", "softmax")),
+        ("single_unit_softmax", "output_units_mismatch"),
+    ),
+    "softmax of values": (
+        only({"regression"}, ends_in("softmax")),
+        ("single_unit_softmax", "output_range_mismatch"),
+    ),
     "softmax over rows": (only(ONE_HOT, loss("cce", "softmax_rows")), ("softmax_wrong_axis",)),
-    "one unit for classes": (one_unit, ("output_units_mismatch", "single_unit_softmax", "wrong_loss", "output_range_mismatch")),
-    "cross-entropy of values": (only({"regression"}, loss("ce_on_regression")), ("wrong_loss", "output_range_mismatch")),
-    "hinge of probabilities": (when_loss({"cce"}, loss("hinge", "softmax")), ("wrong_loss", "output_range_mismatch")),
+    "one unit for classes": (
+        one_unit,
+        ("output_units_mismatch", "single_unit_softmax", "wrong_loss", "output_range_mismatch"),
+    ),
+    "cross-entropy of values": (
+        only({"regression"}, loss("ce_on_regression")),
+        ("wrong_loss", "output_range_mismatch"),
+    ),
+    "hinge of probabilities": (
+        when_loss({"cce"}, loss("hinge", "softmax")),
+        ("wrong_loss", "output_range_mismatch"),
+    ),
     "stretched": (stretched, ("shape_broadcast",)),
     "stretched classes": (stretched_classes, ("shape_broadcast",)),
-    "log of 0": (only({"binary"}, loss("bare_log", "relu")), ("non_finite", "exploding_gradients", "output_range_mismatch")),
+    "log of 0": (
+        only({"binary"}, loss("bare_log", "relu")),
+        ("non_finite", "exploding_gradients", "output_range_mismatch"),
+    ),
     "summed loss": (only({"regression"}, loss("sse")), ("learning_rate_too_high", "exploding_gradients")),
     "shuffled": (data(shuffled=True), ("misaligned_labels", "label_errors")),
     "wrong labels": (data(flipped=0.7), ("label_errors", "misaligned_labels")),
     "inputs ×1000": (unscaled, ("unscaled_inputs", "unscaled_targets")),
-    "targets ×10000": (only({"regression"}, data(targets_times=1e4, standardize_y=False)), ("unscaled_targets", "output_range_mismatch")),
+    "targets ×10000": (
+        only({"regression"}, data(targets_times=1e4, standardize_y=False)),
+        ("unscaled_targets", "output_range_mismatch"),
+    ),
     "scaled twice": (scaled_twice, ("double_normalisation", "unscaled_inputs")),
     "weights 0": (init("zeros"), ("constant_initialisation", "bad_initialisation")),
     "weights alike": (init("constant:0.5"), ("constant_initialisation", "bad_initialisation")),

@@ -1,9 +1,9 @@
 """Programs written down as facts, and how they become a training: rows, network, loss, optimizer.
 
-The grammar of layers: dense:UNITS[,nobias] | conv:FILTERS,KERNEL[,same] | maxpool:K | flatten | gru:UNITS | lstm:UNITS |
-embedding:CODES,WIDTH | mean (over time) | dropout:P | batchnorm | layernorm | the name of an activation; activations are
-items of their own, one that is missing is linear. Losses are Keras' (on probabilities) or PyTorch's (on logits); what
-the loop does oddly is in `odd`.
+The grammar of layers: dense:UNITS[,nobias] | conv:FILTERS,KERNEL[,same] | maxpool:K | flatten | gru:UNITS |
+lstm:UNITS | embedding:CODES,WIDTH | mean (over time) | dropout:P | batchnorm | layernorm | the name of an activation;
+activations are items of their own, one that is missing is linear. Losses are Keras' (on probabilities) or PyTorch's
+(on logits); what the loop does oddly is in `odd`.
 """
 
 from __future__ import annotations
@@ -90,7 +90,10 @@ def described(entry: Mapping[str, Any], names: Mapping[str, list[str]]) -> list[
         entry["id"],
         entry["id"],
         entry["task"],
-        {{"target_mult": "targets_times", "shuffle_x_only": "shuffled"}.get(k, k): v for k, v in data.items()},
+        {
+            {"target_mult": "targets_times", "shuffle_x_only": "shuffled"}.get(k, k): v
+            for k, v in data.items()
+        },
         tuple(entry["layers"]),
         entry["init"],
         entry["loss"],
@@ -117,7 +120,9 @@ def mended(program: Program, change: Mapping[str, Any]) -> Program:
         data = {k: v for k, v in data.items() if k not in STRENGTHS} | {"scale": "minmax"}
     if "layers" in own:
         own["layers"] = tuple(own["layers"])
-    return replace(program, name=f"{program.name} mended", data=data, odd={}, codes=frozenset(), harmful=False, **own)
+    return replace(
+        program, name=f"{program.name} mended", data=data, odd={}, codes=frozenset(), harmful=False, **own
+    )
 
 
 def rows_of(program: Program, seed: int) -> Rows:
@@ -130,7 +135,11 @@ def rows_of(program: Program, seed: int) -> Rows:
     cut = int(0.7 * len(order))
     train, held = (order, order) if len(order) <= TINY_SET else (order[:cut], order[cut:])
     x, y = scaled_inputs(x, train, program.data), scaled_targets(y, train, program)
-    inputs = torch.tensor(x) if x.dtype.kind == "i" and "embedding" in program.layers[0] else torch.tensor(x).float()
+    inputs = (
+        torch.tensor(x)
+        if x.dtype.kind == "i" and "embedding" in program.layers[0]
+        else torch.tensor(x).float()
+    )
     if program.layers[0].startswith("dense") and inputs.dim() > 2:
         inputs = inputs.flatten(1)
     target = targets_for(program, y)
@@ -251,9 +260,14 @@ def layer_of(item: str, at: Tensor) -> list[nn.Module]:
     if name == "dense":
         return [nn.Linear(at.shape[-1], int(numbers[0]), bias="nobias" not in numbers)]
     if name == "conv":
-        return [nn.Conv2d(width, int(numbers[0]), int(numbers[1]), padding="same" if "same" in numbers else 0)]
+        return [
+            nn.Conv2d(width, int(numbers[0]), int(numbers[1]), padding="same" if "same" in numbers else 0)
+        ]
     if name in ("gru", "lstm"):
-        return [getattr(nn, name.upper())(at.shape[-1], int(numbers[0]), batch_first=True), Function(ACTIVATIONS["last"])]
+        return [
+            getattr(nn, name.upper())(at.shape[-1], int(numbers[0]), batch_first=True),
+            Function(ACTIVATIONS["last"]),
+        ]
     if name == "embedding":
         return [nn.Embedding(int(numbers[0]), int(numbers[1]))]
     if name == "maxpool":
@@ -336,7 +350,9 @@ def optimizer_of(program: Program, network: nn.Module) -> torch.optim.Optimizer:
     decay = given.get("weight_decay", 0.0)
     if name == "sgd":
         momentum = given.get("momentum", 0.0)
-        return torch.optim.SGD(weights, rate, momentum, nesterov=bool(given.get("nesterov")), weight_decay=decay)
+        return torch.optim.SGD(
+            weights, rate, momentum, nesterov=bool(given.get("nesterov")), weight_decay=decay
+        )
     if name == "rmsprop":
         return torch.optim.RMSprop(weights, rate, alpha=0.9, eps=EPSILON, weight_decay=decay)
     if name == "adadelta":

@@ -1,4 +1,4 @@
-"""The loop of doctor.py: one program is trained as a person would, with the doctor and a recorder for other rules beside it."""
+"""The loop of doctor.py: a program is trained as a person would, the doctor and a recorder looking on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from doctor_programs import LOSSES, Program, Rows, network_of, optimizer_of, rows_of
+from doctor_programs import ACTIVATIONS, LOSSES, Program, Rows, network_of, optimizer_of, rows_of
 from torch import Tensor, nn
 
 import retemper
@@ -18,6 +18,7 @@ from retemper.doctor.case import Case
 WORST = -9.99
 """Scores below, and those of networks that gave no number, count as this."""
 JUDGED_ROWS = 256
+BOUNDED = (ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"])
 TASKS = {"regression": "regression", "multilabel": "multilabel", "binary_map": "multilabel"}
 
 
@@ -29,11 +30,12 @@ class Recorded:
         low, high: of the inputs.
         rate: of the optimizer.
         drop: the highest rate of dropout.
-        head, activations: the last layer's kind, and the names of all.
+        layers, task: of the program.
         losses, accuracies, held_accuracies: by epoch; of values the accuracy is R².
         gradients: by epoch, mean |gradient| of each weight, the first layer first; zeros: their share of exact zeros.
         weights: by epoch the variance of each; steps: rate · ‖ΔW‖ / ‖W‖ against the epoch before.
-        outputs: by epoch the mean |output| of each layer; dead: share of its units that are 0 for all rows judged.
+        outputs: by epoch the mean |output| of each layer; dead: share of its units that are 0 for all rows judged;
+            large: of layers before a sigmoid or tanh the share of values beyond ±5.
     """
 
     low: float
@@ -51,6 +53,7 @@ class Recorded:
     steps: list[list[float]] = field(default_factory=list)
     outputs: list[list[float]] = field(default_factory=list)
     dead: list[list[float]] = field(default_factory=list)
+    large: list[list[float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,9 @@ def _watch(program: Program, network: nn.Module, optimizer: Any, rows: Rows) -> 
         float(rows.x.min()),
         float(rows.x.max()),
         float(program.optimizer["lr"]),
-        max((float(item.split(":")[1]) for item in program.layers if item.startswith("dropout")), default=0.0),
+        max(
+            (float(item.split(":")[1]) for item in program.layers if item.startswith("dropout")), default=0.0
+        ),
         program.layers,
         program.task,
     )
@@ -111,7 +116,9 @@ def _watch(program: Program, network: nn.Module, optimizer: Any, rows: Rows) -> 
     return doctor.case(), recorded
 
 
-def _train(program: Program, network: nn.Module, optimizer: Any, rows: Rows, doctor: Any, recorded: Recorded | None) -> None:
+def _train(
+    program: Program, network: nn.Module, optimizer: Any, rows: Rows, doctor: Any, recorded: Recorded | None
+) -> None:
     loss_of, count = LOSSES[program.loss], len(rows.x)
     size = min(program.batch_size, count)
     needs_two = "batchnorm" in program.layers
@@ -172,7 +179,12 @@ def score_of(program: Program, outputs: Tensor, truth: Tensor) -> float:
 
 
 def _record(
-    recorded: Recorded, program: Program, network: nn.Module, rows: Rows, losses: list[float], before: list[Tensor]
+    recorded: Recorded,
+    program: Program,
+    network: nn.Module,
+    rows: Rows,
+    losses: list[float],
+    before: list[Tensor],
 ) -> None:
     """One epoch's numbers for the other tools' rules."""
     weights = [(p, old) for p, old in zip(network.parameters(), before, strict=True) if p.dim() > 1]
@@ -184,18 +196,27 @@ def _record(
     recorded.steps.append([recorded.rate * _share((p - old).detach(), p.detach()) for p, old in weights])
     network.eval()
     with torch.no_grad():
-        outputs, dead, at = [], [], rows.x[:JUDGED_ROWS]
-        for layer in network:  # type: ignore[attr-defined]
-            at = layer(at)
-            if isinstance(at, Tensor) and at.is_floating_point():
-                outputs.append(float(at.abs().mean()))
-                dead.append(float((at.flatten(1) == 0).all(0).float().mean()))
-        own = rows.y[:JUDGED_ROWS]
-        recorded.accuracies.append(score_of(program, at, _truth(program, own)))
+        last = _record_layers(recorded, network, rows.x[:JUDGED_ROWS])
+        recorded.accuracies.append(score_of(program, last, _truth(program, rows.y[:JUDGED_ROWS])))
         recorded.held_accuracies.append(score_of(program, network(rows.held_x), rows.truth))
     network.train()
+
+
+def _record_layers(recorded: Recorded, network: nn.Module, at: Any) -> Tensor:
+    """The layers' outputs in numbers; gives the last one's."""
+    outputs, dead, large = [], [], []
+    for layer in network:  # type: ignore[attr-defined]
+        before, at = at, layer(at)
+        if not isinstance(at, Tensor) or not at.is_floating_point():
+            continue
+        outputs.append(float(at.abs().mean()))
+        dead.append(float((at.flatten(1) == 0).all(0).float().mean()))
+        if getattr(layer, "function", None) in BOUNDED:
+            large.append(float((before.abs() >= 5).float().mean()))
     recorded.outputs.append(outputs)
     recorded.dead.append(dead)
+    recorded.large.append(large)
+    return at  # type: ignore[no-any-return]
 
 
 def _truth(program: Program, y: Tensor) -> Tensor:
