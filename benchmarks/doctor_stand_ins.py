@@ -75,7 +75,9 @@ def adult_like(rng: np.random.Generator, data: Section) -> tuple[Any, Any]:
     gain = np.where(rng.random(n) < 0.08, rng.lognormal(8.5, 1, n), 0)
     loss = np.where(rng.random(n) < 0.04, 1900, 0)
     z = (age - 38) / 25 + 0.4 * (years - 10) + 0.03 * (hours - 50) + gain / 2500 + 0.6 * codes[6]
-    return np.column_stack([age, weight, years, hours, gain, loss, *codes]), (z + rng.logistic(0, 0.5, n) > 1.4).astype(int)
+    return np.column_stack([age, weight, years, hours, gain, loss, *codes]), (
+        z + rng.logistic(0, 0.5, n) > 1.4
+    ).astype(int)
 
 
 def cars_like(rng: np.random.Generator, data: Section) -> tuple[Any, Any]:
@@ -84,7 +86,17 @@ def cars_like(rng: np.random.Generator, data: Section) -> tuple[Any, Any]:
     cause, own = rng.normal(size=(n, 1)), rng.normal(size=(n, 9))
     share = np.array([0.9, 0.95, 0.9, 0.93, -0.5, -0.3, 0.6, -0.2, -0.2])
     unit = share * cause + np.sqrt(1 - share**2) * own
-    x = np.array([5.5, 194, 104, 2977, 15.5, 76, 0.6, 0.2, 0.2]) + unit * [1.7, 104, 38, 849, 2.8, 3.7, 0.4, 0.4, 0.4]
+    x = np.array([5.5, 194, 104, 2977, 15.5, 76, 0.6, 0.2, 0.2]) + unit * [
+        1.7,
+        104,
+        38,
+        849,
+        2.8,
+        3.7,
+        0.4,
+        0.4,
+        0.4,
+    ]
     c = cause[:, 0]
     y = 22 - 5.9 * c + 2 * c**2 + 2.7 * unit[:, 5] + 2 * rng.normal(size=n)
     if "minmax" in data.get("scale", ""):
@@ -100,7 +112,12 @@ def packets(rng: np.random.Generator, data: Section) -> tuple[Any, Any]:
     n = data["n"]
     y = rng.integers(0, 2, n)
     x = np.column_stack(
-        [rng.uniform(1e9, 4e9, (n, 2)), rng.integers(0, 65535, (n, 2)), rng.integers(0, 1500, (n, 6)), rng.integers(0, 3, n)]
+        [
+            rng.uniform(1e9, 4e9, (n, 2)),
+            rng.integers(0, 65535, (n, 2)),
+            rng.integers(0, 1500, (n, 6)),
+            rng.integers(0, 3, n),
+        ]
     ).astype(float)
     x[:, 4] += 1200 * y
     x[:, 5] -= 600 * y
@@ -166,7 +183,9 @@ def copied(rng: np.random.Generator, data: Section) -> tuple[Any, Any]:
 
 def squares(rng: np.random.Generator, data: Section) -> tuple[Any, Any]:
     half = data["n"] // 2
-    return rng.uniform(0, 0.5, (2 * half, 2)) + 0.5 * np.repeat([0, 1], half)[:, None], np.repeat([0, 1], half)
+    return rng.uniform(0, 0.5, (2 * half, 2)) + 0.5 * np.repeat([0, 1], half)[:, None], np.repeat(
+        [0, 1], half
+    )
 
 
 def sum_over_half(rng: np.random.Generator, data: Section) -> tuple[Any, Any]:
@@ -247,7 +266,13 @@ SOURCES: Mapping[str, Source] = {
     "poly5": curve(np.linspace(0, 10, 200), lambda x: (x - 1) * (x - 3) * (x - 5) * (x - 7) * (x - 9)),
     "make_classification": made("make_classification"),
     "make_classification5": made(
-        "make_classification", n_features=5, n_informative=5, n_redundant=0, n_classes=5, n_clusters_per_class=1, class_sep=2.0
+        "make_classification",
+        n_features=5,
+        n_informative=5,
+        n_redundant=0,
+        n_classes=5,
+        n_clusters_per_class=1,
+        class_sep=2.0,
     ),
     "make_regression": made("make_regression"),
     "circle": made("make_circles", noise=0.1, random_state=1),
