@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from retemper.api.evaluate import evaluate
     from retemper.api.minimize import minimize
     from retemper.api.predict import load, predict
+    from retemper.api.repair import repair
     from retemper.api.report import report
     from retemper.api.searches import GridSearch, RandomSearch
     from retemper.api.train import Run, resume, train
@@ -41,6 +42,7 @@ _HOMES = {
     "load": "api.predict",
     "minimize": "api.minimize",
     "predict": "api.predict",
+    "repair": "api.repair",
     "report": "api.report",
     "resume": "api.train",
     "train": "api.train",
@@ -63,6 +65,7 @@ __all__ = [
     "load",
     "minimize",
     "predict",
+    "repair",
     "report",
     "resume",
     "train",
