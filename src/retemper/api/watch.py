@@ -100,8 +100,10 @@ class Doctor:
         rows = self._held_out or self._train
         if rows is not None and self._case.task:
             wants = self._case.loss.wants if self._case.loss else "unknown"
+            held_out = self._held_out is not None
+            learnt = self._train if held_out else None
             known["standing"] = standing_of(
-                self._model, _first(rows, LOOKED_AT_ROWS), self._loss, wants, self._case.task, self._held_out is not None
+                self._model, _first(rows, LOOKED_AT_ROWS), self._loss, wants, self._case.task, held_out, learnt
             )
         return Case(**known)
 

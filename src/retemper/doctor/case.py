@@ -140,21 +140,45 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Passes:
+    """Calls of the network by someone's own code.
+
+    Args:
+        learning, learning_in_evaluation: with gradients, in training mode and in evaluation mode.
+        judging, judging_in_training: without gradients, in evaluation mode and in training mode.
+        batch: median of the rows of a call with gradients; 0: not known.
+    """
+
+    learning: int = 0
+    learning_in_evaluation: int = 0
+    judging: int = 0
+    judging_in_training: int = 0
+    batch: int = 0
+
+
+@dataclass(frozen=True)
 class Signals:
-    """What was seen while it trained: one row a look.
+    """What was seen while it trained: one row a look; NaN where something could not be had.
 
     Args:
         steps: [K] when.
-        losses: [K] of the batch.
+        losses: [K] of the batch, as it was handed over.
+        probe_losses: [K] of the probe after the step, in evaluation mode and without any penalty.
+        rates: [K] the highest learning rate.
         gradients: [K, L] norm of each weight's gradient.
+        weights: [K, L] norm of each weight.
         updates: [K, L] ‖Δw‖/‖w‖ of one step.
+        travelled: [K, L] ‖w − w at the start‖/‖w at the start‖.
         dead: [K, A] share of each activation's units that are zero for every row of the probe.
         saturated: [K, A] share of values in the flat ends of each sigmoid, tanh or softmax.
         along: [K] cosine between the gradients that the optimizer got and those of the loss on the probe.
-        stale: [K] ‖gradient‖ / ‖what the last backward pass added to it‖.
+        stale: [K] ‖what was left in the gradients by the step before‖ / ‖what the next backward pass brought‖.
+        taken: steps of the optimizer in all.
+        passes: calls of the network by the training's own code.
         unchanged: names of parameters that never moved.
         non_finite: what was not finite first (``loss``, ``gradient``, ``parameter``) and at which step; "" and 0: nothing.
-        names: of the L weights; activations: of the A activations.
+        names, sizes: of the L weights; activations: of the A activations their places among the operations.
+        optimizers: that train it.
     """
 
     steps: Array
@@ -169,6 +193,14 @@ class Signals:
     non_finite: tuple[str, int] = ("", 0)
     names: tuple[str, ...] = ()
     activations: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
+    probe_losses: Array = field(default_factory=lambda: np.zeros(0))
+    rates: Array = field(default_factory=lambda: np.zeros(0))
+    weights: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    travelled: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    taken: int = 0
+    passes: Passes = Passes()
+    optimizers: int = 1
 
 
 @dataclass(frozen=True)
@@ -179,6 +211,8 @@ class Standing:
         loss, trivial: its loss, and that of the best constant output.
         accuracy, majority: share of right classes, and of the most frequent one; NaN for values.
         held_out: the rows were not trained on.
+        explained: of values, the share of their variance that the outputs explain (R²); NaN for classes.
+        reference: the skill of the better of two simple models on the same rows; NaN where none could learn them.
     """
 
     loss: float
@@ -186,6 +220,25 @@ class Standing:
     accuracy: float = float("nan")
     majority: float = float("nan")
     held_out: bool = False
+    explained: float = float("nan")
+    reference: float = float("nan")
+
+    @property
+    def skill(self) -> float:
+        """The gain over the best constant output as a share of the headroom; NaN where it is not known.
+
+        Of classes by the share of right ones, of values by R², else by the loss.
+
+        >>> round(Standing(0.3, 0.6, accuracy=0.8, majority=0.6).skill, 3)
+        0.5
+        """
+        if np.isfinite(self.accuracy) and self.majority < 1:
+            return (self.accuracy - self.majority) / (1 - self.majority)
+        if not np.isnan(self.explained):
+            return self.explained
+        if not np.isfinite(self.trivial) or self.trivial <= 0:
+            return float("nan")
+        return 1 - self.loss / self.trivial if np.isfinite(self.loss) else -float("inf")
 
 
 @dataclass(frozen=True)

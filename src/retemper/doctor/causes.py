@@ -48,6 +48,7 @@ LIKELIHOOD = {
     "still_improving": 0.3,
     "plateau": 0.25,
     "underfitting": 0.2,
+    "below_reference": 0.1,
     "initial_loss_off": 0.15,
     "cannot_overfit_sample": 0.15,
     "input_ignored": 0.15,

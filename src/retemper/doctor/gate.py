@@ -10,7 +10,12 @@ from retemper.core.records import Finding
 from retemper.doctor.case import Case
 
 NEAR_TRIVIAL = 0.05
-"""A network whose gain over the best constant output is at most this share of the headroom has learnt next to nothing."""
+"""At most this share of the headroom above the best constant output: the network has learnt next to nothing."""
+BEHIND = 0.15
+"""Nor has one learnt well that stays so much of the headroom behind a simple model on the same rows.
+
+Of 105 healthy programs of benchmarks/doctor.py 3 stay further behind: two of few epochs, one of 70 rows.
+"""
 DOES_WELL = 0.9
 """Beyond this share of the headroom even what can't be otherwise did no harm."""
 NOT_LEARNT = 0.5
@@ -38,33 +43,37 @@ CRASH = frozenset({"non_finite"})
 def skill_of(case: Case) -> float:
     """The network's gain over the best constant output as a share of the headroom; NaN where it is not known.
 
-    By the share of right classes where there are classes, else by the loss.
-
     >>> from retemper.doctor.case import Standing
     >>> round(skill_of(Case(standing=Standing(0.3, 0.6, accuracy=0.8, majority=0.6))), 3)
     0.5
     """
-    standing = case.standing
-    if standing is None:
+    return math.nan if case.standing is None else case.standing.skill
+
+
+def behind(case: Case) -> float:
+    """How far the network stays behind a simple model, in shares of the headroom; NaN where there is no such model.
+
+    >>> from retemper.doctor.case import Standing
+    >>> round(behind(Case(standing=Standing(0.3, 0.6, accuracy=0.8, majority=0.6, reference=0.75))), 3)
+    0.25
+    """
+    if case.standing is None or math.isnan(case.standing.skill):
         return math.nan
-    if math.isfinite(standing.accuracy) and standing.majority < 1:
-        return (standing.accuracy - standing.majority) / (1 - standing.majority)
-    if not math.isfinite(standing.trivial) or standing.trivial <= 0:
-        return math.nan
-    return 1 - standing.loss / standing.trivial if math.isfinite(standing.loss) else -math.inf
+    return case.standing.reference - case.standing.skill
 
 
 def gated(findings: Sequence[Finding], case: Case) -> list[Finding]:
     """The findings, those that nothing bears out turned into advice.
 
-    An error or a warning stays one where training broke down, where the network does no better than a constant, where
-    not even a few rows could be learnt by heart, or where the fault is certain by construction and the network does
-    not do well in spite of it. Where nothing is known of how the network does, severities stay as they are.
+    An error or a warning stays one where training broke down, where the network does no better than a constant or
+    clearly worse than a simple model, where not even a few rows could be learnt by heart, or where the fault is certain
+    by construction and the network does not do well in spite of it. Where nothing is known of how the network does,
+    severities stay as they are.
     """
     skill = skill_of(case)
     if math.isnan(skill):
         return list(findings)
-    poor = skill <= NEAR_TRIVIAL or _fails_on_few(case)
+    poor = skill <= NEAR_TRIVIAL or behind(case) > BEHIND or _fails_on_few(case)
     return [each if _stays(each, skill, poor) else replace(each, severity="advice") for each in findings]
 
 

@@ -88,16 +88,16 @@ def _linear(asked: _Asked, noise: Tensor) -> bool:
 
 def _of_values(asked: _Asked, noise: Tensor) -> Wants:
     target = asked.target
-    for values in _as_outputs(target, noise):
-        exact, above, below, twice = (asked(values + d) for d in (0.0, 0.3, -0.3, 0.6))
-        if _same(exact, 0) and above > 0 and _same(above, below) and twice > above:
-            return "values"
     beyond, far = asked(noise * 0 + 1.5), asked(noise * 0 + 2.5)
     if math.isnan(beyond) and not math.isnan(asked(torch.sigmoid(noise))):
         return "probabilities"  # refused beyond 1
     inside = asked(torch.sigmoid(noise))
     if _same(beyond, far) and math.isfinite(inside) and not _same(inside, beyond):
         return "probabilities"  # cut off at 1
+    for values in _as_outputs(target, noise):
+        exact, above, below, twice = (asked(values + d) for d in (0.0, 0.3, -0.3, 0.6))
+        if _same(exact, 0) and above > 0 and _same(above, below) and twice > above:
+            return "values"
     if _same(asked(noise * 0), math.log(2)) and asked(noise * 0 + 20) != asked(noise * 0):
         return "logits"
     return "unknown"

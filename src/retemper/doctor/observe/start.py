@@ -40,7 +40,7 @@ def network_facts(network: nn.Module, seen: Followed, optimizers: Sequence[Any])
         spreads={
             name: (float(parameter.detach().std(unbiased=False)), int(parameter[0].numel()))
             for name, parameter in learning
-            if parameter.dim() > 1
+            if parameter.dim() > 1 and parameter.numel() > 1
         },
     )
 
