@@ -16,7 +16,6 @@ from doctor_training import Ran, run
 SEEDS = (0, 1, 2)
 HARM = 0.03
 """A fault does harm when the median score of the seeds is so much below its healthy twin's."""
-MOST_S = 20.0
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from retemper.doctor.case import Case
 WORST = -9.99
 """Scores below, and those of networks that gave no number, count as this."""
 JUDGED_ROWS = 256
+MOST_S = 8.0
+"""Processor seconds after which a training ends with its epoch; one program would take minutes."""
 BOUNDED = (ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"])
 TASKS = {"regression": "regression", "multilabel": "multilabel", "binary_map": "multilabel"}
 
@@ -122,6 +124,7 @@ def _train(
     loss_of, count = LOSSES[program.loss], len(rows.x)
     size = min(program.batch_size, count)
     needs_two = "batchnorm" in program.layers
+    began = time.process_time()
     network.train()
     for _ in range(program.epochs):
         losses = []
@@ -143,6 +146,8 @@ def _train(
             doctor.epoch(**_held_out_loss(program, network, rows))
         if recorded is not None:
             _record(recorded, program, network, rows, losses, before)
+        if time.process_time() - began > MOST_S:
+            break
 
 
 def _held_out_loss(program: Program, network: nn.Module, rows: Rows) -> dict[str, float]:
