@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -27,12 +28,14 @@ class Operation:
         shape: of the result, rows first.
         axis: that a softmax sums over, counted from 0; None for all else.
         rate: of a dropout; 0 for all else.
+        inputs: of one unit, where it is a product with weights; 0: not known.
     """
 
     name: str
     shape: tuple[int, ...]
     axis: int | None = None
     rate: float = 0.0
+    inputs: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,12 @@ class Network:
         parameters: numbers that can be trained.
         frozen: names of parameters that can't.
         untrained: names of parameters that could but are in no optimizer.
-        spreads: by a weight's name its standard deviation at the start, and the inputs of its unit.
+        spreads: by the name of a layer's weight its standard deviation at the start, and the inputs of its unit.
+        lone: names of those that have one unit alone.
+        bend: how far the outputs before the last activation are from linear in the inputs, as a share of their spread;
+            NaN: not known.
+        mixes: what a row is told depends on the other rows of its batch.
+        sums_to_one: each row's outputs are shares, however that is done.
     """
 
     operations: tuple[Operation, ...]
@@ -57,15 +65,23 @@ class Network:
     frozen: tuple[str, ...] = ()
     untrained: tuple[str, ...] = ()
     spreads: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    lone: tuple[str, ...] = ()
+    bend: float = float("nan")
+    mixes: bool = False
+    sums_to_one: bool = False
 
     @property
     def head(self) -> tuple[Operation, ...]:
-        """What is done to the outputs after the last weights."""
+        """What is done to the outputs after the last weights; nothing of what is done to other numbers."""
         places = [at for at, each in enumerate(self.operations) if each.name in WEIGHTED]
-        return self.operations[places[-1] + 1 :] if places else ()
+        after = self.operations[places[-1] + 1 :] if places else ()
+        return tuple(each for each in after if prod(each.shape) == prod(self.shape))
 
 
-WEIGHTED = frozenset({"linear", "bilinear", "conv1d", "conv2d", "conv3d", "matmul", "addmm", "lstm", "gru", "embedding"})
+WEIGHTED = frozenset(
+    """linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d matmul mm bmm addmm baddbmm
+    einsum rnn_tanh rnn_relu lstm gru embedding embedding_bag multi_head_attention_forward""".split()
+)
 
 
 @dataclass(frozen=True)
@@ -78,6 +94,8 @@ class LossFacts:
         broadcasts: it is the same for permuted targets, so that each output is held against every target.
         trivial: what the best constant output scores; NaN where it could not be found.
         initial: at the start.
+        even: of outputs that prefer nothing (zeros, or equal shares); NaN where it is not known what these are.
+        axis: of the outputs that counts the classes.
     """
 
     wants: Wants
@@ -85,6 +103,8 @@ class LossFacts:
     broadcasts: bool = False
     trivial: float = float("nan")
     initial: float = float("nan")
+    even: float = float("nan")
+    axis: int = 1
 
 
 @dataclass(frozen=True)
@@ -126,17 +146,23 @@ class OptimizerFacts:
 
 @dataclass(frozen=True)
 class Sample:
-    """Tries before training, on copies of the network.
+    """Tries before training, on copies of the network; NaN where one could not be made.
 
     Args:
-        first, last: the loss of a few rows that were trained on, at the start and in the end.
-        blind: the loss of a network that is trained and sees only zeros, as a share of one that sees.
+        first, last: the loss of a few rows that were trained on, at the start and at its lowest.
         aligned_p: how often shuffled targets fit the inputs as well as the true ones.
+        trivial: what the best constant output scores on the few rows.
+        blind: after the try, the loss of outputs for the true inputs as a share of that for inputs of other rows; 1: the
+            network says the same whatever it is shown.
+        copies: names of weights that began alike and whose units were copies of each other after the try, too.
     """
 
     first: float
     last: float
     aligned_p: float = float("nan")
+    trivial: float = float("nan")
+    blind: float = float("nan")
+    copies: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -243,7 +269,12 @@ class Standing:
 
 @dataclass(frozen=True)
 class Case:
-    """One training. What could not be had is None, and makes checks not applicable."""
+    """One training. What could not be had is None, and makes checks not applicable.
+
+    Args:
+        data, held_out: the training rows, and rows that are not trained on.
+        reasons: why a part could not be had, by its name, where more is known than that it was not given.
+    """
 
     history: History | None = None
     task: Task | None = None
@@ -254,6 +285,16 @@ class Case:
     sample: Sample | None = None
     signals: Signals | None = None
     standing: Standing | None = None
+    held_out: DataFacts | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+class Missing(NotApplicable):
+    """A part of a case that a check can't do without could not be had."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(WHY[name])
+        self.name = name
 
 
 def need(part: Part | None, name: str) -> Part:
@@ -264,14 +305,29 @@ def need(part: Part | None, name: str) -> Part:
         name: its name there.
 
     Raises:
-        NotApplicable: it could not be had.
+        Missing: it could not be had.
 
     >>> need(Standing(0.2, 0.7), "standing").loss
     0.2
     """
     if part is None:
-        raise NotApplicable(WHY[name])
+        raise Missing(name)
     return part
+
+
+def followed(case: Case) -> Network:
+    """The network, for a check of what its forward pass calls.
+
+    Raises:
+        NotApplicable: the network could not be probed, or its calls can't be followed.
+
+    >>> followed(Case(network=Network((Operation("linear", (5, 1)),), (5, 1), 0.0, 1.0, 2))).head
+    ()
+    """
+    network = need(case.network, "network")
+    if not network.operations:
+        raise NotApplicable("the forward pass can't be followed")
+    return network
 
 
 WHY = {
@@ -284,4 +340,5 @@ WHY = {
     "sample": "no training rows or no loss function were given to try a small sample on",
     "signals": "the training was not watched step by step",
     "standing": "no rows and no loss function were given to judge the network by",
+    "held_out": "no rows were given that are not trained on",
 }

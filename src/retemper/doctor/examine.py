@@ -9,7 +9,7 @@ from typing import Any
 from retemper.core import catalogue
 from retemper.core.options import Options
 from retemper.core.records import Finding, NotApplicable
-from retemper.doctor.case import Case
+from retemper.doctor.case import Case, Missing
 from retemper.doctor.causes import ranked
 from retemper.doctor.gate import gated
 
@@ -64,6 +64,8 @@ def _judge(
     for case in cases:
         try:
             judged.append(symptom.check(case, options))
+        except Missing as part:
+            reasons.append(case.reasons.get(part.name, str(part)))
         except NotApplicable as why:
             reasons.append(str(why))
     return judged, reasons
