@@ -91,6 +91,8 @@ class Bench:
     watch: Watch
     budget: float
     tries: list[Try] = field(default_factory=list)
+    numbers: dict[tuple[str, ...], int] = field(default_factory=dict)
+    """Of a network's parameters, by the operations that it went through."""
     spent: float = 0.0
     unit: float = 1.0
     """Cost of the original run."""
@@ -105,7 +107,11 @@ class Bench:
         """Of a run, in original runs."""
         training = regimen.recipe.training
         batch = min(training.batch_size or DEFAULT_BATCH, len(self.rows))
-        numbers = sum(p.numel() for p in self.patient(regimen, self.rows, 0).network.parameters())
+        names = tuple(name for name, _ in regimen.mends)
+        if names not in self.numbers:
+            network = self.patient(regimen, self.rows, 0).network
+            self.numbers[names] = sum(p.numel() for p in network.parameters())
+        numbers = self.numbers[names]
         steps = _epochs(regimen, share) * math.ceil(len(self.rows) / batch)
         return steps * (STEP_COST + MULTIPLY_COST * batch * numbers) / self.unit
 

@@ -24,7 +24,7 @@ from retemper.procedure.repair_score import Score, score_of
 from retemper.training.plateau import OnPlateau, OnPlateauState
 
 DEFAULT_BATCH = 32
-LOOKS = 20
+LOOKS = 40
 """So many times in a run the held-out rows are scored at least, where there are as many epochs."""
 Watch = Callable[..., Any]
 
@@ -148,7 +148,7 @@ class _Loop:
 
     def _judge(self, epoch: int, doctor: Any) -> bool:
         """Score, tell the doctor, and say whether to stop early."""
-        if epoch % self.every and epoch < self.epochs and doctor is None:
+        if epoch % self.every and epoch < self.epochs:
             return False
         outputs, value = self._look()
         score = score_of(outputs, self.held_out.y, self.patient.task, self.outputs_are)
@@ -157,7 +157,7 @@ class _Loop:
             self.plateau.update(value)
         if doctor is not None:
             held_out = {} if self.held_out is self.train else {"val_loss": value}
-            doctor.epoch(**held_out, learning_rate=float(self.optimizer.param_groups[0]["lr"]))
+            doctor.epoch(epoch=epoch, **held_out, learning_rate=float(self.optimizer.param_groups[0]["lr"]))
         if not self.options.patience_epochs:
             return False
         if score.skill > self.best[0]:

@@ -157,6 +157,14 @@ def by_the_book(base: Regimen, patient: Patient) -> list[Regimen]:
 
 
 BOOK_RATES = (1e-2, 2e-3)
+PAIRS = (
+    ("raise_learning_rate", "lower_learning_rate"),
+    ("more_capacity", "less_capacity"),
+    ("regularise_more", "less_regularisation"),
+    ("train_longer", "stop_earlier"),
+    ("larger_batch", "smaller_batch"),
+)
+CONTRARY = dict(PAIRS) | {second: first for first, second in PAIRS}
 
 
 def _together(base: Regimen, findings: Sequence[Finding], patient: Patient) -> Regimen:
@@ -166,6 +174,8 @@ def _together(base: Regimen, findings: Sequence[Finding], patient: Patient) -> R
         for remedy in finding.remedies:
             if remedy in done:
                 break
+            if CONTRARY.get(remedy) in done:
+                continue
             found = ways(regimen, remedy, finding, patient)
             if found:
                 regimen = found[0]
