@@ -48,13 +48,14 @@ class Doctor:
         self._optimizers = list(optimizer) if isinstance(optimizer, Sequence) else [optimizer]
         self._train, self._held_out = (_some_rows(own) for own in data)
         self._epochs: list[dict[str, float]] = []
-        self._losses: list[float] = []
         self._case = Case(task=task, optimizer=optimizer_facts(self._optimizers))
         self._watched: Watched | None = None
 
     def __enter__(self) -> Self:
         if self._train is not None:
             self._look_first(*self._train)
+        if self._watched is not None:
+            self._watched.close()
         probe = None if self._train is None else _first(self._train, PROBE_ROWS)
         self._watched = Watched(self._model, self._optimizers, probe, self._loss)
         return self
@@ -68,18 +69,15 @@ class Doctor:
     def step(self, loss: Tensor | float) -> None:
         """After each step of the optimizer, with the batch's loss."""
         assert self._watched is not None, "the doctor is entered by `with`"
-        value = float(loss.detach()) if isinstance(loss, Tensor) else float(loss)
-        self._losses.append(value)
-        self._watched.after_step(value)
+        self._watched.after_step(loss)
 
     def epoch(self, **metrics: float) -> None:
         """After each epoch, with any metrics by name: ``train_loss``, ``val_loss``, …"""
         assert self._watched is not None, "the doctor is entered by `with`"
-        own = {"train_loss": sum(self._losses) / len(self._losses)} if self._losses else {}
+        mean = self._watched.epoch_end()
+        own = {} if mean is None else {"train_loss": mean}
         row = {"epoch": float(len(self._epochs) + 1), "step": float(self._watched.step), **own}
         self._epochs.append(row | {name: float(value) for name, value in metrics.items()})
-        self._losses = []
-        self._watched.epoch_end()
 
     def findings(self) -> list[Finding]:
         """What was found, the most likely cause first."""

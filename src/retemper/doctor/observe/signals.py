@@ -3,144 +3,265 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from retemper.doctor.case import Signals
-from retemper.doctor.observe.forward import evaluating, follow
+from retemper.doctor.observe.losses import Losses
+from retemper.doctor.observe.passes import Calls
+from retemper.doctor.observe.probe import Probe
+from retemper.doctor.observe.weights import Weights, cosine, lengths, norm_of
 
 EVERY_STEPS, EARLY_LOOKS = 10, 30
 """A look every so many steps at first; after so many looks, one an epoch."""
+LATER = 1.25
+"""Without epochs the next look comes when the steps have grown by this factor."""
+LARGE, SHARE, FREE_LOOKS = 100_000, 0.025, 3
+"""From so many parameters on, looks beyond the first few may cost this share of the training's passes over rows."""
+PROBE_ROWS, LARGE_PROBE_ROWS = 256, 64
+DIRECTIONS, THEN_EVERY = 5, 5
+"""Gradients are held against those of the probe at the first looks, then at every fifth: a sign does not turn."""
 
 
 class Watched:
-    """The signals of one network; a look costs a pass over the probe and two over the weights.
+    """The signals of one training, seen through hooks of its optimizers; they go with :meth:`close`.
+
+    A look begins after one step of the optimizer, when a sample of each weight is kept, and ends after the next one.
+    Whatever goes wrong while looking ends the looking, not the training; ``failed`` then says what.
 
     Args:
         network: under training.
-        optimizers: that train it.
-        probe: a fixed batch of rows and its targets, or None: activations are not looked at.
-        loss: of (outputs, targets), or None: the gradients' direction is not judged.
+        optimizers: that train it; of several each one's own weights are seen at its own steps.
+        rows: (inputs, targets) for the probe, or None: activations and the gradients' direction are not judged.
+        loss: of (outputs, targets), or None.
     """
 
-    def __init__(
-        self, network: nn.Module, optimizers: Sequence[Any], probe: tuple[Any, Any] | None, loss: Any
-    ) -> None:
-        self._network, self._probe, self._loss = network, probe, loss
-        self._weights = [(n, p) for n, p in network.named_parameters() if p.requires_grad and p.dim() > 1]
-        self._start = {n: p.detach().clone() for n, p in network.named_parameters() if p.requires_grad}
-        self._before: list[Tensor] | None = None
-        self._seen: dict[str, Any] = {}
-        self._came: dict[int, Tensor] = {}
-        self._rows: list[dict[str, Any]] = []
+    def __init__(self, network: nn.Module, optimizers: Sequence[Any], rows: Any, loss: Any) -> None:
         self.non_finite: tuple[str, int] = ("", 0)
-        self.step = 0
-        self._handles = [optimizer.register_step_pre_hook(self._at_step) for optimizer in optimizers]
-        self._handles += [p.register_hook(self._arrived(k)) for k, (_, p) in enumerate(self._weights)]
+        self.failed = ""
+        self._network, self._optimizers = network, list(optimizers)
+        self._rows: list[dict[str, Any]] = []
+        self._open: dict[str, Any] = {}
+        self._ended: dict[str, Any] = {}
+        self._steps = [0] * len(self._optimizers)
+        self._losses = Losses()
+        self._spent, self._epoch_ended = 0.0, False
+        self._handles: list[Any] = []
+        self._arrivals: list[Any] = []
+        self._guarded(self._start)(rows, loss)
+
+    @property
+    def step(self) -> int:
+        """Steps of the optimizer that took most."""
+        return max(self._steps, default=0)
 
     def close(self) -> None:
         """Take the hooks away."""
-        for handle in self._handles:
+        for handle in self._handles + self._arrivals:
             handle.remove()
+        self._handles, self._arrivals = [], []
 
-    def after_step(self, loss: float) -> None:
-        """One step of the optimizer is done."""
-        self.step += 1
-        if not math.isfinite(loss) and not self.non_finite[0]:
-            self.non_finite = ("loss", self.step)
-        if self._before is not None:
-            self._look(loss)
-        if self._due(self.step + 1):
-            self._before = [p.detach().clone() for _, p in self._weights]
+    def after_step(self, loss: Tensor | float) -> None:
+        """The training hands over a batch's loss."""
+        self._losses.take(loss)
+        if len(self._optimizers) > 1:
+            self._guarded(self._turn)()
+        self._guarded(self._end)()
 
-    def _due(self, step: int) -> bool:
-        return len(self._rows) < EARLY_LOOKS and (step < 3 or step % EVERY_STEPS == 0)
+    def epoch_end(self) -> float | None:
+        """An epoch is over: its mean loss, None where none was handed over; one of the next steps is looked at."""
+        self._epoch_ended = True
+        return self._losses.mean_since_epoch()
 
-    def epoch_end(self) -> None:
-        """After the early looks one is taken at the next step of each epoch."""
-        if len(self._rows) >= EARLY_LOOKS:
-            self._before = [p.detach().clone() for _, p in self._weights]
+    def signals(self) -> Signals | None:
+        """All looks so far; None where looking failed before the first."""
+        self._guarded(self._end)()
+        rows, count = self._rows, len(self._rows)
+        if self.failed and not rows:
+            return None
+        places = sorted({place for row in rows for kind in ("dead", "saturated") for place in row[kind]})
 
-    def _arrived(self, number: int) -> Any:
-        def note(gradient: Tensor) -> None:
-            if self._before is not None:
-                known = self._came.get(number)
-                self._came[number] = gradient.detach() if known is None else known + gradient.detach()
+        def series(name: str) -> Any:
+            return np.array([row[name] for row in rows], dtype=np.float64)
 
-        return note
+        def by_weight(name: str) -> Any:
+            return series(name).reshape(count, len(self._weights.names))
 
-    def _at_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if self._before is None or self._seen:
-            return
-        gradients = [torch.zeros(()) if p.grad is None else p.grad.detach() for _, p in self._weights]
-        norms = [float(gradient.norm()) for gradient in gradients]
-        came = math.sqrt(sum(float(own.norm()) ** 2 for own in self._came.values()))
-        self._seen = {
-            "gradients": norms,
-            "stale": math.hypot(*norms) / came if came > 0 else math.nan,
-            "along": self._along(gradients),
-        }
+        def by_place(name: str) -> Any:
+            values = [[row[name].get(place, np.nan) for place in places] for row in rows]
+            return np.array(values, dtype=np.float64).reshape(count, len(places))
 
-    def _along(self, gradients: Sequence[Tensor]) -> float:
-        """Cosine between the gradients at hand and those of the loss on the probe."""
-        if self._probe is None or self._loss is None:
-            return math.nan
-        rows, target = self._probe
-        weights = [p for _, p in self._weights]
-        before, self._before = self._before, None  # what comes now is not the training's
-        try:
-            with torch.enable_grad(), evaluating(self._network), torch.random.fork_rng(devices=[]):
-                outputs = self._network(*rows) if isinstance(rows, tuple) else self._network(rows)
-                true = torch.autograd.grad(self._loss(outputs, target), weights, allow_unused=True)
-        except (RuntimeError, ValueError, TypeError, IndexError):
-            return math.nan
-        finally:
-            self._before = before
-        pairs = [(own.flatten(), g.flatten()) for own, g in zip(gradients, true, strict=True) if g is not None and own.dim()]
-        dot = sum(float(own @ g) for own, g in pairs)
-        lengths = math.sqrt(sum(float(own @ own) for own, _ in pairs) * sum(float(g @ g) for _, g in pairs))
-        return dot / lengths if lengths > 0 and math.isfinite(lengths) else math.nan
-
-    def _look(self, loss: float) -> None:
-        before, self._before = self._before, None
-        seen, self._seen, self._came = self._seen, {}, {}
-        assert before is not None
-        if not seen:  # no hook told of this step
-            return
-        moved = [float((p.detach() - old).norm()) / max(float(old.norm()), 1e-12) for (_, p), old in zip(self._weights, before, strict=True)]
-        row: dict[str, Any] = {"step": self.step, "loss": loss, "updates": moved, **seen}
-        if not all(map(math.isfinite, seen["gradients"])) and not self.non_finite[0]:
-            self.non_finite = ("gradient", self.step)
-        if self._probe is not None:
-            followed = follow(self._network, self._probe[0])
-            row |= {"dead": followed.dead, "saturated": followed.saturated}
-        self._rows.append(row)
-
-    def signals(self) -> Signals:
-        """All looks so far."""
-        rows = self._rows
-        activations = sorted({place for row in rows for kind in ("dead", "saturated") for place in row.get(kind, {})})
-
-        def table(kind: str) -> Any:
-            return np.array([[row.get(kind, {}).get(place, np.nan) for place in activations] for row in rows]).reshape(len(rows), len(activations))
-
-        gradients = np.array([row["gradients"] for row in rows]).reshape(len(rows), -1)
-        unchanged = [n for n, p in self._network.named_parameters() if n in self._start and torch.equal(p.detach(), self._start[n])]
+        lost = self._losses.not_finite()
         return Signals(
-            steps=np.array([row["step"] for row in rows], dtype=np.float64),
-            losses=np.array([row["loss"] for row in rows], dtype=np.float64),
-            gradients=gradients,
-            updates=np.array([row["updates"] for row in rows]).reshape(len(rows), -1),
-            dead=table("dead"),
-            saturated=table("saturated"),
-            along=np.array([row["along"] for row in rows], dtype=np.float64),
-            stale=np.array([row["stale"] for row in rows], dtype=np.float64),
-            unchanged=tuple(unchanged) if self.step else (),
-            non_finite=self.non_finite,
-            names=tuple(n for n, _ in self._weights),
-            activations=tuple(map(str, activations)),
+            steps=series("step"),
+            losses=series("loss"),
+            probe_losses=series("probe_loss"),
+            rates=series("rate"),
+            gradients=by_weight("gradients"),
+            weights=by_weight("weights"),
+            updates=by_weight("updates"),
+            travelled=by_weight("travelled"),
+            dead=by_place("dead"),
+            saturated=by_place("saturated"),
+            along=series("along"),
+            stale=series("stale"),
+            taken=self.step,
+            passes=self._calls.passes(),
+            unchanged=self._weights.unchanged() if self.step else (),
+            non_finite=min(
+                [own for own in (("loss", lost), self.non_finite) if own[1]], key=_when, default=("", 0)
+            ),
+            names=self._weights.names,
+            sizes=self._weights.sizes,
+            activations=tuple(map(str, places)),
+            optimizers=len(self._optimizers),
         )
+
+    def _guarded(self, act: Callable[..., None]) -> Callable[..., None]:
+        """A part of looking that can't fail into the training."""
+
+        def guarded(*args: Any) -> None:
+            if self.failed:
+                return
+            try:
+                act(*args)
+            except Exception as error:  # whatever it is, the training goes on
+                self.failed = f"{type(error).__name__}: {error}"
+                self.close()
+
+        return guarded
+
+    def _start(self, rows: Any, loss: Any) -> None:
+        named = [(n, p) for n, p in self._network.named_parameters() if p.requires_grad and not is_lazy(p)]
+        self._large = sum(p.numel() for _, p in named) >= LARGE
+        self._weights = Weights(named, self._optimizers)
+        self._probe = Probe(self._network, rows, loss, LARGE_PROBE_ROWS if self._large else PROBE_ROWS)
+        self._calls = Calls(self._network)
+        self._handles.append(self._calls)
+        for number, optimizer in enumerate(self._optimizers):
+            hooks = (self._hook(self._before_step, number), self._hook(self._after_step, number))
+            self._handles.append(optimizer.register_step_pre_hook(hooks[0]))
+            self._handles.append(optimizer.register_step_post_hook(hooks[1]))
+        self._begin()
+
+    def _hook(self, act: Callable[[int, bool], None], number: int) -> Callable[[Any, Any, Any], None]:
+        guarded = self._guarded(act)
+
+        def hook(optimizer: Any, args: Any, kwargs: Any) -> None:
+            closure = any(callable(own) for own in (*args, *kwargs.values()) if own is not optimizer)
+            guarded(number, closure)
+
+        return hook
+
+    def _due(self) -> bool:
+        """Whether the next step is looked at: told by steps and epochs alone, so that the seed fixes it."""
+        following, looks = self.step + 1, len(self._rows) + bool(self._ended)
+        latest = (self._ended or self._rows[-1])["step"] if looks else 0
+        early = following < 3 or following % EVERY_STEPS == 0
+        due = early if looks < EARLY_LOOKS else following >= LATER * latest
+        if not due and not (self._epoch_ended and following >= latest + EVERY_STEPS):
+            return False
+        self._epoch_ended = False
+        price = self._probe.count * (4 if self._directed() else 1)
+        trained = 3 * (self._calls.rows or self.step)
+        return not self._large or looks < FREE_LOOKS or self._spent + price <= SHARE * trained
+
+    def _directed(self) -> bool:
+        looks = len(self._rows) + bool(self._ended)
+        return looks < DIRECTIONS or looks % THEN_EVERY == 0
+
+    def _begin(self) -> None:
+        self._weights.keep()
+        self._open = {"along": math.nan}
+        if len(self._optimizers) == 1:  # of several, one's loss brings gradients to the other's weights
+            for number, weight in enumerate(self._weights.tensors):
+                self._arrivals.append(weight.register_hook(self._arrived(number)))  # type: ignore[no-untyped-call]
+
+    def _arrived(self, number: int) -> Callable[[Tensor], None]:
+        """What a weight's gradient holds when the first backward pass after a step comes to it."""
+        weight, left = self._weights.tensors[number], self._weights.left
+
+        def note(gradient: Tensor) -> None:
+            if number not in left:
+                left[number] = (norm_of(weight.grad), norm_of(gradient))
+
+        guarded = self._guarded(note)
+        return lambda gradient: guarded(gradient)
+
+    def _before_step(self, number: int, closure: bool) -> None:
+        self._end()
+        if self._open and "updates" not in self._open and not closure:
+            self._look_at_gradients(number)
+
+    def _look_at_gradients(self, number: int) -> None:
+        for handle in self._arrivals:
+            handle.remove()
+        self._arrivals = []
+        mine = self._weights.of(number)
+        gradients = [self._weights.tensors[k].grad for k in mine]
+        scale = getattr(
+            self._optimizers[number], "grad_scale", None
+        )  # of a fused optimizer under a GradScaler
+        norms = np.array(lengths(gradients)) / (1.0 if scale is None else float(scale))
+        self._open.setdefault("gradients", self._weights.blank())[mine] = norms
+        if not np.isfinite(norms).all():
+            self._not_finite("gradient", self.step + 1)
+        if self._directed() and math.isnan(self._open["along"]):
+            self._spent += 3 * self._probe.count
+            with self._calls.paused():
+                true = self._probe.gradients([self._weights.tensors[k] for k in mine])
+            self._open["along"] = cosine(gradients, true)
+
+    def _after_step(self, number: int, closure: bool) -> None:
+        self._steps[number] += 1
+        if self._open and closure:  # the gradients came during the step
+            self._weights.left.clear()
+            self._look_at_gradients(number)
+        if "gradients" in self._open:
+            mine = self._weights.of(number)
+            self._open.setdefault("updates", self._weights.blank())[mine] = self._weights.moved(mine)
+        if len(self._optimizers) == 1:
+            self._turn()
+
+    def _turn(self) -> None:
+        """The step that was looked at is taken; the next look begins where one is due."""
+        if "updates" in self._open:
+            self._ended, self._open = self._open, {}
+            self._ended |= {"step": self.step, "stale": self._weights.staleness()}
+            self._ended["rate"] = max(
+                float(group["lr"]) for own in self._optimizers for group in own.param_groups
+            )
+            self._weights.left.clear()
+        if not self._open and self._due():
+            self._begin()
+
+    def _end(self) -> None:
+        """What a look sees of the network after the step."""
+        if not self._ended:
+            return
+        row, self._ended = self._ended, {}
+        with self._calls.paused():
+            seen = self._probe.look()
+        self._spent += self._probe.count
+        weights = np.array(lengths(self._weights.tensors))
+        if not np.isfinite(weights).all():
+            self._not_finite("parameter", self.step)
+        row |= {
+            "loss": self._losses.latest(),
+            "probe_loss": seen.loss,
+            "dead": seen.dead,
+            "saturated": seen.saturated,
+        }
+        self._rows.append(row | {"weights": weights, "travelled": self._weights.travelled()})
+
+    def _not_finite(self, what: str, step: int) -> None:
+        if not self.non_finite[1]:
+            self.non_finite = (what, step)
+
+
+def _when(own: tuple[str, int]) -> int:
+    return own[1]
