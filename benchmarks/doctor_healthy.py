@@ -84,9 +84,11 @@ def batch(times: float) -> Callable[[Program], Program]:
 
 
 def dropping(own: Program) -> Program | None:
-    """Dropout of .2 before the head."""
+    """Dropout of .2 before the head; small networks of values would suffer from it."""
     head = _weights(own)[-1]
-    return with_layers(own, (*own.layers[:head], "dropout:0.2", *own.layers[head:])) if head else None
+    if not head or own.task == "regression":
+        return None
+    return with_layers(own, (*own.layers[:head], "dropout:0.2", *own.layers[head:]))
 
 
 def normed(own: Program) -> Program | None:
