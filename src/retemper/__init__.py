@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from retemper.api.bayes_search import BayesSearch
     from retemper.api.check import check
+    from retemper.api.diagnose import diagnose
     from retemper.api.estimators import NetClassifier, NetRegressor
     from retemper.api.evaluate import evaluate
     from retemper.api.minimize import minimize
@@ -38,6 +39,7 @@ _HOMES = {
     "RetemperError": "core.errors",
     "Run": "api.train",
     "check": "api.check",
+    "diagnose": "api.diagnose",
     "evaluate": "api.evaluate",
     "load": "api.predict",
     "minimize": "api.minimize",
@@ -61,6 +63,7 @@ __all__ = [
     "RetemperError",
     "Run",
     "check",
+    "diagnose",
     "evaluate",
     "load",
     "minimize",
