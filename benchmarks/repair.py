@@ -37,7 +37,10 @@ def recipe_of(program: Program) -> dict[str, Any]:
     name = OPTIMIZERS[given["name"]]
     optimizer: dict[str, Any] = {"name": name, "learning_rate": given["lr"]}
     if given.get("momentum"):
-        optimizer |= {"name": "nesterov" if given.get("nesterov") else "momentum", "momentum": given["momentum"]}
+        optimizer |= {
+            "name": "nesterov" if given.get("nesterov") else "momentum",
+            "momentum": given["momentum"],
+        }
     if name == "adam":
         optimizer["epsilon"] = given.get("eps", 1e-7)
     if name == "rmsprop":
@@ -95,12 +98,16 @@ def measured(program: Program, mended: Program, seed: int, budget: float) -> Map
 
 def main() -> None:
     """Print a line a program, and the means."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--programs", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--budget", type=float, default=10.0)
     parser.add_argument("--healthy", action="store_true", help="repair the fixed programs instead")
-    parser.add_argument("--most-seconds", type=float, default=30.0, help="leave out programs whose training takes longer")
+    parser.add_argument(
+        "--most-seconds", type=float, default=30.0, help="leave out programs whose training takes longer"
+    )
     parser.add_argument("ids", nargs="*")
     given = parser.parse_args()
     warnings.simplefilter("ignore")  # of shapes that are stretched: some programs' very fault
@@ -108,7 +115,11 @@ def main() -> None:
     entries = json.loads(given.programs.read_text())["models"]
     lines = []
     for entry in entries:
-        if not entry.get("measured") or not entry["fixed_overrides"] or (given.ids and entry["id"] not in given.ids):
+        if (
+            not entry.get("measured")
+            or not entry["fixed_overrides"]
+            or (given.ids and entry["id"] not in given.ids)
+        ):
             continue
         if entry["measured"]["buggy_seconds"] > given.most_seconds:
             continue
@@ -128,7 +139,9 @@ def summary(lines: list[Mapping[str, Any]]) -> None:
     ratios = np.array([line["ratio"] for line in lines if line["harm"]])
     half = 1.96 * ratios.std(ddof=1) / np.sqrt(len(ratios)) if len(ratios) > 1 else float("nan")
     print(f"mean improvement ratio {ratios.mean():.3f} ± {half:.3f} of {len(ratios)}")
-    print(f"runs of the original: median {np.median([own['runs'] for own in lines]):.1f}, most {max(own['runs'] for own in lines):.1f}")
+    print(
+        f"runs of the original: median {np.median([own['runs'] for own in lines]):.1f}, most {max(own['runs'] for own in lines):.1f}"
+    )
     print(f"worse than the original: {sum(own['worse'] for own in lines)} of {len(lines)}")
 
 

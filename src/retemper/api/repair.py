@@ -133,7 +133,9 @@ def repair(
     with torch.random.fork_rng(devices=[]):
         outputs = _first_outputs(make_model(), rows)
     known = task or task_of(rows.y, outputs)
-    bench = Bench(make_model, loss or own_loss or _named(tree, known, outputs), known, rows, seed, watch, budget)
+    bench = Bench(
+        make_model, loss or own_loss or _named(tree, known, outputs), known, rows, seed, watch, budget
+    )
     return _told(run(bench, tree))
 
 
@@ -174,7 +176,9 @@ def _recipe(given: Recipe | Mapping[str, Any] | str | Path) -> tuple[Recipe, Los
     if isinstance(given, str | Path):
         path = Path(given)
         if not path.is_file():
-            raise InputError("file_not_found", f"There is no recipe {str(path)!r}.", {"file": str(path)}, "Check the path.")
+            raise InputError(
+                "file_not_found", f"There is no recipe {str(path)!r}.", {"file": str(path)}, "Check the path."
+            )
         given = recipes.load(path.read_text(encoding="utf-8"), str(path))
     if not isinstance(given, Mapping):
         raise _bad("recipe", f"recipe must be a recipe, a mapping or a file, but got {type(given).__name__}.")
@@ -185,7 +189,12 @@ def _recipe(given: Recipe | Mapping[str, Any] | str | Path) -> tuple[Recipe, Los
         first = name.split(".")[0]
         if first not in READ:
             hint = f"Of training these are read: {', '.join(READ)}."
-            raise InputError("bad_recipe", f"{path}: not read by repair, {nearest(first or path, READ)}", {"option": path}, hint)
+            raise InputError(
+                "bad_recipe",
+                f"{path}: not read by repair, {nearest(first or path, READ)}",
+                {"option": path},
+                hint,
+            )
     return recipes.build(PLAIN, flat), loss
 
 
@@ -220,11 +229,23 @@ def _of_table(data: Any, target: str | None) -> tuple[Tensor, Tensor]:
     frame, told = to_frame(data)
     name = target or told
     if name is None or name not in frame.columns:
-        raise InputError("bad_target", f"The table has no column {name!r} to predict.", {"column": str(name)}, "Name it: target=…")
+        raise InputError(
+            "bad_target",
+            f"The table has no column {name!r} to predict.",
+            {"column": str(name)},
+            "Name it: target=…",
+        )
     inputs = frame.drop(name)
-    words = [column for column, kind in inputs.schema.items() if not (kind.is_numeric() or kind == pl.Boolean)]
+    words = [
+        column for column, kind in inputs.schema.items() if not (kind.is_numeric() or kind == pl.Boolean)
+    ]
     if words:
-        raise InputError("not_numbers", f"Column {words[0]!r} holds no numbers.", {"column": words[0]}, "Turn it into numbers first.")
+        raise InputError(
+            "not_numbers",
+            f"Column {words[0]!r} holds no numbers.",
+            {"column": words[0]},
+            "Turn it into numbers first.",
+        )
     x = torch.from_numpy(inputs.cast(pl.Float32).to_numpy().astype(np.float32))
     cells = frame[name]
     if not cells.dtype.is_numeric():
@@ -247,7 +268,9 @@ def _named(tree: Recipe, task: Task, outputs: Tensor | None) -> LossFunction:
     rows = outputs if outputs is not None and outputs.dim() > 1 else None
     bounded = rows is not None and bool(((rows >= 0) & (rows <= 1)).all())
     sums = bounded and rows is not None and bool(torch.isclose(rows.sum(1), torch.ones(len(rows))).all())
-    return right_loss(task, "probabilities" if bounded and (sums or rows is not None and rows.shape[1] == 1) else "logits")
+    return right_loss(
+        task, "probabilities" if bounded and (sums or rows is not None and rows.shape[1] == 1) else "logits"
+    )
 
 
 def _bad(option: str, message: str) -> InputError:

@@ -115,7 +115,9 @@ class Bench:
         steps = _epochs(regimen, share) * math.ceil(len(self.rows) / batch)
         return steps * (STEP_COST + MULTIPLY_COST * batch * numbers) / self.unit
 
-    def fit(self, regimen: Regimen, member: int, share: float = 1.0, *, watched: bool = False, number: int = 0) -> Trained:
+    def fit(
+        self, regimen: Regimen, member: int, share: float = 1.0, *, watched: bool = False, number: int = 0
+    ) -> Trained:
         """A run, put down in the table."""
         parts = split(self.rows, self.seed, member)
         return self._fit(regimen, parts, member, share, watched, number)
@@ -125,14 +127,28 @@ class Bench:
         return self._fit(regimen, (self.rows, self.rows), member, 1.0, False, -1)
 
     def _fit(
-        self, regimen: Regimen, parts: tuple[Rows, Rows], member: int, share: float, watched: bool, number: int
+        self,
+        regimen: Regimen,
+        parts: tuple[Rows, Rows],
+        member: int,
+        share: float,
+        watched: bool,
+        number: int,
     ) -> Trained:
         patient = self.patient(regimen, parts[0], member)
         with seeded(self.seed, "repair.steps", member):
-            trained = train(patient, regimen.recipe.training, _epochs(regimen, share), parts, self.watch if watched else None)
+            trained = train(
+                patient,
+                regimen.recipe.training,
+                _epochs(regimen, share),
+                parts,
+                self.watch if watched else None,
+            )
         cost = self.cost(regimen, share)
         self.spent += cost
-        self.tries.append(Try(number, regimen.remedies, share, trained.score.skill, trained.score.right, cost, member))
+        self.tries.append(
+            Try(number, regimen.remedies, share, trained.score.skill, trained.score.right, cost, member)
+        )
         return trained
 
     @property
@@ -212,7 +228,7 @@ def _prove(bench: Bench, original: Regimen, regimen: Regimen) -> Proof:
     members = range(1, seeds + 1)
     before = [bench.fit(original, member, share, number=-2) for member in members]
     after = [bench.fit(regimen, member, share, number=-2) for member in members]
-    proof = prove([-own.score.skill for own in before], [-own.score.skill for own in after])
+    proof = prove([-own.score.skill for own in before], [-own.score.skill for own in after], pooled=True)
     right = [sum(own.score.right for own in runs) for runs in (before, after)]
     if proof.kept and right[1] < right[0]:
         return replace(proof, kept=False, message="Reverted: fewer rows are called right after the change.")

@@ -94,7 +94,9 @@ def train(
 
 
 class _Loop:
-    def __init__(self, patient: Patient, options: TrainingOptions, epochs: int, rows: tuple[Rows, Rows]) -> None:
+    def __init__(
+        self, patient: Patient, options: TrainingOptions, epochs: int, rows: tuple[Rows, Rows]
+    ) -> None:
         self.patient, self.options, self.epochs = patient, options, epochs
         self.train, self.held_out = rows
         self.weights = [p for p in patient.network.parameters() if p.requires_grad]

@@ -100,7 +100,9 @@ def ways(base: Regimen, remedy: str, finding: Finding, patient: Patient) -> list
             changes = module.apply(base.recipe, finding)
         except NotApplicable:
             return found
-        if all(path.startswith("training.") and "loss" not in path and "init" not in path for path in changes):
+        if all(
+            path.startswith("training.") and "loss" not in path and "init" not in path for path in changes
+        ):
             found.append(base.with_changes(remedy, changes))
     return found
 
@@ -136,7 +138,9 @@ def proposals(base: Regimen, findings: Sequence[Finding], patient: Patient, poor
     return list(reversed(unique.values()))
 
 
-STRUCTURE = frozenset({"right_head", "unscaled_inputs", "unscaled_targets", "redundant_softmax", "missing_nonlinearity"})
+STRUCTURE = frozenset(
+    {"right_head", "unscaled_inputs", "unscaled_targets", "redundant_softmax", "missing_nonlinearity"}
+)
 
 
 def by_the_book(base: Regimen, patient: Patient) -> list[Regimen]:

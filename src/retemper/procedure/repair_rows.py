@@ -46,6 +46,8 @@ def split(rows: Rows, seed: int, member: int) -> tuple[Rows, Rows]:
     """
     if len(rows) < FEWEST_ROWS:
         return rows, rows
-    order = torch.from_numpy(seeds.generator(seed, "repair.split", member).permutation(len(rows)).astype(np.int64))
+    order = torch.from_numpy(
+        seeds.generator(seed, "repair.split", member).permutation(len(rows)).astype(np.int64)
+    )
     held_out = round(HELD_OUT * len(rows))
     return rows.take(order[held_out:].sort().values), rows.take(order[:held_out].sort().values)
