@@ -139,9 +139,8 @@ def summary(lines: list[Mapping[str, Any]]) -> None:
     ratios = np.array([line["ratio"] for line in lines if line["harm"]])
     half = 1.96 * ratios.std(ddof=1) / np.sqrt(len(ratios)) if len(ratios) > 1 else float("nan")
     print(f"mean improvement ratio {ratios.mean():.3f} ± {half:.3f} of {len(ratios)}")
-    print(
-        f"runs of the original: median {np.median([own['runs'] for own in lines]):.1f}, most {max(own['runs'] for own in lines):.1f}"
-    )
+    runs = [line["runs"] for line in lines]
+    print(f"runs of the original: median {np.median(runs):.1f}, most {max(runs):.1f}")
     print(f"worse than the original: {sum(own['worse'] for own in lines)} of {len(lines)}")
 
 

@@ -8,14 +8,13 @@ against the original once, on seeds and splits that chose nothing. All is paid o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from torch import nn
 
 from retemper.core.recipe import Recipe
-from retemper.core.records import Finding, NotApplicable, Outcome
+from retemper.core.records import Finding, Outcome
 from retemper.doctor.case import Task
 from retemper.doctor.observe.loss_kind import LossFunction
 from retemper.doctor.proof import Proof, prove

@@ -1,4 +1,4 @@
-"""Training a person's own network by a recipe's ``training``: a plain PyTorch loop, with the doctor beside it or not."""
+"""Training a person's own network by a recipe's ``training``: a plain loop, with the doctor beside it or not."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class _Loop:
         self.train, self.held_out = rows
         self.weights = [p for p in patient.network.parameters() if p.requires_grad]
         biases_too = _of(options, "decay_biases")
-        self.penalised = [p for p in self.weights if p.dim() > 1 or biases_too]
+        self.penalised: list[Tensor] = [p for p in self.weights if p.dim() > 1 or biases_too]
         self.optimizer = torch_optimizer(options, self.weights)
         self.batch = min(options.batch_size or DEFAULT_BATCH, len(self.train))
         self.steps = max(1, -(-len(self.train) // self.batch))
@@ -117,7 +117,7 @@ class _Loop:
         step = 0
         for epoch in range(1, self.epochs + 1):
             self.patient.network.train()
-            for part in torch.randperm(len(self.train)).split(self.batch):
+            for part in torch.split(torch.randperm(len(self.train)), self.batch):
                 if len(part) > 1 or self.batch == 1 or len(self.train) == 1:
                     self._step(part, step, doctor)
                 step += 1

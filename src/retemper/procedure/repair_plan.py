@@ -138,13 +138,12 @@ def proposals(base: Regimen, findings: Sequence[Finding], patient: Patient, poor
     return list(reversed(unique.values()))
 
 
-STRUCTURE = frozenset(
-    {"right_head", "unscaled_inputs", "unscaled_targets", "redundant_softmax", "missing_nonlinearity"}
-)
+STRUCTURE = frozenset({"unscaled_inputs", "unscaled_targets", "redundant_softmax", "missing_nonlinearity"})
+"""Findings that are mended at once though they are but advice."""
 
 
 def by_the_book(base: Regimen, patient: Patient) -> list[Regimen]:
-    """How a network is trained where nothing speaks against it: scaled rows, a start of unit variance, Adam; and wider."""
+    """How a network is trained unless something speaks against it: scaled rows, a start of unit variance, Adam."""
     anything = Finding("poor", "advice", 0.5, "It learns little.")
     book = base
     for remedy in ("scale_inputs", "scale_targets", "another_initialisation"):
