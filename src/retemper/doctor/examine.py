@@ -9,8 +9,8 @@ from typing import Any
 from retemper.core import catalogue
 from retemper.core.options import Options
 from retemper.core.records import Finding, NotApplicable
+from retemper.doctor.calibration import ordered
 from retemper.doctor.case import Case, Missing
-from retemper.doctor.causes import ranked
 from retemper.doctor.gate import gated
 
 
@@ -27,7 +27,8 @@ def examine(cases: Sequence[Case], options: Mapping[str, Options] | None = None)
 
     A code is reported when more than half of the members that could be judged show it. Its message and evidence
     are those of the member in the middle by confidence; its confidence is that member's times the share of
-    members. Errors and warnings must pass the gate; the most likely cause comes first, advice last.
+    members. Errors and warnings must pass the gate; the most likely cause comes first, and
+    where the network fails confidences are those of naming the cause.
 
     Args:
         cases: the members of one recipe, or one training.
@@ -52,8 +53,8 @@ def examine(cases: Sequence[Case], options: Mapping[str, Options] | None = None)
         elif 2 * len(shown) > len(judged):
             findings.append(_summary(shown[len(shown) // 2], len(shown), len(judged)))
     if cases:
-        findings = gated(findings, cases[0])
-    return Examined(ranked(findings), not_applicable)
+        findings = ordered(gated(findings, cases[0]), cases[0])
+    return Examined(findings, not_applicable)
 
 
 def _judge(
