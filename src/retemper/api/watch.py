@@ -79,6 +79,14 @@ class Doctor:
         row = {"epoch": float(len(self._epochs) + 1), "step": float(self._watched.step), **own}
         self._epochs.append(row | {name: float(value) for name, value in metrics.items()})
 
+    def hold_out(self, rows: Any) -> None:
+        """Rows that are not trained on, where they become known only while it trains.
+
+        Args:
+            rows: as ``val_data`` of :func:`watch`.
+        """
+        self._held_out = _some_rows(rows)
+
     def findings(self) -> list[Finding]:
         """What was found, the most likely cause first."""
         return self.examined().findings
