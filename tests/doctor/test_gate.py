@@ -7,7 +7,7 @@ import pytest
 
 from retemper.core.records import Finding
 from retemper.doctor.case import Case, LossFacts, Sample, Standing
-from retemper.doctor.gate import BEHIND, behind, gated, skill_of
+from retemper.doctor.gate import BEHIND, gated, harm_of
 
 WARNING = Finding("unscaled_inputs", "warning", 0.8, "Large.")
 CERTAIN = Finding("redundant_softmax", "error", 0.95, "Twice.")
@@ -20,7 +20,7 @@ def severities(case: Case, *findings: Finding) -> list[str]:
 
 
 def test_a_network_that_does_well_gets_advice_but_for_a_crash() -> None:
-    well = Case(standing=replace(GOOD, accuracy=0.97))
+    well = Case(standing=replace(GOOD, accuracy=0.995))
     assert severities(well, WARNING, CERTAIN, CRASH) == ["advice", "advice", "error"]
 
 
@@ -35,6 +35,7 @@ def test_what_is_certain_stays_where_the_network_does_not_do_well() -> None:
     [
         replace(GOOD, accuracy=0.51),
         replace(GOOD, accuracy=0.8, reference=0.6 + BEHIND + 0.01),
+        replace(GOOD, accuracy=0.5, reference=math.nan),
         Standing(math.nan, math.nan, explained=0.01),
         Standing(math.inf, 0.7),
     ],
@@ -43,21 +44,34 @@ def test_all_stays_where_the_network_does_poorly(standing: Standing) -> None:
     assert severities(Case(standing=standing), WARNING) == ["warning"]
 
 
-def test_a_little_behind_the_simple_model_is_no_harm() -> None:
-    standing = replace(GOOD, accuracy=0.8, reference=0.6 + BEHIND - 0.01)
-    assert severities(Case(standing=standing), WARNING) == ["advice"]
+def test_the_likelier_a_finding_the_less_the_network_must_be_behind() -> None:
+    vague = Finding("below_reference", "warning", 0.3, "Behind.")
+    for ahead, kept in ((BEHIND - 0.01, "advice"), (BEHIND + 0.01, "warning")):
+        standing = replace(GOOD, accuracy=0.8, reference=0.6 + ahead)
+        assert severities(Case(standing=standing), WARNING, vague) == ["warning", kept]
+    assert severities(Case(standing=replace(GOOD, accuracy=0.8, reference=0.61)), WARNING) == ["advice"]
+
+
+def test_where_the_rows_hold_nothing_only_the_rows_are_blamed() -> None:
+    nothing = Case(standing=Standing(0.7, 0.7, accuracy=0.5, majority=0.5, reference=0.02))
+    assert severities(nothing, WARNING, Finding("misaligned_labels", "warning", 0.8, "Shuffled.")) == [
+        "advice",
+        "warning",
+    ]
 
 
 def test_rows_that_cannot_be_learnt_by_heart_bear_a_warning_out() -> None:
     facts = LossFacts("logits", trivial=0.7)
-    assert severities(Case(standing=GOOD, loss=facts, sample=Sample(0.7, 0.69)), WARNING) == ["warning"]
-    assert severities(Case(standing=GOOD, loss=facts, sample=Sample(0.7, math.nan)), WARNING) == ["warning"]
-    assert severities(Case(standing=GOOD, loss=facts, sample=Sample(0.7, 0.01)), WARNING) == ["advice"]
+    half = replace(GOOD, accuracy=0.7, reference=0.4)
+    assert severities(Case(standing=half, loss=facts, sample=Sample(0.7, 0.69)), WARNING) == ["warning"]
+    assert severities(Case(standing=half, loss=facts, sample=Sample(0.7, math.nan)), WARNING) == ["warning"]
+    assert severities(Case(standing=half, loss=facts, sample=Sample(0.7, 0.01)), WARNING) == ["advice"]
+    assert severities(Case(standing=GOOD, loss=facts, sample=Sample(0.7, 0.69)), WARNING) == ["advice"]
 
 
 def test_without_a_standing_severities_stay() -> None:
     assert severities(Case(), WARNING) == ["warning"]
-    assert math.isnan(skill_of(Case())) and math.isnan(behind(Case()))
+    assert math.isnan(harm_of(Case()).skill) and math.isnan(harm_of(Case()).behind)
 
 
 def test_advice_is_never_raised() -> None:
