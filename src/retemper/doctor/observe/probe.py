@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from retemper.doctor.observe.forward import evaluating, follow
+from retemper.doctor.observe.forward import follow
+from retemper.doctor.observe.traceless import call, device_of, evaluating, inside, traceless, uncompiled
 
 REFUSED = (RuntimeError, ValueError, TypeError, IndexError, AssertionError, AttributeError, KeyError)
 """What networks and losses raise that can't take the probe."""
@@ -42,13 +42,12 @@ class Probe:
     """
 
     def __init__(self, network: nn.Module, rows: tuple[Any, Tensor] | None, loss: Any, count: int) -> None:
-        self._network = getattr(network, "_orig_mod", network)
-        self._loss = loss
+        self._network, self._loss = inside(network), loss
         self._rows: Any = None
         self.count = 0
         if rows is not None:
-            like = next(network.parameters(), None)
-            self._rows, self._target = _beside(rows[0], like, count), _moved(rows[1][:count], like)
+            device, kind = device_of(network)
+            self._rows, self._target = _beside(rows[0], device, kind, count), rows[1][:count].to(device)
             self.count = len(self._target)
 
     def look(self) -> Seen:
@@ -66,13 +65,9 @@ class Probe:
         if self._rows is None or self._loss is None:
             return [None] * len(weights)
         try:
-            with torch.enable_grad(), _untouched(self._network):
-                own = (
-                    self._network(*self._rows) if isinstance(self._rows, tuple) else self._network(self._rows)
-                )
-                return list(
-                    torch.autograd.grad(self._loss(own, self._target), list(weights), allow_unused=True)
-                )
+            with torch.enable_grad(), evaluating(self._network), traceless(), uncompiled():
+                loss = self._loss(call(self._network, self._rows), self._target)
+                return list(torch.autograd.grad(loss, list(weights), allow_unused=True))
         except REFUSED:
             return [None] * len(weights)
 
@@ -80,28 +75,16 @@ class Probe:
         if self._loss is None:
             return math.nan
         try:
-            with torch.no_grad():
+            with torch.no_grad(), traceless():
                 return float(self._loss(outputs, self._target))
         except REFUSED:
             return math.nan
 
 
-@contextmanager
-def _untouched(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and what is drawn is drawn from generators that are put back."""
-    devices = sorted({own.device.index or 0 for own in network.parameters() if own.device.type == "cuda"})
-    with evaluating(network), torch.random.fork_rng(devices=devices):
-        yield
-
-
-def _beside(values: Any, like: Tensor | None, count: int) -> Any:
+def _beside(values: Any, device: torch.device, kind: torch.dtype, count: int) -> Any:
+    """The first rows of the inputs, on a network's device and of its type of numbers."""
     if isinstance(values, tuple):
-        return tuple(_beside(each, like, count) for each in values)
+        return tuple(_beside(each, device, kind, count) for each in values)
     if isinstance(values, dict):
-        return {name: _beside(each, like, count) for name, each in values.items()}
-    own = _moved(values[:count], like)
-    return own.to(like.dtype) if like is not None and own.is_floating_point() else own
-
-
-def _moved(values: Tensor, like: Tensor | None) -> Tensor:
-    return values if like is None else values.to(like.device)
+        return {name: _beside(each, device, kind, count) for name, each in values.items()}
+    return values[:count].to(device, kind if values.is_floating_point() else None)
