@@ -7,6 +7,7 @@ from typing import Any
 
 from doctor_programs import Program
 
+DIGITS = {"kind": "digits", "minmax": True, "most": 800}
 CLASSES, VALUES = {"standardize": True}, {"standardize": True, "standardize_y": True}
 
 
@@ -31,20 +32,11 @@ def base(
 
 
 BASES: tuple[Program, ...] = (
-    base(
-        "digits",
-        "multiclass",
-        {"kind": "digits", "minmax": True, "most": 800},
-        "dense:64 relu dense:10",
-        "softmax_ce",
-        "adam 3e-3",
-        15,
-        32,
-    ),
+    base("digits", "multiclass", DIGITS, "dense:64 relu dense:10", "softmax_ce", "adam 3e-3", 15, 32),
     base(
         "digits tanh",
         "multiclass",
-        {"kind": "digits", "minmax": True, "most": 800},
+        DIGITS,
         "dense:48 tanh dense:48 tanh dense:48 tanh dense:10 softmax",
         "cce",
         "adam 2e-3",
@@ -65,7 +57,7 @@ BASES: tuple[Program, ...] = (
     base(
         "digits sigmoid",
         "multiclass",
-        {"kind": "digits", "minmax": True, "most": 800},
+        DIGITS,
         "dense:64 sigmoid dense:10 softmax",
         "cce",
         "adam 0.01",

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from doctor_bases import BASES
-from doctor_programs import ACTIVATIONS, Program
+from doctor_networks import ACTIVATIONS
+from doctor_programs import Program
 
 SHAPING = frozenset({"flatten", "mean", "last", "softmax", "softmax_rows", "log_softmax", "first_column"})
 HIDDEN = frozenset(ACTIVATIONS) - SHAPING

@@ -275,7 +275,7 @@ def mutants(each: int) -> list[Program]:
     for number, (name, (operator, codes)) in enumerate(OPERATORS.items()):
         turned = BASES[number * 5 % len(BASES) :] + BASES[: number * 5 % len(BASES)]
         own = [(base, made) for base in turned if (made := operator(base)) is not None and made != base]
-        step = max(1, len(own) // each)
+        step = max(1, len(own) // max(each, 1))
         for base, made in own[::step][:each]:
             found.append(replace(made, name=f"{base.name}, {name}", codes=frozenset(codes), harmful=None))
     return found

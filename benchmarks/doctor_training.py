@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from doctor_programs import ACTIVATIONS, LOSSES, Program, Rows, network_of, optimizer_of, rows_of
+from doctor_networks import ACTIVATIONS
+from doctor_programs import LOSSES, Program, Rows, network_of, optimizer_of, rows_of
 from torch import Tensor, nn
 
 import retemper

@@ -1,7 +1,7 @@
 """What may be called an error or a warning: only what shows in how the network does, or can't be otherwise.
 
-A finding is held against the network's skill: its gain over the best constant output, as a share of the headroom, beside
-that of a simple model that learnt the same rows. The thresholds are from one half of benchmarks/doctor.py.
+A finding is held against the network's skill, its gain over the best constant output as a share of the headroom, and
+against that of a simple model that learnt the same rows. The thresholds are from one half of benchmarks/doctor.py.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ The likelier a finding names a cause, the less it must be behind: by BEHIND · (
 are ahead of the simple model, and 3 of 100 are .15 behind: trained for a few epochs, or on 70 rows.
 """
 AS_LITTLE = 0.05
-"""Where the simple model is at most so far ahead of a network that learnt nothing, the rows hold nothing to be learnt."""
+"""A network learnt nothing, and the simple model is at most so far ahead: the rows hold nothing to be learnt."""
 HALF_WAY = 0.5
 """Rows that can't be learnt by heart tell of harm only below this skill; a try may have been cut short by the clock."""
 DOES_WELL = 0.98
