@@ -79,8 +79,8 @@ class Network:
 
 
 WEIGHTED = frozenset(
-    """linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d matmul mm bmm addmm baddbmm
-    einsum rnn_tanh rnn_relu lstm gru embedding embedding_bag multi_head_attention_forward""".split()
+    """linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d matmul mm bmm addmm
+    baddbmm einsum rnn_tanh rnn_relu lstm gru embedding embedding_bag multi_head_attention_forward""".split()  # noqa: SIM905
 )
 
 
@@ -152,8 +152,8 @@ class Sample:
         first, last: the loss of a few rows that were trained on, at the start and at its lowest.
         aligned_p: how often shuffled targets fit the inputs as well as the true ones.
         trivial: what the best constant output scores on the few rows.
-        blind: after the try, the loss of outputs for the true inputs as a share of that for inputs of other rows; 1: the
-            network says the same whatever it is shown.
+        blind: after the try, the loss of outputs for the true inputs as a share of that for inputs of other rows; 1:
+            the network says the same whatever it is shown.
         copies: names of weights that began alike and whose units were copies of each other after the try, too.
     """
 
@@ -202,7 +202,8 @@ class Signals:
         taken: steps of the optimizer in all.
         passes: calls of the network by the training's own code.
         unchanged: names of parameters that never moved.
-        non_finite: what was not finite first (``loss``, ``gradient``, ``parameter``) and at which step; "" and 0: nothing.
+        non_finite: what was not finite first (``loss``, ``gradient``, ``parameter``) and at which step; "" and 0:
+            nothing.
         names, sizes: of the L weights; activations: of the A activations their places among the operations.
         optimizers: that train it.
     """
