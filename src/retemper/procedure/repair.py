@@ -27,11 +27,12 @@ FIRST_SHARE = 0.25
 """Of its epochs, what each way is given at first."""
 ROUND_SHARE = 0.28
 """Of the budget, what a round may use."""
-PROOF_SHARE = 0.4
-"""Of the budget, what is kept for proof and last training."""
-PROOF_SEEDS = (5, 4, 3)
+LAST_STARTS = 3
+PROOF_SEEDS = (6, 5, 4, 3)
+LEAST_SHARE = 0.5
+"""Of their epochs, what the runs of a proof are given at least where the budget allows: more seeds tell more."""
 ROUNDS = 3
-FINALISTS = 2
+SPRINTERS, FINALISTS = 8, 2
 LEAST_GAIN = 0.01
 """Of skill; less is not worth a round."""
 GOOD = 0.97
@@ -90,6 +91,8 @@ class Bench:
     watch: Watch
     budget: float
     tries: list[Try] = field(default_factory=list)
+    tried: set[str] = field(default_factory=set)
+    """Ways that have been raced."""
     numbers: dict[tuple[str, ...], int] = field(default_factory=dict)
     """Of a network's parameters, by the operations that it went through."""
     spent: float = 0.0
@@ -180,7 +183,7 @@ def repair(bench: Bench, recipe: Recipe) -> Repaired:
     proof = _prove(bench, original, regimen)
     if not proof.kept:
         return _kept_original(bench, original, first, proof)
-    trained = _last(bench, regimen, best)
+    trained = _last(bench, regimen, -(proof.after or 0.0))
     findings = _with_outcomes(first, regimen, proof)
     return Repaired(trained, regimen, findings, proof, tuple(bench.tries), bench.spent)
 
@@ -194,35 +197,39 @@ def _round(bench: Bench, base: Regimen, best: Trained, number: int) -> tuple[Reg
     assert best.examined is not None
     fresh = bench.patient(Regimen(base.recipe), split(bench.rows, bench.seed, 0)[0], 0)
     candidates = proposals(base, best.examined.findings, fresh, best.score.skill < POOR)
-    purse = min(ROUND_SHARE * bench.budget, bench.left - PROOF_SHARE * bench.budget)
+    purse = ROUND_SHARE * bench.budget
     sprinted: list[tuple[float, Regimen]] = []
-    for candidate in candidates:
+    for candidate in [own for own in candidates if own.key not in bench.tried][:SPRINTERS]:
+        bench.tried.add(candidate.key)
         ahead = bench.cost(candidate, FIRST_SHARE)
         final = bench.cost(candidate)
-        if ahead + (final if not sprinted else 0.0) > purse:
+        if ahead + final > min(purse, bench.left - _reserve(bench, candidate)):
             continue
         skill = bench.fit(candidate, 0, FIRST_SHARE, number=number).score.skill
         purse -= ahead
         sprinted.append((skill - best.skill_at(FIRST_SHARE), candidate))
-        if purse < final:
-            break
     sprinted.sort(key=lambda own: -own[0])
     ended: list[tuple[Regimen, Trained]] = []
     for _, candidate in sprinted[:FINALISTS]:
-        if bench.cost(candidate) <= purse + 1e-9 or not ended:
+        if bench.cost(candidate) <= bench.left - _reserve(bench, candidate):
             ended.append((candidate, bench.fit(candidate, 0, watched=True, number=number)))
-            purse -= bench.cost(candidate)
     winner = max(ended, key=lambda own: own[1].score.skill, default=None)
     if winner is None or winner[1].score.skill < best.score.skill + LEAST_GAIN:
         return None
     return winner
 
 
+def _reserve(bench: Bench, candidate: Regimen) -> float:
+    """What the last training and the shortest proof would cost."""
+    final = bench.cost(candidate)
+    return final + PROOF_SEEDS[-1] * LEAST_SHARE * (1 + final)
+
+
 def _prove(bench: Bench, original: Regimen, regimen: Regimen) -> Proof:
     """Original and repaired on fresh seeds and splits, as long as the budget allows."""
     pair = bench.cost(original) + bench.cost(regimen)
     purse = bench.left - bench.cost(regimen)
-    seeds = next((count for count in PROOF_SEEDS if count * pair <= purse), PROOF_SEEDS[-1])
+    seeds = next((count for count in PROOF_SEEDS if count * pair * LEAST_SHARE <= purse), PROOF_SEEDS[-1])
     share = min(1.0, max(FIRST_SHARE, purse / (seeds * pair)))
     members = range(1, seeds + 1)
     before = [bench.fit(original, member, share, number=-2) for member in members]
@@ -234,9 +241,14 @@ def _prove(bench: Bench, original: Regimen, regimen: Regimen) -> Proof:
     return proof
 
 
-def _last(bench: Bench, regimen: Regimen, best: Trained) -> Trained:
-    """Trained on all rows; a start that came out worse than the one of the race is drawn again."""
-    return bench.fit_all(regimen, 0)
+def _last(bench: Bench, regimen: Regimen, usual: float) -> Trained:
+    """Trained on all rows; a start that comes out worse than is usual is drawn again."""
+    best = bench.fit_all(regimen, 0)
+    for member in range(1, LAST_STARTS):
+        if best.score.skill >= usual - LEAST_GAIN or bench.cost(regimen) > max(bench.left, 0.0):
+            break
+        best = max(best, bench.fit_all(regimen, member), key=lambda own: own.score.skill)
+    return best
 
 
 def _kept_original(bench: Bench, original: Regimen, first: Trained, proof: Proof | None) -> Repaired:

@@ -10,6 +10,8 @@ from retemper.core import catalogue
 from retemper.core.recipe import Recipe
 from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.general import AGAINST_OVERFITTING, GENERAL
+from retemper.doctor.observe.loss_kind import ask
+from retemper.doctor.surgery.head import rewards_truth
 from retemper.doctor.surgery.patient import Patient
 
 ORDER = (
@@ -75,6 +77,10 @@ class Regimen:
         return replace(self, recipe=self.recipe.with_changes(changes), remedies=(*self.remedies, name))
 
 
+GROWING = frozenset({"more_capacity", "less_capacity", "regularise_more", "less_regularisation"})
+"""Operations that go further when they are done again."""
+
+
 def ways(base: Regimen, remedy: str, finding: Finding, patient: Patient) -> list[Regimen]:
     """The ways that a remedy leads to from here: an operation on the network, or a change of ``training``.
 
@@ -84,6 +90,8 @@ def ways(base: Regimen, remedy: str, finding: Finding, patient: Patient) -> list
         finding: it is for.
         patient: as ``base`` leaves it.
     """
+    if remedy in dict(base.mends) and remedy not in GROWING:
+        return []
     if remedy in RATES:
         rate = base.recipe.get(RATE)
         return [base.with_changes(remedy, {RATE: float(f"{rate * factor:.4g}")}) for factor in RATES[remedy]]
@@ -119,7 +127,8 @@ def proposals(base: Regimen, findings: Sequence[Finding], patient: Patient, poor
     alarms = [each for each in findings if each.severity != "advice"]
     sure = [each for each in findings if each.severity == "advice" and each.confidence >= SURE]
     made: list[Regimen] = []
-    together = _together(base, [*alarms, *(each for each in sure if each.code in STRUCTURE)], patient)
+    start = _with_true_loss(base, patient) if poor else base
+    together = _together(start, [*alarms, *(each for each in sure if each.code in STRUCTURE)], patient)
     if poor:
         made += by_the_book(together, patient)
     made.append(together)
@@ -138,8 +147,20 @@ def proposals(base: Regimen, findings: Sequence[Finding], patient: Patient, poor
     return list(reversed(unique.values()))
 
 
+SHORT = frozenset({"too_few_epochs", "still_improving"})
+"""Findings that more epochs are for; for others they are dear, and tried by themselves."""
 STRUCTURE = frozenset({"unscaled_inputs", "unscaled_targets", "redundant_softmax", "missing_nonlinearity"})
 """Findings that are mended at once though they are but advice."""
+
+
+def _with_true_loss(base: Regimen, patient: Patient) -> Regimen:
+    """With another loss where the own one is not less for what is right."""
+    outputs = patient.outputs()
+    wants = ask(patient.loss, outputs, patient.y[: len(outputs)]).wants
+    if rewards_truth(patient, wants) or "right_head" in base.remedies:
+        return base
+    upside_down = Finding("wrong_loss", "error", 0.9, "The loss is not less for outputs that are right.")
+    return next(iter(ways(base, "right_head", upside_down, patient)), base)
 
 
 def by_the_book(base: Regimen, patient: Patient) -> list[Regimen]:
@@ -177,7 +198,7 @@ def _together(base: Regimen, findings: Sequence[Finding], patient: Patient) -> R
         for remedy in finding.remedies:
             if remedy in done:
                 break
-            if CONTRARY.get(remedy) in done:
+            if CONTRARY.get(remedy) in done or (remedy == "train_longer" and finding.code not in SHORT):
                 continue
             found = ways(regimen, remedy, finding, patient)
             if found:

@@ -47,18 +47,27 @@ def as_chain(network: nn.Module, x: Any) -> nn.Sequential:
     >>> [type(layer).__name__ for layer in as_chain(net, torch.randn(8, 3))]
     ['Linear', 'ReLU', 'Linear']
     """
-    layers: list[nn.Module] = []
+    layers: list[tuple[nn.Module, Tensor]] = []
     with torch.no_grad(), evaluating(network):
         with _Transcript(layers):
             outputs = network(x)
-        chain = nn.Sequential(*layers).eval()
-        try:
-            same = bool(layers) and torch.allclose(chain(x), outputs, rtol=1e-3, atol=1e-5, equal_nan=True)
-        except (RuntimeError, TypeError):
-            same = False
+        chain = nn.Sequential(*(layer for layer, _ in layers)).eval()
+        same = bool(layers) and _same(x, chain, [*(result for _, result in layers[:-1]), outputs])
     if not same:
         raise NotApplicable("the network is no chain of fully connected layers and activations")
     return chain.train()
+
+
+def _same(at: Any, chain: nn.Sequential, results: list[Any]) -> bool:
+    """Whether each layer of the chain gives what the network's own gave."""
+    try:
+        for layer, result in zip(chain, results, strict=True):
+            at = layer(at)
+            if not torch.allclose(at, result, rtol=1e-3, atol=1e-5, equal_nan=True):
+                return False
+    except (RuntimeError, TypeError):
+        return False
+    return True
 
 
 def widened(chain: nn.Sequential, factor: float, low: int, high: int) -> nn.Sequential:
@@ -96,7 +105,7 @@ def _width(width: int, factor: float, low: int, high: int) -> int:
 class _Transcript(TorchFunctionMode):
     """Writes down each layer that the forward pass goes through."""
 
-    def __init__(self, layers: list[nn.Module]) -> None:
+    def __init__(self, layers: list[tuple[nn.Module, Tensor]]) -> None:
         super().__init__()
         self._layers = layers
 
@@ -108,15 +117,23 @@ class _Transcript(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         name, options = getattr(func, "__name__", ""), kwargs or {}
-        if name == "linear":
-            self._layers.append(_linear(*args, **options))
-        elif name in PLAIN:
-            self._layers.append(PLAIN[name]())
-        elif name == "dropout":
-            self._layers.append(nn.Dropout(float(options.get("p", args[1] if len(args) > 1 else 0.5))))
-        elif name == "batch_norm" and args[0].dim() == 2:
-            self._layers.append(_batch_norm(*args, **options))
-        return func(*args, **options)
+        result = func(*args, **options)
+        layer = _layer(name, args, options)
+        if layer is not None:
+            self._layers.append((layer, result))
+        return result
+
+
+def _layer(name: str, args: tuple[Any, ...], options: dict[str, Any]) -> nn.Module | None:
+    if name == "linear":
+        return _linear(*args, **options)
+    if name in PLAIN:
+        return PLAIN[name]()
+    if name == "dropout":
+        return nn.Dropout(float(options.get("p", args[1] if len(args) > 1 else 0.5)))
+    if name == "batch_norm" and args[0].dim() == 2:
+        return _batch_norm(*args, **options)
+    return None
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> nn.Linear:

@@ -49,7 +49,7 @@ def with_right_head(patient: Patient, keep_loss: bool) -> Patient:
         raise NotApplicable("the outputs are not one row of numbers for each row of inputs")
     network = Rewired(patient.network, instead=instead, final=final)
     mended = replace(patient, network=network)
-    if loss is None or not _taken(mended):
+    if loss is None or last in instead or not rewards_truth(mended, wants):
         mended = replace(mended, loss=right_loss(patient.task, wants))
     return mended
 
@@ -95,17 +95,54 @@ def _final(wants: Wants, units: int, several: bool) -> nn.Module:
     return nn.LogSoftmax(1) if wants == "log_probabilities" else nn.Identity()
 
 
-def _taken(patient: Patient) -> bool:
-    """Whether the loss takes the outputs and is moved by them."""
-    outputs = patient.outputs().detach().requires_grad_()
+def rewards_truth(patient: Patient, outputs_are: Wants) -> bool:
+    """Whether the loss is less for outputs that are right than for those of other rows.
+
+    It is not where the loss is turned round, holds each output against all targets, or takes others than these.
+
+    >>> y = torch.arange(6.0)[:, None]
+    >>> own = Patient(nn.Linear(1, 1), lambda o, t: -((o - t) ** 2).mean(), y, y, "regression")
+    >>> rewards_truth(own, "values")
+    False
+    """
+    outputs = patient.outputs()
+    truth = _truth(patient, outputs, outputs_are)
+    if truth is None:
+        return False
+    y = patient.y[: len(outputs)]
     try:
-        with torch.enable_grad():
-            value: Tensor = patient.loss(outputs, patient.y[: len(outputs)])
-            value.backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            right, others = float(patient.loss(truth, y)), float(patient.loss(_of_others(truth), y))
     except (RuntimeError, ValueError, TypeError, IndexError):
         return False
-    return (
-        bool(torch.isfinite(value.detach()))
-        and outputs.grad is not None
-        and bool(outputs.grad.abs().sum() > 0)
-    )
+    return right < others
+
+
+SURE = {"logits": (-4.0, 4.0), "probabilities": (0.02, 0.98), "log_probabilities": (-4.0, -0.02)}
+"""Outputs for what is not so and for what is."""
+
+
+def _truth(patient: Patient, outputs: Tensor, outputs_are: Wants) -> Tensor | None:
+    """Outputs as they should be, of the shape that the network gives; None: it can't give any."""
+    y = patient.y[: len(outputs)]
+    if patient.task == "regression":
+        return y.to(outputs.dtype).reshape(outputs.shape) if y.numel() == outputs.numel() else None
+    low, high = SURE.get(outputs_are, SURE["probabilities"])
+    columns = outputs.shape[1] if outputs.dim() > 1 else 1
+    if y.numel() == outputs.numel():
+        so = y.reshape(outputs.shape).to(outputs.dtype)
+    elif y.numel() == len(y) and outputs.dim() == 2 and int(y.max()) < columns:
+        so = nn.functional.one_hot(y.reshape(-1).long(), columns).to(outputs.dtype)
+    else:
+        return None
+    return low + (high - low) * so
+
+
+def _of_others(truth: Tensor) -> Tensor:
+    """The rows in an order in which most are others' than their own."""
+    order = truth.reshape(len(truth), -1).double().sum(1).argsort(stable=True)
+    if truth.dim() > 1 and truth.shape[1] > 1:
+        order = truth.argmax(1).argsort(stable=True)
+    other = torch.empty_like(order)
+    other[order] = order.roll(len(order) // 2)
+    return truth[other]
