@@ -9,7 +9,8 @@ seeds is more than .03 below the healthy twin's (or the description says so).
 - first, first three: of harmful faults, how many have a right code first, or among the first three findings.
 
 Other tools' rules give no order: for them `first three` says whether any of their alarms names a right code.
---half tune|check takes the programs whose name falls in one half; thresholds are tuned on one and checked on the other.
+--half tune|check takes half of the healthy programs, of the descriptions, and of what comes from them: thresholds and
+likelihoods are fitted on one half and checked on the other.
 --keep FOLDER goes on where an earlier call was stopped; a stored training is judged by the rules as they are now, but
 what is recorded of it stays as it was.
 
@@ -222,8 +223,8 @@ def main() -> None:
 
 
 def in_half(program: Program, half: str | None) -> bool:
-    """Whether a program belongs to a half: a description and its mended version to the same one."""
-    even = zlib.crc32((program.base if not program.codes else program.name).encode()) % 2 == 0
+    """Whether a program belongs to a half: all that comes from one healthy program or description to the same one."""
+    even = zlib.crc32(program.base.encode()) % 2 == 0
     return half is None or even == (half == "tune")
 
 
