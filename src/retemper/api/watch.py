@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -74,6 +74,14 @@ class Doctor:
             mean = self._watched.epoch_end()
             row |= {"step": float(self._watched.step)} | ({} if mean is None else {"train_loss": mean})
         self._epochs.append(row | {name: float(value) for name, value in metrics.items()})
+
+    def hold_out(self, rows: Any) -> None:
+        """Rows that are not trained on, where they become known only while it trains; as ``val_data``."""
+        self._held_out = self._rows("held_out", rows)
+
+    def explain(self, reasons: Mapping[str, str]) -> None:
+        """Why parts of the case can't be had, by their names, where whoever set the doctor up knows more."""
+        self._reasons |= reasons
 
     def findings(self) -> list[Finding]:
         """What was found, the most likely cause first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,11 +107,14 @@ class Companion:
         for known in (every, {}):
             try:
                 self._doctor = watch(network, list(optimizers), task=given.task, **known).__enter__()
-                return
+                break
             except InputError:
                 raise
             except Exception as error:  # whatever it is, the training goes on
                 self.why = f"{type(error).__name__}: {error}"
+        if self._doctor is not None and self.why:
+            known = {"data": rows, "network": rows, "sample": rows, "loss": loss}
+            self._doctor.explain({name: self.why for name, own in known.items() if own is None})
 
     def heard_loss(self, loss: Tensor | float) -> None:
         """A backward pass begins with this loss; several of them may make one step."""
@@ -126,12 +129,12 @@ class Companion:
         losses, self._losses = self._losses, []
         if self._doctor is not None and losses:
             whole = torch.stack([own.float() for own in losses]).sum()
-            self._doctor.step(whole if sums else whole / len(losses))
+            self._safely(self._doctor.step, whole if sums else whole / len(losses))
 
     def epoch(self, metrics: Mapping[str, Any]) -> None:
         """An epoch, or whatever the library evaluates after, is over."""
         if self._doctor is not None:
-            self._doctor.epoch(**plain_metrics(metrics))
+            self._safely(lambda: self.doctor().epoch(**plain_metrics(metrics)))
 
     def end(self) -> None:
         """The training is over: tell what was found."""
@@ -152,7 +155,7 @@ class Companion:
             return
         rows = rows_like(self._first.x, self._first.y, loader)
         if rows is not None:
-            self._doctor.hold_out(rows)
+            self._safely(self._doctor.hold_out, rows)
 
     def doctor(self) -> Doctor:
         """The doctor.
@@ -163,6 +166,13 @@ class Companion:
         if self._doctor is None:
             raise InputError("not_watched", f"No training was watched: {self.why}.", None, "Train first.")
         return self._doctor
+
+    def _safely(self, act: Callable[..., None], *args: Any) -> None:
+        """Whatever fails in looking, the training goes on."""
+        try:
+            act(*args)
+        except Exception as error:
+            self.why = f"{type(error).__name__}: {error}"
 
     def examined(self) -> Examined:
         """The findings, and the checks that could not be made."""
