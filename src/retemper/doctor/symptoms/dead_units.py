@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
+
 from pydantic import Field
 
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.case import Case, need
+from retemper.doctor.course import DEAD, dead_share
 
-REMEDIES: tuple[str, ...] = ("lower_learning_rate",)
+REMEDIES: tuple[str, ...] = (
+    "another_activation",
+    "lower_learning_rate",
+    "normalise_layers",
+    "another_initialisation",
+)
 
 
 class Options(Base):
     """Thresholds; .7 on a fixed probe is AutoTrainer's and DeepDiagnosis' share."""
 
-    share: float = Field(0.7, gt=0, le=1, description="share of a layer's units that are zero for all rows of the probe")
+    share: float = Field(
+        DEAD, gt=0, le=1, description="share of a layer's units that are zero for all rows of the probe"
+    )
 
 
 def check(case: Case, options: Options) -> Finding | None:
@@ -24,12 +33,19 @@ def check(case: Case, options: Options) -> Finding | None:
     Raises:
         NotApplicable: the training was not watched, or it has no such activations.
     """
-    signals = need(case.signals, "signals")
-    if not signals.dead.size or np.isnan(signals.dead[-1]).all():
+    first, worst = dead_share(need(case.signals, "signals"))
+    if math.isnan(worst):
         raise NotApplicable("no activations of this kind were seen on a probe")
-    worst = float(np.nanmax(signals.dead[-1]))
     if worst < options.share:
         return None
-    message = f"{worst:.0%} of a layer's units give zero for every row of the probe: nothing is learnt through them."
-    evidence = {"share": worst, "share_threshold": options.share, "at_start": float(np.nanmax(signals.dead[0]))}
+    when = "from the start" if first >= options.share else "in the end"
+    message = (
+        f"{worst:.0%} of a layer's units give zero for every row of the probe {when}: "
+        "nothing is learnt through them."
+    )
+    evidence = {
+        "share": worst,
+        "share_threshold": options.share,
+        "at_start": None if math.isnan(first) else first,
+    }
     return Finding("dead_units", "warning", 0.8 if worst > 0.9 else 0.6, message, evidence, REMEDIES)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
-from retemper.doctor.case import Case, need
+from retemper.doctor.case import Case, Signals, need
 from retemper.doctor.curves import epochs_of, gradient_evidence
 
 REMEDIES = ("lower_learning_rate", "clip_gradients", "warm_up_longer")
@@ -21,7 +20,7 @@ class Options(Base):
 
 
 def check(case: Case, options: Options) -> Finding | None:
-    """Judge one member's losses.
+    """Judge what was seen step by step, else one member's losses.
 
     A gap in a curve may mean "not measured", so it fires on an infinite value, or when neither loss is a number
     from some epoch to the end.
@@ -29,10 +28,15 @@ def check(case: Case, options: Options) -> Finding | None:
     Raises:
         NotApplicable: the training loss was not recorded.
 
+    >>> from retemper.core.history import History
     >>> h = History(0, {"epoch": np.arange(1.0, 4), "train_loss": np.array([0.7, np.nan, np.nan])}, 0.7)
     >>> check(Case(h), Options()).evidence["first_epoch"]
     2
     """
+    if case.signals is not None and case.signals.non_finite[0]:
+        return _of_signals(case.signals)
+    if case.history is None and case.signals is not None:
+        return None
     history = need(case.history, "history")
     train = history.series.get("train_loss")
     if train is None or not len(train):
@@ -59,5 +63,22 @@ def check(case: Case, options: Options) -> Finding | None:
         "epochs_lost_threshold": options.fewest_epochs,
         "last_finite_train_loss": float(before[-1]) if len(before) else None,
         **gradient_evidence(history),
+    }
+    return Finding("non_finite", "error", 0.99, message, evidence, REMEDIES)
+
+
+def _of_signals(signals: Signals) -> Finding:
+    what, step = signals.non_finite
+    known = signals.losses[np.isfinite(signals.losses) & (signals.steps < step)]
+    message = (
+        f"The {what} was infinite or not a number at step {step}"
+        + (f" (the loss before: {known[-1]:.4g})" if len(known) else "")
+        + ": the steps are too large, the inputs are, or a logarithm or a division met 0."
+    )
+    evidence = {
+        "what": what,
+        "first_step": step,
+        "first_step_threshold": signals.taken,
+        "steps": signals.taken,
     }
     return Finding("non_finite", "error", 0.99, message, evidence, REMEDIES)
