@@ -17,11 +17,8 @@ from retemper.core.metrics_file import read_rows, rows_of
 from retemper.core.records import Finding, Outcome
 from retemper.doctor.case import Case
 from retemper.doctor.examine import examine
-from retemper.doctor.trivial import guessed_trivial
 
 FINAL, SEARCHES = "train_long", ("search_refine", "search_coarse", "search")
-RELATIVE = ("level", "trivial_loss")
-"""Evidence that rests on what guessing costs."""
 
 
 @dataclass(frozen=True)
@@ -74,21 +71,15 @@ def _in_memory(source: Any) -> Any:
     if hasattr(source, "to_dicts"):  # Polars
         return source.to_dicts()
     if hasattr(source, "to_dict") and hasattr(source, "columns"):  # pandas
-        return source.to_dict("records")
+        gaps = source.astype(object).where(source.notna(), None)  # a gap is NaN there
+        return gaps.to_dict("records")
     return source
 
 
 def _of_metrics(metrics: Metrics) -> Diagnosis:
-    histories = [History(h.member, h.series, guessed_trivial(h)) for h in metrics.histories]
-    examined = examine([Case(history) for history in histories])
-    findings = [_in_words(_careful(finding), metrics) for finding in examined.findings]
-    return Diagnosis(findings, examined.not_applicable, dict(metrics.columns), len(histories))
-
-
-def _careful(finding: Finding) -> Finding:
-    """What rests on a guessed cost of guessing is no error."""
-    guessed = finding.severity == "error" and any(finding.evidence.get(name) is not None for name in RELATIVE)
-    return replace(finding, severity="warning") if guessed and finding.code == "plateau" else finding
+    examined = examine([Case(history) for history in metrics.histories])
+    findings = [_in_words(finding, metrics) for finding in examined.findings]
+    return Diagnosis(findings, examined.not_applicable, dict(metrics.columns), len(metrics.histories))
 
 
 def _in_words(finding: Finding, metrics: Metrics) -> Finding:
