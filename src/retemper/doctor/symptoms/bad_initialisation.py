@@ -23,15 +23,22 @@ def check(case: Case, options: Options) -> Finding | None:
     """Judge the weights at the start.
 
     Raises:
-        NotApplicable: the network could not be probed, or it has no weights.
+        NotApplicable: the network could not be probed, or no layer multiplies by weights.
     """
     network = need(case.network, "network")
-    shares = {name: spread / np.sqrt(2 / inputs) for name, (spread, inputs) in network.spreads.items() if spread > 1e-8}
+    shares = {
+        name: spread / np.sqrt(2 / inputs)
+        for name, (spread, inputs) in network.spreads.items()
+        if spread > 1e-8
+    }
     if not shares:
         raise NotApplicable("no layer has weights that differ")
     name, share = max(shares.items(), key=lambda own: abs(np.log(own[1])))
     if options.small <= share <= options.large:
         return None
-    message = f"The weights of {name} begin {share:.2g} times as large as their number of inputs asks for (√(2 / inputs))."
+    message = (
+        f"The weights of {name} begin {share:.2g} times as large as their number of inputs asks for "
+        "(√(2 / inputs))."
+    )
     evidence = {"share": float(share), "large_threshold": options.large, "small_threshold": options.small}
     return Finding("bad_initialisation", "warning", 0.8, message, evidence, REMEDIES)

@@ -34,8 +34,14 @@ def check(case: Case, options: Options) -> Finding | None:
     if spread >= options.spread and share >= options.share:
         return None
     message = (
-        f"The inputs hardly vary (standard deviation {spread:.2g}, {share:.1%} of their mean), as if they had been scaled "
+        f"The inputs hardly vary (standard deviation {spread:.2g}, {share:.1%} of their mean), "
+        "as if they had been scaled "
         "twice: scale the raw columns once."
     )
-    evidence = {"spread": spread, "spread_threshold": options.spread, "share": share, "share_threshold": options.share}
+    evidence = {
+        "spread": spread,
+        "spread_threshold": options.spread,
+        "share": share,
+        "share_threshold": options.share,
+    }
     return Finding("double_normalisation", "warning", 0.8, message, evidence, REMEDIES)

@@ -15,7 +15,9 @@ REMEDIES: tuple[str, ...] = ("check_labels",)
 class Options(Base):
     """Thresholds."""
 
-    p_value: float = Field(0.1, gt=0, lt=1, description="share of shuffles that fit as well as the true targets")
+    p_value: float = Field(
+        0.1, gt=0, lt=1, description="share of shuffles that fit as well as the true targets"
+    )
 
 
 def check(case: Case, options: Options) -> Finding | None:
@@ -26,11 +28,14 @@ def check(case: Case, options: Options) -> Finding | None:
     """
     sample = need(case.sample, "sample")
     if np.isnan(sample.aligned_p):
-        raise NotApplicable("the inputs are no table of enough rows")
+        raise NotApplicable(
+            case.reasons.get("aligned", "there are too few rows, or inputs or targets do not vary")
+        )
     if sample.aligned_p <= options.p_value:
         return None
     message = (
-        f"Shuffled targets fit the inputs as well as the true ones (p = {sample.aligned_p:.2f}): rows of inputs and targets "
+        f"Shuffled targets fit the inputs as well as the true ones (p = {sample.aligned_p:.2f}): "
+        "rows of inputs and targets "
         "may be out of step, or the inputs tell nothing of the targets."
     )
     evidence = {"p_value": sample.aligned_p, "p_value_threshold": options.p_value}

@@ -7,33 +7,49 @@ from pydantic import Field
 
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
-from retemper.doctor.case import Case, need
+from retemper.doctor.case import Case, followed
+from retemper.doctor.observe.forward import RECTIFYING, SATURATING
 
 REMEDIES: tuple[str, ...] = ("another_activation",)
-LINEAR = ("linear", "conv1d", "conv2d", "conv3d")
-KEEPS = ("dropout", "batch_norm")
+LAYERS = frozenset({"linear", "conv1d", "conv2d", "conv3d", "matmul", "addmm", "einsum", "mm"})
+ACTING = (
+    RECTIFYING
+    | SATURATING.keys()
+    | {"softsign", "hardswish", "logsigmoid", "prelu", "rrelu", "glu", "log_softmax"}
+)
 
 
 class Options(Base):
-    """Thresholds; the rule is exact."""
+    """Thresholds; the network was asked: what is linear gives at the middle of two rows the middle of their outputs."""
 
-    pairs: int = Field(1, ge=1, description="pairs of layers with nothing but dropout or normalisation between them")
+    bend: float = Field(
+        1e-4,
+        gt=0,
+        description="distance from linear before the last activation, in shares of the outputs' spread",
+    )
+    layers: int = Field(2, ge=2, description="layers of weights that follow each other")
 
 
 def check(case: Case, options: Options) -> Finding | None:
-    """Judge the forward pass.
+    """Judge the outputs before the head, and the calls that lead there.
 
     Raises:
-        NotApplicable: the network could not be probed, or its forward pass can't be followed.
+        NotApplicable: the network could not be probed, its forward pass can't be followed, or inputs are no numbers.
     """
-    network = need(case.network, "network")
-    if not network.operations:
-        raise NotApplicable("the forward pass can't be followed")
-    acting = [each.name for each in network.operations if each.name not in KEEPS]
-    pairs = sum(a in LINEAR and b in LINEAR for a, b in zip(acting, acting[1:], strict=False))
-    layers = sum(name in LINEAR for name in acting)
-    if pairs < options.pairs or pairs < layers - 1:
+    network = followed(case)
+    places = [at for at, each in enumerate(network.operations) if each.name in LAYERS]
+    inner = network.operations[: places[-1]] if places else ()
+    if len(places) < options.layers or any(each.name in ACTING for each in inner):
         return None
-    message = f"{layers} layers of weights have no activation between them: together they are one linear layer."
-    evidence = {"pairs": pairs, "pairs_threshold": options.pairs, "layers": layers}
+    if np.isnan(network.bend):
+        raise NotApplicable(
+            "the inputs are no single tensor of numbers, so that it can't be told what is linear"
+        )
+    if network.bend > options.bend:
+        return None
+    message = (
+        f"{len(places)} layers of weights have no activation between them: together they are one "
+        "linear layer."
+    )
+    evidence = {"bend": network.bend, "bend_threshold": options.bend, "layers": len(places)}
     return Finding("missing_nonlinearity", "warning", 0.85, message, evidence, REMEDIES)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from retemper.core.options import Options as Base
-from retemper.core.records import Finding
-from retemper.doctor.case import Case, need
+from retemper.core.records import Finding, NotApplicable
+from retemper.doctor.case import Case, followed, need
 
 REMEDIES: tuple[str, ...] = ("right_head",)
 RANGES = {
@@ -35,9 +35,12 @@ def check(case: Case, options: Options) -> Finding | None:
     """Judge the head's range against the targets and against what the loss wants.
 
     Raises:
-        NotApplicable: the network could not be probed, no loss function or no training rows were given.
+        NotApplicable: the network could not be probed or followed, no loss function or no training rows were given, or
+            what the loss wants can't be told.
     """
-    network, loss, data = need(case.network, "network"), need(case.loss, "loss"), need(case.data, "data")
+    network, loss, data = followed(case), need(case.loss, "loss"), need(case.data, "data")
+    if loss.wants == "unknown":
+        raise NotApplicable("what the loss wants of the outputs can't be told")
     last = next((each.name for each in reversed(network.head) if each.name in RANGES), "")
     if not last:
         return None
@@ -46,7 +49,10 @@ def check(case: Case, options: Options) -> Finding | None:
     sure, why = 0.0, ""
     if loss.wants == "values" and outside > options.outside:
         sure = 0.95
-        why = f"targets go from {data.target_low:.4g} to {data.target_high:.4g}, but a {last} gives {low:g} to {high:g}"
+        why = (
+            f"targets go from {data.target_low:.4g} to {data.target_high:.4g}, but a {last} gives "
+            f"{low:g} to {high:g}"
+        )
     elif loss.wants == "logits" and last in ("relu", "relu_", "tanh", "hardtanh", "softplus", "exp"):
         sure, why = 0.9, f"the loss takes numbers of any size, but a {last} gives {low:g} to {high:g}"
     elif loss.wants == "probabilities" and last not in ("softmax", "sigmoid", "hardsigmoid"):
@@ -54,11 +60,21 @@ def check(case: Case, options: Options) -> Finding | None:
     elif case.task == "multilabel" and last == "softmax":
         sure, why = 0.9, "a row may have several classes, but a softmax lets their probabilities sum to 1"
     elif _sigmoids_for_one_class(case, last):
-        sure, why = 0.7, "a row has one class, but each class has a sigmoid of its own in a loss that compares them"
+        sure, why = (
+            0.7,
+            "a row has one class, but each class has a sigmoid of its own in a loss that compares them",
+        )
     if not sure:
         return None
     evidence = {"head": last, "wants": loss.wants, "outside": outside, "outside_threshold": options.outside}
-    return Finding("output_range_mismatch", "error", sure, f"The head can't give what is asked: {why}.", evidence, REMEDIES)
+    return Finding(
+        "output_range_mismatch",
+        "error",
+        sure,
+        f"The head can't give what is asked: {why}.",
+        evidence,
+        REMEDIES,
+    )
 
 
 def _sigmoids_for_one_class(case: Case, last: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from retemper.core.options import Options as Base
-from retemper.core.records import Finding
+from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.case import Case, need
 
 REMEDIES: tuple[str, ...] = ("right_head",)
@@ -21,14 +21,18 @@ def check(case: Case, options: Options) -> Finding | None:
     """Judge the outputs against the classes of the training rows.
 
     Raises:
-        NotApplicable: the network could not be probed, or no training rows were given.
+        NotApplicable: no outputs of the network were seen, no training rows were given, or targets are no classes.
     """
     network, data = need(case.network, "network"), need(case.data, "data")
-    if case.task != "classification" or len(network.shape) < 1:
-        return None
-    units = network.shape[1] if len(network.shape) > 1 else 1
+    if not network.shape:
+        raise NotApplicable("no outputs of the network were seen")
+    if case.task != "classification":
+        raise NotApplicable("the targets are no classes")
+    axis = case.loss.axis if case.loss is not None else 1
+    units = network.shape[axis] if len(network.shape) > axis else 1
     outputs = 2 if units == 1 else units
-    classes = max(len(data.classes), int(data.target_high) + 1 if data.integers and len(data.target_shape) < 2 else 0)
+    codes = int(data.target_high) + 1 if data.integers and len(data.target_shape) < 2 else 0
+    classes = max(len(data.classes), codes)
     missing = classes - outputs
     if missing < options.missing:
         return None

@@ -26,9 +26,13 @@ def check(case: Case, options: Options) -> Finding | None:
     loss = need(case.loss, "loss")
     if not loss.broadcasts:
         return None
-    shapes = [list(case.network.shape) if case.network else [], list(case.data.target_shape) if case.data else []]
+    shapes = [
+        list(case.network.shape) if case.network else [],
+        list(case.data.target_shape) if case.data else [],
+    ]
     message = (
-        f"The loss is the same for permuted targets: outputs {shapes[0]} and targets {shapes[1]} are stretched to each "
+        f"The loss is the same for permuted targets: outputs {shapes[0]} and targets {shapes[1]} "
+        "are stretched to each "
         "other, so that every output is held against every target; give both one shape."
     )
     evidence = {"outputs": shapes[0], "targets": shapes[1], "rows_threshold": options.rows}

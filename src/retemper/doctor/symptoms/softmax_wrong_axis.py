@@ -6,7 +6,7 @@ from pydantic import Field
 
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding
-from retemper.doctor.case import Case, need
+from retemper.doctor.case import Case, followed
 
 REMEDIES: tuple[str, ...] = ("right_head",)
 
@@ -18,18 +18,23 @@ class Options(Base):
 
 
 def check(case: Case, options: Options) -> Finding | None:
-    """Judge the softmaxes of the forward pass.
+    """Judge the softmaxes of a forward pass that tells rows other things alone than among others.
+
+    A softmax over the first dimension that is not the batch's, as where sequences come first, mixes no rows.
 
     Raises:
-        NotApplicable: the network could not be probed.
+        NotApplicable: the network could not be probed, or its forward pass can't be followed.
     """
-    network = need(case.network, "network")
+    network = followed(case)
+    rows = network.shape[0] if network.shape else 0
     for each in network.operations:
-        if each.axis == 0 and len(each.shape) > 1 and each.shape[0] >= options.rows and each.shape[1] > 1:
+        over_rows = each.axis == 0 and len(each.shape) > 1 and each.shape[0] == rows >= options.rows
+        if over_rows and network.mixes:
             message = (
-                "A softmax sums over the rows of the batch (dim 0) instead of over the classes: what a row is told depends "
+                "A softmax sums over the rows of the batch (dim 0) instead of over the classes: "
+                "what a row is told depends "
                 "on its neighbours; use dim=1."
             )
-            evidence = {"axis": 0, "rows": each.shape[0], "rows_threshold": options.rows}
+            evidence = {"axis": 0, "rows": rows, "rows_threshold": options.rows}
             return Finding("softmax_wrong_axis", "error", 0.97, message, evidence, REMEDIES)
     return None

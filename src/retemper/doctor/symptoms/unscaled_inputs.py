@@ -28,7 +28,11 @@ def check(case: Case, options: Options) -> Finding | None:
     data = need(case.data, "data")
     if not data.spreads.size:
         raise NotApplicable("the inputs are no numbers")
-    if case.network and case.network.operations and case.network.operations[0].name in ("batch_norm", "layer_norm", "embedding"):
+    if (
+        case.network
+        and case.network.operations
+        and case.network.operations[0].name in ("batch_norm", "layer_norm", "embedding")
+    ):
         return None
     sizes = np.abs(data.centres) + data.spreads
     varying = sizes[data.spreads > 0]
@@ -36,9 +40,15 @@ def check(case: Case, options: Options) -> Finding | None:
     if size < options.size and ratio < options.ratio:
         return None
     message = (
-        f"The inputs' columns are of sizes up to {size:.3g}, the largest {ratio:.3g} times the smallest: scale them to mean 0 "
+        f"The inputs' columns are of sizes up to {size:.3g}, the largest {ratio:.3g} times the "
+        "smallest: scale them to mean 0 "
         "and standard deviation 1 by the training rows."
     )
-    evidence = {"size": size, "size_threshold": options.size, "ratio": ratio, "ratio_threshold": options.ratio}
+    evidence = {
+        "size": size,
+        "size_threshold": options.size,
+        "ratio": ratio,
+        "ratio_threshold": options.ratio,
+    }
     sure = 0.9 if size >= 20 * options.size else 0.75
     return Finding("unscaled_inputs", "warning", sure, message, evidence, REMEDIES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from pydantic import Field
 
 from retemper.core.options import Options as Base
@@ -32,8 +31,16 @@ def check(case: Case, options: Options) -> Finding | None:
     if size < options.size and data.target_spread >= options.least:
         return None
     message = (
-        f"The targets are {data.target_mean:.4g} on average with a standard deviation of {data.target_spread:.3g}, while "
+        f"The targets are {data.target_mean:.4g} on average with a standard deviation of "
+        f"{data.target_spread:.3g}, while "
         "outputs begin near 0 with one near 1: scale them, and scale predictions back."
     )
-    evidence = {"size": size, "size_threshold": options.size, "spread": data.target_spread, "least_threshold": options.least}
-    return Finding("unscaled_targets", "warning", 0.85 if size >= 10 * options.size else 0.7, message, evidence, REMEDIES)
+    evidence = {
+        "size": size,
+        "size_threshold": options.size,
+        "spread": data.target_spread,
+        "least_threshold": options.least,
+    }
+    return Finding(
+        "unscaled_targets", "warning", 0.85 if size >= 10 * options.size else 0.7, message, evidence, REMEDIES
+    )
