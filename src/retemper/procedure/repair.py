@@ -32,6 +32,8 @@ PROOF_SEEDS = (6, 5, 4, 3)
 LEAST_SHARE = 0.5
 """Of their epochs, what the runs of a proof are given at least where the budget allows: more seeds tell more."""
 ROUNDS = 3
+LONGER_PER, MOST_LONGER = 8, 16
+"""So many original runs of the budget make a run twice as long worth a try, and so on."""
 SPRINTERS, FINALISTS = 8, 2
 LEAST_GAIN = 0.01
 """Of skill; less is not worth a round."""
@@ -196,7 +198,9 @@ def _round(bench: Bench, base: Regimen, best: Trained, number: int) -> tuple[Reg
     """The best way from here with its training, or None where none gains."""
     assert best.examined is not None
     fresh = bench.patient(Regimen(base.recipe), split(bench.rows, bench.seed, 0)[0], 0)
-    candidates = proposals(base, best.examined.findings, fresh, best.score.skill < POOR)
+    longer = min(MOST_LONGER, int(bench.left / LONGER_PER))
+    with seeded(bench.seed, "repair.proposals", number):
+        candidates = proposals(base, best.examined.findings, fresh, best.score.skill < POOR, longer)
     purse = ROUND_SHARE * bench.budget
     sprinted: list[tuple[float, Regimen]] = []
     for candidate in [own for own in candidates if own.key not in bench.tried][:SPRINTERS]:
@@ -212,11 +216,23 @@ def _round(bench: Bench, base: Regimen, best: Trained, number: int) -> tuple[Reg
     ended: list[tuple[Regimen, Trained]] = []
     for _, candidate in sprinted[:FINALISTS]:
         if bench.cost(candidate) <= bench.left - _reserve(bench, candidate):
-            ended.append((candidate, bench.fit(candidate, 0, watched=True, number=number)))
+            ended.append(_cut(candidate, bench.fit(candidate, 0, watched=True, number=number)))
     winner = max(ended, key=lambda own: own[1].score.skill, default=None)
     if winner is None or winner[1].score.skill < best.score.skill + LEAST_GAIN:
         return None
     return winner
+
+
+def _cut(regimen: Regimen, trained: Trained) -> tuple[Regimen, Trained]:
+    """The run as far as it went up, where it went down afterwards; the curve has told, and it costs nothing."""
+    top = max(own for _, own in trained.curve)
+    share, skill = next((at, own) for at, own in reversed(trained.curve) if own >= top - LEAST_GAIN)
+    epochs = _epochs(regimen, share)
+    if skill < trained.score.skill + LEAST_GAIN or epochs == regimen.recipe.training.epochs:
+        return regimen, trained
+    shorter = regimen.with_changes("stop_earlier", {"training.epochs": epochs})
+    curve = tuple((at / share, own) for at, own in trained.curve if at <= share)
+    return shorter, replace(trained, score=replace(trained.score, skill=skill), curve=curve)
 
 
 def _reserve(bench: Bench, candidate: Regimen) -> float:

@@ -115,7 +115,9 @@ def ways(base: Regimen, remedy: str, finding: Finding, patient: Patient) -> list
     return found
 
 
-def proposals(base: Regimen, findings: Sequence[Finding], patient: Patient, poor: bool) -> list[Regimen]:
+def proposals(
+    base: Regimen, findings: Sequence[Finding], patient: Patient, poor: bool, longer: int = 1
+) -> list[Regimen]:
     """Ways to try, the most promising first: all that is found at once, by the book, then one by one.
 
     Args:
@@ -123,6 +125,7 @@ def proposals(base: Regimen, findings: Sequence[Finding], patient: Patient, poor
         findings: of that training, the likeliest cause first.
         patient: fresh, without ``base``'s operations.
         poor: it learns little, so that what helps most networks is tried whatever was found.
+        longer: times the epochs that there is room for.
     """
     alarms = [each for each in findings if each.severity != "advice"]
     sure = [each for each in findings if each.severity == "advice" and each.confidence >= SURE]
@@ -130,7 +133,7 @@ def proposals(base: Regimen, findings: Sequence[Finding], patient: Patient, poor
     start = _with_true_loss(base, patient) if poor else base
     together = _together(start, [*alarms, *(each for each in sure if each.code in STRUCTURE)], patient)
     if poor:
-        made += by_the_book(together, patient)
+        made += by_the_book(together, patient, longer)
     made.append(together)
     for finding in [*alarms, *sure]:
         for remedy in finding.remedies:
@@ -163,7 +166,7 @@ def _with_true_loss(base: Regimen, patient: Patient) -> Regimen:
     return next(iter(ways(base, "right_head", upside_down, patient)), base)
 
 
-def by_the_book(base: Regimen, patient: Patient) -> list[Regimen]:
+def by_the_book(base: Regimen, patient: Patient, longer: int) -> list[Regimen]:
     """How a network is trained unless something speaks against it: scaled rows, a start of unit variance, Adam."""
     anything = Finding("poor", "advice", 0.5, "It learns little.")
     book = base
@@ -177,7 +180,10 @@ def by_the_book(base: Regimen, patient: Patient) -> list[Regimen]:
         made.append(book.with_changes("another_optimizer", {"training.optimizer": adam}))
     smooth = next(iter(ways(made[0], "another_activation", anything, patient)), None)
     wide = next(iter(ways(smooth or made[0], "more_capacity", anything, patient)), None)
-    return [own for own in (made[0], wide, smooth, *made[1:]) if own is not None]
+    if longer > 1:
+        epochs = base.recipe.training.epochs * longer
+        made.insert(1, (wide or made[0]).with_changes("train_longer", {"training.epochs": epochs}))
+    return [own for own in (made[0], wide, *made[1:-1], smooth, made[-1]) if own is not None]
 
 
 BOOK_RATES = (1e-2, 2e-3)
