@@ -107,6 +107,15 @@ def dead_share(signals: Signals) -> tuple[float, float]:
     return (float(first.max()) if len(first) else math.nan, float(last.max()) if len(last) else math.nan)
 
 
+def alive_paths(signals: Signals) -> float:
+    """Share of the ways through the network that meet no dead unit, at the last look: the product over its layers.
+
+    Deep narrow networks lose nearly all of them with few dead units a layer (Lu et al. 2019, "Dying ReLU").
+    """
+    last = signals.dead[-1] if signals.dead.size else np.zeros(0)
+    return float(np.prod(1 - last[np.isfinite(last)]))
+
+
 def sizes_of_gradients(signals: Signals) -> Array:
     """[L] gradient per number of each weight (root mean square), median of the looks."""
     if not len(signals.gradients) or not signals.gradients.shape[1]:

@@ -224,6 +224,9 @@ class Watched:
         if "gradients" in self._open:
             mine = self._weights.of(number)
             self._open.setdefault("updates", self._weights.blank())[mine] = self._weights.moved(mine)
+            self._open["rate"] = max(
+                float(group["lr"]) for own in self._optimizers for group in own.param_groups
+            )
         if len(self._optimizers) == 1:
             self._turn()
 
@@ -232,9 +235,6 @@ class Watched:
         if "updates" in self._open:
             self._ended, self._open = self._open, {}
             self._ended |= {"step": self.step, "stale": self._weights.staleness()}
-            self._ended["rate"] = max(
-                float(group["lr"]) for own in self._optimizers for group in own.param_groups
-            )
             self._weights.left.clear()
         if not self._open and self._due():
             self._begin()
