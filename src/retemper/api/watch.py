@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from torch import Tensor, nn
 
+from retemper.api.pictured import pictured
 from retemper.core.errors import InputError
 from retemper.core.history import from_rows
 from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.case import Case, Standing, Task
 from retemper.doctor.examine import Examined, examine
+from retemper.doctor.observe.activations import Histogram, activations
 from retemper.doctor.observe.attempt import attempt
 from retemper.doctor.observe.before import PROBE_ROWS, look
 from retemper.doctor.observe.loss_kind import LossFunction
@@ -45,11 +48,13 @@ class Doctor:
         self._epochs: list[dict[str, float]] = []
         self._case = Case(task=task)
         self._watched: Watched | None = None
+        self._activations: tuple[Histogram, ...] = ()
 
     def __enter__(self) -> Self:
         if self._watched is not None:
             self._watched.close()
         self._case = look(self._model, self._optimizers, self._loss, self._train, self._held_out, self._task)
+        self._activations = self._seen_activations()
         probe = None if self._train is None else first_rows(self._train, PROBE_ROWS)
         self._watched = attempt(
             "signals", self._reasons, lambda: Watched(self._model, self._optimizers, probe, self._loss)
@@ -91,6 +96,17 @@ class Doctor:
         """The findings, and the checks that could not be made, with the reason."""
         return examine([self.case()])
 
+    def plot(self, path: str | Path = "doctor.html") -> Path:
+        """Write a page with the findings and pictures: curves, gradients, updates and activations of each layer.
+
+        Args:
+            path: of an HTML file that needs nothing else; it is written anew.
+
+        Raises:
+            InputError: the name does not end in .html, or the file can't be written.
+        """
+        return pictured(self.case(), self._activations, self._seen_activations(), path)
+
     def case(self) -> Case:
         """All that is known of the training so far."""
         known: dict[str, Any] = dict(vars(self._case))
@@ -101,6 +117,16 @@ class Doctor:
             known["history"] = from_rows(0, self._epochs, trivial)
         known["standing"] = attempt("standing", self._reasons, self._standing)
         return Case(**known | {"reasons": {**self._case.reasons, **self._reasons}})
+
+    def _seen_activations(self) -> tuple[Histogram, ...]:
+        """Of the probe's rows; none where the network can't be asked or followed."""
+        if self._train is None:
+            return ()
+        try:
+            rows = suited(first_rows(self._train, PROBE_ROWS), *device_of(self._model))
+            return activations(self._model, rows[0])
+        except Exception:  # a network of someone else's may raise anything
+            return ()
 
     def _standing(self) -> Standing | None:
         rows, held_out = self._held_out or self._train, self._held_out is not None

@@ -59,7 +59,9 @@ class Companion:
         """A training is under way, and is watched."""
         return self._doctor is not None
 
-    def listen(self, model: nn.Module, optimizers: Sequence[Any], loader: Any = None, held_out: Any = None) -> None:
+    def listen(
+        self, model: nn.Module, optimizers: Sequence[Any], loader: Any = None, held_out: Any = None
+    ) -> None:
         """Overhear the next batch, and begin to watch before its backward pass.
 
         Args:
@@ -217,9 +219,14 @@ def told(findings: Sequence[Finding]) -> str:
     for own in findings:
         advice = ", ".join(own.remedies).replace("_", " ")
         sure = f"{own.confidence:.2f}".removeprefix("0")
-        lines.append(f"  {own.severity:8} {own.code} ({sure}): {own.message}" + (f" To try: {advice}." if advice else ""))
+        lines.append(
+            f"  {own.severity:8} {own.code} ({sure}): {own.message}"
+            + (f" To try: {advice}." if advice else "")
+        )
     return "\n".join(lines)
 
 
 def _compiled(module: nn.Module) -> bool:
-    return type(module).__name__ == "OptimizedModule" or getattr(module, "_compiled_call_impl", None) is not None
+    return (
+        type(module).__name__ == "OptimizedModule" or getattr(module, "_compiled_call_impl", None) is not None
+    )
