@@ -157,7 +157,12 @@ def _of_one(asked: _Asked, noise: Tensor) -> Wants:
     for values in _as_outputs(target, noise):
         step = 0.3 * max(1.0, float(values.std(unbiased=False)))
         exact, above, below, twice = (asked(values + d * step) for d in (0.0, 1.0, -1.0, 2.0))
-        if math.isfinite(exact) and min(above, below) > exact and twice > above and not _same(above, exact):
+        least = (
+            math.isfinite(exact) and min(above, below) > exact and twice > above and not _same(above, exact)
+        )
+        # A loss of logits may have its balance there, too, but falls where classes are set further apart.
+        apart = asked(values + 2 * (values - values.mean()))
+        if least and not apart < exact:
             return "values"
     return "logits" if _straight(asked, flat) else "unknown"
 
@@ -190,12 +195,12 @@ def _sums(asked: _Asked, outputs: Tensor) -> bool:
 
 
 def _broadcasts(asked: _Asked, outputs: Tensor) -> bool:
-    """Whether targets may be permuted among the rows, though they matter and have another shape than the outputs.
+    """Whether targets may be permuted among the rows, though they matter, and outputs had better all be alike.
 
-    Losses of sets of rows are the same for permuted targets, too, but take both in one shape.
+    Losses of sets of rows are the same for permuted targets, too, but are least where outputs are the targets.
     """
     target = asked.target
-    if len(target) < 3 or target.shape == outputs.shape or bool((target == target[:1]).all()):
+    if len(target) < 3 or bool((target == target[:1]).all()) or _meets_targets(asked, outputs):
         return False
     noise = _noise(outputs, 1).sigmoid()
     # Two orders: one alone is met by chance now and then (a digits table had both means alike to 1e-7).
@@ -216,6 +221,14 @@ def _broadcasts(asked: _Asked, outputs: Tensor) -> bool:
         and varies
         and math.isfinite(own)
         and all(math.isclose(own, each, rel_tol=1e-6) for each in permuted)
+    )
+
+
+def _meets_targets(asked: _Asked, outputs: Tensor) -> bool:
+    """Whether the targets themselves, as outputs, are better than what they are on average."""
+    return any(
+        asked(own) < asked(own.mean(0, keepdim=True).expand_as(own))
+        for own in _as_outputs(asked.target, outputs)[:1]
     )
 
 
