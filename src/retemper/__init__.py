@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from retemper.api.bayes_search import BayesSearch
+    from retemper.api.callbacks.keras import KerasDoctor
+    from retemper.api.callbacks.lightning import LightningDoctor
+    from retemper.api.callbacks.transformers import TransformersDoctor
     from retemper.api.check import check
     from retemper.api.diagnose import diagnose
     from retemper.api.estimators import NetClassifier, NetRegressor
@@ -27,6 +30,12 @@ if TYPE_CHECKING:
     from retemper.api.watch import watch
     from retemper.core.errors import InputError, Interrupted, RetemperError
 
+# Not in __all__: each needs a library that retemper does not, and says so where it is missing.
+_CALLBACKS = {
+    "KerasDoctor": "api.callbacks.keras",
+    "LightningDoctor": "api.callbacks.lightning",
+    "TransformersDoctor": "api.callbacks.transformers",
+}
 # Loaded at first use: `import retemper` must not wait for PyTorch.
 _HOMES = {
     "BayesSearch": "api.bayes_search",
@@ -80,13 +89,14 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return version("retemper")
-    if name not in _HOMES:
+    home = _HOMES.get(name) or _CALLBACKS.get(name)
+    if home is None:
         raise AttributeError(f"module 'retemper' has no attribute {name!r}")
-    return getattr(import_module(f"retemper.{_HOMES[name]}"), name)
+    return getattr(import_module(f"retemper.{home}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted([*__all__, *_CALLBACKS, "__version__"])
 
 
 class _Package(ModuleType):
