@@ -397,7 +397,7 @@ SHAPES: dict[str, Shape] = {
         lambda s: replace(s, epochs=2 * s.epochs),
         lambda own, other: (
             _risen(own) < 0.03
-            and _last(own.judged) < 1.1 * float(other.judged.min()) + 0.02 * own.trivial
+            and _last(own.judged) < 1.05 * float(other.judged.min()) + 0.01 * own.trivial
             and _last(own.judged) < 0.75 * own.trivial
             and _last(own.series["val_loss"]) - _trains(own) < 0.15 * own.trivial
         ),

@@ -54,21 +54,23 @@ class Metrics:
 
 @dataclass
 class _Track:
-    """The values of one series in the order of the file, with epoch and step of each."""
+    """The values of one series in the order of the file, with epoch, step and row of each."""
 
     values: list[float] = field(default_factory=list)
     epochs: list[float] = field(default_factory=list)
     steps: list[float] = field(default_factory=list)
+    rows: list[float] = field(default_factory=list)
 
-    def add(self, value: float, epoch: float, step: float) -> None:
+    def add(self, value: float, epoch: float, step: float, row: float) -> None:
         place, places = (step, self.steps) if math.isfinite(step) else (epoch, self.epochs)
         # A resumed or restarted training repeats what came after its checkpoint: the newer values count.
         if places and place < places[-1]:
             keep = next(at for at, earlier in enumerate(places) if earlier >= place)
-            del self.values[keep:], self.epochs[keep:], self.steps[keep:]
+            del self.values[keep:], self.epochs[keep:], self.steps[keep:], self.rows[keep:]
         self.values.append(value)
         self.epochs.append(epoch)
         self.steps.append(step)
+        self.rows.append(row)
 
 
 Tracks = dict[str, _Track]
@@ -98,16 +100,19 @@ def metrics_of(rows: Sequence[Row], source: str) -> Metrics:
         if not SUMMARY & row.keys():
             _read(row, {"file": source, "row": number}, meanings, runs, columns)
     _no_curves(runs, list(names), source)
-    accuracy_only = not any("_loss:" in key for tracks in runs.values() for key in tracks)
-    histories, units = zip(
-        *(_history(n, tracks, accuracy_only) for n, tracks in enumerate(runs.values())), strict=True
-    )
+    whole = [tracks for tracks in runs.values() if _has(tracks, "_loss:") or _has(tracks, "_accuracy:")]
+    accuracy_only = not any(_has(tracks, "_loss:") for tracks in whole)
+    histories, units = zip(*(_history(n, tracks) for n, tracks in enumerate(whole)), strict=True)
     return Metrics(
         histories,
         "error rate" if accuracy_only else "loss",
         "epoch" if set(units) == {"epoch"} else "point",
         {key.split(":")[0]: name for key, name in sorted(columns.items(), reverse=True)},
     )
+
+
+def _has(tracks: Tracks, part: str) -> bool:
+    return any(part in key for key in tracks)
 
 
 def _read(
@@ -131,9 +136,9 @@ def _read(
         elif told.measure == "run":
             run = str(cell)
         elif told.measure == "epoch":
-            epoch = _number(cell, name, place)
+            epoch = _place(_number(cell, name, place))
         elif told.measure == "step":
-            step = _number(cell, name, place)
+            step = _place(_number(cell, name, place))
         else:
             value = _number(cell, name, place)
             key = _series(told, "")
@@ -141,7 +146,7 @@ def _read(
                 taken[key] = (told.rank, name, value)
     for key, (rank, name, value) in taken.items():
         series = _series(meanings[name], stage) if stage else key
-        runs[run][f"{series}:{rank}"].add(value, epoch, step)
+        runs[run][f"{series}:{rank}"].add(value, epoch, step, place["row"])
         columns.setdefault(f"{series}:{rank}", name)
 
 
@@ -171,6 +176,11 @@ def _number(cell: Any, name: str, place: Mapping[str, Any]) -> float:
     return float(found[1]) * (0.01 if found[2] else 1.0)
 
 
+def _place(number: float) -> float:
+    """An epoch or a step; one that is not finite is none."""
+    return number if math.isfinite(number) else math.nan
+
+
 def _no_curves(runs: Mapping[str, Tracks], names: list[str], source: str) -> None:
     read = {key.split(":")[0] for tracks in runs.values() for key in tracks}
     if not any(key.endswith(("_loss", "_accuracy")) for key in read):
@@ -182,14 +192,14 @@ def _no_curves(runs: Mapping[str, Tracks], names: list[str], source: str) -> Non
         )
 
 
-def _history(number: int, tracks: Tracks, accuracy_only: bool) -> tuple[History, str]:
+def _history(number: int, tracks: Tracks) -> tuple[History, str]:
     """All tracks on one axis: epochs where there are enough of them, else steps, else the order of the rows."""
     own = _plainest(tracks)
     for name, track in own.items():
         if name.endswith("_accuracy") and max(track.values) > PERCENT:
             track.values = [value / 100 for value in track.values]
     _name_epochs(list(own.values()))
-    if accuracy_only:
+    if not _has(tracks, "_loss:"):
         own |= {
             name.replace("accuracy", "loss"): _wrong(track)
             for name, track in own.items()
@@ -229,7 +239,7 @@ def _name_epochs(tracks: Sequence[_Track]) -> None:
 
 
 def _wrong(track: _Track) -> _Track:
-    return _Track([1 - value for value in track.values], track.epochs, track.steps)
+    return _Track([1 - value for value in track.values], track.epochs, track.steps, track.rows)
 
 
 def _positions(track: _Track, unit: str) -> Values:
@@ -239,7 +249,7 @@ def _positions(track: _Track, unit: str) -> Values:
         return np.ceil(epochs - 1e-9)
     if unit == "fraction":
         return epochs
-    return steps if unit == "step" and np.isfinite(steps).all() else np.arange(float(len(steps)))
+    return steps if unit == "step" and np.isfinite(steps).all() else np.array(track.rows)
 
 
 def _axis(tracks: Tracks) -> tuple[Values, Values, str]:

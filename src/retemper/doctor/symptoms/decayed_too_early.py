@@ -29,9 +29,6 @@ class Options(Base):
     kink: float = Field(
         0.15, gt=0, lt=1, description="the same where only a kink in the curve shows the drop"
     )
-    steady: float = Field(
-        0.5, gt=0, description="second / first half of the fall before a kink: it didn't slow down yet"
-    )
     left: float = Field(
         0.05, gt=0, lt=1, description="loss at the end / trivial loss: less is too little to gain"
     )
@@ -109,17 +106,20 @@ def _slopes(values: Values, at: int, window: int) -> tuple[float, float]:
 
 
 def _kink(values: Values, options: Options) -> int | None:
-    """Where a steady fall breaks off to a flat line, at its sharpest."""
+    """Where a fall stops at once, at its sharpest.
+
+    A convergence slows down by the same factor again and again: what the two halves of the window before tell is what
+    the window after is held against, by the size of its changes, which noise would keep up.
+    """
     best, sharpest = None, options.kink
-    window = options.window
+    window = 2 * (options.window // 2)
     jitter = noise(values, smooth(values))
-    for at in range(window, int(options.latest * len(values)) + 1):
-        part = values[at - window : at]
-        first, second = part[0] - part[window // 2 - 1 + window % 2], part[window // 2] - part[-1]
-        before, _ = _slopes(values, at, window)
-        rest = values[at : at + window]
-        after = float(rest[0] - rest[-1]) / (len(rest) - 1)
-        steady = first > 0 and second > options.steady * first and before * (window - 1) > 3 * jitter
-        if steady and after < sharpest * before:
-            best, sharpest = at, after / before
+    steps = np.abs(np.diff(values))
+    for at in range(window + 1, int(options.latest * len(values)) + 1):
+        first, middle, last = values[at - 1 - window], values[at - 1 - window // 2], values[at - 1]
+        slowing = float((middle - last) / (first - middle)) if first > middle > last else 0.0
+        expected = float(middle - last) * min(slowing, 1.0) * (1 + min(slowing, 1.0))
+        seen = float(np.sum(steps[at : at + window]))
+        if first - last > 3 * jitter and seen < sharpest * expected:
+            best, sharpest = at, seen / expected
     return best

@@ -53,7 +53,8 @@ def check(case: Case, options: Options) -> Finding | None:
     ends = int(_last_flat(course, options.gained * whole))
     message = (
         f"The training loss stood still for the first {ends} of {len(course)} epochs ({course[0]:.4g} to "
-        f"{course[ends]:.4g}) and fell to {course.min():.4g} later: the initialisation, or a rate that is too low at first, held it up."
+        f"{course[ends]:.4g}) and fell to {course.min():.4g} later: the initialisation, or a rate that is too low at "
+        "first, held it up."
     )
     evidence = {
         "gained": gained,
