@@ -21,6 +21,9 @@ from retemper.doctor.observe.loss_kind import LossFunction
 HELD_OUT = ("val", "valid", "validation", "eval", "dev")
 """How libraries begin the names of metrics on held-out rows."""
 
+SPEEDS = ("_runtime", "_per_second")
+"""How names of what is no metric end."""
+
 
 @dataclass(frozen=True)
 class Given:
@@ -198,7 +201,7 @@ def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
             plain = "train_loss"
         elif first in HELD_OUT and rest:
             plain = f"val_{rest}"
-        if plain not in ("epoch", "step"):
+        if plain not in ("epoch", "step") and not plain.endswith(SPEEDS):
             named[plain] = float(number)
     return named
 

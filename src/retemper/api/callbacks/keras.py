@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
+from retemper.api.callbacks.absent import absent
 from retemper.api.callbacks.companion import Companion, Given
 from retemper.api.callbacks.overheard import FirstBatch
 from retemper.api.watch import Doctor
@@ -18,20 +19,16 @@ from retemper.doctor.observe.loss_kind import LossFunction
 
 try:
     import keras
+    from keras.callbacks import Callback
 except ImportError:
-    raise InputError(
-        "missing_extra",
-        "KerasDoctor needs Keras 3, which is not installed.",
-        {"package": "keras"},
-        "Install it: pip install 'keras>=3'.",
-    ) from None
+    Callback = absent("KerasDoctor", "Keras 3", "pip install 'keras>=3'")
 
 
-class KerasDoctor(keras.callbacks.Callback):  # type: ignore[misc]
+class KerasDoctor(Callback):  # type: ignore[misc]
     """Watches a Keras training on PyTorch: ``model.fit(x, y, callbacks=[retemper.KerasDoctor()])``.
 
-    The loss is the compiled one; the first batch is overheard. Keras shows its callbacks no data, so more evidence comes
-    from ``train_data`` and ``val_data``. Gradients of accumulated batches are seen at the batch that makes the step.
+    The loss is the compiled one; the first batch is overheard. Keras shows its callbacks no data, so more evidence
+    comes from ``train_data`` and ``val_data``. Of accumulated batches the gradients of the last one are seen.
 
     Args:
         loss: callable of (outputs, targets), where the model overrides ``compute_loss``.
@@ -64,7 +61,6 @@ class KerasDoctor(keras.callbacks.Callback):  # type: ignore[misc]
                 {"option": "KERAS_BACKEND"},
                 "Set KERAS_BACKEND=torch before Keras is imported.",
             )
-        self._given_loss = loss
         self._companion = Companion(Given(loss, task, train_data, val_data), quiet)
         self._steps: KerasSteps | None = None
 
@@ -78,10 +74,10 @@ class KerasDoctor(keras.callbacks.Callback):  # type: ignore[misc]
         return self.doctor.findings()
 
     def on_train_begin(self, logs: Any = None) -> None:
-        own = type(self.model.optimizer).__name__
-        kind = type(getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)).__name__
+        optimizer = self.model.optimizer
+        kind = type(getattr(optimizer, "inner_optimizer", optimizer)).__name__
         # The class's name is the optimizer's, as facts of PyTorch's own optimizers are read.
-        self._steps = type(kind or own, (KerasSteps,), {})(self.model, self._companion)
+        self._steps = type(kind, (KerasSteps,), {})(self.model, self._companion)
         compute_loss = self.model.compute_loss
 
         def overheard(x: Any = None, y: Any = None, y_pred: Any = None, *rest: Any, **options: Any) -> Any:
@@ -90,7 +86,7 @@ class KerasDoctor(keras.callbacks.Callback):  # type: ignore[misc]
             self._companion.begin(heard, self.model, [self._steps], None, None)
             return compute_loss(x, y, y_pred, *rest, **options)
 
-        vars(self.model)["compute_loss"] = overheard
+        self.model.__dict__["compute_loss"] = overheard
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._restore()
@@ -105,7 +101,7 @@ class KerasDoctor(keras.callbacks.Callback):  # type: ignore[misc]
         self._companion.end()
 
     def _restore(self) -> None:
-        vars(self.model).pop("compute_loss", None)
+        self.model.__dict__.pop("compute_loss", None)
 
     def _loss(self, outputs: Any) -> Any:
         """The compiled loss as a callable of (outputs, targets); None for several outputs."""

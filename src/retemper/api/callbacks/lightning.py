@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
+from retemper.api.callbacks.absent import absent
 from retemper.api.callbacks.companion import Companion, Given
 from retemper.api.watch import Doctor
-from retemper.core.errors import InputError
 from retemper.core.records import Finding
 from retemper.doctor.case import Task
 from retemper.doctor.observe.loss_kind import LossFunction
@@ -19,12 +19,7 @@ except ImportError:
     try:
         from pytorch_lightning import Callback
     except ImportError:
-        raise InputError(
-            "missing_extra",
-            "LightningDoctor needs Lightning, which is not installed.",
-            {"package": "lightning"},
-            "Install it: pip install lightning.",
-        ) from None
+        Callback = absent("LightningDoctor", "Lightning", "pip install lightning")
 
 
 class LightningDoctor(Callback):  # type: ignore[misc]

@@ -35,7 +35,8 @@ def rows_like(x: Any, y: Tensor, loader: Any) -> Rows | None:
     torch.Size([100, 3])
     """
     loader = loader[0] if isinstance(loader, list | tuple) and len(loader) == 1 else loader
-    dataset, collate = getattr(loader, "dataset", None), getattr(loader, "collate_fn", None)
+    dataset: Any = getattr(loader, "dataset", None)
+    collate = getattr(loader, "collate_fn", None)
     if collate is None or isinstance(dataset, IterableDataset) or not hasattr(dataset, "__getitem__"):
         return None
     try:

@@ -105,14 +105,14 @@ class Overheard(TorchFunctionMode):
             register_module_forward_hook(self._answered, with_kwargs=True),
         ]
         self._on = True
-        self.__enter__()
+        self.__enter__()  # type: ignore[no-untyped-call]
 
     def stop(self) -> None:
         """Listen no more; what was heard is forgotten."""
         if self._on:
             self._on = False
             self._deaf()
-            self.__exit__(None, None, None)
+            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -213,8 +213,8 @@ def _replayed(heard: tuple[Any, tuple[Any, ...], dict[str, Any], Tensor], backed
     rest = {name: own for name, own in options.items() if name not in ("input", "target")}
     if rest.get("reduction") == "sum" and backed is not result:
         rest["reduction"] = "mean"
-    shapes = (_part(heard, place, name).shape for place, name in ((0, "input"), (1, "target")))
-    return HeardLoss(function, *shapes, args[2:], rest)
+    shapes = _part(heard, 0, "input").shape, _part(heard, 1, "target").shape
+    return HeardLoss(function, *shapes, rest=args[2:], options=rest)
 
 
 def _as_heard(own: Tensor, shape: torch.Size) -> Tensor:

@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from retemper.api.callbacks.absent import absent
 from retemper.api.callbacks.companion import Companion, Given
 from retemper.api.watch import Doctor
-from retemper.core.errors import InputError
 from retemper.core.records import Finding
 from retemper.doctor.case import Task
 from retemper.doctor.observe.loss_kind import LossFunction
@@ -16,12 +16,7 @@ from retemper.doctor.observe.loss_kind import LossFunction
 try:
     from transformers import TrainerCallback
 except ImportError:
-    raise InputError(
-        "missing_extra",
-        "TransformersDoctor needs transformers, which is not installed.",
-        {"package": "transformers"},
-        "Install it: pip install transformers accelerate.",
-    ) from None
+    TrainerCallback = absent("TransformersDoctor", "Transformers", "pip install transformers accelerate")
 
 
 class TransformersDoctor(TrainerCallback):  # type: ignore[misc]
@@ -54,6 +49,7 @@ class TransformersDoctor(TrainerCallback):  # type: ignore[misc]
         val_data: Any = None,
         quiet: bool = False,
     ) -> None:
+        super().__init__()
         self._companion = Companion(Given(loss, task, train_data, val_data), quiet)
         self._hook: Any = None
         self._epoch_is_over = False
