@@ -50,6 +50,13 @@ def test_splits_are_disjoint_differ_by_member_and_come_again() -> None:
     assert split(few, 0, 0) == (few, few)
 
 
+def test_each_class_has_its_share_of_the_held_out_rows() -> None:
+    y = (torch.arange(200) < 20).long()
+    for target in (y, y[:, None].float(), torch.eye(2)[y]):
+        for part, rare in zip(split(Rows(torch.zeros(200, 1), target), 0, 3), (15, 5), strict=True):
+            assert int(part.y.reshape(len(part), -1)[:, -1].sum()) == rare
+
+
 def test_the_same_answer_scores_the_same_whatever_the_head() -> None:
     y = torch.tensor([0, 1, 2, 1])
     logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))

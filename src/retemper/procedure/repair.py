@@ -23,7 +23,7 @@ from retemper.procedure.repair_fit import DEFAULT_BATCH, Trained, Watch, seeded,
 from retemper.procedure.repair_plan import Regimen, proposals
 from retemper.procedure.repair_rows import Rows, split
 
-FIRST_SHARE = 0.25
+FIRST_SHARE = 0.3
 """Of its epochs, what each way is given at first."""
 ROUND_SHARE = 0.28
 """Of the budget, what a round may use."""
@@ -34,6 +34,8 @@ LEAST_SHARE = 0.5
 ROUNDS = 3
 LONGER_PER, MOST_LONGER = 8, 16
 """So many original runs of the budget make a run twice as long worth a try, and so on."""
+CERTAIN = 0.9
+"""A fault of this confidence has its remedy run to the end, however it begins."""
 SPRINTERS, FINALISTS = 8, 2
 LEAST_GAIN = 0.01
 """Of skill; less is not worth a round."""
@@ -212,6 +214,10 @@ def _round(bench: Bench, base: Regimen, best: Trained, number: int) -> tuple[Reg
         skill = bench.fit(candidate, 0, FIRST_SHARE, number=number).score.skill
         purse -= ahead
         sprinted.append((skill - best.skill_at(FIRST_SHARE), candidate))
+    if sprinted and any(
+        each.severity == "error" and each.confidence >= CERTAIN for each in best.examined.findings
+    ):
+        sprinted[0] = (math.inf, sprinted[0][1])
     sprinted.sort(key=lambda own: -own[0])
     ended: list[tuple[Regimen, Trained]] = []
     for _, candidate in sprinted[:FINALISTS]:

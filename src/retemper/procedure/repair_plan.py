@@ -35,7 +35,7 @@ RATE = "training.optimizer.learning_rate"
 RATES = {"raise_learning_rate": (10.0, 3.0), "lower_learning_rate": (1 / 10, 1 / 3)}
 """Factors that are tried beside one another, for a rate is seldom off by just as much as a remedy's step."""
 SURE = 0.5
-"""Advice of less confidence than this has no remedy tried first."""
+"""Findings of less confidence than this are hardly the cause: no remedy of theirs is joined to others."""
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,11 @@ def proposals(
     sure = [each for each in findings if each.severity == "advice" and each.confidence >= SURE]
     made: list[Regimen] = []
     start = _with_true_loss(base, patient) if poor else base
-    together = _together(start, [*alarms, *(each for each in sure if each.code in STRUCTURE)], patient)
+    causes = [each for each in alarms if each.confidence >= SURE] or alarms[:1]
+    together = _together(start, [*causes, *(each for each in sure if each.code in STRUCTURE)], patient)
+    made.append(together)
     if poor:
         made += by_the_book(together, patient, longer)
-    made.append(together)
     for finding in [*alarms, *sure]:
         for remedy in finding.remedies:
             made += ways(base, remedy, finding, patient)
@@ -146,8 +147,10 @@ def proposals(
         anything = Finding("overfitting", "advice", 0.5, "It may learn by heart.")
         for remedy in AGAINST_OVERFITTING:
             made += ways(base, remedy, anything, patient)
-    unique = {each.key: each for each in reversed(made) if each.key != base.key}
-    return list(reversed(unique.values()))
+    unique: dict[str, Regimen] = {base.key: base}
+    for each in made:
+        unique.setdefault(each.key, each)
+    return list(unique.values())[1:]
 
 
 SHORT = frozenset({"too_few_epochs", "still_improving"})

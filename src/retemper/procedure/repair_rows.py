@@ -13,7 +13,10 @@ from retemper.core import seeds
 
 FEWEST_ROWS = 60
 """With fewer rows than this all are trained on, and judged by."""
-HELD_OUT = 0.25
+EVERY = 4
+"""One row of so many is held out."""
+MOST_CLASSES = 0.1
+"""Of the rows; targets with more different values than that are no classes."""
 
 
 @dataclass(frozen=True)
@@ -49,5 +52,15 @@ def split(rows: Rows, seed: int, member: int) -> tuple[Rows, Rows]:
     order = torch.from_numpy(
         seeds.generator(seed, "repair.split", member).permutation(len(rows)).astype(np.int64)
     )
-    held_out = round(HELD_OUT * len(rows))
-    return rows.take(order[held_out:].sort().values), rows.take(order[:held_out].sort().values)
+    order = order[_classes(rows.y)[order].argsort(stable=True)]  # so that each class has its share
+    held_out = torch.arange(len(rows)) % EVERY == member % EVERY
+    return rows.take(order[~held_out].sort().values), rows.take(order[held_out].sort().values)
+
+
+def _classes(y: Tensor) -> Tensor:
+    """A number a class; values have one for all."""
+    if y.dim() > 1 and y.shape[1] > 1:
+        return y.argmax(1)
+    flat = y.reshape(len(y))
+    few = torch.unique(flat)
+    return torch.searchsorted(few, flat) if len(few) <= MOST_CLASSES * len(flat) else torch.zeros(len(flat))

@@ -47,6 +47,8 @@ def as_chain(network: nn.Module, x: Any) -> nn.Sequential:
     >>> [type(layer).__name__ for layer in as_chain(net, torch.randn(8, 3))]
     ['Linear', 'ReLU', 'Linear']
     """
+    if not isinstance(x, Tensor):
+        raise NotApplicable("the network has several inputs")
     layers: list[tuple[nn.Module, Tensor]] = []
     with torch.no_grad(), evaluating(network):
         with _Transcript(layers):
