@@ -19,6 +19,7 @@ from sklearn import datasets
 from torch import Tensor, nn
 
 Series = dict[str, NDArray[np.float64]]
+RISEN = 0.15
 JUDGED_ROWS = 1000
 """Rows that only the check of a label sees, at most."""
 
@@ -246,6 +247,11 @@ def _risen(one: Trained) -> float:
     return float(course[-1] / course.min() - 1)
 
 
+def overfits(shape: str, one: Trained) -> bool:
+    """Whether a network learnt its rows by heart: made so, or its loss on the rows for checks ends far above its least."""
+    return shape in ("overfitting", "overtrained") or (_finite(one) and _risen(one) > RISEN)
+
+
 def _jumps(one: Trained) -> float:
     half = one.series["train_loss"][len(one.judged) // 2 :]
     return float(np.std(np.diff(half)) / math.sqrt(2))
@@ -397,6 +403,7 @@ SHAPES: dict[str, Shape] = {
         lambda s: replace(s, epochs=2 * s.epochs),
         lambda own, other: (
             _risen(own) < 0.03
+            and _last(own.judged) > 0.97 * float(own.judged[len(own.judged) * 4 // 5 - 1])
             and _last(own.judged) < 1.05 * float(other.judged.min()) + 0.01 * own.trivial
             and _last(own.judged) < 0.75 * own.trivial
             and _last(own.series["val_loss"]) - _trains(own) < 0.15 * own.trivial

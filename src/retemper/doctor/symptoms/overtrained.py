@@ -69,7 +69,7 @@ def check(case: Case, options: Options) -> Finding | None:
         "epochs": int(end),
     }
     severity: Severity = "warning" if rise > options.rise else "advice"
-    sure = confidence(rise, options.rise, 2 * options.rise)
+    sure = confidence(rise, 0.5 * options.rise, 1.5 * options.rise)
     return Finding("overtrained", severity, sure, message, evidence, REMEDIES)
 
 
