@@ -30,6 +30,8 @@ def check(case: Case, options: Options) -> Finding | None:
         NotApplicable: the training was not watched, or it has several optimizers, or closures.
     """
     signals = need(case.signals, "signals")
+    if case.network is not None and case.network.untrained:
+        raise NotApplicable("parameters in no optimizer keep their gradients, which no optimizer zeroes")
     known = signals.stale[np.isfinite(signals.stale)]
     if len(known) < options.looks:
         raise NotApplicable(
