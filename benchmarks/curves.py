@@ -150,9 +150,10 @@ def report(curves: Sequence[Labelled], drawn_curves: int) -> None:
             c for c in own if name != "accuracies alone" or np.isfinite(c.series["train_accuracy"]).any()
         ]
         table(f"real curves, {name}", with_accuracy)
+    seeds = range(drawn_curves)
     table(
         "drawn curves",
-        [Labelled(shape, drawn(shape, seed)) for shape in DRAWN for seed in range(drawn_curves)],
+        [Labelled(shape, drawn(shape, seed), shape in OVERFIT) for shape in DRAWN for seed in seeds],
     )
     cost(curves)
 

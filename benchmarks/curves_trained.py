@@ -248,7 +248,7 @@ def _risen(one: Trained) -> float:
 
 
 def overfits(shape: str, one: Trained) -> bool:
-    """Whether a network learnt its rows by heart: made so, or its loss on the rows for checks ends far above its least."""
+    """Whether a network learnt its rows by heart: made so, or on the rows for checks it ends far above its least."""
     return shape in ("overfitting", "overtrained") or (_finite(one) and _risen(one) > RISEN)
 
 

@@ -47,5 +47,5 @@ def test_what_cannot_be_judged_is_said_once_with_the_reason() -> None:
 
 
 def test_thresholds_can_be_given() -> None:
-    strict = {"overfitting": overfitting.Options(rise=100.0)}
+    strict = {"overfitting": overfitting.Options(rise=100.0, gap=0.99)}
     assert "overfitting" not in [f.code for f in examine([Case(member(0, 0.02))], strict).findings]

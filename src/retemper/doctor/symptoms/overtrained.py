@@ -11,7 +11,7 @@ from retemper.core.records import Finding, NotApplicable, Severity
 from retemper.doctor.case import Case, need
 from retemper.doctor.curves import confidence, curve, noise, share_of_trivial, size, smooth
 
-REMEDIES = ("stop_earlier", "lower_learning_rate", "regularise_more")
+REMEDIES = ("stop_earlier", "regularise_more", "lower_learning_rate")
 
 
 class Options(Base):

@@ -63,7 +63,7 @@ def check(case: Case, options: Options) -> Finding | None:
         "flat_until_epoch": int(train.epochs[ends]),
         "epochs": int(train.epochs[-1]),
     }
-    sure = confidence(ends / len(course), options.start, 3 * options.start)
+    sure = confidence(ends / len(course), 0.5 * options.start, 2 * options.start)
     return Finding("slow_start", "advice", sure, message, evidence, REMEDIES)
 
 
