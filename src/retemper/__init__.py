@@ -5,6 +5,7 @@
 >>> run.model.predict("new.csv")  # doctest: +SKIP
 """
 
+import random
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -92,7 +93,10 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name) or _CALLBACKS.get(name)
     if home is None:
         raise AttributeError(f"module 'retemper' has no attribute {name!r}")
-    return getattr(import_module(f"retemper.{home}"), name)
+    state = random.getstate()
+    found = getattr(import_module(f"retemper.{home}"), name)
+    random.setstate(state)  # libraries draw from it when imported (rich does), which must not change a seeded run
+    return found
 
 
 def __dir__() -> list[str]:

@@ -92,6 +92,9 @@ def copied(network: nn.Module) -> nn.Module:
         RuntimeError, TypeError: the network can't be copied.
     """
     own = copy.deepcopy(inside(network))
+    for parameter in own.parameters():
+        if not parameter.is_leaf:  # of scripted modules
+            parameter.detach_().requires_grad_()
     for module in own.modules():
         for kind in HOOKS:
             hooks = getattr(module, kind, None) or {}

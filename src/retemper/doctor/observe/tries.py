@@ -15,10 +15,12 @@ from retemper.doctor.observe.rows import Rows, changed, first_rows
 from retemper.doctor.observe.traceless import call, traceless
 
 ROWS, STEPS = 16, 150
-RATES = (0.01, 0.001)
-"""Of Adam, whatever the training's own optimizer: the second for networks that do not bear the first."""
+RATES = (0.01, 0.001, 0.1)
+"""Of Adam, whatever the training's own optimizer: the others where it learns too little, for far targets."""
 LEARNT = 0.02
 """Of the trivial loss: less needs no more steps."""
+HALF = 0.5
+"""Of the trivial loss: with more left another rate is tried."""
 FEWEST_STEPS = 30
 SAME = 1e-6
 """Outputs that differ by no more of their size are the same."""
@@ -56,14 +58,16 @@ def try_sample(
     with traceless(), torch.enable_grad():
         _without_dropout(network)
         trivial = _trivial(network, loss, few)
-        first, last = _learn(network, learning, loss, few, RATES[0], steps, LEARNT * trivial)
-        if not last <= 0.5 * trivial:
-            kept = {name: own.clone() for name, own in network.state_dict().items()}
+        first, last, best = math.nan, math.inf, start
+        for rate in RATES:
             network.load_state_dict(start)
-            _, again = _learn(network, learning, loss, few, RATES[1], steps, LEARNT * trivial)
-            if math.isnan(again) or again > last:
-                network.load_state_dict(kept)
-            last = min(last, again) if math.isfinite(last) else again
+            begun, reached = _learn(network, learning, loss, few, rate, steps, LEARNT * trivial)
+            first = begun if rate == RATES[0] else first
+            if reached < last:
+                last, best = reached, {name: own.clone() for name, own in network.state_dict().items()}
+            if last <= HALF * trivial:
+                break
+        network.load_state_dict(best)
         blind = _blind(network, loss, few)
     return Sample(first, last, trivial=trivial, blind=blind, copies=_copies(network, alike))
 
@@ -83,7 +87,7 @@ def _learn(
     losses: list[float] = []
     for _ in range(steps):
         value = loss(call(network, x), y)
-        losses.append(float(value))
+        losses.append(float(value.detach()))
         if not math.isfinite(losses[-1]) or losses[-1] <= enough:
             break
         optimizer.zero_grad()
