@@ -11,7 +11,7 @@ from retemper.core.records import NotApplicable
 from retemper.doctor.case import Array, Case, Signals, need
 from retemper.doctor.curves import jitter, smooth
 
-FEWEST_LOOKS = 6
+FEWEST_LOOKS = 5
 FLOOR = 0.05
 """Swings and rises of a loss below this share of its start do no harm."""
 DEAD = 0.7

@@ -20,10 +20,12 @@ EVERY_STEPS, EARLY_LOOKS = 10, 30
 """A look every so many steps at first; after so many looks, one an epoch."""
 LATER = 1.25
 """Without epochs the next look comes when the steps have grown by this factor."""
-LARGE, SHARE, FREE_LOOKS = 100_000, 0.025, 3
-"""From so many parameters on, looks beyond the first few may cost this share of the training's passes over rows."""
+LARGE, SHARE, OWN = 50_000, 0.03, 1.0
+"""From so many parameters on, looks may cost this share of the steps; each costs ``OWN`` steps beside its passes."""
+RARELY = 3.0
+"""Whatever it costs, a look comes when the steps have grown by this factor."""
 PROBE_ROWS, LARGE_PROBE_ROWS = 256, 64
-DIRECTIONS, THEN_EVERY = 5, 5
+DIRECTIONS, THEN_EVERY = 4, 5
 """Gradients are held against those of the probe at the first looks, then at every fifth: a sign does not turn."""
 
 
@@ -165,10 +167,16 @@ class Watched:
         due = early if looks < EARLY_LOOKS else following >= LATER * latest
         if not due and not (self._epoch_ended and following >= latest + EVERY_STEPS):
             return False
+        rare = following >= RARELY * max(latest, EVERY_STEPS / RARELY) or not looks
+        if self._large and not rare and self._spent + self._price(self._directed()) > SHARE * following:
+            return False
         self._epoch_ended = False
-        price = self._probe.count * (4 if self._directed() else 1)
-        trained = 3 * (self._calls.rows or self.step)
-        return not self._large or looks < FREE_LOOKS or self._spent + price <= SHARE * trained
+        return True
+
+    def _price(self, directed: bool) -> float:
+        """Of a look, in steps of the training: a pass backward costs two forward."""
+        batch = self._calls.rows / max(self.step, 1) or self._probe.count or 1
+        return OWN + (OWN if directed else 0.0) + self._probe.count * (4 if directed else 1) / (3 * batch)
 
     def _directed(self) -> bool:
         looks = len(self._rows) + bool(self._ended)
@@ -211,7 +219,7 @@ class Watched:
         if not np.isfinite(norms).all():
             self._not_finite("gradient", self.step + 1)
         if self._directed() and math.isnan(self._open["along"]):
-            self._spent += 3 * self._probe.count
+            self._open["directed"] = True
             with self._calls.paused():
                 true = self._probe.gradients([self._weights.tensors[k] for k in mine])
             self._open["along"] = cosine(gradients, true)
@@ -246,7 +254,7 @@ class Watched:
         row, self._ended = self._ended, {}
         with self._calls.paused():
             seen = self._probe.look()
-        self._spent += self._probe.count
+        self._spent += self._price("directed" in row)
         weights = np.array(lengths(self._weights.tensors))
         if not np.isfinite(weights).all():
             self._not_finite("parameter", self.step)
