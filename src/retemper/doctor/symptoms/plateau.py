@@ -22,7 +22,13 @@ class Options(Base):
     last: float = Field(0.4, gt=0, lt=1, description="the last part, as a share of the run")
     fewest_flat_epochs: int = Field(6, ge=4, description="epochs in the last part, at least")
     near_trivial: float = Field(0.95, gt=0, le=1, description="loss / trivial loss that counts as not learnt")
-    most_left: float = Field(0.7, gt=0, lt=1, description="loss / trivial loss that counts as a fall")
+    most_left: float = Field(0.6, gt=0, lt=1, description="loss / trivial loss; above it: underfitting")
+    most_left_guessed: float = Field(
+        0.7,
+        gt=0,
+        lt=1,
+        description="the same by a guess of the trivial loss, which is too low rather than too high",
+    )
     learnt_enough: float = Field(0.05, ge=0, lt=1, description="loss / trivial loss too low to complain of")
     unknown_rate: float = Field(0.2, ge=0, lt=1, description="the same where the learning rate is not known")
     rate_share: float = Field(
@@ -68,7 +74,8 @@ def check(case: Case, options: Options) -> Finding | None:
         message = f"{flat} and is {level:.0%} of what guessing the average costs: the network learns nothing."
         return Finding("plateau", "error", 0.9, message, evidence, STUCK)
     least = options.learnt_enough if np.isfinite(rate) else options.unknown_rate
-    if not least <= level <= options.most_left or rate < options.rate_share:
+    most = options.most_left if trivial.known else options.most_left_guessed
+    if not least <= level <= most or rate < options.rate_share:
         return None
     seen = (
         f"while the learning rate was still {rate:.0%} of its peak"

@@ -18,6 +18,7 @@ class Options(Base):
     share_of_trivial: float = Field(0.5, gt=0, lt=1, description="training loss / trivial loss at the end")
     nothing: float = Field(0.95, gt=0, le=1, description="the same, where nothing at all was learnt")
     flat: float = Field(0.02, gt=0, description="fall over the last part that still counts as flat")
+    rise: float = Field(0.1, gt=0, description="rise over the last part, as decay of weights brings about")
     last: float = Field(0.3, gt=0, lt=1, description="the last part, as a share of the run")
     gap: float = Field(0.15, gt=0, description="(validation − training) / validation; beyond it: overfits")
     fewest_epochs: int = Field(8, ge=4, description="epochs with a training loss")
@@ -50,7 +51,7 @@ def check(case: Case, options: Options) -> Finding | None:
     level = min(trained, validated) / trivial.loss
     fallen = fall(tail(train.values, options.last, 4))
     gap = (validated - trained) / max(abs(validated), TINY)
-    if level <= options.share_of_trivial or abs(fallen) >= options.flat or gap > options.gap:
+    if level <= options.share_of_trivial or not -options.rise < fallen < options.flat or gap > options.gap:
         return None
     nothing = level >= options.nothing
     message = (
