@@ -6,6 +6,7 @@ GENERAL = (
     "another_optimizer",
     "scale_inputs",
     "scale_targets",
+    "less_regularisation",
     "raise_learning_rate",
     "another_activation",
     "another_initialisation",

@@ -29,6 +29,8 @@ ROUND_SHARE = 0.28
 """Of the budget, what a round may use."""
 LAST_STARTS = 3
 PROOF_SEEDS = (6, 5, 4, 3)
+RESERVED_SEEDS = (3, 5)
+"""For a proof, by the round."""
 LEAST_SHARE = 0.5
 """Of their epochs, what the runs of a proof are given at least where the budget allows: more seeds tell more."""
 ROUNDS = 3
@@ -209,7 +211,7 @@ def _round(bench: Bench, base: Regimen, best: Trained, number: int) -> tuple[Reg
         bench.tried.add(candidate.key)
         ahead = bench.cost(candidate, FIRST_SHARE)
         final = bench.cost(candidate)
-        if ahead + final > min(purse, bench.left - _reserve(bench, candidate)):
+        if ahead + final > min(purse, bench.left - _reserve(bench, candidate, number)):
             continue
         skill = bench.fit(candidate, 0, FIRST_SHARE, number=number).score.skill
         purse -= ahead
@@ -221,7 +223,7 @@ def _round(bench: Bench, base: Regimen, best: Trained, number: int) -> tuple[Reg
     sprinted.sort(key=lambda own: -own[0])
     ended: list[tuple[Regimen, Trained]] = []
     for _, candidate in sprinted[:FINALISTS]:
-        if bench.cost(candidate) <= bench.left - _reserve(bench, candidate):
+        if bench.cost(candidate) <= bench.left - _reserve(bench, candidate, number):
             ended.append(_cut(candidate, bench.fit(candidate, 0, watched=True, number=number)))
     winner = max(ended, key=lambda own: own[1].score.skill, default=None)
     if winner is None or winner[1].score.skill < best.score.skill + LEAST_GAIN:
@@ -241,10 +243,10 @@ def _cut(regimen: Regimen, trained: Trained) -> tuple[Regimen, Trained]:
     return shorter, replace(trained, score=replace(trained.score, skill=skill), curve=curve)
 
 
-def _reserve(bench: Bench, candidate: Regimen) -> float:
-    """What the last training and the shortest proof would cost."""
+def _reserve(bench: Bench, candidate: Regimen, number: int) -> float:
+    """What the last training and the proof would cost; later rounds leave it more seeds."""
     final = bench.cost(candidate)
-    return final + PROOF_SEEDS[-1] * LEAST_SHARE * (1 + final)
+    return final + RESERVED_SEEDS[min(number, len(RESERVED_SEEDS)) - 1] * LEAST_SHARE * (1 + final)
 
 
 def _prove(bench: Bench, original: Regimen, regimen: Regimen) -> Proof:

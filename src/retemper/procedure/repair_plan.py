@@ -176,6 +176,8 @@ def by_the_book(base: Regimen, patient: Patient, longer: int) -> list[Regimen]:
     for remedy in ("scale_inputs", "scale_targets", "another_initialisation"):
         if remedy not in dict(book.mends):
             book = next(iter(ways(book, remedy, anything, patient)), book)
+    if base.recipe.training.l1 or base.recipe.training.l2:
+        book = book.with_changes("less_regularisation", {"training.l1": 0.0, "training.l2": 0.0})
     decay = base.recipe.get("training.optimizer.weight_decay")
     made = []
     for rate in BOOK_RATES:
