@@ -12,15 +12,13 @@ from dataclasses import dataclass, replace
 
 from retemper.core.records import Finding
 from retemper.doctor.case import Case
-from retemper.doctor.causes import likelihood
 
 NEAR_TRIVIAL = 0.05
 """At most this share of the headroom above the best constant output: the network has learnt next to nothing."""
-BEHIND = 0.15
+BEHIND = 0.12
 """A network that stays so much of the headroom behind a simple model on the same rows does poorly, whatever the reason.
 
-The likelier a finding names a cause, the less it must be behind: by BEHIND · (1 − likelihood). Half of healthy networks
-are ahead of the simple model, and 3 of 100 are .15 behind: trained for a few epochs, or on 70 rows.
+Half of healthy networks are ahead of the simple model; 4 of 100 are .12 behind: of few epochs, or few rows.
 """
 AS_LITTLE = 0.05
 """A network learnt nothing, and the simple model is at most so far ahead: the rows hold nothing to be learnt."""
@@ -44,12 +42,13 @@ CERTAIN = frozenset(
         "stale_gradients",
         "constant_initialisation",
         "frozen_parameters",
-        "train_mode_evaluation",
+        "bad_initialisation",
     }
 )
 SURE = 0.9
 """A finding of these codes counts as certain from this confidence on."""
-CRASH = frozenset({"non_finite"})
+CRASH = frozenset({"non_finite", "train_mode_evaluation"})
+"""Whatever the skill: nothing is left of a network, or it is judged otherwise than the person does."""
 OF_ROWS = frozenset({"misaligned_labels", "input_ignored"})
 """Findings of rows that hold nothing to be learnt."""
 
@@ -80,9 +79,7 @@ class Harm:
             return True
         if self.lost and (self.learnable or finding.code in OF_ROWS):
             return True
-        return self.behind > BEHIND * (1 - likelihood(finding)) or (
-            self.fails_on_few and self.skill < HALF_WAY
-        )
+        return self.behind > BEHIND or (self.fails_on_few and self.skill < HALF_WAY)
 
 
 def gated(findings: Sequence[Finding], case: Case) -> list[Finding]:

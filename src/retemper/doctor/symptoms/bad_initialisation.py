@@ -17,6 +17,7 @@ class Options(Base):
 
     large: float = Field(5.0, gt=1, description="weights begin so many times too large")
     small: float = Field(0.02, gt=0, lt=1, description="weights begin at so small a share")
+    sure: float = Field(2.0, gt=1, description="so many times beyond them no usual initialiser comes")
 
 
 def check(case: Case, options: Options) -> Finding | None:
@@ -41,4 +42,6 @@ def check(case: Case, options: Options) -> Finding | None:
         "(√(2 / inputs))."
     )
     evidence = {"share": float(share), "large_threshold": options.large, "small_threshold": options.small}
-    return Finding("bad_initialisation", "warning", 0.8, message, evidence, REMEDIES)
+    beyond = max(share / options.large, options.small / share)
+    sure = 0.95 if beyond >= options.sure else 0.8
+    return Finding("bad_initialisation", "warning", sure, message, evidence, REMEDIES)
