@@ -66,7 +66,7 @@ def test_a_look_measures_the_step() -> None:
     assert found.gradients[0, 0] == pytest.approx(gradient, rel=1e-5)
     assert found.updates[0, 0] == pytest.approx(0.1 * gradient / float(before.norm()), rel=1e-4)
     assert found.weights[0, 0] == pytest.approx(float(net[0].weight.detach().norm()), rel=1e-5)
-    assert found.travelled[0, 0] == pytest.approx(found.updates[0, 0], rel=1e-4)
+    assert found.travelled[0, 0] == pytest.approx(0.1 * gradient, rel=1e-4)
     assert found.losses[0] == pytest.approx(float(loss.detach())) and found.rates.tolist() == [0.1]
     assert found.along[0] > 0.5 and found.stale[0] == 0
     net.eval()

@@ -194,7 +194,7 @@ class Signals:
         gradients: [K, L] norm of each weight's gradient.
         weights: [K, L] norm of each weight.
         updates: [K, L] ‖Δw‖/‖w‖ of one step.
-        travelled: [K, L] ‖w − w at the start‖/‖w at the start‖.
+        travelled: [K, L] ‖w − w at the start‖.
         dead: [K, A] share of each activation's units that are zero for every row of the probe.
         saturated: [K, A] share of values in the flat ends of each sigmoid, tanh or softmax.
         along: [K] cosine between the gradients that the optimizer got and those of the loss on the probe.

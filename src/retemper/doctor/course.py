@@ -136,6 +136,6 @@ def straightness(signals: Signals) -> float:
     steps = signals.updates * signals.weights
     gaps = np.diff(signals.steps, prepend=0.0)
     path = np.nansum(steps * gaps[:, None], axis=0)
-    net = signals.travelled[-1] * signals.weights[0]
+    net = signals.travelled[-1]
     known = (path > 0) & np.isfinite(net) & np.isfinite(path)
     return float(min(np.median(net[known] / path[known]), 1.0)) if known.any() else math.nan

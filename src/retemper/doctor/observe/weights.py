@@ -54,8 +54,12 @@ class Weights:
         return self._change([self._before[k] for k in numbers], [_sample(self.tensors[k]) for k in numbers])
 
     def travelled(self) -> NDArray[np.float64]:
-        """‖w − w at the start‖/‖w at the start‖."""
-        return self._change(self._start, [_sample(weight) for weight in self.tensors])
+        """‖w − w at the start‖, from the sample."""
+        now = [_sample(weight) for weight in self.tensors]
+        apart = lengths([new - old for old, new in zip(self._start, now, strict=True)])
+        return np.array(apart) * np.sqrt(
+            [weight.numel() / len(own) for weight, own in zip(self.tensors, now, strict=True)]
+        )
 
     def staleness(self) -> float:
         """‖what was left in the gradients‖ / ‖what the next backward pass brought‖; NaN where neither was seen."""

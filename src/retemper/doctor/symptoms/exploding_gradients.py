@@ -38,7 +38,11 @@ def check(case: Case, options: Options) -> Finding | None:
     signals = need(case.signals, "signals")
     if len(signals.gradients) < options.looks or not signals.gradients.shape[1]:
         raise NotApplicable("gradients were seen too few times")
-    whole = np.sqrt(np.nansum(np.square(signals.gradients), axis=1))
+    with np.errstate(over="ignore"):
+        total = (
+            np.nansum if signals.optimizers > 1 else np.sum
+        )  # of several each has its own weights at its own steps
+        whole = np.sqrt(total(np.square(signals.gradients), axis=1))
     whole = np.where(np.isfinite(whole), whole, np.finfo(np.float64).max)
     start = float(np.median(whole[:3]))
     growth = float(whole.max() / start) if start > 0 else 1.0

@@ -32,6 +32,7 @@ class Options(Base):
     skill: float = Field(
         0.3, gt=0, lt=1, description="gain over a constant output below which a network is poor"
     )
+    well: float = Field(0.9, gt=0, le=1, description="gain from which on swings did no harm")
 
 
 def check(case: Case, options: Options) -> Finding | None:
@@ -58,6 +59,9 @@ def check(case: Case, options: Options) -> Finding | None:
             share = (1 - min(optimizer.options.get("momentum", 0.0), 0.999)) * case.signals.passes.batch
             noise = rate / share
     beyond, large, noisy = rate > limit, moved > options.update, noise > options.noise
+    lost = case.signals is not None and case.signals.non_finite[0] != ""
+    if skill >= options.well and not lost:
+        return None
     harm = _harm(case)
     if beyond and not harm and skill <= options.skill:
         harm = "the network has learnt little"

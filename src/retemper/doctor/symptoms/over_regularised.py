@@ -19,7 +19,9 @@ class Options(Base):
     """Thresholds; dropout above a half is UMLAUT's, .7 leaves three of ten units."""
 
     penalty: float = Field(
-        0.3, gt=0, description="(the batch's loss − the probe's plain loss) / the probe's, late looks"
+        0.2,
+        gt=0,
+        description="(the batch's loss − the probe's plain loss) / the probe's, first or late looks",
     )
     shrunk: float = Field(
         0.3, gt=0, lt=1, description="norm of a weight at the end / at the start, under a decay"
@@ -72,13 +74,14 @@ def check(case: Case, options: Options) -> Finding | None:
 
 
 def _penalty(signals: Signals) -> float:
-    """What a penalty adds to the loss, in the middle of the later looks; NaN where it was not seen."""
-    if len(signals.probe_losses) != len(signals.losses):
+    """What a penalty adds to the loss, at the first looks or the last: it may have shrunk all weights away by then."""
+    if len(signals.probe_losses) != len(signals.losses) or len(signals.losses) < 3:
         return math.nan
-    late = slice(len(signals.losses) // 2, None)
-    more, plain = signals.losses[late] - signals.probe_losses[late], np.abs(signals.probe_losses[late])
-    known = np.isfinite(more) & (plain > 0)
-    return float(np.median(more[known] / plain[known])) if known.sum() > 2 else math.nan
+    plain = np.maximum(np.abs(signals.probe_losses), 1e-12)
+    more = (signals.losses - signals.probe_losses) / plain
+    half = len(more) // 2
+    parts = [part[np.isfinite(part)] for part in (more[:5], more[half:])]
+    return max((float(np.median(part)) for part in parts if len(part)), default=math.nan)
 
 
 def _shrunk(signals: Signals) -> float:
