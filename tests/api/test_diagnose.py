@@ -57,3 +57,10 @@ def test_an_error_rate_is_called_so():
 def test_what_is_no_table_of_metrics_is_refused():
     with pytest.raises(retemper.InputError, match="rows or columns"):
         retemper.diagnose(3)
+
+
+def test_a_strong_rise_is_called_overtrained_first_and_a_slight_one_overfitting():
+    strong = rows(epoch=EPOCHS, loss=FALLING, val_loss=FALLING + EPOCHS / 100)
+    assert codes(strong)[:2] == ["overtrained", "overfitting"]
+    slight = rows(epoch=EPOCHS, loss=FALLING - 0.09, val_loss=np.maximum(FALLING, 0.4) + EPOCHS / 1500)
+    assert codes(slight)[0] == "overfitting"

@@ -19,6 +19,7 @@ from retemper.doctor.case import Case
 from retemper.doctor.examine import examine
 
 FINAL, SEARCHES = "train_long", ("search_refine", "search_coarse", "search")
+RISES = ("overfitting", "overtrained")
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,19 @@ def _in_memory(source: Any) -> Any:
 
 def _of_metrics(metrics: Metrics) -> Diagnosis:
     examined = examine([Case(history) for history in metrics.histories])
-    findings = [_in_words(finding, metrics) for finding in examined.findings]
+    findings = [_in_words(finding, metrics) for finding in _surer_first(examined.findings)]
     return Diagnosis(findings, examined.not_applicable, dict(metrics.columns), len(metrics.histories))
+
+
+def _surer_first(findings: list[Finding]) -> list[Finding]:
+    """The findings, the surer one first of the two for one thing: the gap, and the validation loss's rise."""
+    places = [at for at, finding in enumerate(findings) if finding.code in RISES]
+    ordered = sorted(
+        (findings[at] for at in places),
+        key=lambda finding: (finding.severity == "advice", -finding.confidence),
+    )
+    found = dict(zip(places, ordered, strict=True))
+    return [found.get(at, finding) for at, finding in enumerate(findings)]
 
 
 def _in_words(finding: Finding, metrics: Metrics) -> Finding:
