@@ -117,8 +117,10 @@ def _own(network: nn.Module) -> nn.Module:
 def _probe(network: nn.Module, rows: Rows) -> Followed:
     """A pass of as many rows as are cheap."""
     few = first_rows(rows, PRICED_ROWS)
-    per_row = max(_products(network, follow(network, few[0]), len(few[1])), 1.0)
-    count = int(min(PROBE_ROWS, max(FEWEST_ROWS, PRODUCTS / per_row)))
+    priced = follow(network, few[0])
+    count = int(min(PROBE_ROWS, PRODUCTS / max(_products(network, priced, len(few[1])), 1.0)))
+    if count < FEWEST_ROWS:  # one pass is all that such a network is asked for
+        return priced
     return follow(network, first_rows(rows, count)[0])
 
 
@@ -134,7 +136,9 @@ def _network(
     outputs = first_tensor(seen.outputs)
     if outputs is None or not outputs.dim() or not len(outputs):
         return facts
-    return replace(facts, bend=_bend(own, x), mixes=_mixes(own, x, outputs))
+    if len(outputs) < FEWEST_ROWS:
+        return facts
+    return replace(facts, bend=_bend(own, x, len(outputs)), mixes=_mixes(own, x, outputs))
 
 
 def _mixes(network: nn.Module, x: Any, outputs: Tensor) -> bool:
@@ -151,11 +155,11 @@ def _mixes(network: nn.Module, x: Any, outputs: Tensor) -> bool:
     return bool((alone - outputs[:half]).abs().max() > 1e-3 * outputs.abs().max().clamp_min(1e-12))
 
 
-def _bend(network: nn.Module, x: Any) -> float:
+def _bend(network: nn.Module, x: Any, rows: int) -> float:
     """How far the outputs before the head are from linear: at the middle of two rows, in shares of their spread."""
     if not (isinstance(x, Tensor) and x.is_floating_point()) or len(x) < 4:
         return float("nan")
-    half = min(STRAIGHT_ROWS, len(x) // 2)
+    half = min(STRAIGHT_ROWS, rows // 2, len(x) // 2)
     left, right = x[:half], x[half : 2 * half]
     passes = [follow(network, part) for part in (left, right, (left + right) / 2)]
     ends = [each.outputs if each.before_head is None else each.before_head for each in passes]
