@@ -8,23 +8,19 @@ from __future__ import annotations
 from typing import Any
 
 from retemper.report.model_charts import DASHES, PALETTE
+from retemper.report.seen import mark
 from retemper.report.study_charts import harmless
 from retemper.report.traces import (
-    BAND,
     GRID,
-    INK,
     MUTED,
     NETWORK,
     SECOND,
     Figure,
     figure,
+    healthy_updates,
     line,
     spread,
-    upright,
 )
-
-HEALTHY = (1e-4, 1e-2)
-"""Updates of a thousandth of the weights are healthy (Karpathy, CS231n): a power of ten to either side."""
 
 
 def doctor_figures(facts: dict[str, Any]) -> dict[str, Figure]:
@@ -61,7 +57,7 @@ def _curves(facts: dict[str, Any]) -> Figure | None:
         trivial["line"]["dash"] = "dot"
         traces.append(trivial)
     made = figure(traces, axis.capitalize(), "Loss", log_y=spread(values) > 3)
-    _mark(made, [(own[axis], own["place"]) for own in facts["findings"] if own[axis] is not None])
+    mark(made, [(own[axis], own["place"]) for own in facts["findings"]])
     return made
 
 
@@ -71,27 +67,6 @@ def _loss(x: list[Any], y: list[Any], colour: str, name: str, axis: str) -> dict
 
 def _known(values: Any) -> bool:
     return any(own is not None for own in values or [])
-
-
-def _mark(made: Figure, marks: list[tuple[float, int]]) -> None:
-    """An upright where findings were seen, their numbers at its top."""
-    places: dict[float, list[int]] = {}
-    for x, number in marks:
-        places.setdefault(x, []).append(number)
-    made["layout"]["shapes"] = [upright(x) for x in places]
-    made["layout"]["annotations"] = [
-        {
-            "x": x,
-            "y": 1,
-            "yref": "paper",
-            "yanchor": "top",
-            "xanchor": "left",
-            "text": " ".join(map(str, numbers)),
-            "showarrow": False,
-            "font": {"size": 13, "color": INK},
-        }
-        for x, numbers in places.items()
-    ]
 
 
 def by_layer(looks: dict[str, Any], key: str, title: str) -> Figure | None:
@@ -122,9 +97,7 @@ def by_layer(looks: dict[str, Any], key: str, title: str) -> Figure | None:
     made = figure(traces, "Step", title, log_y=True, height=320)
     made["layout"]["showlegend"] = True
     if key == "updates":
-        low, high = HEALTHY
-        box = {"x0": 0, "x1": 1, "xref": "paper", "y0": low, "y1": high, "layer": "below"}
-        made["layout"]["shapes"] = [{"type": "rect", **box, "fillcolor": BAND, "line": {"width": 0}}]
+        made["layout"]["shapes"] = [healthy_updates()]
     return made
 
 

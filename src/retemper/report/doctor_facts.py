@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 
 from retemper.core.records import Finding, to_json
 from retemper.report.facts import flat, rounded
+from retemper.report.seen import seen_at
 from retemper.report.words import number
 
 MOST_LAYERS, MOST_LOOKS, MOST_PICTURES = 6, 200, 12
-WHEN = ("first_epoch", "best_epoch", "drop_epoch", "from_epoch", "flat_until_epoch", "epoch")
-"""Entries of a finding's evidence that say in which epoch it was seen."""
-WHEN_STEPS = ("first_step", "step")
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,7 @@ def doctor_facts(told: DoctorRecords) -> dict[str, Any]:
 def _finding(place: int, finding: Finding) -> dict[str, Any]:
     """A finding with its number on the page, and where in the curves it was seen."""
     evidence = finding.evidence
-    epoch = next((evidence[name] for name in WHEN if isinstance(evidence.get(name), int | float)), None)
-    step = next((evidence[name] for name in WHEN_STEPS if isinstance(evidence.get(name), int | float)), None)
+    epoch, step = seen_at(evidence)
     when = (
         f"epoch {number(epoch)}" if epoch is not None else f"step {number(step)}" if step is not None else ""
     )
@@ -111,8 +108,8 @@ def _looks(looks: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _units(shares: NDArray[np.float64]) -> list[dict[str, Any]]:
-    """Activations by their place among the network's, the worst first; those that were never seen left out."""
-    known = [k for k in range(shares.shape[1]) if np.isfinite(shares[:, k]).any()]
+    """Of activations that have any, the worst, by their place among the network's."""
+    known = [k for k in range(shares.shape[1]) if np.nan_to_num(shares[:, k]).any()]
     worst = sorted(known, key=lambda k: -float(np.nanmax(shares[:, k])))[:MOST_LAYERS]
     return [{"place": k + 1, "shares": rounded(shares[:, k])} for k in sorted(worst)]
 
@@ -130,7 +127,7 @@ def _activations(first: Sequence[Mapping[str, Any]], last: Sequence[Mapping[str,
 
 def _histogram(place: int, own: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
     """Both histograms on one axis, heights as shares of the highest bin of each."""
-    both = [own, *([before] if before and before["counts"] else [])]
+    both = [_without_zeros(each) for each in (own, before) if each and each["counts"]]
     low, high = min(each["low"] for each in both), max(each["high"] for each in both)
     bars = [_bars(each, low, high) for each in both]
     return {
@@ -143,11 +140,20 @@ def _histogram(place: int, own: Mapping[str, Any], before: Mapping[str, Any] | N
     }
 
 
+def _without_zeros(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Exact zeros of a rectifier would tower over all else; their share is told in words."""
+    if own["low"] < 0 or own["zeros"] == 0 or len(own["counts"]) < 2:
+        return dict(own)
+    total = sum(own["counts"])
+    first = max(own["counts"][0] - round(own["zeros"] * total), 0)
+    return {**own, "counts": (first, *own["counts"][1:])}
+
+
 def _bars(own: Mapping[str, Any], low: float, high: float) -> list[dict[str, float]]:
     """Bins as places and heights in percent of the picture."""
     width = (own["high"] - own["low"]) / len(own["counts"])
     span = high - low
-    top = max(own["counts"])
+    top = max(own["counts"]) or 1
     if span <= 0 or width <= 0:
         at = 50.0 if span <= 0 else 100 * (own["low"] - low) / span
         return [{"at": min(at, 98.0), "width": 2.0, "height": 100.0}]
@@ -158,7 +164,6 @@ def _bars(own: Mapping[str, Any], low: float, high: float) -> list[dict[str, flo
             "height": round(100 * count / top, 2),
         }
         for k, count in enumerate(own["counts"])
-        if count
     ]
 
 

@@ -5,7 +5,7 @@ import warnings
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 from retemper.api.callbacks.lightning import LightningDoctor
@@ -24,7 +24,7 @@ def rows(seed):
 
 
 class Module(LightningModule):
-    def __init__(self, head, loss=F.binary_cross_entropy):
+    def __init__(self, head, loss=functional.binary_cross_entropy):
         super().__init__()
         torch.manual_seed(0)
         self.net = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 1), head)
@@ -45,7 +45,7 @@ class Module(LightningModule):
 
 class TwoOptimizers(Module):
     def __init__(self):
-        super().__init__(nn.Identity(), F.binary_cross_entropy_with_logits)
+        super().__init__(nn.Identity(), functional.binary_cross_entropy_with_logits)
         self.automatic_optimization = False
 
     def training_step(self, batch, number):
@@ -111,7 +111,7 @@ def test_accumulated_batches_make_one_step_and_one_loss():
 
 def test_mixed_precision_is_watched():
     doctor = LightningDoctor(quiet=True)
-    fitted(Module(nn.Identity(), F.binary_cross_entropy_with_logits), doctor, precision="bf16-mixed")
+    fitted(Module(nn.Identity(), functional.binary_cross_entropy_with_logits), doctor, precision="bf16-mixed")
     case = doctor.doctor.case()
     assert case.loss.wants == "logits" and case.standing.skill > 0.5
     assert (case.signals.losses < 2).all() and (case.signals.gradients > 0).all()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from retemper.api.callbacks.absent import absent
@@ -33,38 +33,42 @@ def test_the_outermost_network_and_its_loss_are_heard():
     first = heard(lambda: nn.CrossEntropyLoss(label_smoothing=0.1)(own(x), y))
     assert first.network is own and first.x is x and torch.equal(first.y, y) and not first.why
     other = torch.rand(9, 2), torch.randint(0, 2, (9,))
-    assert torch.equal(first.loss(*other), F.cross_entropy(*other, label_smoothing=0.1))
+    assert torch.equal(first.loss(*other), functional.cross_entropy(*other, label_smoothing=0.1))
 
 
 def test_a_loss_of_flattened_outputs_is_replayed_for_other_rows():
     own, x, y = net(5), torch.rand(6, 7, 3), torch.randint(0, 5, (6, 7))
-    first = heard(lambda: F.cross_entropy(own(x).reshape(-1, 5), y.reshape(-1)))
+    first = heard(lambda: functional.cross_entropy(own(x).reshape(-1, 5), y.reshape(-1)))
     assert first.y.shape == (6, 7)
     other = torch.rand(2, 7, 5), torch.randint(0, 5, (2, 7))
-    assert torch.equal(first.loss(*other), F.cross_entropy(other[0].reshape(-1, 5), other[1].reshape(-1)))
+    assert torch.equal(
+        first.loss(*other), functional.cross_entropy(other[0].reshape(-1, 5), other[1].reshape(-1))
+    )
 
 
 def test_columns_against_rows_are_replayed_as_they_were():
     own, x, y = net(), torch.rand(6, 3), torch.rand(6)
     with pytest.warns(UserWarning, match="target size"):
-        first = heard(lambda: F.mse_loss(own(x), y))
+        first = heard(lambda: functional.mse_loss(own(x), y))
     with pytest.warns(UserWarning, match="target size"):
         assert first.loss(torch.ones(4, 1), torch.tensor([1.0, 0, 0, 0])) == 0.75
 
 
 def test_a_sum_that_the_loop_divides_is_a_mean():
     own, x, y = net(2), torch.rand(6, 3), torch.randint(0, 2, (6,))
-    first = heard(lambda: F.cross_entropy(own(x), y, reduction="sum") / 6)
+    first = heard(lambda: functional.cross_entropy(own(x), y, reduction="sum") / 6)
     assert first.loss.options["reduction"] == "mean"
-    assert heard(lambda: F.cross_entropy(own(x), y, reduction="sum")).loss.options["reduction"] == "sum"
+    assert (
+        heard(lambda: functional.cross_entropy(own(x), y, reduction="sum")).loss.options["reduction"] == "sum"
+    )
 
 
 @pytest.mark.parametrize(
     ("act", "why"),
     [
         (lambda own, x: (own(x) - 1).square().mean(), "give loss="),
-        (lambda own, x: F.mse_loss(own(x).sigmoid(), torch.ones(6, 1)), "give loss="),
-        (lambda own, x: F.mse_loss(own(x), own(x + 1)), "2 networks"),
+        (lambda own, x: functional.mse_loss(own(x).sigmoid(), torch.ones(6, 1)), "give loss="),
+        (lambda own, x: functional.mse_loss(own(x), own(x + 1)), "2 networks"),
     ],
 )
 def test_what_can_not_be_told_is_said(act, why):
@@ -80,7 +84,7 @@ def test_labels_among_arguments_by_name_are_no_inputs():
 
         def forward(self, values=None, labels=None):
             logits = self.net(values)
-            return {"loss": F.cross_entropy(logits, labels), "logits": logits}
+            return {"loss": functional.cross_entropy(logits, labels), "logits": logits}
 
     own, x, y = Model(), torch.rand(6, 3), torch.randint(0, 2, (6,))
     first = heard(lambda: own(values=x, labels=y)["loss"])
@@ -91,7 +95,7 @@ def test_labels_among_arguments_by_name_are_no_inputs():
 def test_listening_leaves_nothing_behind():
     own, x = net(), torch.rand(6, 3)
     hooks = len(nn.modules.module._global_forward_hooks)
-    heard(lambda: F.mse_loss(own(x), torch.ones(6, 1)))
+    heard(lambda: functional.mse_loss(own(x), torch.ones(6, 1)))
     assert len(nn.modules.module._global_forward_hooks) == hooks
     assert not torch.overrides._get_current_function_mode_stack()
 
@@ -127,7 +131,7 @@ def test_a_companion_without_a_training_says_so():
 def test_a_wrong_option_is_said_before_the_first_step():
     companion, own = Companion(Given(task="guessing"), quiet=True), net()
     companion.listen(own, [torch.optim.SGD(own.parameters(), 0.1)])
-    loss = F.mse_loss(own(torch.rand(6, 3)), torch.ones(6, 1))
+    loss = functional.mse_loss(own(torch.rand(6, 3)), torch.ones(6, 1))
     with pytest.raises(InputError, match="task must be"):
         loss.backward()
     companion.hush()
@@ -157,7 +161,7 @@ def test_losses_of_one_step_are_one():
     optimizer = torch.optim.SGD(own.parameters(), 0.1)
     companion.listen(own, [optimizer])
     for part in (0.5, 1.5):
-        F.mse_loss(own(torch.rand(6, 3)), torch.ones(6, 1)).backward()
+        functional.mse_loss(own(torch.rand(6, 3)), torch.ones(6, 1)).backward()
         companion.heard_loss(torch.tensor(part))
         companion.hush()
     optimizer.step()
