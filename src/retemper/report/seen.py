@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from retemper.report.traces import INK, Figure, upright
+from retemper.report.traces import THIRD, Figure, upright
 
 EPOCHS = ("first_epoch", "best_epoch", "drop_epoch", "from_epoch", "flat_until_epoch", "epoch")
 STEPS = ("first_step", "step")
@@ -44,6 +44,6 @@ def mark(figure: Figure, places: Sequence[tuple[float | None, int]]) -> None:
     top = {"y": 1, "yref": "paper", "yanchor": "top", "xanchor": "left", "showarrow": False}
     figure["layout"].setdefault("shapes", []).extend(upright(x) for x in numbers)
     figure["layout"].setdefault("annotations", []).extend(
-        {**top, "x": x, "text": " ".join(map(str, own)), "font": {"size": 13, "color": INK}}
+        {**top, "x": x, "text": " ".join(map(str, own)), "font": {"size": 13, "color": THIRD}}
         for x, own in numbers.items()
     )
