@@ -25,7 +25,8 @@ from retemper.doctor.observe.signals import Watched
 from retemper.doctor.observe.standing import standing_of
 from retemper.doctor.observe.traceless import device_of, traceless
 
-LOOKED_AT_ROWS = 2048
+LOOKED_AT_ROWS, PICTURED_ROWS = 2048, 32
+"""Rows that the network is judged by, and that its activations are drawn of."""
 PARTS = ("data", "held_out")
 TASKS = ("classification", "multilabel", "regression")
 
@@ -123,7 +124,7 @@ class Doctor:
         if self._train is None:
             return ()
         try:
-            rows = suited(first_rows(self._train, PROBE_ROWS), *device_of(self._model))
+            rows = suited(first_rows(self._train, PICTURED_ROWS), *device_of(self._model))
             return activations(self._model, rows[0])
         except Exception:  # a network of someone else's may raise anything
             return ()
