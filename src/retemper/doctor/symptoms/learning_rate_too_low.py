@@ -33,7 +33,7 @@ class Options(Base):
         0.01, gt=0, description="relative fall of the probe's loss over the last third of the looks"
     )
     skill: float = Field(
-        0.5, gt=0, lt=1, description="gain over a constant output below which training is not done"
+        0.3, gt=0, lt=1, description="gain over a constant output below which training has hardly begun"
     )
 
 
