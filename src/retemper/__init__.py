@@ -5,6 +5,7 @@
 >>> run.model.predict("new.csv")  # doctest: +SKIP
 """
 
+import random
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -13,17 +14,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from retemper.api.bayes_search import BayesSearch
+    from retemper.api.callbacks.keras import KerasDoctor
+    from retemper.api.callbacks.lightning import LightningDoctor
+    from retemper.api.callbacks.transformers import TransformersDoctor
     from retemper.api.check import check
+    from retemper.api.diagnose import diagnose
     from retemper.api.estimators import NetClassifier, NetRegressor
     from retemper.api.evaluate import evaluate
     from retemper.api.minimize import minimize
     from retemper.api.predict import load, predict
+    from retemper.api.repair import repair
     from retemper.api.report import report
     from retemper.api.searches import GridSearch, RandomSearch
     from retemper.api.train import Run, resume, train
     from retemper.api.tune import tune
+    from retemper.api.watch import watch
     from retemper.core.errors import InputError, Interrupted, RetemperError
 
+# Not in __all__: each needs a library that retemper does not, and says so where it is missing.
+_CALLBACKS = {
+    "KerasDoctor": "api.callbacks.keras",
+    "LightningDoctor": "api.callbacks.lightning",
+    "TransformersDoctor": "api.callbacks.transformers",
+}
 # Loaded at first use: `import retemper` must not wait for PyTorch.
 _HOMES = {
     "BayesSearch": "api.bayes_search",
@@ -36,14 +49,17 @@ _HOMES = {
     "RetemperError": "core.errors",
     "Run": "api.train",
     "check": "api.check",
+    "diagnose": "api.diagnose",
     "evaluate": "api.evaluate",
     "load": "api.predict",
     "minimize": "api.minimize",
     "predict": "api.predict",
+    "repair": "api.repair",
     "report": "api.report",
     "resume": "api.train",
     "train": "api.train",
     "tune": "api.tune",
+    "watch": "api.watch",
 }
 
 __all__ = [
@@ -57,27 +73,34 @@ __all__ = [
     "RetemperError",
     "Run",
     "check",
+    "diagnose",
     "evaluate",
     "load",
     "minimize",
     "predict",
+    "repair",
     "report",
     "resume",
     "train",
     "tune",
+    "watch",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return version("retemper")
-    if name not in _HOMES:
+    home = _HOMES.get(name) or _CALLBACKS.get(name)
+    if home is None:
         raise AttributeError(f"module 'retemper' has no attribute {name!r}")
-    return getattr(import_module(f"retemper.{_HOMES[name]}"), name)
+    state = random.getstate()
+    found = getattr(import_module(f"retemper.{home}"), name)
+    random.setstate(state)  # libraries draw from it when imported (rich does), which must not change a seeded run
+    return found
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted([*__all__, *_CALLBACKS, "__version__"])
 
 
 class _Package(ModuleType):

@@ -12,6 +12,7 @@ from retemper.core import catalogue
 from retemper.core.history import History
 from retemper.core.options import Options
 from retemper.core.records import Finding, NotApplicable, to_json
+from retemper.doctor.case import Case
 from retemper.doctor.examine import examine
 
 CODES = catalogue.names("symptom")
@@ -49,7 +50,7 @@ def test_finding_or_none_or_not_applicable(code: str, history: History) -> None:
     module = catalogue.entry("symptom", code)
     with np.errstate(over="ignore", invalid="ignore"):
         try:
-            found = module.check(history, module.Options())
+            found = module.check(Case(history), module.Options())
         except NotApplicable as why:
             assert len(str(why)) >= 10
             return
@@ -80,6 +81,6 @@ def test_form(code: str) -> None:
 @given(members=st.lists(histories(), max_size=4))
 def test_examination_accounts_for_every_code_at_most_once(members: list[History]) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
-        examined = examine(members)
+        examined = examine([Case(member) for member in members])
     codes = [f.code for f in examined.findings] + [code for code, _ in examined.not_applicable]
     assert len(codes) == len(set(codes)) and set(codes) <= set(CODES)

@@ -42,8 +42,10 @@ def test_too_few_seeds_cannot_tell() -> None:
 
 def test_failed_runs_are_worse_than_any_loss() -> None:
     assert not prove([0.5, 0.5, 0.5], [0.1, 0.1, NAN]).kept
-    rescued = prove([NAN, float("inf"), 0.5], [0.6, 0.6, 0.6])
-    assert rescued.kept and rescued.gain is None and rescued.before == 0.5
+    rescued = prove([NAN, float("inf"), NAN], [0.6, 0.6, 0.6])
+    assert rescued.kept and rescued.gain is None and rescued.before is None
+    assert not prove([NAN, float("inf"), 0.5], [0.6, 0.6, 0.6]).kept  # chance: up to 7.6 %
+    assert prove([NAN] * 4 + [0.5] * 4, [0.6] * 8).kept and not prove([NAN] * 3 + [0.5] * 5, [0.6] * 8).kept
     mostly_fine = prove([NAN, 0.50, 0.51, 0.52], [0.1, 0.50, 0.51, 0.52])
     assert not mostly_fine.kept
 
@@ -57,3 +59,28 @@ def test_outcome() -> None:
     outcome = prove([0.50, 0.52, 0.51], [0.45, 0.46, 0.46]).outcome("train_longer")
     assert (outcome.remedy, outcome.verdict) == ("train_longer", "kept")
     assert outcome.before == pytest.approx(0.51) and outcome.low is not None and outcome.low > 0
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.4, 0.5, 0.7])
+@pytest.mark.parametrize("pooled", [False, True])
+def test_without_effect_hardly_anything_is_kept_whatever_fails(rate: float, pooled: bool) -> None:
+    random = np.random.default_rng(1)
+    losses = random.standard_normal((2000, 2, 4)) + random.standard_normal((2000, 1, 4))
+    losses[random.random(losses.shape) < rate] = NAN
+    kept = np.mean([prove(before, after, pooled=pooled).kept for before, after in losses])
+    assert kept < 0.035
+
+
+def test_a_correction_for_several_proofs() -> None:
+    before, after = [0.50, 0.55, 0.48, 0.61], [0.47, 0.53, 0.46, 0.56]
+    reference = stats.ttest_rel(before, after).confidence_interval(1 - 0.05 / 3)
+    proof = prove(before, after, tested=3)
+    assert (proof.low, proof.high) == pytest.approx((reference.low, reference.high))
+    assert "98.33 % interval" in proof.message
+
+
+def test_pooling_sees_what_ends_failures() -> None:
+    """Three networks of four got stuck somewhere before; all do well after."""
+    before, after = [0.34, 0.66, 0.67, 0.52], [0.10, 0.12, 0.10, 0.11]
+    assert prove(before, after, pooled=True).low > prove(before, after, tested=2).low
+    assert prove([0.1, 0.68, 0.67, 0.34], after, pooled=True).kept is False

@@ -101,7 +101,7 @@ def test_text_from_the_data_is_harmless(make_run, task):
 
 
 def test_json_in_the_page_can_not_end_its_element():
-    text = page._embedded({"a": HOSTILE})
+    text = page.embedded({"a": HOSTILE})
     assert not set("<>&\u2028") & set(text)
     assert json.loads(text) == {"a": HOSTILE}
 

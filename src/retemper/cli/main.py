@@ -17,7 +17,7 @@ from typing import Any
 
 import typer
 
-from retemper.cli import check, evaluate, predict, report, train, tune
+from retemper.cli import check, diagnose, evaluate, predict, report, train, tune
 from retemper.cli.output import print_error
 from retemper.core.errors import InputError, Interrupted, RetemperError, nearest
 
@@ -25,6 +25,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "check": check.command,
     "train": train.command,
     "tune": tune.command,
+    "diagnose": diagnose.command,
     "evaluate": evaluate.command,
     "predict": predict.command,
     "report": report.command,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from retemper.core.history import History
 from retemper.core.records import NotApplicable
+from retemper.doctor.trivial import guessed_trivial
 
 Values = NDArray[np.float64]
 TINY = float(np.finfo(np.float64).tiny)
@@ -84,8 +85,10 @@ def fall(values: Values) -> float:
     >>> round(fall(np.array([1.0, 0.95, 0.9])), 3)
     0.1
     """
+    values = values / max(float(np.abs(values).max()), TINY)  # so that huge losses don't overflow
     line = _line(values)
-    return float((line[0] - line[-1]) / max(abs(line[0]), TINY))
+    against = abs(line[0]) if values.min() >= 0 else float(np.ptp(values))
+    return float((line[0] - line[-1]) / max(against, TINY))
 
 
 def jitter(values: Values) -> float:
@@ -102,6 +105,56 @@ def _line(values: Values) -> Values:
     slope = float(at @ values) / max(float(at @ at), TINY)
     line: Values = values.mean() + slope * at
     return line
+
+
+def size(values: Values) -> float:
+    """What changes of a curve are measured against: its least value, or its whole range where it goes below zero.
+
+    A share of a loss near or below zero (a log density) says nothing.
+
+    >>> size(np.array([2.0, 0.5])), size(np.array([1.0, -3.0]))
+    (0.5, 4.0)
+    """
+    least = float(np.min(values))
+    return max(least if least >= 0 else float(np.ptp(values)), TINY)
+
+
+def noise(values: Values, course: Values) -> float:
+    """Standard deviation of the values around their smooth course, by the median: the bend at the start is no noise."""
+    return 1.4826 * float(np.median(np.abs(values - course)))
+
+
+@dataclass(frozen=True)
+class Trivial:
+    """The loss of a trivial prediction, and whether it is known or guessed from the curves."""
+
+    loss: float
+    known: bool
+
+
+def trivial_of(history: History) -> Trivial:
+    """What guessing costs.
+
+    Raises:
+        NotApplicable: it is not known, and the curves don't tell.
+
+    >>> trivial_of(History(0, {"train_loss": np.array([0.7, 0.3])}, float("nan")))
+    Trivial(loss=0.7, known=False)
+    """
+    if np.isfinite(history.trivial_loss) and history.trivial_loss > 0:
+        return Trivial(float(history.trivial_loss), True)
+    guess = guessed_trivial(history)
+    if not guess > 0:
+        raise NotApplicable("the loss of a trivial prediction is not known")
+    return Trivial(guess, False)
+
+
+def share_of_trivial(history: History) -> float:
+    """One over the trivial loss, known or guessed; infinite where neither can be had: no change is then too small."""
+    try:
+        return 1.0 / trivial_of(history).loss
+    except NotApplicable:
+        return float("inf")
 
 
 def confidence(value: float, threshold: float, sure: float) -> float:

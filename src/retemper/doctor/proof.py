@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import sqrt
 from typing import Literal
 
@@ -14,6 +15,9 @@ from scipy import stats
 from retemper.core.records import Outcome
 
 FEWEST_SEEDS = 3
+ALPHA = 0.025
+"""A change without effect is kept in at most this share of runs."""
+Losses = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -44,29 +48,33 @@ class Proof:
         return Outcome(remedy, verdict, self.before, self.after, self.low, self.high)
 
 
-def prove(before: Sequence[float], after: Sequence[float]) -> Proof:
+def prove(before: Sequence[float], after: Sequence[float], tested: int = 1, pooled: bool = False) -> Proof:
     """Judge a change by validation losses of several seeds before and after.
 
     With as many losses after as before, the i-th of both is taken to be the same seed (same start, same order
     of rows), and the differences d_i = before_i − after_i are judged: the change is kept when
 
-        mean(d) − t(.975, n − 1) · std(d) / √n  >  0
+        mean(d) − t(1 − α, n − 1) · std(d) / √n  >  0        with α = .025 / tested
 
     Pairing takes out what a seed does to both sides, which is most of the noise. With unequal counts the two
     means are compared with Welch's interval instead. Under three seeds the spread can't be estimated, so the
     change goes: a recipe stays as it is until something better is shown. A run that failed (loss not finite)
-    is worse than any loss: a change is never kept when a run fails after it, and is kept at once when at least
-    half of the runs failed before and none after.
+    is worse than any loss: a change is never kept when a run fails after it, and is kept at once when more runs
+    failed before, and none after, than a change without effect would bring about with a probability of α.
 
     Args:
         before: validation losses with the old recipe, one a seed.
         after: validation losses with the new recipe, one a seed, in the same order of seeds.
+        tested: changes that are judged in this run, each by a proof (Bonferroni's correction).
+        pooled: also compare the means with the variance of both sides together (Student 1908), each test with half
+            of α. A change that ends failures has seeds that differ more before than after, which pairing can't use.
 
     >>> prove([0.50, 0.52, 0.51], [0.45, 0.46, 0.46]).kept
     True
     >>> prove([0.50, 0.52, 0.51], [0.49, 0.53, 0.50]).kept
     False
     """
+    alpha = ALPHA / tested
     old, new = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
     means = {"before": _mean(old), "after": _mean(new)}
     failed_before, failed_after = int((~np.isfinite(old)).sum()), int((~np.isfinite(new)).sum())
@@ -74,7 +82,7 @@ def prove(before: Sequence[float], after: Sequence[float]) -> Proof:
         return Proof(
             False, f"Reverted: {failed_after} of {len(new)} trainings failed after the change.", **means
         )
-    if failed_before and 2 * failed_before >= len(old) and len(new) >= len(old):
+    if failed_before and failed_before >= _telling_failures(len(old), len(new), alpha):
         message = f"Kept: {failed_before} of {len(old)} trainings failed before the change, none after."
         return Proof(True, message, **means)
     paired = len(old) == len(new)
@@ -83,31 +91,62 @@ def prove(before: Sequence[float], after: Sequence[float]) -> Proof:
     if min(len(old), len(new)) < FEWEST_SEEDS:
         message = f"Reverted: {min(len(old), len(new))} seeds can't tell a gain from noise; it takes {FEWEST_SEEDS}."
         return Proof(False, message, **means)
-    gain, half_width = _paired(old - new) if paired else _welch(old, new)
+    gain, half_width = _interval(old, new, paired, alpha, pooled)
     low, high = gain - half_width, gain + half_width
     kept = low > 0
     verdict = "Kept: the gain is beyond seed noise" if kept else "Reverted: the gain is within seed noise"
-    message = f"{verdict} ({gain:.4g}, 95 % interval {low:.4g} to {high:.4g}, {len(new)} seeds)."
+    share = f"{100 * (1 - 2 * alpha):.4g} %"
+    message = f"{verdict} ({gain:.4g}, {share} interval {low:.4g} to {high:.4g}, {len(new)} seeds)."
     return Proof(kept, message, gain, low, high, **means)
 
 
-def _mean(losses: NDArray[np.float64]) -> float | None:
+@cache
+def _telling_failures(old: int, new: int, alpha: float) -> int:
+    """Fewest failures before, with none after, that a change without effect brings about with probability α or less.
+
+    Whatever the rate p of failures: P(failures before ≥ k) · (1 − p)^new, and α of the cases with fewer failures,
+    are at most α. One more than there are runs where no number tells.
+    """
+    p = np.linspace(0.005, 0.995, 199)
+    none = (1 - p) ** new
+    for count in range(1, old + 1):
+        so_many = stats.binom.sf(count - 1, old, p)
+        if float((so_many * none + alpha * none * (1 - so_many)).max()) <= alpha:
+            return count
+    return old + 1
+
+
+def _interval(old: Losses, new: Losses, paired: bool, alpha: float, pooled: bool) -> tuple[float, float]:
+    """Gain and half width of its interval; of the two tests' that is narrower where both are made."""
+    if not paired:
+        return _welch(old, new, alpha)
+    gain, half_width = _paired(old - new, alpha / 2 if pooled else alpha)
+    return gain, min(half_width, _together(old, new, alpha / 2)) if pooled else half_width
+
+
+def _mean(losses: Losses) -> float | None:
     finite = losses[np.isfinite(losses)]
     return float(finite.mean()) if len(finite) else None
 
 
-def _paired(difference: NDArray[np.float64]) -> tuple[float, float]:
-    """Mean and half width of its 95 % interval."""
+def _paired(difference: Losses, alpha: float) -> tuple[float, float]:
+    """Mean and half width of its interval."""
     n = len(difference)
-    t = float(stats.t.ppf(0.975, n - 1))
+    t = float(stats.t.ppf(1 - alpha, n - 1))
     return float(difference.mean()), t * float(difference.std(ddof=1)) / sqrt(n)
 
 
-def _welch(old: NDArray[np.float64], new: NDArray[np.float64]) -> tuple[float, float]:
-    """Difference of means and half width of Welch's 95 % interval (unequal variances)."""
+def _together(old: Losses, new: Losses, alpha: float) -> float:
+    """Half width of the interval by the variance of both sides together."""
+    spread = sqrt((float(old.var(ddof=1)) + float(new.var(ddof=1))) / len(old))
+    return float(stats.t.ppf(1 - alpha, 2 * len(old) - 2)) * spread
+
+
+def _welch(old: Losses, new: Losses, alpha: float) -> tuple[float, float]:
+    """Difference of means and half width of Welch's interval (unequal variances)."""
     a, b = float(old.var(ddof=1)) / len(old), float(new.var(ddof=1)) / len(new)
     gain = float(old.mean() - new.mean())
     if a + b == 0:
         return gain, 0.0
     freedom = (a + b) ** 2 / (a**2 / (len(old) - 1) + b**2 / (len(new) - 1))
-    return gain, float(stats.t.ppf(0.975, freedom)) * sqrt(a + b)
+    return gain, float(stats.t.ppf(1 - alpha, freedom)) * sqrt(a + b)

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from retemper.report import model_charts
+from retemper.report.seen import mark
 from retemper.report.study_charts import study_figures
 from retemper.report.traces import (
     FAINT,
@@ -25,6 +26,7 @@ from retemper.report.traces import (
     axis,
     band,
     figure,
+    healthy_updates,
     joined,
     line,
     loss_figure,
@@ -184,6 +186,7 @@ def training_curves(facts: dict[str, Any]) -> Figure | None:
                 "hovertemplate": "lowest: epoch %{x}, %{y:.4f}<extra></extra>",
             }
         )
+    mark(made, [(own["epoch"], place) for place, own in enumerate(facts["findings"], 1)])
     return made
 
 
@@ -209,6 +212,8 @@ def training_signals(facts: dict[str, Any]) -> Figure | None:
         values = [v for v in members[0][name] if v]
         top = 1 - i * share
         layout[place] = axis(names[name], values if spread(values) > 20 else None)
+        if name == "update_ratio":
+            layout["shapes"] = [healthy_updates(trace["yaxis"])]
         layout[place] |= {"domain": [top - share + (0.06 if i < len(shown) - 1 else 0), top], "nticks": 4}
     layout["xaxis"]["anchor"] = "y" if len(shown) == 1 else f"y{len(shown)}"
     return made

@@ -17,6 +17,7 @@ from retemper.report.cleaning import cleaning
 from retemper.report.decisions import decisions
 from retemper.report.nested import nested
 from retemper.report.search_story import story
+from retemper.report.seen import seen_at
 from retemper.report.study import study
 from retemper.report.understanding import understanding
 from retemper.report.verdict import verdict
@@ -120,11 +121,11 @@ def _step(step: dict[str, Any]) -> dict[str, Any]:
 
 
 def _finding(finding: dict[str, Any]) -> dict[str, Any]:
-    outcome = finding.get("outcome")
+    outcome, evidence = finding.get("outcome"), finding.get("evidence") or {}
     numbers = dict.fromkeys(("before", "after", "low", "high"))
     return {
         **finding,
-        "evidence": flat(finding.get("evidence") or {}),
+        **{"evidence": flat(evidence), "epoch": seen_at(evidence)[0]},
         "outcome": {**numbers, **outcome} if outcome else None,
     }
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -36,7 +37,7 @@ def render(facts: dict[str, Any]) -> str:
     """
     charts = figures(facts)
     scripts = {"plotly": asset("plotly-basic.min.js"), "page": asset("page.js")}
-    policy = " ".join(f"'sha256-{_hash(text)}'" for text in scripts.values())
+    policy = policy_of(scripts.values())
     return (
         environment()
         .get_template("page.html.j2")
@@ -44,7 +45,7 @@ def render(facts: dict[str, Any]) -> str:
             facts,
             charts=charts,
             show=_sections(facts, charts),
-            charts_json=_embedded(charts),
+            charts_json=embedded(charts),
             style=Markup(asset("page.css")),
             scripts={name: Markup(text) for name, text in scripts.items()},
             policy=policy,
@@ -92,7 +93,12 @@ def _sections(facts: dict[str, Any], charts: dict[str, Any]) -> dict[str, bool]:
     }
 
 
-def _embedded(value: Any) -> Markup:
+def policy_of(scripts: Iterable[str]) -> str:
+    """The hashes of a page's own scripts, for its content security policy."""
+    return " ".join(f"'sha256-{_hash(text)}'" for text in scripts)
+
+
+def embedded(value: Any) -> Markup:
     """JSON that can stand in a script element."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     for sign in "<>&\u2028\u2029":

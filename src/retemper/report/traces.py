@@ -14,6 +14,9 @@ Figure = dict[str, Any]
 MUTED, NETWORK, SECOND, THIRD, GRID = "--muted", "--accent", "--second", "--third", "--grid"
 FAINT, INK, BAND = "--faint", "--ink", "--band"
 
+HEALTHY_UPDATES = (1e-4, 1e-2)
+"""Steps of a thousandth of the weights are healthy (Karpathy, CS231n): a power of ten to either side."""
+
 
 def rank(member: dict[str, Any]) -> float:
     """A member's place among others: its lowest validation loss, a lost network last.
@@ -161,6 +164,20 @@ def band(low: float, high: float) -> dict[str, Any]:
     3
     """
     box = {"x0": low, "x1": high, "y0": 0, "y1": 1, "yref": "paper", "layer": "below"}
+    return {"type": "rect", **box, "fillcolor": BAND, "line": {"width": 0}}
+
+
+def healthy_updates(y: str = "y") -> dict[str, Any]:
+    """A shaded band where updates of weights are healthy, over the whole width.
+
+    Args:
+        y: Plotly's name of the upright axis.
+
+    >>> healthy_updates()["y1"]
+    0.01
+    """
+    low, high = HEALTHY_UPDATES
+    box = {"x0": 0, "x1": 1, "xref": "x domain", "y0": low, "y1": high, "yref": y, "layer": "below"}
     return {"type": "rect", **box, "fillcolor": BAND, "line": {"width": 0}}
 
 

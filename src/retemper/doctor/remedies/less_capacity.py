@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
@@ -10,6 +11,8 @@ from retemper.core.options import Options as Base
 from retemper.core.recipe import Recipe
 from retemper.core.records import Finding
 from retemper.doctor.changes import widths_scaled
+from retemper.doctor.surgery.chain import as_chain, widened
+from retemper.doctor.surgery.patient import Patient
 
 
 class Options(Base):
@@ -33,3 +36,13 @@ def apply(recipe: Recipe, finding: Finding, options: Options = DEFAULT) -> dict[
     {'model.width': 32}
     """
     return widths_scaled(recipe, 1 / options.factor, options.least_units, 1_000_000)
+
+
+def mend(patient: Patient, finding: Finding, options: Options = DEFAULT) -> Patient:
+    """The same chain of layers with other widths.
+
+    Raises:
+        NotApplicable: the network is no chain of fully connected layers, or the bound is reached.
+    """
+    chain = as_chain(patient.network, patient.probe)
+    return replace(patient, network=widened(chain, 1 / options.factor, options.least_units, 1_000_000))

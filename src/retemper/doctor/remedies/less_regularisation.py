@@ -10,6 +10,8 @@ from retemper.core.options import Options as Base
 from retemper.core.recipe import Recipe
 from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.changes import changed, number_at
+from retemper.doctor.surgery.dropouts import less_dropout
+from retemper.doctor.surgery.patient import Patient
 
 BRAKES = (
     "model.dropout",
@@ -23,6 +25,7 @@ BRAKES = (
 class Options(Base):
     """How far to go."""
 
+    own_factor: float = Field(4.0, gt=1, description="the same for the dropout of a person's own network")
     factor: float = Field(2.0, gt=1, description="the brake's strength is divided by it")
     negligible: float = Field(1e-3, gt=0, description="dropout and smoothing below it become 0")
 
@@ -47,6 +50,15 @@ def apply(recipe: Recipe, finding: Finding, options: Options = DEFAULT) -> dict[
         if strength > 0:
             return changed(recipe, {path: _less(path, strength, options)})
     raise NotApplicable("the recipe has no regularisation to take away")
+
+
+def mend(patient: Patient, finding: Finding, options: Options = DEFAULT) -> Patient:
+    """Divide the rates of all dropouts.
+
+    Raises:
+        NotApplicable: the network has none.
+    """
+    return less_dropout(patient, options.own_factor, options.negligible)
 
 
 def _strength(recipe: Recipe, path: str) -> float:

@@ -10,6 +10,8 @@ from retemper.core.options import Options as Base
 from retemper.core.recipe import Recipe
 from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.changes import changed, number_at, scaled
+from retemper.doctor.surgery.dropouts import more_dropout
+from retemper.doctor.surgery.patient import Patient
 
 DROPOUT, DECAY = "model.dropout", "training.optimizer.weight_decay"
 
@@ -52,3 +54,12 @@ def _decay(recipe: Recipe, options: Options) -> dict[str, Any]:
     if decay * options.decay_factor < options.first_decay:
         return changed(recipe, {DECAY: options.first_decay})
     return scaled(recipe, DECAY, options.decay_factor, 0.0, options.most_decay)
+
+
+def mend(patient: Patient, finding: Finding, options: Options = DEFAULT) -> Patient:
+    """Add to each dropout, or put some after each hidden activation.
+
+    Raises:
+        NotApplicable: the bound is reached, or there is no hidden activation.
+    """
+    return more_dropout(patient, options.dropout_step, options.most_dropout)

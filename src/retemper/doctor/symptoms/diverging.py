@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding
-from retemper.doctor.curves import TINY, confidence, curve, gradient_evidence, smooth
+from retemper.doctor.case import Case, need
+from retemper.doctor.curves import confidence, curve, gradient_evidence, noise, share_of_trivial, size, smooth
 
 REMEDIES = ("lower_learning_rate", "clip_gradients", "warm_up_longer")
 
@@ -18,10 +18,12 @@ class Options(Base):
 
     times: float = Field(2.0, gt=1, description="last / least smoothed training loss, or last / trivial loss")
     rise_of_trivial: float = Field(0.05, ge=0, description="the rise as a share of the trivial loss")
+    noise_multiple: float = Field(4.0, ge=0, description="the rise in standard deviations of the jitter")
+    stayed: float = Field(0.8, gt=0, description="last / first loss of one that blew up in the first epoch")
     fewest_epochs: int = Field(3, ge=2, description="epochs with a training loss")
 
 
-def check(history: History, options: Options) -> Finding | None:
+def check(case: Case, options: Options) -> Finding | None:
     """Judge one member's training curve.
 
     It fires when the loss ends at ``times`` its minimum, or at ``times`` the trivial loss (it may have blown up
@@ -30,18 +32,23 @@ def check(history: History, options: Options) -> Finding | None:
     Raises:
         NotApplicable: the training loss is missing or the curve is too short.
 
+    >>> from retemper.core.history import History
     >>> e = np.arange(1.0, 11)
-    >>> check(History(0, {"epoch": e, "train_loss": np.exp(e / 3)}, 1.0), Options()).severity
+    >>> check(Case(History(0, {"epoch": e, "train_loss": np.exp(e / 3)}, 1.0)), Options()).severity
     'error'
     """
+    history = need(case.history, "history")
     train = curve(history, "train_loss", options.fewest_epochs)
     course = smooth(train.values)
     best, last = int(np.argmin(course)), float(course[-1])
-    times = last / max(abs(float(course[best])), TINY)
+    times = (last - float(course[best])) / size(course) + 1
     trivial = history.trivial_loss if np.isfinite(history.trivial_loss) else None
     risen = last - float(course[best])
-    climbed = times >= options.times and (trivial is None or risen >= options.rise_of_trivial * trivial)
-    above = trivial is not None and trivial > 0 and last >= options.times * trivial
+    large = risen * share_of_trivial(history) >= options.rise_of_trivial
+    by_chance = risen <= options.noise_multiple * noise(train.values, course)
+    climbed = times >= options.times and large and not by_chance
+    stayed = last >= options.stayed * float(train.values[0])
+    above = trivial is not None and trivial > 0 and last >= options.times * trivial and stayed
     if not (climbed or above):
         return None
     reached = (

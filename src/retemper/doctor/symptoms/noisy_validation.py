@@ -8,6 +8,7 @@ from pydantic import Field
 from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding
+from retemper.doctor.case import Case, need
 from retemper.doctor.curves import TINY, confidence, curve, jitter, tail
 
 REMEDIES = ("lower_learning_rate", "larger_batch")
@@ -22,7 +23,7 @@ class Options(Base):
     fewest_epochs: int = Field(12, ge=6, description="epochs with a validation loss")
 
 
-def check(history: History, options: Options) -> Finding | None:
+def check(case: Case, options: Options) -> Finding | None:
     """Judge the jitter of the last part of one member's validation curve.
 
     Raises:
@@ -30,9 +31,10 @@ def check(history: History, options: Options) -> Finding | None:
 
     >>> e = np.arange(1.0, 31)
     >>> h = History(0, {"epoch": e, "train_loss": 0.5 + 0 * e, "val_loss": 0.52 + 0.1 * (-1) ** e}, 1.0)
-    >>> check(h, Options()).code
+    >>> check(Case(h), Options()).code
     'noisy_validation'
     """
+    history = need(case.history, "history")
     val = tail(curve(history, "val_loss", options.fewest_epochs).values, options.last, 6)
     train = tail(curve(history, "train_loss", options.fewest_epochs).values, options.last, 6)
     noise, level = jitter(val), float(val.mean())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
+from retemper.doctor.case import Case, Signals, need
 from retemper.doctor.curves import epochs_of, gradient_evidence
 
 REMEDIES = ("lower_learning_rate", "clip_gradients", "warm_up_longer")
@@ -19,8 +19,8 @@ class Options(Base):
     fewest_epochs: int = Field(1, ge=1, description="epochs at the end without a finite loss")
 
 
-def check(history: History, options: Options) -> Finding | None:
-    """Judge one member's losses.
+def check(case: Case, options: Options) -> Finding | None:
+    """Judge what was seen step by step, else one member's losses.
 
     A gap in a curve may mean "not measured", so it fires on an infinite value, or when neither loss is a number
     from some epoch to the end.
@@ -28,10 +28,16 @@ def check(history: History, options: Options) -> Finding | None:
     Raises:
         NotApplicable: the training loss was not recorded.
 
+    >>> from retemper.core.history import History
     >>> h = History(0, {"epoch": np.arange(1.0, 4), "train_loss": np.array([0.7, np.nan, np.nan])}, 0.7)
-    >>> check(h, Options()).evidence["first_epoch"]
+    >>> check(Case(h), Options()).evidence["first_epoch"]
     2
     """
+    if case.signals is not None and case.signals.non_finite[0]:
+        return _of_signals(case.signals)
+    if case.history is None and case.signals is not None:
+        return None
+    history = need(case.history, "history")
     train = history.series.get("train_loss")
     if train is None or not len(train):
         raise NotApplicable("train_loss was not recorded")
@@ -57,5 +63,22 @@ def check(history: History, options: Options) -> Finding | None:
         "epochs_lost_threshold": options.fewest_epochs,
         "last_finite_train_loss": float(before[-1]) if len(before) else None,
         **gradient_evidence(history),
+    }
+    return Finding("non_finite", "error", 0.99, message, evidence, REMEDIES)
+
+
+def _of_signals(signals: Signals) -> Finding:
+    what, step = signals.non_finite
+    known = signals.losses[np.isfinite(signals.losses) & (signals.steps < step)]
+    message = (
+        f"The {what} was infinite or not a number at step {step}"
+        + (f" (the loss before: {known[-1]:.4g})" if len(known) else "")
+        + ": the steps are too large, the inputs are, or a logarithm or a division met 0."
+    )
+    evidence = {
+        "what": what,
+        "first_step": step,
+        "first_step_threshold": signals.taken,
+        "steps": signals.taken,
     }
     return Finding("non_finite", "error", 0.99, message, evidence, REMEDIES)

@@ -1,70 +1,124 @@
-"""Overfitting: the validation loss rises from its minimum while the training loss goes on falling."""
+"""Overfitting: the training loss leaves the validation loss behind, which rises or no longer falls."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
 
-from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding
-from retemper.doctor.curves import TINY, confidence, curve, smooth
+from retemper.doctor.case import Case, need
+from retemper.doctor.curves import (
+    Curve,
+    Values,
+    confidence,
+    curve,
+    fall,
+    noise,
+    share_of_trivial,
+    size,
+    smooth,
+    tail,
+)
 
 REMEDIES = ("regularise_more", "less_capacity", "stop_earlier")
+MOST_SURE = 0.8
 
 
 class Options(Base):
     """Thresholds. A rise of .03 to .05 found overfitting best on OverfitGuard's 40 real curves."""
 
     rise: float = Field(0.05, gt=0, description="(last − least) / least of the smoothed validation loss")
-    rise_of_trivial: float = Field(0.005, ge=0, description="the same rise as a share of the trivial loss")
+    rise_of_trivial: float = Field(0.02, ge=0, description="the same rise as a share of the trivial loss")
     noise_multiple: float = Field(2.5, ge=0, description="the rise in standard deviations of the jitter")
+    gap: float = Field(0.5, gt=0, lt=1, description="(validation − training) / validation loss without a rise"
+    )
+    gap_of_trivial: float = Field(0.12, ge=0, description="the same gap as a share of the trivial loss")
+    flat: float = Field(0.05, gt=0, description="fall of the validation loss that still counts as flat")
+    last: float = Field(0.3, gt=0, lt=1, description="the last part of the run, as a share")
     fewest_epochs: int = Field(8, ge=3, description="epochs with a validation loss")
 
 
-def check(history: History, options: Options) -> Finding | None:
-    """Judge one member's curves.
+@dataclass(frozen=True)
+class _Read:
+    """Both courses at the best epoch of the validation loss and at the end."""
 
-    The rise must be large against the minimum, against the trivial loss (where known: near a loss of 0 every
-    ripple is large against the minimum) and against the curve's own jitter.
+    best_epoch: float
+    best: float
+    last: float
+    train_then: float
+    train_last: float
+    rise: float
+    gap: float
+
+
+def check(case: Case, options: Options) -> Finding | None:
+    """Judge one member's curves, in two ways.
+
+    By a rise: it must be large against the minimum, against the trivial loss (where known: near a loss of 0 every
+    ripple is large against the minimum) and against the curve's own jitter, and the training loss must go on falling.
+    By a gap: most of the validation loss is gone from the training loss, and the validation loss stands still.
 
     Raises:
         NotApplicable: a loss is missing or the curve is too short.
 
+    >>> from retemper.core.history import History
     >>> e = np.arange(1.0, 31)
     >>> h = History(0, {"epoch": e, "train_loss": 1 / e, "val_loss": 1 / e + e / 50}, 1.0)
-    >>> check(h, Options()).evidence["best_epoch"]
+    >>> check(Case(h), Options()).evidence["best_epoch"]
     7
     """
+    history = need(case.history, "history")
     val = curve(history, "val_loss", options.fewest_epochs)
     train = curve(history, "train_loss", options.fewest_epochs)
     course = smooth(val.values)
-    best = int(np.argmin(course))
-    risen = float(course[-1] - course[best])
-    rise = risen / max(abs(float(course[best])), TINY)
-    # By the median: the bend of the first epochs is no noise.
-    noise = 1.4826 * float(np.median(np.abs(val.values - course)))
-    trained = smooth(train.values)
-    then = float(np.interp(val.epochs[best], train.epochs, trained))
-    learns_on = float(trained[-1]) < then
-    small = np.isfinite(history.trivial_loss) and risen < options.rise_of_trivial * history.trivial_loss
-    if rise <= options.rise or small or risen <= options.noise_multiple * noise or not learns_on:
+    read = _read(val, train, course)
+    share = share_of_trivial(history)
+    rises = _rises(read, noise(val.values, course), share, options)
+    wide = read.gap > options.gap and (read.last - read.train_last) * share > options.gap_of_trivial
+    flat = fall(tail(course, options.last, 4)) < options.flat
+    if not rises and not (wide and flat):
         return None
-    message = (
-        f"The validation loss rose by {rise:.0%} after epoch {val.epochs[best]:.0f} ({course[best]:.4g} to "
-        f"{course[-1]:.4g}) while the training loss fell to {trained[-1]:.4g}: the network learns the "
-        "training rows by heart."
+    ends = f"while the training loss fell to {read.train_last:.4g}: the network learns the training rows by heart."
+    start = (
+        f"The validation loss rose by {read.rise:.0%} after epoch {read.best_epoch:.0f} ({read.best:.4g} to "
+        f"{read.last:.4g})"
+        if rises
+        else f"The validation loss stands still at {read.last:.4g}"
     )
     evidence = {
-        "rise": rise,
+        "rise": read.rise,
         "rise_threshold": options.rise,
-        "noise": noise,
-        "best_epoch": int(val.epochs[best]),
+        "noise": noise(val.values, course),
+        "gap": read.gap,
+        "gap_threshold": options.gap,
+        "best_epoch": int(read.best_epoch),
         "epochs": int(val.epochs[-1]),
-        "best_val_loss": float(course[best]),
-        "last_val_loss": float(course[-1]),
-        "train_loss_at_best": then,
-        "last_train_loss": float(trained[-1]),
+        "best_val_loss": read.best,
+        "last_val_loss": read.last,
+        "train_loss_at_best": read.train_then,
+        "last_train_loss": read.train_last,
     }
-    sure = confidence(rise, options.rise, 4 * options.rise)
-    return Finding("overfitting", "warning", sure, message, evidence, REMEDIES)
+    # A wide gap is how some data are; a strong rise has a code of its own, overtrained.
+    sure = min(confidence(read.rise, options.rise, 4 * options.rise) if rises else 0.6, MOST_SURE)
+    return Finding(
+        "overfitting", "warning" if rises else "advice", sure, f"{start} {ends}", evidence, REMEDIES
+    )
+
+
+def _read(val: Curve, train: Curve, course: Values) -> _Read:
+    best = int(np.argmin(course))
+    low, last = float(course[best]), float(course[-1])
+    trained = smooth(train.values)
+    then, now = float(np.interp(val.epochs[best], train.epochs, trained)), float(trained[-1])
+    gap = (last - now) / max(abs(last), size(course))
+    return _Read(float(val.epochs[best]), low, last, then, now, (last - low) / size(course), gap)
+
+
+def _rises(read: _Read, jitter: float, share: float, options: Options) -> bool:
+    risen = read.last - read.best
+    by_chance = risen <= options.noise_multiple * jitter
+    large = read.rise > options.rise and risen * share > options.rise_of_trivial
+    return large and not by_chance and read.train_last < read.train_then

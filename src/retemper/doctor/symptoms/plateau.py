@@ -1,4 +1,4 @@
-"""Plateau: the loss stands still, either where guessing stands or while the learning rate is still high."""
+"""Plateau: the loss fell, and stands still since while the learning rate is still high."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pydantic import Field
 from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
-from retemper.doctor.curves import Curve, confidence, curve, fall, smooth, tail
+from retemper.doctor.case import Case, need
+from retemper.doctor.curves import Values, confidence, curve, fall, smooth, tail, trivial_of
 
 STUCK = ("lower_learning_rate", "raise_learning_rate", "more_capacity", "less_regularisation")
 STALLED = ("reduce_on_plateau", "lower_learning_rate", "larger_batch")
@@ -17,39 +18,48 @@ STALLED = ("reduce_on_plateau", "lower_learning_rate", "larger_batch")
 class Options(Base):
     """Thresholds."""
 
-    flat: float = Field(0.01, gt=0, description="change over the last part that still counts as flat")
-    last: float = Field(0.25, gt=0, lt=1, description="the last part, as a share of the run")
-    fewest_flat_epochs: int = Field(10, ge=4, description="epochs in the last part, at least")
+    flat: float = Field(0.03, gt=0, description="change over the last part that still counts as flat")
+    last: float = Field(0.4, gt=0, lt=1, description="the last part, as a share of the run")
+    fewest_flat_epochs: int = Field(6, ge=4, description="epochs in the last part, at least")
     near_trivial: float = Field(0.95, gt=0, le=1, description="loss / trivial loss that counts as not learnt")
+    most_left: float = Field(0.6, gt=0, lt=1, description="loss / trivial loss; above it: underfitting")
+    most_left_guessed: float = Field(
+        0.7,
+        gt=0,
+        lt=1,
+        description="the same by a guess of the trivial loss, which is too low rather than too high",
+    )
     learnt_enough: float = Field(0.05, ge=0, lt=1, description="loss / trivial loss too low to complain of")
+    unknown_rate: float = Field(0.2, ge=0, lt=1, description="the same where the learning rate is not known")
     rate_share: float = Field(
         0.5, gt=0, le=1, description="learning rate / its peak that counts as still high"
     )
 
 
-def check(history: History, options: Options) -> Finding | None:
-    """Judge one member's curves (the validation loss; without one, the training loss).
+def check(case: Case, options: Options) -> Finding | None:
+    """Judge one member's training curve (the validation loss where there is none).
 
-    Flat near the trivial loss: nothing is learnt, an error. Flat while the rate is still high: the steps may be
-    too large to get further down, so lowering the rate is worth a try.
+    Flat where guessing stands, by a trivial loss that is known: nothing is learnt, an error. Flat after a fall, while
+    the rate is still high: the steps may be too large to get further down, so lowering the rate is worth a try. Where
+    the rate was not recorded it is taken for constant, and more of the loss must be left.
 
     Raises:
-        NotApplicable: the curve is too short, or flat with neither trivial loss nor learning rate known.
+        NotApplicable: the curve is too short, or what guessing costs is not known.
 
     >>> e = np.arange(1.0, 31)
     >>> h = History(0, {"epoch": e, "train_loss": 0.69 + 0 * e, "val_loss": 0.69 + 0 * e}, 0.69)
-    >>> check(h, Options()).severity
+    >>> check(Case(h), Options()).severity
     'error'
     """
-    losses = _loss(history, options.fewest_flat_epochs)
-    last = tail(losses.values, options.last, options.fewest_flat_epochs)
+    history = need(case.history, "history")
+    values = _loss(history, 2 * options.fewest_flat_epochs)
+    last = tail(values, options.last, options.fewest_flat_epochs)
     change = fall(last)
     if abs(change) >= options.flat:
         return None
-    level = float(smooth(losses.values)[-1]) / history.trivial_loss if history.trivial_loss > 0 else np.nan
+    trivial = trivial_of(history)
+    level = float(smooth(values)[-1]) / trivial.loss
     rate = _rate_share(history)
-    if not (np.isfinite(level) or np.isfinite(rate)):
-        raise NotApplicable("the loss is flat, but neither the trivial loss nor the learning rate is known")
     evidence = {
         "change": change,
         "flat_threshold": options.flat,
@@ -60,23 +70,28 @@ def check(history: History, options: Options) -> Finding | None:
         "rate_share_threshold": options.rate_share,
     }
     flat = f"The loss changed by {abs(change):.1%} over the last {len(last)} epochs"
-    if level >= options.near_trivial:
+    if level >= options.near_trivial and trivial.known:
         message = f"{flat} and is {level:.0%} of what guessing the average costs: the network learns nothing."
         return Finding("plateau", "error", 0.9, message, evidence, STUCK)
-    if rate >= options.rate_share and not level < options.learnt_enough:
-        message = (
-            f"{flat} while the learning rate was still {rate:.0%} of its peak: a lower rate may get further."
-        )
-        sure = confidence(abs(change), options.flat, 0.0)
-        return Finding("plateau", "advice", sure, message, evidence, STALLED)
-    return None
+    least = options.learnt_enough if np.isfinite(rate) else options.unknown_rate
+    most = options.most_left if trivial.known else options.most_left_guessed
+    if not least <= level <= most or rate < options.rate_share:
+        return None
+    seen = (
+        f"while the learning rate was still {rate:.0%} of its peak"
+        if np.isfinite(rate)
+        else "well above zero"
+    )
+    message = f"{flat} {seen}: a lower rate may get further."
+    sure = confidence(abs(change), options.flat, 0.0)
+    return Finding("plateau", "advice", sure, message, evidence, STALLED)
 
 
-def _loss(history: History, fewest: int) -> Curve:
+def _loss(history: History, fewest: int) -> Values:
     try:
-        return curve(history, "val_loss", fewest)
+        return curve(history, "train_loss", fewest).values
     except NotApplicable:
-        return curve(history, "train_loss", fewest)
+        return curve(history, "val_loss", fewest).values
 
 
 def _rate_share(history: History) -> float:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 from pydantic import Field
 
-from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
-from retemper.doctor.curves import TINY, confidence, curve, fall, smooth, tail
+from retemper.doctor.case import Case, need
+from retemper.doctor.curves import TINY, confidence, curve, fall, smooth, tail, trivial_of
 
 REMEDIES = ("more_capacity", "less_regularisation", "raise_learning_rate", "train_longer")
 
@@ -17,13 +16,15 @@ class Options(Base):
     """Thresholds."""
 
     share_of_trivial: float = Field(0.5, gt=0, lt=1, description="training loss / trivial loss at the end")
-    flat: float = Field(0.01, gt=0, description="fall over the last part that still counts as flat")
+    nothing: float = Field(0.95, gt=0, le=1, description="the same, where nothing at all was learnt")
+    flat: float = Field(0.02, gt=0, description="fall over the last part that still counts as flat")
+    rise: float = Field(0.1, gt=0, description="rise over the last part, as decay of weights brings about")
     last: float = Field(0.3, gt=0, lt=1, description="the last part, as a share of the run")
-    gap: float = Field(0.1, gt=0, description="(validation − training) / validation; beyond it: overfits")
+    gap: float = Field(0.15, gt=0, description="(validation − training) / validation; beyond it: overfits")
     fewest_epochs: int = Field(8, ge=4, description="epochs with a training loss")
 
 
-def check(history: History, options: Options) -> Finding | None:
+def check(case: Case, options: Options) -> Finding | None:
     """Judge one member's curves.
 
     The level is the lower of both losses at the end: dropout and label smoothing raise the training loss. Data
@@ -32,28 +33,35 @@ def check(history: History, options: Options) -> Finding | None:
     Raises:
         NotApplicable: the trivial loss or the training loss is not known, or the curve is too short.
 
+    >>> import numpy as np
+    >>> from retemper.core.history import History
     >>> e = np.arange(1.0, 21)
     >>> h = History(0, {"epoch": e, "train_loss": 0.8 + 0.1 / e, "val_loss": 0.82 + 0.1 / e}, 1.0)
-    >>> check(h, Options()).code
+    >>> check(Case(h), Options()).code
     'underfitting'
     """
+    history = need(case.history, "history")
     train = curve(history, "train_loss", options.fewest_epochs)
-    if not (np.isfinite(history.trivial_loss) and history.trivial_loss > 0):
-        raise NotApplicable("the loss of a trivial prediction is not known")
+    trivial = trivial_of(history)
     trained = float(smooth(train.values)[-1])
     try:
         validated = float(smooth(curve(history, "val_loss", options.fewest_epochs).values)[-1])
     except NotApplicable:
         validated = trained
-    level = min(trained, validated) / history.trivial_loss
+    level = min(trained, validated) / trivial.loss
     fallen = fall(tail(train.values, options.last, 4))
     gap = (validated - trained) / max(abs(validated), TINY)
-    if level <= options.share_of_trivial or abs(fallen) >= options.flat or gap > options.gap:
+    if level <= options.share_of_trivial or not -options.rise < fallen < options.flat or gap > options.gap:
         return None
+    nothing = level >= options.nothing
     message = (
         f"The training loss stays at {trained:.4g}, {level:.0%} of what guessing the average costs "
-        f"({history.trivial_loss:.4g}), and changed by {abs(fallen):.1%} at the end: the network is too small or "
-        "held back, or the columns tell no more."
+        f"({trivial.loss:.4g}), and changed by {abs(fallen):.1%} at the end: "
+        + (
+            "nothing was learnt."
+            if nothing
+            else "the network is too small or held back, or the columns tell no more."
+        )
     )
     evidence = {
         "level": level,
@@ -64,7 +72,8 @@ def check(history: History, options: Options) -> Finding | None:
         "gap_threshold": options.gap,
         "last_train_loss": trained,
         "last_val_loss": validated,
-        "trivial_loss": history.trivial_loss,
+        "trivial_loss": trivial.loss,
+        "trivial_loss_known": trivial.known,
     }
     sure = round(0.8 * confidence(level, options.share_of_trivial, 1.0), 3)
     return Finding("underfitting", "advice", sure, message, evidence, REMEDIES)

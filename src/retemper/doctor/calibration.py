@@ -1,0 +1,52 @@
+"""How sure a finding is to name the cause, beside all else that was found: likelier causes explain the others away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from retemper.core.records import Finding
+from retemper.doctor.case import Case
+from retemper.doctor.causes import likelihood, ranked
+
+LEAST, MOST = 0.01, 0.98
+"""Nothing is impossible, and nothing certain."""
+
+
+def ordered(findings: Sequence[Finding], case: Case) -> list[Finding]:
+    """The findings, the likeliest cause first.
+
+    Where the network was judged and an error or a warning stands, all findings vie for the cause, and their confidences
+    become probabilities; else they say no more than what each symptom saw, advice last.
+    """
+    fails = case.standing is not None and any(each.severity != "advice" for each in findings)
+    return calibrated(findings) if fails else ranked(findings)
+
+
+def calibrated(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings in the order of their likelihood of being the cause, each with the probability that it is.
+
+    A finding of likelihood q names the cause with probability q where none likelier stands before it. What stands
+    before it may have brought it about, so that of the i-th finding
+
+        P_i = q_i · (1 − P_1) · … · (1 − P_{i−1})
+
+    (the explaining away of noisy-or networks: Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, 4.3.2).
+
+    Args:
+        findings: of one training that does not do well; their own confidences say how strongly each symptom shows.
+
+    >>> dead = Finding("dead_units", "warning", 0.8, "Dead.")
+    >>> high = Finding("learning_rate_too_high", "warning", 0.8, "High.")
+    >>> [each.code for each in calibrated([dead, high])]
+    ['learning_rate_too_high', 'dead_units']
+    >>> calibrated([dead])[0].confidence > calibrated([dead, high])[1].confidence
+    True
+    """
+    left = 1.0
+    found = []
+    for finding in sorted(findings, key=lambda own: (-likelihood(own), own.code)):
+        sure = min(likelihood(finding), MOST) * left
+        left *= 1 - sure
+        found.append(replace(finding, confidence=round(max(sure, LEAST), 3)))
+    return found

@@ -1,0 +1,153 @@
+"""Do targets belong to the inputs they stand beside? An exact permutation test, whatever form the inputs have.
+
+Three views of the rows each say how well a row's target can be told from the other rows: a ridge of columns, squares
+and products; the nearest neighbours; a kernel that knows smooth dependence of few columns. Each is a matrix that is
+made once, so that a shuffle of the targets costs one product. The views are joined by the best fit of any of them, in
+standard deviations of all shuffles (max-T, Westfall and Young 1993): the test keeps its level however the views depend.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from retemper.core import seeds
+from retemper.doctor.observe.rows import parts_of
+
+Array = NDArray[np.float64]
+SHUFFLES = 99
+FEWEST_ROWS, MOST_ROWS = 40, 900
+COLUMNS, PAIRED, CODES = 48, 14, 6
+"""Columns that are kept (more are mixed at random), those of which products are made, and columns of the targets."""
+TOKENS = 128
+"""Buckets that whole numbers such as words are counted in."""
+NEIGHBOURS = 5
+
+
+def aligned_p(x: Any, y: Tensor) -> float:
+    """How often shuffled targets fit the inputs as well as the true ones do: p between .01 and 1.
+
+    Args:
+        x: inputs, rows first, of any form.
+        y: targets, rows first.
+
+    Returns:
+        NaN where there are under 40 rows, no numbers, or targets that do not vary.
+
+    >>> x = torch.rand(200, 2, generator=torch.Generator().manual_seed(0)) - 0.5
+    >>> aligned_p(x, (x[:, 0] * x[:, 1] > 0).long())
+    0.01
+    """
+    random = seeds.generator(0, "doctor_aligned")
+    inputs, targets = _columns(x, random), _codes(y, random)
+    if inputs is None or targets is None or len(inputs) < FEWEST_ROWS:
+        return math.nan
+    orders = [np.arange(len(targets)), *(random.permutation(len(targets)) for _ in range(SHUFFLES))]
+    shuffled = np.hstack([targets[order] for order in orders])
+    fits = np.array([_fits(view, shuffled, len(orders)) for view in _views(inputs)])
+    spreads = np.maximum(fits.std(1, keepdims=True), 1e-12)
+    best = ((fits - fits.mean(1, keepdims=True)) / spreads).max(0)
+    return float((best >= best[0]).mean())
+
+
+def _fits(view: Array, shuffled: Array, orders: int) -> Array:
+    """How well a view tells the targets of each order: the sum of y · view(y)."""
+    products: Array = (shuffled * (view @ shuffled)).sum(0)
+    fits: Array = products.reshape(orders, -1).sum(1)
+    return fits
+
+
+def _views(inputs: Array) -> Iterator[Array]:
+    rows = len(inputs)
+    few = inputs[:, :PAIRED]
+    left, right = np.triu_indices(few.shape[1])
+    features = _scaled(np.hstack([inputs, few[:, left] * few[:, right], inputs[:, PAIRED:] ** 2]))
+    gram = features @ features.T
+    ridge = gram @ np.linalg.inv(gram + features.shape[1] * np.eye(rows))
+    yield _without_own(ridge)
+    lengths = (inputs**2).sum(1)
+    distances = lengths[:, None] + lengths - 2 * inputs @ inputs.T
+    np.fill_diagonal(distances, np.inf)
+    near = np.zeros((rows, rows))
+    nearest = np.argpartition(distances, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    np.put_along_axis(near, nearest, 1.0, axis=1)
+    yield near
+    np.fill_diagonal(distances, 0)
+    kernel = np.exp(-np.maximum(distances, 0) / (0.25 * max(float(np.median(distances)), 1e-12)))
+    middle = kernel - kernel.mean(0) - kernel.mean(1)[:, None] + kernel.mean()
+    yield _without_own(middle)
+
+
+def _without_own(view: Array) -> Array:
+    """No row tells its own target."""
+    np.fill_diagonal(view, 0.0)
+    return view
+
+
+def _columns(x: Any, random: np.random.Generator) -> Array | None:
+    """Up to ``COLUMNS`` scaled columns: numbers as they are, whole numbers as counts of each."""
+    parts = [_numbers(part[:MOST_ROWS]) for part in parts_of(x)]
+    if not parts:
+        return None
+    flat = np.hstack(parts)
+    flat = flat[:, np.isfinite(flat).all(0)]
+    flat = _scaled(flat[:, flat.std(0) > 0])
+    if not flat.shape[1]:
+        return None
+    if flat.shape[1] > COLUMNS:
+        # By what varies most together; the rest of it is mixed at random.
+        values, vectors = np.linalg.eigh(flat @ flat.T)
+        flat = vectors[:, ::-1][:, :COLUMNS] * np.sqrt(np.maximum(values[::-1][:COLUMNS], 0))
+        flat = flat / max(float(flat[:, 0].std()), 1e-12)
+    return flat
+
+
+def _numbers(part: Tensor) -> Array:
+    own = part.detach().cpu().reshape(len(part), -1)
+    if own.is_floating_point() or own.dtype == torch.uint8 or own.shape[1] == 1:
+        return np.asarray(own.double().numpy(), dtype=np.float64)
+    if own.dtype == torch.bool:
+        return np.asarray(own.numpy(), dtype=np.float64)
+    counts = np.zeros((len(own), TOKENS))
+    np.add.at(counts, (np.arange(len(own))[:, None], own.numpy() % TOKENS), 1.0)
+    return np.hstack([np.log1p(counts), own[:, :PAIRED].double().numpy()])
+
+
+def _codes(y: Tensor, random: np.random.Generator) -> Array | None:
+    """Targets as up to ``CODES`` columns: values by their ranks, classes each by a random code."""
+    own = y[:MOST_ROWS].detach().cpu().reshape(min(len(y), MOST_ROWS), -1)
+    if not own.shape[1] or not bool(torch.isfinite(own.double()).all()):
+        return None
+    if own.is_floating_point():
+        columns = own.double().numpy()
+        ranks = np.array([_ranks(column) for column in columns.T[:500]]).T
+        if ranks.shape[1] > CODES:
+            ranks = ranks @ random.standard_normal((ranks.shape[1], CODES))
+        codes = ranks
+    else:
+        names, places = np.unique(own.numpy(), return_inverse=True)
+        table = random.standard_normal((len(names), own.shape[1] if own.shape[1] <= 64 else 1, CODES))
+        if len(names) <= CODES and own.shape[1] == 1:
+            table = np.eye(len(names))[:, None, :]
+        places = places.reshape(own.shape)
+        codes = table[places, np.arange(own.shape[1]) % table.shape[1]].sum(1)
+    codes = codes - codes.mean(0)
+    return codes / codes.std() if codes.std() > 0 else None
+
+
+def _ranks(column: Array) -> Array:
+    """Ranks, of equal values their mean."""
+    _, places, counts = np.unique(column, return_inverse=True, return_counts=True)
+    middles: Array = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    return middles
+
+
+def _scaled(columns: Array) -> Array:
+    middle: Array = (columns - columns.mean(0)) / np.maximum(columns.std(0), 1e-12)
+    return middle

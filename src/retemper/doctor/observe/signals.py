@@ -1,0 +1,275 @@
+"""What is seen of a network while it trains: gradients, steps, dead and saturated units, at some of the steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from retemper.doctor.case import Signals
+from retemper.doctor.observe.losses import Losses
+from retemper.doctor.observe.passes import Calls
+from retemper.doctor.observe.probe import Probe
+from retemper.doctor.observe.weights import Weights, cosine, lengths, norm_of
+
+EVERY_STEPS, EARLY_LOOKS = 10, 30
+"""A look every so many steps at first; after so many looks, one an epoch."""
+LATER = 1.25
+"""Without epochs the next look comes when the steps have grown by this factor."""
+LARGE, SHARE, OWN = 50_000, 0.03, 1.0
+"""From so many parameters on, looks may cost this share of the steps; each costs ``OWN`` steps beside its passes."""
+RARELY = 3.0
+"""Whatever it costs, a look comes when the steps have grown by this factor."""
+PROBE_ROWS, LARGE_PROBE_ROWS = 256, 64
+DIRECTIONS, THEN_EVERY = 4, 5
+"""Gradients are held against those of the probe at the first looks, then at every fifth: a sign does not turn."""
+
+
+class Watched:
+    """The signals of one training, seen through hooks of its optimizers; they go with :meth:`close`.
+
+    A look begins after one step of the optimizer, when a sample of each weight is kept, and ends after the next one.
+    Whatever goes wrong while looking ends the looking, not the training; ``failed`` then says what.
+
+    Args:
+        network: under training.
+        optimizers: that train it; of several each one's own weights are seen at its own steps.
+        rows: (inputs, targets) for the probe, or None: activations and the gradients' direction are not judged.
+        loss: of (outputs, targets), or None.
+    """
+
+    def __init__(self, network: nn.Module, optimizers: Sequence[Any], rows: Any, loss: Any) -> None:
+        self.non_finite: tuple[str, int] = ("", 0)
+        self.failed = ""
+        self._network, self._optimizers = network, list(optimizers)
+        self._rows: list[dict[str, Any]] = []
+        self._open: dict[str, Any] = {}
+        self._ended: dict[str, Any] = {}
+        self._steps = [0] * len(self._optimizers)
+        self._losses = Losses()
+        self._spent, self._epoch_ended = 0.0, False
+        self._handles: list[Any] = []
+        self._arrivals: list[Any] = []
+        self._guarded(self._start)(rows, loss)
+
+    @property
+    def step(self) -> int:
+        """Steps of the optimizer that took most."""
+        return max(self._steps, default=0)
+
+    def close(self) -> None:
+        """Take the hooks away."""
+        for handle in self._handles + self._arrivals:
+            handle.remove()
+        self._handles, self._arrivals = [], []
+
+    def after_step(self, loss: Tensor | float) -> None:
+        """The training hands over a batch's loss."""
+        self._losses.take(loss)
+        if len(self._optimizers) > 1:
+            self._guarded(self._turn)()
+        self._guarded(self._end)()
+
+    def epoch_end(self) -> float | None:
+        """An epoch is over: its mean loss, None where none was handed over; one of the next steps is looked at."""
+        self._epoch_ended = True
+        return self._losses.mean_since_epoch()
+
+    def signals(self) -> Signals | None:
+        """All looks so far; None where looking failed before the first."""
+        self._guarded(self._end)()
+        rows, count = self._rows, len(self._rows)
+        if self.failed and not rows:
+            return None
+        places = sorted({place for row in rows for kind in ("dead", "saturated") for place in row[kind]})
+
+        def series(name: str) -> Any:
+            return np.array([row[name] for row in rows], dtype=np.float64)
+
+        def by_weight(name: str) -> Any:
+            return series(name).reshape(count, len(self._weights.names))
+
+        def by_place(name: str) -> Any:
+            values = [[row[name].get(place, np.nan) for place in places] for row in rows]
+            return np.array(values, dtype=np.float64).reshape(count, len(places))
+
+        lost = self._losses.not_finite()
+        return Signals(
+            steps=series("step"),
+            losses=series("loss"),
+            probe_losses=series("probe_loss"),
+            rates=series("rate"),
+            gradients=by_weight("gradients"),
+            weights=by_weight("weights"),
+            updates=by_weight("updates"),
+            travelled=by_weight("travelled"),
+            dead=by_place("dead"),
+            saturated=by_place("saturated"),
+            along=series("along"),
+            stale=series("stale"),
+            taken=self.step,
+            passes=self._calls.passes(),
+            unchanged=self._weights.unchanged() if self.step else (),
+            non_finite=min(
+                [own for own in (("loss", lost), self.non_finite) if own[1]], key=_when, default=("", 0)
+            ),
+            names=self._weights.names,
+            sizes=self._weights.sizes,
+            activations=tuple(map(str, places)),
+            optimizers=len(self._optimizers),
+        )
+
+    def _guarded(self, act: Callable[..., None]) -> Callable[..., None]:
+        """A part of looking that can't fail into the training."""
+
+        def guarded(*args: Any) -> None:
+            if self.failed:
+                return
+            try:
+                act(*args)
+            except Exception as error:  # whatever it is, the training goes on
+                self.failed = f"{type(error).__name__}: {error}"
+                self.close()
+
+        return guarded
+
+    def _start(self, rows: Any, loss: Any) -> None:
+        named = [(n, p) for n, p in self._network.named_parameters() if p.requires_grad and not is_lazy(p)]
+        self._large = sum(p.numel() for _, p in named) >= LARGE
+        self._weights = Weights(named, self._optimizers)
+        self._probe = Probe(self._network, rows, loss, LARGE_PROBE_ROWS if self._large else PROBE_ROWS)
+        self._calls = Calls(self._network)
+        self._handles.append(self._calls)
+        for number, optimizer in enumerate(self._optimizers):
+            hooks = (self._hook(self._before_step, number), self._hook(self._after_step, number))
+            self._handles.append(optimizer.register_step_pre_hook(hooks[0]))
+            self._handles.append(optimizer.register_step_post_hook(hooks[1]))
+        self._begin()
+
+    def _hook(self, act: Callable[[int, bool], None], number: int) -> Callable[[Any, Any, Any], None]:
+        guarded = self._guarded(act)
+
+        def hook(optimizer: Any, args: Any, kwargs: Any) -> None:
+            closure = any(callable(own) for own in (*args, *kwargs.values()) if own is not optimizer)
+            guarded(number, closure)
+
+        return hook
+
+    def _due(self) -> bool:
+        """Whether the next step is looked at: told by steps and epochs alone, so that the seed fixes it."""
+        following, looks = self.step + 1, len(self._rows) + bool(self._ended)
+        latest = (self._ended or self._rows[-1])["step"] if looks else 0
+        early = following < 3 or following % EVERY_STEPS == 0
+        due = early if looks < EARLY_LOOKS else following >= LATER * latest
+        if not due and not (self._epoch_ended and following >= latest + EVERY_STEPS):
+            return False
+        rare = following >= RARELY * max(latest, EVERY_STEPS / RARELY) or not looks
+        if self._large and not rare and self._spent + self._price(self._directed()) > SHARE * following:
+            return False
+        self._epoch_ended = False
+        return True
+
+    def _price(self, directed: bool) -> float:
+        """Of a look, in steps of the training: a pass backward costs two forward."""
+        batch = self._calls.rows / max(self.step, 1) or self._probe.count or 1
+        return OWN + (OWN if directed else 0.0) + self._probe.count * (4 if directed else 1) / (3 * batch)
+
+    def _directed(self) -> bool:
+        looks = len(self._rows) + bool(self._ended)
+        return looks < DIRECTIONS or looks % THEN_EVERY == 0
+
+    def _begin(self) -> None:
+        self._weights.keep()
+        self._open = {"along": math.nan}
+        if len(self._optimizers) == 1:  # of several, one's loss brings gradients to the other's weights
+            for number, weight in enumerate(self._weights.tensors):
+                self._arrivals.append(weight.register_hook(self._arrived(number)))  # type: ignore[no-untyped-call]
+
+    def _arrived(self, number: int) -> Callable[[Tensor], None]:
+        """What a weight's gradient holds when the first backward pass after a step comes to it."""
+        weight, left = self._weights.tensors[number], self._weights.left
+
+        def note(gradient: Tensor) -> None:
+            if number not in left:
+                left[number] = (norm_of(weight.grad), norm_of(gradient))
+
+        guarded = self._guarded(note)
+        return lambda gradient: guarded(gradient)
+
+    def _before_step(self, number: int, closure: bool) -> None:
+        self._end()
+        if self._open and "updates" not in self._open and not closure:
+            self._look_at_gradients(number)
+
+    def _look_at_gradients(self, number: int) -> None:
+        for handle in self._arrivals:
+            handle.remove()
+        self._arrivals = []
+        mine = self._weights.of(number)
+        gradients = [self._weights.tensors[k].grad for k in mine]
+        scale = getattr(
+            self._optimizers[number], "grad_scale", None
+        )  # of a fused optimizer under a GradScaler
+        norms = np.array(lengths(gradients)) / (1.0 if scale is None else float(scale))
+        self._open.setdefault("gradients", self._weights.blank())[mine] = norms
+        if not np.isfinite(norms).all():
+            self._not_finite("gradient", self.step + 1)
+        if self._directed() and math.isnan(self._open["along"]):
+            self._open["directed"] = True
+            with self._calls.paused():
+                true = self._probe.gradients([self._weights.tensors[k] for k in mine])
+            self._open["along"] = cosine(gradients, true)
+
+    def _after_step(self, number: int, closure: bool) -> None:
+        self._steps[number] += 1
+        if self._open and closure:  # the gradients came during the step
+            self._weights.left.clear()
+            self._look_at_gradients(number)
+        if "gradients" in self._open:
+            mine = self._weights.of(number)
+            self._open.setdefault("updates", self._weights.blank())[mine] = self._weights.moved(mine)
+            self._open["rate"] = max(
+                float(group["lr"]) for own in self._optimizers for group in own.param_groups
+            )
+        if len(self._optimizers) == 1:
+            self._turn()
+
+    def _turn(self) -> None:
+        """The step that was looked at is taken; the next look begins where one is due."""
+        if "updates" in self._open:
+            self._ended, self._open = self._open, {}
+            self._ended |= {"step": self.step, "stale": self._weights.staleness()}
+            self._weights.left.clear()
+        if not self._open and self._due():
+            self._begin()
+
+    def _end(self) -> None:
+        """What a look sees of the network after the step."""
+        if not self._ended:
+            return
+        row, self._ended = self._ended, {}
+        with self._calls.paused():
+            seen = self._probe.look()
+        self._spent += self._price("directed" in row)
+        weights = np.array(lengths(self._weights.tensors))
+        if not np.isfinite(weights).all():
+            self._not_finite("parameter", self.step)
+        row |= {
+            "loss": self._losses.latest(),
+            "probe_loss": seen.loss,
+            "dead": seen.dead,
+            "saturated": seen.saturated,
+        }
+        self._rows.append(row | {"weights": weights, "travelled": self._weights.travelled()})
+
+    def _not_finite(self, what: str, step: int) -> None:
+        if not self.non_finite[1]:
+            self.non_finite = (what, step)
+
+
+def _when(own: tuple[str, int]) -> int:
+    return own[1]

@@ -1,0 +1,99 @@
+"""How good a network is in the end, against the best that knows nothing of the inputs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from retemper.doctor.case import Standing, Task, Wants
+from retemper.doctor.observe.forward import follow
+from retemper.doctor.observe.loss_kind import LossFunction, ask
+from retemper.doctor.observe.reference import references
+from retemper.doctor.observe.start import first_tensor
+
+
+def standing_of(
+    network: nn.Module,
+    rows: tuple[Any, Tensor],
+    loss: LossFunction | None,
+    wants: Wants,
+    task: Task,
+    held_out: bool,
+    learnt: tuple[Any, Tensor] | None = None,
+) -> Standing:
+    """The standing on some rows.
+
+    Args:
+        network: trained.
+        rows: inputs and targets.
+        loss: of (outputs, targets); None: only the share of right classes is known.
+        wants: what the loss wants of the outputs.
+        task: of the training.
+        held_out: the rows were not trained on.
+        learnt: training rows, where the others were held out: the reference learns from them, else from half of rows.
+    """
+    x, y = rows
+    outputs = first_tensor(follow(network, x).outputs)
+    if outputs is None:
+        return Standing(math.nan, math.nan, held_out=held_out)
+    facts = ask(loss, outputs, y) if loss is not None else None
+    accuracy, majority = _shares(outputs, y, wants) if task != "regression" else (math.nan, math.nan)
+    value, trivial = (facts.initial, facts.trivial) if facts else (math.nan, math.nan)
+    explained = _explained(outputs, y) if task == "regression" else math.nan
+    reference = _best_reference(learnt, rows, task)
+    return Standing(value, trivial, accuracy, majority, held_out, explained, reference)
+
+
+def _best_reference(learnt: tuple[Any, Tensor] | None, rows: tuple[Any, Tensor], task: Task) -> float:
+    """The higher skill of the simple models; NaN where there is none."""
+    held_x, held_y = rows
+    if not isinstance(held_x, Tensor):
+        return math.nan
+    if learnt is None:
+        half = len(held_y) // 2
+        learnt, (held_x, held_y) = (held_x[:half], held_y[:half]), (held_x[half:], held_y[half:])
+    skills = []
+    for own in references(learnt[0], learnt[1], held_x):
+        shares = _shares(own, held_y, "probabilities") if task != "regression" else (math.nan, math.nan)
+        explained = _explained(own, held_y) if task == "regression" else math.nan
+        skills.append(Standing(math.nan, math.nan, *shares, explained=explained).skill)
+    return max((skill for skill in skills if not math.isnan(skill)), default=math.nan)
+
+
+def _explained(outputs: Tensor, y: Tensor) -> float:
+    """R² of the outputs; targets of another shape are taken in the outputs' where they are as many."""
+    if outputs.numel() != y.numel() or not len(y):
+        return math.nan
+    truth = y.detach().double().reshape(len(y), -1)
+    around = float(((truth - truth.mean(0)) ** 2).sum())
+    left = float(((truth - outputs.double().reshape(truth.shape)) ** 2).sum())
+    if around <= 0:
+        return math.nan
+    return 1 - left / around if math.isfinite(left) else -math.inf
+
+
+def _shares(outputs: Tensor, y: Tensor, wants: Wants) -> tuple[float, float]:
+    """Share of right classes, and of the most frequent one."""
+    if not bool(torch.isfinite(outputs).all()):
+        return 0.0, 1.0
+    truth = y.detach()
+    if truth.dim() > 1 and truth.shape[1] > 1:
+        if outputs.shape != truth.shape:
+            return math.nan, math.nan
+        if bool((truth.sum(1) == 1).all()):
+            truth, called = truth.argmax(1), outputs.argmax(1)
+        else:
+            called = outputs > (0.0 if wants == "logits" else 0.5)
+            return float((called == (truth > 0.5)).float().mean()), float(((truth > 0.5) == (truth > 0.5).float().mean(0).round()).float().mean())
+    elif outputs.dim() > 1 and outputs.shape[1] > 1:
+        truth, called = truth.reshape(-1), outputs.argmax(1)
+    else:
+        truth = truth.reshape(-1)
+        called = (outputs.reshape(-1) > (0.0 if wants == "logits" else 0.5)).to(truth.dtype)
+    if len(called) != len(truth):
+        return math.nan, math.nan
+    _, counts = torch.unique(truth, return_counts=True)
+    return float((called == truth).float().mean()), float(counts.max()) / len(truth)

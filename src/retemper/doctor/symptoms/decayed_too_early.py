@@ -1,0 +1,125 @@
+"""Decayed too early: the loss was still falling when the learning rate dropped, and hardly moved from then on."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from retemper.core.history import History
+from retemper.core.options import Options as Base
+from retemper.core.records import Finding, NotApplicable
+from retemper.doctor.case import Case, need
+from retemper.doctor.curves import TINY, Curve, Values, confidence, curve, noise, smooth, trivial_of
+
+REMEDIES = ("slower_decay", "raise_learning_rate")
+
+
+class Options(Base):
+    """Thresholds."""
+
+    drop: float = Field(0.35, gt=0, lt=1, description="learning rate after / before a step of its schedule")
+    latest: float = Field(0.6, gt=0, lt=1, description="share of the run: a decay after it is not early")
+    falling: float = Field(
+        0.2, gt=0, description="relative fall over the rest of the run at the pace before the drop"
+    )
+    jump: float = Field(
+        4.0, gt=0, description="fall at the drop itself / an epoch before it: more shows it was due"
+    )
+    slower: float = Field(0.25, gt=0, lt=1, description="fall an epoch after / before the drop")
+    kink: float = Field(
+        0.15, gt=0, lt=1, description="the same where only a kink in the curve shows the drop"
+    )
+    left: float = Field(
+        0.05, gt=0, lt=1, description="loss at the end / trivial loss: less is too little to gain"
+    )
+    window: int = Field(4, ge=2, description="epochs before the drop that are looked at")
+    fewest_epochs: int = Field(10, ge=8, description="epochs with a training loss")
+
+
+def check(case: Case, options: Options) -> Finding | None:
+    """Judge the training curve around the step at which the learning rate drops, or else around its sharpest kink.
+
+    With a known rate the loss must fall before the step and much slower after it. Without, the curve must break off
+    from a straight fall to a flat line, which no convergence does: it slows down before it ends.
+
+    Raises:
+        NotApplicable: the training loss is missing or the curve is too short.
+
+    >>> e = np.arange(1.0, 41)
+    >>> loss = np.where(e < 10, 1 - 0.05 * e, 0.55 - 0.0005 * e)
+    >>> rate = np.where(e < 10, 1e-2, 1e-4)
+    >>> h = History(0, {"epoch": e, "train_loss": loss, "learning_rate": rate}, 1.0)
+    >>> check(Case(h), Options()).evidence["drop_epoch"]
+    10
+    """
+    history = need(case.history, "history")
+    train = curve(history, "train_loss", options.fewest_epochs)
+    values = train.values
+    at, known = _drop(history, train, options)
+    if at is None or not options.window // 2 + 1 <= at <= options.latest * len(values):
+        return None
+    before, after = _slopes(values, at, options.window)
+    end = float(smooth(values)[-1]) / trivial_of(history).loss
+    slower = after / before if before > 0 else np.inf
+    falling = before * (len(values) - at) / max(abs(float(values[at - 1])), TINY)
+    due = float(values[at - 1] - values[min(at + 1, len(values) - 1)]) > options.jump * before
+    most = options.slower if known else options.kink
+    if falling <= options.falling or slower >= most or end < options.left or due:
+        return None
+    what = "the learning rate dropped" if known else "the curve broke off"
+    message = (
+        f"The training loss was falling until {what} in epoch {train.epochs[at]:.0f} of {train.epochs[-1]:.0f}, and "
+        f"went on at {max(slower, 0):.0%} of that pace: the rate decayed too early."
+    )
+    evidence = {
+        "drop_epoch": int(train.epochs[at]),
+        "epochs": int(train.epochs[-1]),
+        "falling": falling,
+        "falling_threshold": options.falling,
+        "slower": slower,
+        "slower_threshold": most,
+        "rate_known": known,
+    }
+    sure = confidence(slower, most, 0.0) if known else 0.6
+    return Finding("decayed_too_early", "advice", sure, message, evidence, REMEDIES)
+
+
+def _drop(history: History, train: Curve, options: Options) -> tuple[int | None, bool]:
+    """The first value of the training loss after the first large drop of the rate; else after the sharpest kink."""
+    try:
+        rates = curve(history, "learning_rate", options.fewest_epochs)
+    except NotApplicable:
+        return _kink(train.values, options), False
+    drops = np.flatnonzero(rates.values[1:] < options.drop * rates.values[:-1])
+    if not len(drops):
+        return None, True
+    return int(np.searchsorted(train.epochs, rates.epochs[drops[0] + 1])), True
+
+
+def _slopes(values: Values, at: int, window: int) -> tuple[float, float]:
+    """Fall an epoch over the window before ``at``, and from there to the end."""
+    start = max(at - window, 0)
+    before = float(values[start] - values[at - 1]) / max(at - 1 - start, 1)
+    # The value after a drop still has part of the old rate's epoch, and a last gain as the steps' noise dies down.
+    later = values[min(at + 1, len(values) - 2) :]
+    return before, float(later[0] - later[-1]) / (len(later) - 1)
+
+
+def _kink(values: Values, options: Options) -> int | None:
+    """Where a fall stops at once, at its sharpest.
+
+    A convergence slows down by the same factor again and again: what the two halves of the window before tell is what
+    the window after is held against, by the size of its changes, which noise would keep up.
+    """
+    best, sharpest = None, options.kink
+    window = 2 * (options.window // 2)
+    jitter = noise(values, smooth(values))
+    steps = np.abs(np.diff(values))
+    for at in range(window + 1, int(options.latest * len(values)) + 1):
+        first, middle, last = values[at - 1 - window], values[at - 1 - window // 2], values[at - 1]
+        slowing = float((middle - last) / (first - middle)) if first > middle > last else 0.0
+        expected = float(middle - last) * min(slowing, 1.0) * (1 + min(slowing, 1.0))
+        seen = float(np.sum(steps[at : at + window]))
+        if first - last > 3 * jitter and seen < sharpest * expected:
+            best, sharpest = at, seen / expected
+    return best

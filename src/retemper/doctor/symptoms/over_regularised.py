@@ -1,0 +1,93 @@
+"""Regularisation that outweighs the loss: a penalty, a decay of the weights or a dropout too strong to learn under."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from pydantic import Field
+
+from retemper.core.options import Options as Base
+from retemper.core.records import Finding, NotApplicable
+from retemper.doctor.case import Case, Signals
+from retemper.doctor.course import skill_of
+
+REMEDIES: tuple[str, ...] = ("less_regularisation",)
+
+
+class Options(Base):
+    """Thresholds; dropout above a half is UMLAUT's, .7 leaves three of ten units."""
+
+    penalty: float = Field(
+        0.2,
+        gt=0,
+        description="(the batch's loss − the probe's plain loss) / the probe's, first or late looks",
+    )
+    shrunk: float = Field(
+        0.3, gt=0, lt=1, description="norm of a weight at the end / at the start, under a decay"
+    )
+    decay: float = Field(
+        0.03, gt=0, description="weight decay that may shrink weights, where an optimizer has one"
+    )
+    dropout: float = Field(0.7, gt=0, lt=1, description="rate of a dropout")
+    skill: float = Field(
+        0.8, gt=0, lt=1, description="gain over a constant output from which on no harm was done"
+    )
+
+
+def check(case: Case, options: Options) -> Finding | None:
+    """Judge what the training's loss carries beyond the plain one, the weights' shrinking and the dropout.
+
+    Raises:
+        NotApplicable: neither was the training watched nor the network probed.
+    """
+    signals, network = case.signals, case.network
+    if signals is None and network is None:
+        raise NotApplicable("neither was the training watched nor the network probed")
+    rate = max((each.rate for each in network.operations), default=0.0) if network else 0.0
+    decay = case.optimizer.options.get("weight_decay", 0.0) if case.optimizer else 0.0
+    sums = case.loss is not None and case.loss.sums
+    penalty = math.nan if signals is None or sums else _penalty(signals)
+    shrunk = math.nan if signals is None else _shrunk(signals)
+    why = ""
+    if penalty >= options.penalty and shrunk < 1:
+        why = f"the training's loss is {penalty:.0%} above the plain one"
+    elif shrunk <= options.shrunk and decay >= options.decay:
+        why = f"a weight decay of {decay:g} shrank the weights to {shrunk:.0%}"
+    elif rate >= options.dropout:
+        why = f"dropout puts {rate:.0%} of the units to zero"
+    if not why or skill_of(case) >= options.skill:
+        return None
+    evidence = {
+        "penalty": penalty,
+        "penalty_threshold": options.penalty,
+        "shrunk": shrunk,
+        "shrunk_threshold": options.shrunk,
+        "weight_decay": decay,
+        "decay_threshold": options.decay,
+        "dropout": rate,
+        "dropout_threshold": options.dropout,
+        "skill_threshold": options.skill,
+    }
+    message = f"Regularisation outweighs what is to be learnt: {why}."
+    return Finding("over_regularised", "warning", 0.8, message, evidence, REMEDIES)
+
+
+def _penalty(signals: Signals) -> float:
+    """What a penalty adds to the loss, at the first looks or the last: it may have shrunk all weights away by then."""
+    if len(signals.probe_losses) != len(signals.losses) or len(signals.losses) < 3:
+        return math.nan
+    plain = np.maximum(np.abs(signals.probe_losses), 1e-12)
+    more = (signals.losses - signals.probe_losses) / plain
+    half = len(more) // 2
+    parts = [part[np.isfinite(part)] for part in (more[:5], more[half:])]
+    return max((float(np.median(part)) for part in parts if len(part)), default=math.nan)
+
+
+def _shrunk(signals: Signals) -> float:
+    """The most that a layer's weights shrank."""
+    if len(signals.weights) < 2 or not signals.weights.shape[1]:
+        return math.nan
+    start = signals.weights[0]
+    known = np.isfinite(signals.weights[-1]) & (start > 0)
+    return float((signals.weights[-1][known] / start[known]).min()) if known.any() else math.nan

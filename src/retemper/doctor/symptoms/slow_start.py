@@ -1,0 +1,82 @@
+"""Slow start: the loss stands still at first and falls only later, as from a bad initialisation."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from retemper.core.history import History
+from retemper.core.options import Options as Base
+from retemper.core.records import Finding, NotApplicable
+from retemper.doctor.case import Case, need
+from retemper.doctor.curves import Curve, Values, confidence, curve, size, smooth
+
+REMEDIES = ("another_initialisation", "normalise_layers", "raise_learning_rate")
+
+
+class Options(Base):
+    """Thresholds."""
+
+    start: float = Field(0.15, gt=0, lt=0.5, description="the first part of the run, as a share")
+    gained: float = Field(0.1, gt=0, lt=1, description="share of the whole fall that the first part brings")
+    later: float = Field(2.5, gt=1, description="the steepest later part of that length / the first part")
+    whole: float = Field(0.2, gt=0, lt=1, description="(first − least) / first: a fall worth waiting for")
+    fewest: int = Field(3, ge=2, description="epochs in the first part")
+    fewest_epochs: int = Field(10, ge=6, description="epochs with a training loss")
+
+
+def check(case: Case, options: Options) -> Finding | None:
+    """Judge the start of one member's training curve.
+
+    Gradient descent gains most at the start. A fall that comes later tells of a start from which gradients lead nowhere
+    at first (all units alike, saturated, or far too small), unless the learning rate was still warming up.
+
+    Raises:
+        NotApplicable: the training loss is missing or the curve is too short.
+
+    >>> e = np.arange(1.0, 31)
+    >>> late = 0.1 + 0.6 / (1 + np.exp((e - 12)))
+    >>> check(Case(History(0, {"epoch": e, "train_loss": late}, 0.7)), Options()).code
+    'slow_start'
+    """
+    history = need(case.history, "history")
+    train = curve(history, "train_loss", options.fewest_epochs)
+    course = smooth(train.values, 0.05)
+    first = max(round(options.start * len(course)), options.fewest)
+    whole = float(course[0] - course.min())
+    if whole <= options.whole * max(abs(float(course[0])), size(course)) or _warms_up(history, train, first):
+        return None
+    gains = (course[:-first] - course[first:]) / whole
+    gained, steepest = float(gains[0]), float(gains.max())
+    if abs(gained) >= options.gained or steepest < options.later * options.gained:
+        return None
+    ends = int(_last_flat(course, options.gained * whole))
+    message = (
+        f"The training loss stood still for the first {ends} of {len(course)} epochs ({course[0]:.4g} to "
+        f"{course[ends]:.4g}) and fell to {course.min():.4g} later: the initialisation, or a rate that is too low at "
+        "first, held it up."
+    )
+    evidence = {
+        "gained": gained,
+        "gained_threshold": options.gained,
+        "steepest_later": steepest,
+        "flat_until_epoch": int(train.epochs[ends]),
+        "epochs": int(train.epochs[-1]),
+    }
+    sure = confidence(ends / len(course), 0.5 * options.start, 2 * options.start)
+    return Finding("slow_start", "advice", sure, message, evidence, REMEDIES)
+
+
+def _last_flat(course: Values, gain: float) -> np.intp:
+    """The last point before the loss is lower than at the start by a gain."""
+    return np.argmax(course < course[0] - gain) - 1
+
+
+def _warms_up(history: History, train: Curve, first: int) -> bool:
+    """Whether the learning rate still rose in the first part."""
+    try:
+        rates = curve(history, "learning_rate", 2)
+    except NotApplicable:
+        return False
+    early = rates.values[rates.epochs <= train.epochs[first]]
+    return len(early) > 0 and float(early[0]) < 0.5 * float(early.max())

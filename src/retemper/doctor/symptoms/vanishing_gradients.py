@@ -1,0 +1,55 @@
+"""Gradients that shrink from the last layer to the first, so that the first ones hardly learn."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from retemper.core.options import Options as Base
+from retemper.core.records import Finding, NotApplicable
+from retemper.doctor.case import Case, need
+from retemper.doctor.course import DEAD, dead_share, sizes_of_gradients
+
+REMEDIES: tuple[str, ...] = (
+    "another_activation",
+    "normalise_layers",
+    "residual_connections",
+    "another_initialisation",
+)
+
+
+class Options(Base):
+    """Thresholds; a ratio of 1e-3 is AutoTrainer's."""
+
+    ratio: float = Field(
+        1e-3, gt=0, description="gradient per weight, first layer / last layer, median of the looks"
+    )
+    layers: int = Field(3, ge=2, description="layers of weights that a judgement needs")
+    dead: float = Field(DEAD, gt=0, le=1, description="share of dead units that explains it instead")
+
+
+def check(case: Case, options: Options) -> Finding | None:
+    """Judge the gradients' sizes by layer; where units are dead they are the cause, and named.
+
+    Raises:
+        NotApplicable: the training was not watched, or the network has too few layers.
+    """
+    signals = need(case.signals, "signals")
+    if signals.gradients.ndim < 2 or signals.gradients.shape[1] < options.layers:
+        raise NotApplicable("the network has too few layers to compare gradients of")
+    sizes = sizes_of_gradients(signals)
+    ratio = float(sizes[0] / max(sizes[-1], 1e-300))
+    dead = dead_share(signals)[1]
+    if ratio >= options.ratio or sizes[-1] == 0 or dead >= options.dead:
+        return None
+    message = (
+        f"The first layer's gradient is {ratio:.1e} of the last one's: "
+        "little of the error reaches the first layers."
+    )
+    evidence = {
+        "ratio": ratio,
+        "ratio_threshold": options.ratio,
+        "first": float(sizes[0]),
+        "last": float(sizes[-1]),
+        "dead_threshold": options.dead,
+    }
+    return Finding("vanishing_gradients", "warning", 0.85, message, evidence, REMEDIES)

@@ -1,0 +1,202 @@
+"""Training a person's own network by a recipe's ``training``: a plain loop, with the doctor beside it or not."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from retemper.core import seeds
+from retemper.core.recipe_sections import TrainingOptions
+from retemper.doctor.case import Wants
+from retemper.doctor.examine import Examined
+from retemper.doctor.observe.forward import evaluating
+from retemper.doctor.observe.loss_kind import ask
+from retemper.doctor.observe.start import first_tensor
+from retemper.doctor.surgery.patient import Patient
+from retemper.procedure.repair_rows import Rows
+from retemper.procedure.repair_score import Score, score_of
+from retemper.training.plateau import OnPlateau, OnPlateauState
+
+DEFAULT_BATCH = 32
+LOOKS = 40
+"""So many times in a run the held-out rows are scored at least, where there are as many epochs."""
+Watch = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training's end.
+
+    Args:
+        network: in evaluation mode.
+        score: on the rows that judge.
+        curve: by share of the epochs done, the skill then.
+        examined: what the doctor found; None where it was not there.
+    """
+
+    network: nn.Module
+    score: Score
+    curve: tuple[tuple[float, float], ...]
+    examined: Examined | None = None
+
+    def skill_at(self, share: float) -> float:
+        """The skill after a share of the epochs."""
+        return next((skill for at, skill in self.curve if at >= share - 1e-9), self.score.skill)
+
+
+@contextmanager
+def seeded(seed: int, purpose: str, member: int) -> Iterator[None]:
+    """PyTorch's generator at a state of its own, and afterwards as before."""
+    number = int(seeds.generator(seed, purpose, member).integers(2**31))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(number)
+        yield
+
+
+def train(
+    patient: Patient,
+    options: TrainingOptions,
+    epochs: int,
+    rows: tuple[Rows, Rows],
+    watch: Watch | None = None,
+) -> Trained:
+    """Train, draws coming from PyTorch's generator as it stands.
+
+    Args:
+        patient: network and loss; the network is trained in place.
+        options: how; ``epochs`` of it is not looked at.
+        epochs: passes over the training rows.
+        rows: to train on and to judge by.
+        watch: :func:`retemper.watch`, for a doctor; None: none.
+    """
+    loop = _Loop(patient, options, epochs, rows)
+    if watch is None:
+        loop.run(None)
+        return loop.end(None)
+    train_rows, held_out = rows
+    doctor = watch(
+        patient.network,
+        loop.optimizer,
+        loss=patient.loss,
+        task=patient.task,
+        train_data=(train_rows.x, train_rows.y),
+        val_data=(held_out.x, held_out.y) if held_out is not train_rows else None,
+    )
+    with doctor:
+        loop.run(doctor)
+    return loop.end(doctor)
+
+
+class _Loop:
+    def __init__(
+        self, patient: Patient, options: TrainingOptions, epochs: int, rows: tuple[Rows, Rows]
+    ) -> None:
+        self.patient, self.options, self.epochs = patient, options, epochs
+        self.train, self.held_out = rows
+        self.weights = [p for p in patient.network.parameters() if p.requires_grad]
+        biases_too = _of(options, "decay_biases")
+        self.penalised: list[Tensor] = [p for p in self.weights if p.dim() > 1 or biases_too]
+        self.optimizer = torch_optimizer(options, self.weights)
+        self.batch = min(options.batch_size or DEFAULT_BATCH, len(self.train))
+        self.steps = max(1, -(-len(self.train) // self.batch))
+        schedule = cast("Any", options.schedule.options)
+        self.factors = schedule.factors(self.steps * epochs, self.steps)
+        self.plateau = OnPlateauState(schedule) if isinstance(schedule, OnPlateau) else None
+        self.every = 1 if self.plateau or options.patience_epochs else max(1, epochs // LOOKS)
+        self.curve: list[tuple[float, float]] = []
+        self.best: tuple[float, int, Any] = (-2.0, 0, None)
+        self.outputs_are = self._outputs_are()
+
+    def run(self, doctor: Any) -> None:
+        step = 0
+        for epoch in range(1, self.epochs + 1):
+            self.patient.network.train()
+            for part in torch.split(torch.randperm(len(self.train)), self.batch):
+                if len(part) > 1 or self.batch == 1 or len(self.train) == 1:
+                    self._step(part, step, doctor)
+                step += 1
+            if self._judge(epoch, doctor):
+                break
+
+    def _step(self, part: Tensor, step: int, doctor: Any) -> None:
+        own, rate = self.options, _of(self.options, "learning_rate")
+        factor = float(self.factors[step]) * (self.plateau.factor if self.plateau else 1.0)
+        batch = self.train.take(part)
+        loss = self.patient.loss(self.patient.network(*batch.arguments), batch.y)
+        total = loss
+        if own.l1:
+            total = total + own.l1 * sum(p.abs().sum() for p in self.penalised)
+        if own.l2:
+            total = total + own.l2 / 2 * sum((p**2).sum() for p in self.penalised)
+        self.optimizer.zero_grad()
+        total.backward()
+        if own.clip_norm:
+            nn.utils.clip_grad_norm_(self.weights, own.clip_norm)
+        decay = _of(own, "weight_decay")
+        if decay:
+            with torch.no_grad():
+                torch._foreach_mul_(self.penalised, 1 - rate * factor * decay)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * factor
+        self.optimizer.step()
+        if doctor is not None:
+            doctor.step(loss)
+
+    def _judge(self, epoch: int, doctor: Any) -> bool:
+        """Score, tell the doctor, and say whether to stop early."""
+        if epoch % self.every and epoch < self.epochs:
+            return False
+        outputs, value = self._look()
+        score = score_of(outputs, self.held_out.y, self.patient.task, self.outputs_are)
+        self.curve.append((epoch / self.epochs, score.skill))
+        if self.plateau is not None:
+            self.plateau.update(value)
+        if doctor is not None:
+            held_out = {} if self.held_out is self.train else {"val_loss": value}
+            doctor.epoch(epoch=epoch, **held_out, learning_rate=float(self.optimizer.param_groups[0]["lr"]))
+        if not self.options.patience_epochs:
+            return False
+        if score.skill > self.best[0]:
+            self.best = (score.skill, epoch, copy.deepcopy(self.patient.network.state_dict()))
+        return epoch - self.best[1] >= self.options.patience_epochs
+
+    def _look(self) -> tuple[Tensor | None, float]:
+        with torch.no_grad(), evaluating(self.patient.network):
+            outputs = self.patient.network(*self.held_out.arguments)
+            value = float(self.patient.loss(outputs, self.held_out.y))
+        return first_tensor(outputs), value
+
+    def _outputs_are(self) -> Wants:
+        outputs = self.patient.outputs()
+        return ask(self.patient.loss, outputs, self.patient.y[: len(outputs)]).wants
+
+    def end(self, doctor: Any) -> Trained:
+        if self.best[2] is not None:
+            self.patient.network.load_state_dict(self.best[2])
+        self.patient.network.eval()
+        outputs, _ = self._look()
+        score = score_of(outputs, self.held_out.y, self.patient.task, self.outputs_are)
+        examined = doctor.examined() if doctor is not None else None
+        return Trained(self.patient.network, score, tuple(self.curve), examined)
+
+
+def torch_optimizer(options: TrainingOptions, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """PyTorch's optimizer of a recipe's name and options; the decoupled decay is the loop's."""
+    name, rate = options.optimizer.name, _of(options, "learning_rate")
+    if name in ("sgd", "momentum", "nesterov"):
+        momentum = 0.0 if name == "sgd" else _of(options, "momentum")
+        return torch.optim.SGD(weights, rate, momentum=momentum, nesterov=name == "nesterov")
+    if name == "rmsprop":
+        return torch.optim.RMSprop(weights, rate, alpha=_of(options, "alpha"), eps=_of(options, "epsilon"))
+    betas = (_of(options, "beta1"), _of(options, "beta2"))
+    return torch.optim.Adam(weights, rate, betas=betas, eps=_of(options, "epsilon"))
+
+
+def _of(options: TrainingOptions, name: str) -> Any:
+    return getattr(options.optimizer.options, name)

@@ -1,0 +1,181 @@
+"""What the doctor's page tells, as one plain dict: the page is made of it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retemper.core.records import Finding, to_json
+from retemper.report.facts import flat, rounded
+from retemper.report.seen import seen_at
+from retemper.report.words import number
+
+MOST_LAYERS, MOST_LOOKS, MOST_PICTURES = 6, 200, 12
+
+
+@dataclass(frozen=True)
+class DoctorRecords:
+    """What the doctor knows of one training.
+
+    Args:
+        findings: most likely cause first.
+        not_applicable: (code, why) of checks that could not be made.
+        series: curves by epoch (``epoch``, ``train_loss``, …); empty where no epochs were told.
+        trivial: loss of the best constant output; NaN where it is not known.
+        looks: fields of :class:`retemper.doctor.case.Signals` by name; empty where nothing was watched.
+        first, last: histograms of activations before training and now: ``name``, ``low``, ``high``, ``counts``,
+            ``zeros``.
+    """
+
+    findings: Sequence[Finding]
+    not_applicable: Sequence[tuple[str, str]] = ()
+    series: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    trivial: float = float("nan")
+    looks: Mapping[str, Any] = field(default_factory=dict)
+    first: Sequence[Mapping[str, Any]] = ()
+    last: Sequence[Mapping[str, Any]] = ()
+
+
+def doctor_facts(told: DoctorRecords) -> dict[str, Any]:
+    """Everything the doctor's page shows, thinned: 200 looks, 6 layers evenly from the first to the last."""
+    found = [_finding(place, own) for place, own in enumerate(told.findings, 1)]
+    return dict(
+        to_json(
+            {
+                "findings": found,
+                "not_applicable": list(told.not_applicable),
+                "counts": {s: sum(f["severity"] == s for f in found) for s in ("error", "warning", "advice")},
+                "trivial": told.trivial,
+                "curves": _curves(told.series),
+                "looks": _looks(told.looks),
+                "activations": _activations(told.first, told.last),
+            }
+        )
+    )
+
+
+def _finding(place: int, finding: Finding) -> dict[str, Any]:
+    """A finding with its number on the page, and where in the curves it was seen."""
+    evidence = finding.evidence
+    epoch, step = seen_at(evidence)
+    when = (
+        f"epoch {number(epoch)}" if epoch is not None else f"step {number(step)}" if step is not None else ""
+    )
+    return {
+        "place": place,
+        **{key: getattr(finding, key) for key in ("code", "severity", "confidence", "message")},
+        "remedies": list(finding.remedies),
+        "evidence": flat(evidence),
+        "epoch": epoch,
+        "step": step,
+        "when": when,
+    }
+
+
+def _curves(series: Mapping[str, NDArray[np.float64]]) -> dict[str, list[float | None]]:
+    if "epoch" not in series or len(series["epoch"]) < 2:
+        return {}
+    rows = _thinned(len(series["epoch"]))
+    names = ("epoch", "train_loss", "val_loss")
+    return {name: rounded(series[name][rows]) for name in names if name in series}
+
+
+def _looks(looks: Mapping[str, Any]) -> dict[str, Any]:
+    """Losses, gradients and updates of some layers, dead and saturated units, look by look."""
+    steps = looks.get("steps")
+    if steps is None or len(steps) < 2:
+        return {}
+    rows = _thinned(len(steps))
+    layers = _evenly(len(looks["names"]))
+    sizes = np.sqrt(np.maximum(np.array(looks["sizes"] or [1] * len(looks["names"]), dtype=np.float64), 1))
+    gradients = np.asarray(looks["gradients"])[rows] / sizes
+    updates = np.asarray(looks["updates"])[rows]
+    return {
+        "steps": rounded(np.asarray(steps)[rows]),
+        "losses": rounded(np.asarray(looks["losses"])[rows]),
+        "probe_losses": rounded(np.asarray(looks["probe_losses"])[rows]),
+        "layers": [_short(looks["names"][k]) for k in layers],
+        "layers_left_out": len(looks["names"]) - len(layers),
+        "gradients": [rounded(gradients[:, k]) for k in layers],
+        "updates": [rounded(updates[:, k]) for k in layers],
+        "dead": _units(np.asarray(looks["dead"])[rows]),
+        "saturated": _units(np.asarray(looks["saturated"])[rows]),
+    }
+
+
+def _units(shares: NDArray[np.float64]) -> list[dict[str, Any]]:
+    """Of activations that have any, the worst, by their place among the network's."""
+    known = [k for k in range(shares.shape[1]) if np.nan_to_num(shares[:, k]).any()]
+    worst = sorted(known, key=lambda k: -float(np.nanmax(shares[:, k])))[:MOST_LAYERS]
+    return [{"place": k + 1, "shares": rounded(shares[:, k])} for k in sorted(worst)]
+
+
+def _activations(first: Sequence[Mapping[str, Any]], last: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Histograms of activations now, and before training where the same activation was seen then."""
+    alike = [own["name"] for own in first] == [own["name"] for own in last]
+    shown = [
+        _histogram(k, own, first[k] if alike else None)
+        for k, own in ((k, last[k]) for k in _evenly(len(last), MOST_PICTURES))
+        if own["counts"]
+    ]
+    return {"pictures": shown, "left_out": len(last) - len(shown)}
+
+
+def _histogram(place: int, own: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Both histograms on one axis, heights as shares of the highest bin of each."""
+    both = [_without_zeros(each) for each in (own, before) if each and each["counts"]]
+    low, high = min(each["low"] for each in both), max(each["high"] for each in both)
+    bars = [_bars(each, low, high) for each in both]
+    return {
+        "name": own["name"].replace("_", " "),
+        "place": place + 1,
+        "now": bars[0],
+        "before": bars[1] if len(bars) > 1 else None,
+        "ends": [number(low, 3), number(high, 3)],
+        "zeros": own["zeros"],
+    }
+
+
+def _without_zeros(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Exact zeros of a rectifier would tower over all else; their share is told in words."""
+    if own["low"] < 0 or own["zeros"] == 0 or len(own["counts"]) < 2:
+        return dict(own)
+    total = sum(own["counts"])
+    first = max(own["counts"][0] - round(own["zeros"] * total), 0)
+    return {**own, "counts": (first, *own["counts"][1:])}
+
+
+def _bars(own: Mapping[str, Any], low: float, high: float) -> list[dict[str, float]]:
+    """Bins as places and heights in percent of the picture."""
+    width = (own["high"] - own["low"]) / len(own["counts"])
+    span = high - low
+    top = max(own["counts"]) or 1
+    if span <= 0 or width <= 0:
+        at = 50.0 if span <= 0 else 100 * (own["low"] - low) / span
+        return [{"at": min(at, 98.0), "width": 2.0, "height": 100.0}]
+    return [
+        {
+            "at": round(100 * (own["low"] + k * width - low) / span, 2),
+            "width": round(100 * width / span, 2),
+            "height": round(100 * count / top, 2),
+        }
+        for k, count in enumerate(own["counts"])
+    ]
+
+
+def _evenly(count: int, most: int = MOST_LAYERS) -> list[int]:
+    return sorted({round(k) for k in np.linspace(0, count - 1, min(count, most))}) if count else []
+
+
+def _thinned(count: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, count - 1, min(count, MOST_LOOKS)).round().astype(np.int64))
+
+
+def _short(name: str) -> str:
+    """A parameter's name without what all have in common, its last 32 signs."""
+    own = name.removesuffix(".weight")
+    return own if len(own) <= 32 else f"…{own[-31:]}"
