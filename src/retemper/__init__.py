@@ -67,11 +67,14 @@ __all__ = [
     "GridSearch",
     "InputError",
     "Interrupted",
+    "KerasDoctor",
+    "LightningDoctor",
     "NetClassifier",
     "NetRegressor",
     "RandomSearch",
     "RetemperError",
     "Run",
+    "TransformersDoctor",
     "check",
     "diagnose",
     "evaluate",
@@ -95,7 +98,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'retemper' has no attribute {name!r}")
     state = random.getstate()
     found = getattr(import_module(f"retemper.{home}"), name)
-    random.setstate(state)  # libraries draw from it when imported (rich does), which must not change a seeded run
+    random.setstate(
+        state
+    )  # libraries draw from it when imported (rich does), which must not change a seeded run
     return found
 
 

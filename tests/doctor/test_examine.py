@@ -31,7 +31,9 @@ def test_a_majority_is_needed_and_the_share_counts() -> None:
 
 def test_worst_comes_first() -> None:
     lost = np.where(EPOCHS < 15, member(0, 0.02)["train_loss"] + EPOCHS / 10, np.nan)
-    findings = examine([Case(History(0, {"epoch": EPOCHS, "train_loss": lost, "val_loss": lost}, 1.0))]).findings
+    findings = examine(
+        [Case(History(0, {"epoch": EPOCHS, "train_loss": lost, "val_loss": lost}, 1.0))]
+    ).findings
     assert findings[0].code == "non_finite"
     order = {"error": 0, "warning": 1, "advice": 2}
     ranks = [(order[f.severity], -f.confidence) for f in findings]

@@ -57,9 +57,7 @@ def examine(cases: Sequence[Case], options: Mapping[str, Options] | None = None)
     return Examined(findings, not_applicable)
 
 
-def _judge(
-    symptom: Any, cases: Sequence[Case], options: Options
-) -> tuple[list[Finding | None], list[str]]:
+def _judge(symptom: Any, cases: Sequence[Case], options: Options) -> tuple[list[Finding | None], list[str]]:
     judged: list[Finding | None] = []
     reasons: list[str] = []
     for case in cases:

@@ -86,8 +86,9 @@ def _shares(outputs: Tensor, y: Tensor, wants: Wants) -> tuple[float, float]:
         if bool((truth.sum(1) == 1).all()):
             truth, called = truth.argmax(1), outputs.argmax(1)
         else:
-            called = outputs > (0.0 if wants == "logits" else 0.5)
-            return float((called == (truth > 0.5)).float().mean()), float(((truth > 0.5) == (truth > 0.5).float().mean(0).round()).float().mean())
+            right, called = truth > 0.5, outputs > (0.0 if wants == "logits" else 0.5)
+            usual = right == right.float().mean(0).round()
+            return float((called == right).float().mean()), float(usual.float().mean())
     elif outputs.dim() > 1 and outputs.shape[1] > 1:
         truth, called = truth.reshape(-1), outputs.argmax(1)
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding
 from retemper.doctor.case import Case, need

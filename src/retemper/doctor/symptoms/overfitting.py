@@ -33,7 +33,8 @@ class Options(Base):
     rise: float = Field(0.05, gt=0, description="(last − least) / least of the smoothed validation loss")
     rise_of_trivial: float = Field(0.02, ge=0, description="the same rise as a share of the trivial loss")
     noise_multiple: float = Field(2.5, ge=0, description="the rise in standard deviations of the jitter")
-    gap: float = Field(0.5, gt=0, lt=1, description="(validation − training) / validation loss without a rise"
+    gap: float = Field(
+        0.5, gt=0, lt=1, description="(validation − training) / validation loss without a rise"
     )
     gap_of_trivial: float = Field(0.12, ge=0, description="the same gap as a share of the trivial loss")
     flat: float = Field(0.05, gt=0, description="fall of the validation loss that still counts as flat")
