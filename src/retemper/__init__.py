@@ -96,11 +96,10 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name) or _CALLBACKS.get(name)
     if home is None:
         raise AttributeError(f"module 'retemper' has no attribute {name!r}")
+    # Libraries draw from it when imported (rich does), which must not change a seeded run.
     state = random.getstate()
     found = getattr(import_module(f"retemper.{home}"), name)
-    random.setstate(
-        state
-    )  # libraries draw from it when imported (rich does), which must not change a seeded run
+    random.setstate(state)
     return found
 
 
