@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from retemper.doctor.case import Signals
+from retemper.doctor.looks import Signals
 from retemper.doctor.observe import signals as signals_module
 from retemper.doctor.observe.signals import Watched
 

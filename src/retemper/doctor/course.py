@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from retemper.core.records import NotApplicable
-from retemper.doctor.case import Array, Case, Signals, need
+from retemper.doctor.case import Array, Case, need
 from retemper.doctor.curves import jitter, smooth
+from retemper.doctor.looks import Signals
 
 FEWEST_LOOKS = 5
 FLOOR = 0.05

@@ -26,7 +26,7 @@ class DoctorRecords:
         not_applicable: (code, why) of checks that could not be made.
         series: curves by epoch (``epoch``, ``train_loss``, …); empty where no epochs were told.
         trivial: loss of the best constant output; NaN where it is not known.
-        looks: fields of :class:`retemper.doctor.case.Signals` by name; empty where nothing was watched.
+        looks: fields of :class:`retemper.doctor.looks.Signals` by name; empty where nothing was watched.
         first, last: histograms of activations before training and now: ``name``, ``low``, ``high``, ``counts``,
             ``zeros``.
     """

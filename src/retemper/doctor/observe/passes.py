@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from retemper.doctor.case import Passes
+from retemper.doctor.looks import Passes
 
 SIZES_KEPT = 101
 """Batch sizes that the median is taken of: the last ones."""

@@ -23,7 +23,7 @@ class Seen:
 
     Args:
         loss: on its rows, in evaluation mode; NaN where it could not be had.
-        dead, saturated: by an activation's place, see :class:`retemper.doctor.case.Signals`.
+        dead, saturated: by an activation's place, see :class:`retemper.doctor.looks.Signals`.
     """
 
     loss: float = math.nan

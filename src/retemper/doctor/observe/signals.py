@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from retemper.doctor.case import Signals
+from retemper.doctor.looks import Signals
 from retemper.doctor.observe.losses import Losses
 from retemper.doctor.observe.passes import Calls
 from retemper.doctor.observe.probe import Probe

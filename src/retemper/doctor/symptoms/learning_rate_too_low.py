@@ -9,8 +9,9 @@ from pydantic import Field
 
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
-from retemper.doctor.case import Case, Signals, need
+from retemper.doctor.case import Case, need
 from retemper.doctor.course import DEAD, course_of, dead_share, skill_of, straightness
+from retemper.doctor.looks import Signals
 
 REMEDIES: tuple[str, ...] = ("raise_learning_rate", "train_longer", "another_optimizer")
 ADAPTIVE = ("adam", "adamw", "rmsprop", "nadam", "radam", "adamax")

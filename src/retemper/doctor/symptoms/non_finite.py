@@ -7,8 +7,9 @@ from pydantic import Field
 
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
-from retemper.doctor.case import Case, Signals, need
+from retemper.doctor.case import Case, need
 from retemper.doctor.curves import epochs_of, gradient_evidence
+from retemper.doctor.looks import Signals
 
 REMEDIES = ("lower_learning_rate", "clip_gradients", "warm_up_longer")
 

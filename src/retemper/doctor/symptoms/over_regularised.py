@@ -9,8 +9,9 @@ from pydantic import Field
 
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
-from retemper.doctor.case import Case, Signals
+from retemper.doctor.case import Case
 from retemper.doctor.course import skill_of
+from retemper.doctor.looks import Signals
 
 REMEDIES: tuple[str, ...] = ("less_regularisation",)
 
