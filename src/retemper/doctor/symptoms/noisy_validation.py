@@ -28,6 +28,7 @@ def check(case: Case, options: Options) -> Finding | None:
     Raises:
         NotApplicable: a loss is missing or the curve is too short.
 
+    >>> from retemper.core.history import History
     >>> e = np.arange(1.0, 31)
     >>> h = History(0, {"epoch": e, "train_loss": 0.5 + 0 * e, "val_loss": 0.52 + 0.1 * (-1) ** e}, 1.0)
     >>> check(Case(h), Options()).code
