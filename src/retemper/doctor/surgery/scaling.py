@@ -12,7 +12,19 @@ from retemper.doctor.observe.loss_kind import LossFunction
 LEAST = 1e-12
 
 
-class ScaledInputs(nn.Module):
+class _Scaled(nn.Module):
+    """A network with the centre and the spread of what it is given or gives."""
+
+    def __init__(self, network: nn.Module, centre: Tensor, spread: Tensor) -> None:
+        super().__init__()
+        self.centre: Tensor
+        self.spread: Tensor
+        self.network = network
+        self.register_buffer("centre", centre)
+        self.register_buffer("spread", spread)
+
+
+class ScaledInputs(_Scaled):
     """A network that sees (x − centre) / spread.
 
     >>> net = ScaledInputs(nn.Identity(), torch.tensor([[10.0]]), torch.tensor([[5.0]]))
@@ -20,34 +32,18 @@ class ScaledInputs(nn.Module):
     2.0
     """
 
-    def __init__(self, network: nn.Module, centre: Tensor, spread: Tensor) -> None:
-        super().__init__()
-        self.centre: Tensor
-        self.spread: Tensor
-        self.network = network
-        self.register_buffer("centre", centre)
-        self.register_buffer("spread", spread)
-
     def forward(self, x: Tensor) -> Any:
         """As the network's own, of scaled inputs."""
         return self.network((x - self.centre) / self.spread)
 
 
-class ScaledOutputs(nn.Module):
+class ScaledOutputs(_Scaled):
     """A network whose outputs are brought to the targets' units: centre + spread · output.
 
     >>> net = ScaledOutputs(nn.Identity(), torch.tensor(10.0), torch.tensor(5.0))
     >>> float(net(torch.tensor(2.0)))
     20.0
     """
-
-    def __init__(self, network: nn.Module, centre: Tensor, spread: Tensor) -> None:
-        super().__init__()
-        self.centre: Tensor
-        self.spread: Tensor
-        self.network = network
-        self.register_buffer("centre", centre)
-        self.register_buffer("spread", spread)
 
     def forward(self, *args: Any) -> Any:
         """As the network's own, in the targets' units."""
