@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.stats import loguniform
+from scipy.stats import loguniform, norm, randint, uniform
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
@@ -26,7 +26,7 @@ NET = NetClassifier(epochs=3)
 
 @pytest.mark.parametrize("sampler", ["tpe", "bayes"])
 def test_the_seed_fixes_the_search_and_nothing_leaves_the_space(sampler: str) -> None:
-    options = {"n_trials": 12, "batch": 5, "cv": 2, "n_jobs": 1, "sampler": sampler}
+    options = {"n_iter": 12, "batch": 5, "cv": 2, "n_jobs": 1, "sampler": sampler}
     first, again, other = (
         BayesSearch(NET, SPACE, random_state=seed, **options).fit(X, Y) for seed in (3, 3, 4)
     )
@@ -38,7 +38,7 @@ def test_the_seed_fixes_the_search_and_nothing_leaves_the_space(sampler: str) ->
 
 
 def test_results_are_those_of_scikit_learns_search_over_the_same_settings() -> None:
-    search = BayesSearch(NET, SPACE, n_trials=12, batch=5, cv=2, n_jobs=1, return_train_score=True).fit(X, Y)
+    search = BayesSearch(NET, SPACE, n_iter=12, batch=5, cv=2, n_jobs=1, return_train_score=True).fit(X, Y)
     settings = [{name: [value] for name, value in params.items()} for params in search.cv_results_["params"]]
     theirs = GridSearchCV(NET, settings, cv=2, return_train_score=True).fit(X, Y)
     assert set(search.cv_results_) == set(theirs.cv_results_)
@@ -49,6 +49,32 @@ def test_results_are_those_of_scikit_learns_search_over_the_same_settings() -> N
     assert np.array_equal(search.predict(X), theirs.predict(X))
 
 
+def test_distributions_of_scipys_are_ranges() -> None:
+    theirs = {
+        "learning_rate": loguniform(1e-4, 1e-1),
+        "dropout": uniform(0.1, 0.3),
+        "hidden_units": randint(4, 17),
+    }
+    ours = {
+        "learning_rate": {"low": 1e-4, "high": 1e-1, "log": True},
+        "dropout": {"low": 0.1, "high": 0.4},
+        "hidden_units": {"low": 4, "high": 16, "integer": True},
+    }
+    one, other = (
+        BayesSearch(NET, space, n_iter=4, cv=2, n_jobs=1, refit=False).fit(X, Y) for space in (theirs, ours)
+    )
+    assert one.cv_results_["params"] == other.cv_results_["params"]
+
+
+def test_a_seed_may_be_drawn() -> None:
+    options = {"n_iter": 2, "cv": 2, "n_jobs": 1, "refit": False}
+    one, same, other = (
+        BayesSearch(NET, SPACE, random_state=state, **options).fit(X, Y).cv_results_["params"]
+        for state in (np.random.RandomState(0), np.random.RandomState(0), None)
+    )
+    assert one == same != other
+
+
 def test_it_learns() -> None:
     """After its random start it stays with rates that train; those that do nothing or diverge are left."""
     with warnings.catch_warnings():
@@ -56,7 +82,7 @@ def test_it_learns() -> None:
         search = BayesSearch(
             NetRegressor(epochs=4, optimizer="sgd"),
             {"learning_rate": {"low": 1e-6, "high": 1e3, "log": True}},
-            n_trials=40, batch=10, cv=2, n_jobs=1, scoring="neg_mean_squared_error", refit=False,
+            n_iter=40, batch=10, cv=2, n_jobs=1, scoring="neg_mean_squared_error", refit=False,
         ).fit(X, VALUE)  # fmt: skip
     rates = np.array([params["learning_rate"] for params in search.cv_results_["params"]])
     good = (rates > 1e-3) & (rates < 3)
@@ -67,14 +93,14 @@ def test_it_learns() -> None:
 
 def test_a_small_space_is_spent() -> None:
     search = BayesSearch(
-        NET, {"hidden_units": [8, 16], "dropout": [0.0, 0.2]}, n_trials=20, batch=3, cv=2, n_jobs=1
+        NET, {"hidden_units": [8, 16], "dropout": [0.0, 0.2]}, n_iter=20, batch=3, cv=2, n_jobs=1
     )
     params = search.fit(X, Y).cv_results_["params"]
     assert len(params) == 4 == len({str(each) for each in params})
 
 
 def test_of_several_metrics_the_one_of_refit_counts() -> None:
-    options = {"n_trials": 4, "cv": 2, "n_jobs": 1, "scoring": ["accuracy", "neg_log_loss"]}
+    options = {"n_iter": 4, "cv": 2, "n_jobs": 1, "scoring": ["accuracy", "neg_log_loss"]}
     search = BayesSearch(NET, SPACE, refit="neg_log_loss", **options).fit(X, Y)
     assert search.best_index_ == np.argmax(search.cv_results_["mean_test_neg_log_loss"])
     with pytest.raises(InputError, match="names none of them"):
@@ -82,15 +108,15 @@ def test_of_several_metrics_the_one_of_refit_counts() -> None:
 
 
 def test_it_is_an_estimator_of_scikit_learns() -> None:
-    search = BayesSearch(NET, SPACE, n_trials=3, cv=2, n_jobs=1)
-    assert clone(search).get_params()["n_trials"] == 3
+    search = BayesSearch(NET, SPACE, n_iter=3, cv=2, n_jobs=1)
+    assert clone(search).get_params()["n_iter"] == 3
     assert cross_val_score(search, X, Y, cv=2).mean() > 0.4
 
 
 @pytest.mark.parametrize(
     ("space", "said"),
     [
-        ({"learning_rate": loguniform(1e-4, 1)}, "distribution of scipy's has no ends"),
+        ({"learning_rate": norm(0, 1)}, "norm is no range to search in"),
         ({"learning_rat": [1, 2]}, "did you mean learning_rate"),
         ({"learning_rate": {"low": 1, "hihg": 2}}, "a range has low and high"),
         ({"learning_rate": {"low": 2, "high": 1}}, "low <= high must hold"),
@@ -110,7 +136,7 @@ def test_a_space_that_is_none(space, said: str) -> None:
 
 @pytest.mark.parametrize(
     "option",
-    [{"n_trials": 0}, {"batch": 1.5}, {"random_state": -1}, {"random_state": None}, {"sampler": "grid"}],
+    [{"n_iter": 0}, {"batch": 1.5}, {"random_state": -1}, {"random_state": 0.5}, {"sampler": "grid"}],
 )
 def test_options_that_are_none(option) -> None:
     with pytest.raises(InputError, match=next(iter(option))):

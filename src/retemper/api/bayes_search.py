@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils import check_random_state
 
 from retemper.api.searches import _Stacked
 from retemper.core import catalogue
@@ -25,12 +26,12 @@ class BayesSearch(_Stacked, BaseSearchCV):  # type: ignore[misc]
 
     Args:
         estimator: a NetClassifier or NetRegressor.
-        space: parameter → list of values, or range: ``{"low": 1e-4, "high": 0.1, "log": True}``, with
-            ``"integer": True`` for whole numbers.
-        n_trials: settings that are tried, 1 or more; fewer where the space has fewer.
+        param_distributions: parameter → list of values, or range: ``{"low": 1e-4, "high": 0.1, "log": True}``, with
+            ``"integer": True`` for whole numbers, or one of scipy's ``loguniform``, ``uniform`` and ``randint``.
+        n_iter: settings that are tried, 1 or more; fewer where the space has fewer.
         sampler: ``tpe``, ``gp`` (few trials, each of seconds), or ``bayes``: ``gp`` for up to 50 trials, else ``tpe``.
         batch: settings that train together, 1 or more: the more, the faster; the fewer, the more is learnt.
-        random_state: seed of the sampler, 0 or more.
+        random_state: seed of the sampler, 0 or more; None or a ``RandomState``: it is drawn.
         scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score: as for
             scikit-learn's ``GridSearchCV``. Of several metrics the one that ``refit`` names is searched for.
 
@@ -38,7 +39,7 @@ class BayesSearch(_Stacked, BaseSearchCV):  # type: ignore[misc]
     >>> from retemper import NetClassifier
     >>> x, y = make_moons(200, noise=0.1, random_state=0)
     >>> space = {"learning_rate": {"low": 1e-4, "high": 0.1, "log": True}, "hidden_units": [16, 64]}
-    >>> search = BayesSearch(NetClassifier(epochs=5), space, n_trials=16, cv=3).fit(x, y)
+    >>> search = BayesSearch(NetClassifier(epochs=5), space, n_iter=16, cv=3).fit(x, y)
     >>> len(search.cv_results_["params"]), bool(search.best_score_ > 0.8)
     (16, True)
     """
@@ -46,12 +47,12 @@ class BayesSearch(_Stacked, BaseSearchCV):  # type: ignore[misc]
     def __init__(
         self,
         estimator: Any,
-        space: Mapping[str, Any],
+        param_distributions: Mapping[str, Any],
         *,
-        n_trials: int = 32,
+        n_iter: int = 32,
         sampler: str = "tpe",
         batch: int = 8,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | None = 0,
         scoring: Any = None,
         n_jobs: int | None = None,
         refit: Any = True,
@@ -61,8 +62,8 @@ class BayesSearch(_Stacked, BaseSearchCV):  # type: ignore[misc]
         error_score: Any = np.nan,
         return_train_score: bool = False,
     ) -> None:
-        self.space = space
-        self.n_trials = n_trials
+        self.param_distributions = param_distributions
+        self.n_iter = n_iter
         self.sampler = sampler
         self.batch = batch
         self.random_state = random_state
@@ -89,9 +90,12 @@ class BayesSearch(_Stacked, BaseSearchCV):  # type: ignore[misc]
                 sampler.tell(values, -float(score))
 
     def _built(self) -> Sampler:
-        for name in ("n_trials", "batch"):
+        for name in ("n_iter", "batch"):
             _check_number(name, getattr(self, name), 1)
-        _check_number("random_state", self.random_state, 0)
+        seed = self.random_state
+        if seed is None or isinstance(seed, np.random.RandomState):
+            seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
+        _check_number("random_state", seed, 0)
         if self.sampler not in SAMPLERS:
             raise InputError(
                 "bad_option",
@@ -101,7 +105,7 @@ class BayesSearch(_Stacked, BaseSearchCV):  # type: ignore[misc]
             )
         module = catalogue.entry("sampler", self.sampler)
         built: Sampler = module.build(
-            module.Options(), _space(self.space, self.estimator), int(self.random_state), int(self.n_trials)
+            module.Options(), _space(self.param_distributions, self.estimator), int(seed), int(self.n_iter)
         )
         return built
 
@@ -145,7 +149,7 @@ def _space(given: Mapping[str, Any], estimator: Any) -> Space:
         raise InputError(
             "bad_space",
             f"The space can't be searched: {'; '.join(mistakes) or 'it is empty'}.",
-            {"option": "space"},
+            {"option": "param_distributions"},
             "Give each parameter a list of values, or a range such as {'low': 1e-4, 'high': 0.1, 'log': True}.",
         )
     return Space(axes)
@@ -161,7 +165,18 @@ def _axis(given: Any) -> Axis:
             )
         return Interval(**given)
     if hasattr(given, "rvs"):
-        raise TypeError("a distribution of scipy's has no ends to search between; give its range instead")
+        return _support(given)
     if isinstance(given, str) or not isinstance(given, Sequence | np.ndarray):
         raise TypeError(f"a list of values or a range is needed, but got {given!r}")
     return Words(tuple(given.tolist() if isinstance(given, np.ndarray) else given))
+
+
+def _support(given: Any) -> Interval:
+    """The range of one of scipy's distributions that is as likely everywhere in it."""
+    name = getattr(getattr(given, "dist", None), "name", type(given).__name__)
+    if name not in ("loguniform", "reciprocal", "uniform", "randint"):
+        raise TypeError(f"{name} is no range to search in: loguniform, uniform and randint are")
+    low, high = given.support()
+    if name == "randint":
+        return Interval(int(low), int(high), integer=True)
+    return Interval(float(low), float(high), log=name != "uniform")
