@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from retemper.core import seeds
 from retemper.models.layers.dense import Head
 from retemper.models.layers.inputs import Inputs, InputShape
 from retemper.models.layers.network import Network
@@ -29,6 +30,16 @@ def test_shares_and_scale() -> None:
     for own, p in zip(mask, held, strict=True):
         assert own.unique().tolist() == pytest.approx(sorted({*([0.0] if p else []), 1 / (1 - p)}))
     assert mask[0].eq(1).all()
+
+
+@pytest.mark.parametrize("layers", [[(16, 32)], [(64, 128), (16, 128)], [(512, 256), (16, 8)]])
+def test_bytes_come_in_the_order_of_the_members_generator(layers: list[tuple[int, int]]) -> None:
+    drawing, bits = masks([0.5], [3]), seeds.bits(9, "dropout", 3, 0)
+    for _ in range(9):
+        for width, batch in layers:
+            stays = bits.random_raw(batch * width // 8).view(np.uint8) >= 128
+            mask = drawing.keep_mask(width, batch)
+            assert mask is not None and np.array_equal(mask[0].numpy() == 2.0, stays.reshape(batch, width))
 
 
 def test_nobody_drops() -> None:

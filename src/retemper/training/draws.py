@@ -22,6 +22,9 @@ from retemper.models.layers.network import Network
 from retemper.models.layers.parameter import ROW_LANE, padded
 from retemper.training.stack import Member, Stack
 
+AHEAD_BYTES = 1 << 15
+"""Of each member drawn at a time: asking its generator costs as much as some thousand bytes."""
+
 
 class EpochDraws:
     """One epoch's masks for a stack; drawn in the order of steps and layers.
@@ -44,22 +47,37 @@ class EpochDraws:
         )
         self._cut = torch.from_numpy(cut.astype(np.uint8)).view(-1, 1, 1)
         self._scale = torch.from_numpy(256.0 / (256.0 - cut)).to(dtype).view(-1, 1, 1)
-        self._zero = torch.zeros((), dtype=dtype)
         self._device = stack.device
         self._own = _own_widths(stack)
+        self._ahead = np.zeros((len(self._bits), 0), dtype=np.uint8)
 
     def keep_mask(self, width: int, batch: int) -> Tensor | None:
         """[M, batch, width]: 0 where a unit is dropped, 1/(1 − p) elsewhere; None when no member drops."""
         if not self._bits:
             return None
-        widths = [width] * len(self._bits) if self._own is None else next(self._own)
-        new = np.empty if self._own is None else np.zeros
-        drawn = new((len(self._bits), batch, width), dtype=np.uint8)
+        if self._own is None:
+            drawn = self._taken(batch * width).reshape(-1, batch, width)
+        else:
+            drawn = self._narrower(next(self._own), batch, width)
+        mask = torch.empty(drawn.shape, dtype=self._scale.dtype)
+        # Written as numbers at once: PyTorch has no vector instructions for what chooses by a mask.
+        torch.ge(torch.from_numpy(drawn), self._cut, out=mask).mul_(self._scale)
+        return mask.to(self._device)
+
+    def _taken(self, size: int) -> NDArray[np.uint8]:
+        """The next bytes [M, size] of each member."""
+        if self._ahead.shape[1] < size:
+            new = [bits.random_raw(max(size, AHEAD_BYTES) // 8).view(np.uint8) for bits in self._bits]
+            self._ahead = np.concatenate([self._ahead, np.stack(new)], 1)
+        taken, self._ahead = self._ahead[:, :size], self._ahead[:, size:]
+        return taken
+
+    def _narrower(self, widths: list[int], batch: int, width: int) -> NDArray[np.uint8]:
+        """Bytes [M, batch, width] of which each member has drawn its own width alone."""
+        drawn = np.zeros((len(self._bits), batch, width), dtype=np.uint8)
         for slot, (bits, own) in enumerate(zip(self._bits, widths, strict=True)):
             drawn[slot, :, :own] = bits.random_raw(batch * own // 8).view(np.uint8).reshape(batch, own)
-        bytes_ = torch.from_numpy(drawn)
-        mask = torch.where(torch.ge(bytes_, self._cut), self._scale, self._zero)
-        return mask.to(self._device)
+        return drawn
 
 
 def _own_widths(stack: Stack) -> Iterator[list[int]] | None:

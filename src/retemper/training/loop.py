@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from retemper.core.budget import Deadline
+from retemper.core.memory import keep_freed
 from retemper.training.batches import Batch, batches
 from retemper.training.callback import Callback, joining_steps
 from retemper.training.draws import BatchOrders, EpochDraws, class_odds
@@ -98,6 +99,7 @@ class Training:
 
     def run(self) -> list[Fit]:
         """Train to the end; the members' fits in the order of the plan."""
+        keep_freed()
         if self.step == 0:
             self.initialise()
         while self.epoch < (self.plan.until or self.plan.epochs) and len(self.stack) and not self.over:
