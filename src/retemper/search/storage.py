@@ -7,6 +7,7 @@ transaction, so that a reader sees all of it or nothing.
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -64,7 +65,7 @@ class Storage:
                     "SELECT number, trial_id, state FROM trials WHERE study_id = :study", study=self._study
                 )
         self._ids: dict[int, int] = {number: id_ for number, id_, _ in found}
-        self.states: dict[int, str] = {number: state.lower() for number, _, state in found}
+        self.states: dict[int, str] = {number: sys.intern(state.lower()) for number, _, state in found}
 
     def write(self, rows: Iterable[Row]) -> None:
         """Add trials, or replace those with the same numbers; all or none.
