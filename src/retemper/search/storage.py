@@ -25,7 +25,7 @@ from retemper.search.study_server import StudyServer
 
 Finished = tuple[Mapping[str, Any], float, dict[str, Any]]
 """Parameters, validation loss, user attributes."""
-AT_A_TIME = 200
+AT_A_TIME = 64
 """Trials whose rows are in memory together."""
 IN_FILE = "sqlite:///"
 
