@@ -84,10 +84,11 @@ def trained(table: Path, target: str, args: argparse.Namespace) -> dict[str, Any
             rows, target, SPACE, sampler="random", seed=1, trials=args.pool, folds=args.folds,
             out=Path(folder) / "run", set=changes,
         )  # fmt: skip
-        journal = list(Journal(Path(folder) / "run" / "checkpoints" / "trials.jsonl"))
-    trials = [
-        {"values": own.order.values, "loss": own.loss, "curves": list(own.curves.values())} for own in journal
-    ]
+        # Curves lie on the disk until somebody asks for them.
+        trials = [
+            {"values": own.order.values, "loss": own.loss, "curves": list(own.curves.values())}
+            for own in Journal(Path(folder) / "run" / "checkpoints" / "trials.jsonl")
+        ]
     return {"task": run.result["task"], "trials": trials}
 
 
