@@ -214,9 +214,8 @@ def epochs_of(search: str, pool: Pool, order: Sequence[int], mark: float, trials
     if name != "random":
         recipe, space = build({"tune.sampler": name, "tune.trials": trials}), space_of(SPACE)
         options, seed = recipe.tune.sampler.options, order[0]
-        sampler = Nearest(
-            catalogue.entry("sampler", name).build(options, space, seed, trials), pool.settings, space
-        )
+        learner = catalogue.entry("sampler", name).build(options, space, seed, len(order))
+        sampler = Nearest(learner, pool.settings, space)
         batch = batch_of(recipe.tune)
     evaluator = Replayed(pool.curves, mark)
     study = Study(sampler, evaluator, Journal(None))
