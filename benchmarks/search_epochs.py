@@ -84,10 +84,11 @@ def trained(table: Path, target: str, args: argparse.Namespace) -> dict[str, Any
             rows, target, SPACE, sampler="random", seed=1, trials=args.pool, folds=args.folds,
             out=Path(folder) / "run", set=changes,
         )  # fmt: skip
-        journal = list(Journal(Path(folder) / "run" / "checkpoints" / "trials.jsonl"))
-    trials = [
-        {"values": own.order.values, "loss": own.loss, "curves": list(own.curves.values())} for own in journal
-    ]
+        # Curves lie on the disk until somebody asks for them.
+        trials = [
+            {"values": own.order.values, "loss": own.loss, "curves": list(own.curves.values())}
+            for own in Journal(Path(folder) / "run" / "checkpoints" / "trials.jsonl")
+        ]
     return {"task": run.result["task"], "trials": trials}
 
 
@@ -213,9 +214,8 @@ def epochs_of(search: str, pool: Pool, order: Sequence[int], mark: float, trials
     if name != "random":
         recipe, space = build({"tune.sampler": name, "tune.trials": trials}), space_of(SPACE)
         options, seed = recipe.tune.sampler.options, order[0]
-        sampler = Nearest(
-            catalogue.entry("sampler", name).build(options, space, seed, trials), pool.settings, space
-        )
+        learner = catalogue.entry("sampler", name).build(options, space, seed, len(order))
+        sampler = Nearest(learner, pool.settings, space)
         batch = batch_of(recipe.tune)
     evaluator = Replayed(pool.curves, mark)
     study = Study(sampler, evaluator, Journal(None))

@@ -23,11 +23,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import alembic  # noqa: F401  # what a search loads once is no part of a trial
 import numpy as np
-import optuna.storages._rdb.models  # noqa: F401
+import optuna  # noqa: F401  # what a search loads once is no part of a trial
 import polars as pl
-import sqlalchemy.dialects.sqlite  # noqa: F401
 from measuring import met, print_table
 from search_against_optuna import processor_seconds, wait_for_workers
 

@@ -13,10 +13,10 @@ from retemper.core.run_folder import START, RunFolder
 FRAME = pl.DataFrame({"x": [float(i) for i in range(20)], "c": ["a", None] * 10, "y": ["p", "q"] * 10})
 
 
-def started(run, data, test=None, limit=None):
+def started(run, data, test=None, limit=None, verb="train"):
     recipe = Recipe().with_changes({"data.target": "y", "training.optimizer": "sgd"})
     with RunFolder.create(run, "x") as folder:
-        save_start(folder, recipe, read_tables(data, test, "y"), Clock(limit, None), "train")
+        save_start(folder, recipe, read_tables(data, test, "y"), Clock(limit, None), verb)
     return recipe
 
 
@@ -113,3 +113,22 @@ def test_a_recipe_that_changed_is_told(tmp_path, damage):
     with RunFolder.reopen(tmp_path / "run") as folder, pytest.raises(InputError) as caught:
         reopen_start(folder)
     assert caught.value.code == "damaged_run" and "recipe.yaml" in caught.value.message
+
+
+@pytest.mark.parametrize("verb", ["train", "tune"])
+def test_the_advice_names_the_command_of_the_run(tmp_path, verb):
+    path, run = tmp_path / "t.csv", tmp_path / "run"
+    FRAME.write_csv(path)
+    started(run, path, verb=verb)
+    FRAME.head(9).write_csv(path)
+    with RunFolder.reopen(run) as folder, pytest.raises(InputError) as changed:
+        reopen_start(folder)
+    (run / "recipe.yaml").write_text("seed: 1\n")
+    with RunFolder.reopen(run) as folder, pytest.raises(InputError) as damaged:
+        reopen_start(folder)
+    assert f"start a new run with `retemper {verb}`" in changed.value.hint
+    assert f"start a new run with `retemper {verb}`" in damaged.value.hint
+    (run / START).write_text("{")
+    with RunFolder.reopen(run) as folder, pytest.raises(InputError) as unknown:
+        reopen_start(folder)
+    assert "`retemper" not in unknown.value.hint, "nobody knows which it was"

@@ -14,11 +14,13 @@ import pytest
 from retemper.core.budget import Budget
 from retemper.procedure import stack_sizes
 from retemper.procedure.cross_fitting import dealt
+from retemper.procedure.paused_networks import PausedNetworks
 from retemper.procedure.prepared_trials import PreparedTrials
 from retemper.procedure.stacked_trials import StackedTrials
 from retemper.search.space import Setting
 from retemper.search.trials import Evaluation, Order
 from retemper.training import self_timing
+from retemper.training.carry_out import PAUSED
 
 RATE = "training.optimizer.learning_rate"
 EPOCHS = 3
@@ -138,6 +140,53 @@ def test_a_rung_is_found_again_after_its_networks_went_on(desk: Desk) -> None:
     again = trials.outputs(rung)
     assert all((own[fold] == was[fold]).all() for own, was in zip(again, before, strict=True) for fold in own)
     assert [own.losses for own in went_on] != [own.losses for own in rung]
+
+
+def test_who_lost_the_state_it_paused_in_begins_anew_and_all_its_epochs_count(desk: Desk) -> None:
+    book = desk.fresh()
+    trials = StackedTrials(book, dealt(desk.state, 2), EPOCHS, 2)
+    orders = [Order(k, {RATE: rate}, 1, (0, 1)) for k, rate in enumerate((0.01, 0.001))]
+    (rung,), (other,) = (next(trials.evaluate([order])) for order in orders)
+    for place in other.places.values():
+        (book.pool.folder / place / PAUSED).unlink(missing_ok=True)
+    (goes_on,), (anew,) = (
+        next(trials.evaluate([replace(own.order, epochs=EPOCHS)])) for own in (rung, other)
+    )
+    assert goes_on.trained_epochs == 2 * (EPOCHS - 1)
+    assert anew.trained_epochs == 2 * EPOCHS
+    assert len(anew.curves[0]) == EPOCHS
+
+
+def test_what_is_remembered_of_paused_networks_grows_with_the_disk_and_not_with_the_trials(
+    desk: Desk,
+) -> None:
+    trials = StackedTrials(desk.fresh(), desk.state, EPOCHS, 0)
+    trials._kept._most = trials._best._most = 2
+    for number in range(6):
+        (_,) = next(trials.evaluate([Order(number, {RATE: 10 ** -(1.5 + number / 4)}, 1, (-1,))]))
+        assert len(trials._paused) == len(list(trials._kept.folder.glob(f"*/{PAUSED}"))) <= 4
+    fresh = PausedNetworks(trials._kept.folder)
+    fresh.add(Evaluation(Order(0, {}, 1, (-1,)), {-1: 0.5}, places={-1: "search.gone"}))
+    assert len(fresh) == 0, "a resumed search hears of all trials, of which most have left the disk"
+
+
+def test_networks_that_trained_in_full_go_on_from_nowhere(desk: Desk) -> None:
+    trials = StackedTrials(desk.fresh(), desk.state, EPOCHS, 0)
+    for epochs, remembered in ((1, 1), (EPOCHS, 0)):
+        next(trials.evaluate([Order(0, {}, epochs, (-1,))]))
+        assert len(trials._paused) == remembered
+
+
+def test_the_curve_is_of_what_the_best_epoch_is_chosen_by(desk: Desk) -> None:
+    """Plain losses rise as soon as a network grows too sure, while the loss that ranks it goes on to fall."""
+    sure = {RATE: 0.1, "model.width": 32}
+    calibrated, plain = (
+        desk.evaluated([sure], 2, recipe={"training.judge": judge})[0] for judge in ("calibrated", "plain")
+    )
+    for own in (calibrated, plain):
+        for fold, curve in own.curves.items():
+            assert min(curve) == pytest.approx(own.losses[fold], rel=1e-4)
+    assert calibrated.loss < plain.loss - 0.001, "else the two could be taken for each other"
 
 
 def test_the_folders_of_all_preparations_are_counted_together(desk: Desk) -> None:

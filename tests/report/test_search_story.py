@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from retemper.core.records import Step, to_json
+from retemper.procedure.search_steps import as_in_train
 from retemper.report import page
 from retemper.report.facts import facts
 from retemper.report.search_ranges import ranges
@@ -165,3 +167,20 @@ def test_the_chosen_size_is_cheapest_a_network(tmp_path):
     ]
     assert found["widths"] == [{"widths": "16, 64", "apart": 4, "together": 5, "chosen": "apart"}]
     assert stacks(tmp_path / "none.jsonl")["sizes"] == []
+
+
+def test_a_search_alone_shows_the_steps_it_has(make_run):
+    folder = make_run()
+    result = json.loads((folder / "result.json").read_text())
+    assert len(facts(folder)["steps"]) == len(result["steps"]) == 13
+    made = {"data_check", "baselines", "calibrate", "test_once"}
+    steps = [Step(own["name"], "pass", "Made.") for own in result["steps"] if own["name"] in made]
+    named = as_in_train(
+        [*steps, Step("search", "pass", "40 trials.")], [own["name"] for own in result["steps"]]
+    )
+    (folder / "result.json").write_text(json.dumps(result | {"steps": to_json(named)}))
+    found = facts(folder)
+    assert [own["title"] for own in found["steps"]] == [
+        "Data check", "Baselines", "Search", "Calibration", "Test, once",
+    ]  # fmt: skip
+    assert "5 steps: 5 passed." in page.render(found)

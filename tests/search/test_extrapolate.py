@@ -115,3 +115,30 @@ def test_a_lost_trial_goes_no_further():
     study = Study(Sampler(Space({"end": Interval(0.1, 1.0)}), 0, 4), evaluator, Journal(None))
     study.run(extrapolated.plan(extrapolated.Options(), study, Extent(20, (0,), 4)))
     assert evaluator.trained == {0: 20, 1: 5, 2: 5, 3: 5}
+
+
+def test_a_curve_is_compared_with_curves_of_its_own_loss():
+    """One loss is a tenth of the other: whoever has the larger one would be stopped for that alone."""
+
+    class Named(Sampler):
+        def __init__(self, trials):
+            super().__init__(Space({"end": Interval(0.4, 1.0)}), 0, trials)
+
+        def ask(self, count):
+            return [own | {NAME: ("focal", "cross_entropy")[own["end"] > 0.6]} for own in super().ask(count)]
+
+    class Scaled(Made):
+        def curve(self, order):
+            return super().curve(order) * (0.1 if order.values[NAME] == "focal" else 1.0)
+
+    evaluator = Scaled()
+    study = Study(Named(32), evaluator, Journal(None))
+    study.run(extrapolated.plan(extrapolated.Options(), study, Extent(60, (0,), 16)))
+    for name in ("focal", "cross_entropy"):
+        falling = [t for t in study.trials.values() if t.values[NAME] == name and t.number % 5 != 4]
+        best = min(falling, key=lambda trial: trial.values["end"])
+        assert evaluator.trained[best.number] == 60
+        assert any(evaluator.trained[trial.number] < 60 for trial in falling)
+
+
+NAME = "training.loss.name"

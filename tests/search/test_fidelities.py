@@ -149,6 +149,14 @@ def test_by_itself_half_go_on_from_the_second_epoch():
     ]
 
 
+@pytest.mark.parametrize("reduction", [2, 3, 4, 10])
+def test_a_last_step_that_spares_hardly_any_epochs_is_no_rung_of_its_own(reduction):
+    for last in range(4, 300):
+        *before, end = halving.rungs_of(2, last, reduction)
+        assert end == last
+        assert len(before) < 2 or end >= before[-1] * math.sqrt(reduction), (before, end)
+
+
 def test_asha_keeps_a_third_at_every_rung():
     evaluator = Curves()
     one = study(evaluator, 81)

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import tracemalloc
 from pathlib import Path
 
 from retemper.search.journal import CurvesOnDisk, Journal, evaluations_in
@@ -44,6 +45,32 @@ def test_curves_take_no_memory_however_long_they_are(tmp_path: Path) -> None:
     assert len(long[0]) == 2000
     one, other = journal.add([evaluation(3), evaluation(4)])
     assert one.places is other.places, "trials of one stack share the text of their places"
+
+
+def test_an_evaluation_takes_less_than_a_kilobyte(tmp_path: Path) -> None:
+    """Of ten folds, its setting left out, which the trial has."""
+    count, folds = 300, tuple(range(10))
+
+    def given(trial: int) -> Evaluation:
+        order = Order(trial, values, 3, folds)
+        losses = {fold: 0.5 + 1 / (trial + fold + 1) for fold in folds}
+        return Evaluation(
+            order, losses, dict.fromkeys(folds, (0.5, 0.4, 0.3)), places=dict.fromkeys(folds, "a")
+        )
+
+    values = {"rate": 0.1}
+    journal = Journal(tmp_path / "t.jsonl")
+    journal.add([given(0)])
+    tracemalloc.start()
+    try:
+        for trial in range(1, count + 1):
+            journal.add([given(trial)])
+        assert tracemalloc.get_traced_memory()[0] / count < 1000
+    finally:
+        tracemalloc.stop()
+    one, other = list(Journal(tmp_path / "t.jsonl"))[-2:]
+    assert all(a is b for a, b in zip(one.order.values, other.order.values, strict=True))
+    assert one.losses == given(count - 1).losses and one.losses != other.losses
 
 
 def test_a_line_that_was_cut_off_is_forgotten_and_the_next_stands_alone(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_noise_is_not_explained(count):
     for seed in range(5):
         found = learnt(SPACE, study(count, lambda _: 0.0, noise=1.0, seed=seed), seed=seed)
         alarms += any(own.matters for own in found.options)
-        assert found.options or "no larger than chance" in found.left_out[0]
+        assert found.options or "told from chance" in found.left_out[0]
     assert alarms == 0
 
 

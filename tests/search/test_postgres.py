@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import optuna
 import pytest
 
 from retemper.core.errors import InputError
+from retemper.search import optuna_tables
 from retemper.search.optuna_tables import Row
 from retemper.search.space import Interval, Space, Words
 from retemper.search.storage import Storage
@@ -102,8 +104,32 @@ def test_studies_of_one_server_do_not_touch_each_other(server: str) -> None:
         two.write(rows(4))
         three.write(rows(6))
         two.clear()
-        assert two.states == {} and three._known()[0].keys() == set(range(6))
-        assert two._known()[0] == {}
+    with Storage(server, "two", SPACE) as two, Storage(server, "three", SPACE) as three:
+        assert two.states == {} and three.states.keys() == set(range(6))
+
+
+def test_what_is_not_finite_and_what_fails_half_way(server: str) -> None:
+    with Storage(server, "four", SPACE) as storage:
+        storage.write(
+            [Row(0, {"rate": 0.01}, "fail", math.nan, [math.inf, -math.inf, math.nan], {"why": None})]
+        )
+        twice = [Row(1, {"rate": 0.01}, "pruned", 0.5)] * 2
+        with pytest.raises(InputError) as caught:
+            storage.write([Row(2, {"rate": 0.02}, "complete", 0.5), *twice])
+        assert caught.value.code == "storage_refused"
+    own = optuna.storages.RDBStorage(server.replace("postgresql", "postgresql+psycopg", 1))
+    (trial,) = optuna.load_study(study_name="four", storage=own).trials
+    assert trial.state.name == "FAIL" and trial.value is None and trial.user_attrs == {"why": None}
+    assert repr(list(trial.intermediate_values.values())) == "[inf, -inf, nan]"
+    own.remove_session()
+    own.engine.dispose()
+
+
+def test_an_optuna_with_other_tables_is_told(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(optuna_tables.COLUMNS, "trials", ("number",))
+    with pytest.raises(InputError) as caught:
+        Storage(server, "five", SPACE)
+    assert caught.value.code == "unknown_optuna"
 
 
 def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:

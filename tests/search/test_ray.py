@@ -80,7 +80,44 @@ def outcome(process, out):
     return trials, weights, result["metrics"]
 
 
-def test_a_killed_node_loses_nothing_and_no_bit_depends_on_the_engine(two_nodes, table, tmp_path):
+@pytest.fixture(scope="module")
+def on_this_machine(table, tmp_path_factory):
+    """What the search finds without a cluster."""
+    out = tmp_path_factory.mktemp("here") / "stack"
+    return outcome(tune(table, out), out)
+
+
+def test_a_worker_killed_in_the_midst_of_its_work_loses_nothing(two_nodes, table, on_this_machine, tmp_path):
+    """Its machine lives on: the job is done again by another process of the node."""
+    out = tmp_path / "ray"
+    search = tune(table, out, "--engine", "ray", "--address", two_nodes[0].address)
+    killed = None
+    while search.poll() is None and killed is None:
+        training = [*workers_at_work(two_nodes[0])] if left_of(out, "*-job-*") else []
+        for killed in training[:1]:
+            os.kill(killed, signal.SIGKILL)
+            left = left_of(out, "*-job-*")
+    assert killed is not None and left, "a job's folder lies there as it was left"
+    assert outcome(search, out) == on_this_machine
+    assert left_of(out) == [], "what the killed one left is gone too"
+
+
+def workers_at_work(nodes):
+    """Processes of this cluster's nodes, and of no other cluster, that train now; Ray names them by their task."""
+    raylets = {own.process.pid for node in nodes.list_all_nodes() for own in node.all_processes["raylet"]}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            named = (process / "cmdline").read_bytes().startswith(b"ray::train")
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:  # it has ended
+            continue
+        if named and parent in raylets:
+            yield int(process.name)
+
+
+def test_a_killed_node_loses_nothing_and_no_bit_depends_on_the_engine(
+    two_nodes, table, on_this_machine, tmp_path
+):
     nodes, second = two_nodes
     search = tune(table, tmp_path / "ray", "--engine", "ray", "--address", nodes.address)
     jobs = tmp_path / "ray" / "checkpoints" / "jobs"
@@ -90,7 +127,7 @@ def test_a_killed_node_loses_nothing_and_no_bit_depends_on_the_engine(two_nodes,
     nodes.remove_node(second, allow_graceful=False)
     on_ray = outcome(search, tmp_path / "ray")
     assert waiting, "the search was in its midst"
-    assert on_ray == outcome(tune(table, tmp_path / "stack"), tmp_path / "stack")
+    assert on_ray == on_this_machine
     alone = tune(table, tmp_path / "alone", "--engine", "processes")
     assert on_ray == outcome(alone, tmp_path / "alone")
     sizes = [

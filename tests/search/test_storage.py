@@ -2,8 +2,12 @@
 
 import math
 import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +15,12 @@ import optuna
 import pytest
 
 from retemper.core.errors import InputError
-from retemper.search import optuna_tables, storage
-from retemper.search.optuna_tables import Row
+from retemper.search import study_file
+from retemper.search.optuna_tables import COLUMNS, Row
 from retemper.search.samplers.quasi_random import Sampler
 from retemper.search.space import Interval, Space, Words
 from retemper.search.storage import Finished, Storage, write_study
+from retemper.search.study_file import StudyFile
 
 SPACE = Space(
     {"rate": Interval(1e-4, 1e-1, log=True), "dropout": Interval(0.0, 0.5), "width": Words((64, 128))}
@@ -74,30 +79,90 @@ def test_a_disk_that_refuses_is_told(
     path = tmp_path / "trials.db"
     write_study(path, "one", SPACE, trials(3))
 
-    def refuse(*arguments: Any, **options: Any) -> None:
-        error = sqlite3.OperationalError("the disk refuses")
-        error.sqlite_errorcode = getattr(sqlite3, f"SQLITE_{code}")
-        raise RuntimeError from error
+    class Refusing(sqlite3.Connection):
+        def executemany(self, *arguments: Any) -> Any:
+            error = sqlite3.OperationalError("the disk refuses")
+            error.sqlite_errorcode = getattr(sqlite3, f"SQLITE_{code}")
+            raise error
 
     with monkeypatch.context() as patch, pytest.raises(InputError) as caught:
-        patch.setattr(optuna.storages, "RDBStorage", refuse)
+        patch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Refusing))
         write_study(path, "one", SPACE, trials(4))
     assert caught.value.code == told
     assert len(load(path, "one").trials) == 3
+    assert [file.name for file in tmp_path.iterdir()] == ["trials.db"]
 
 
 def test_no_commit_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Optuna makes some ten commits a trial, and a busy disk takes a second for each."""
     told: list[Any] = []
 
-    class Watched(storage._Unflushed):
+    class Watched(sqlite3.Connection):
         def close(self) -> None:
             told.append(self.execute("PRAGMA synchronous").fetchone())
             super().close()
 
-    monkeypatch.setattr(storage, "_Unflushed", Watched)
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Watched))
     write_study(tmp_path / "trials.db", "one", SPACE, trials(2))
     assert told and set(told) == {(0,)}
+
+
+def test_the_tables_are_those_that_the_installed_optuna_makes(tmp_path: Path) -> None:
+    optuna.create_study(study_name="one", storage=f"sqlite:///{tmp_path}/theirs.db", direction="minimize")
+    StudyFile(str(tmp_path / "ours.db")).study("one")
+
+    def content(name: str) -> list[Any]:
+        with closing(sqlite3.connect(tmp_path / name)) as file:
+            tables = file.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
+            filled = ["alembic_version", "version_info", "studies", "study_directions", "trials"]
+            rows = [file.execute(f"SELECT * FROM {table}").fetchall() for table in filled]
+        return [*((kind, own, "".join((sql or "").split())) for kind, own, sql in tables), *rows]
+
+    assert content("ours.db") == content("theirs.db")
+
+
+def test_rows_are_as_optuna_writes_them(tmp_path: Path) -> None:
+    """What lies in the tables, keys and times left out."""
+    study = optuna.create_study(study_name="one", storage=f"sqlite:///{tmp_path}/theirs.db")
+    space = {
+        "rate": optuna.distributions.FloatDistribution(1e-4, 1e-1, log=True),
+        "width": optuna.distributions.CategoricalDistribution((64, 128)),
+    }
+    curve = {1: 0.5, 2: math.inf, 3: -math.inf, 4: math.nan}
+    values, own = {"rate": 1e-3, "width": 128}, {"epochs": 4, "of": [1, 2]}
+    study.add_trial(
+        optuna.create_trial(
+            params=values, distributions=space, value=0.25, intermediate_values=curve, user_attrs=own
+        )
+    )
+    with Storage(f"sqlite:///{tmp_path}/ours.db", "one", SPACE) as ours:
+        ours.write([Row(0, values, "complete", 0.25, list(curve.values()), own)])
+
+    def content(name: str) -> list[Any]:
+        with closing(sqlite3.connect(tmp_path / name)) as file:
+            found = [file.execute("SELECT trial_id, number, study_id, state FROM trials").fetchall()]
+            for table, columns in COLUMNS.items():
+                kept = ", ".join(column for column in columns if not column.startswith("datetime"))
+                found.append(sorted(map(repr, file.execute(f"SELECT {kept} FROM {table}"))))
+            times = file.execute("SELECT length(datetime_complete) FROM trials").fetchall()
+        return [*found, times]
+
+    assert content("ours.db") == content("theirs.db")
+
+
+def test_a_run_needs_neither_sqlalchemy_nor_alembic(tmp_path: Path) -> None:
+    program = f"""
+import sys
+from pathlib import Path
+from retemper.search.space import Interval, Space
+from retemper.search.storage import write_study
+
+space = Space({{"rate": Interval(0.0, 1.0)}})
+write_study(Path({str(tmp_path / "trials.db")!r}), "one", space, [({{"rate": 0.5}}, 1.0, {{}})])
+print([name for name in ("sqlalchemy", "alembic", "torch") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert load(tmp_path / "trials.db", "one").best_params == {"rate": 0.5}
 
 
 STATES = [
@@ -165,11 +230,33 @@ def test_a_write_that_fails_leaves_the_study_as_it_was(tmp_path: Path) -> None:
     assert [trial.number for trial in load(tmp_path / "trials.db", "search").trials] == [0, 1, 3]
 
 
-def test_an_optuna_with_other_tables_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(optuna_tables.COLUMNS, "trials", {"trial_id", "number"})
+def test_a_file_of_another_optuna_is_told_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "trials.db"
+    write_study(path, "search", SPACE, trials(2))
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE alembic_version SET version_num = 'v9.0.0.a'")
+    content = path.read_bytes()
     with pytest.raises(InputError) as caught:
-        Storage("sqlite:///:memory:", "search", SPACE)
-    assert caught.value.code == "unknown_optuna"
+        Storage(f"sqlite:///{path}", "search", SPACE)
+    assert caught.value.code == "unknown_optuna" and "v9.0.0.a" in caught.value.where_text()
+    assert path.read_bytes() == content
+
+
+def test_options_in_a_url_of_sqlite_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        Storage(f"sqlite:///{tmp_path}/trials.db?timeout=60", "search", SPACE)
+    assert caught.value.code == "storage_refused" and list(tmp_path.iterdir()) == []
+
+
+def test_a_study_that_optuna_made_is_gone_on_with(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/trials.db"
+    other = optuna.create_study(study_name="other", storage=url)
+    other.tell(other.ask(), 1.0)
+    optuna.create_study(study_name="mine", storage=url)
+    with Storage(url, "mine", SPACE) as own:
+        own.write(STATES)
+    assert len(load(tmp_path / "trials.db", "mine").trials) == 4
+    assert [trial.value for trial in load(tmp_path / "trials.db", "other").trials] == [1.0]
 
 
 def test_a_persons_own_file_that_is_no_database_stays(tmp_path: Path) -> None:
@@ -181,7 +268,7 @@ def test_a_persons_own_file_that_is_no_database_stays(tmp_path: Path) -> None:
 
 
 def test_a_file_that_another_program_holds_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "BUSY_S", 0.05)
+    monkeypatch.setattr(study_file, "BUSY_S", 0.05)
     with Storage(f"sqlite:///{tmp_path}/trials.db", "search", SPACE) as study:
         other = sqlite3.connect(tmp_path / "trials.db")
         other.execute("BEGIN EXCLUSIVE")

@@ -1,8 +1,10 @@
 """A job's folder: what it holds, done once, gone on with after a kill."""
 
 import errno
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from safetensors import SafetensorError
 
 from retemper.core.budget import Deadline
 from retemper.core.errors import InputError
-from retemper.core.history import read_histories
+from retemper.core.history import append_rows, read_histories
 from retemper.training import callbacks, carry_out, planning, sealed
 from retemper.training import job as jobs
 from retemper.training.checkpoint import Checkpoint
@@ -95,6 +97,61 @@ def test_a_killed_job_goes_on_to_the_same_bits(
     curves = [read_histories(run_folder / "history" / f"{name}.jsonl") for name in ("test", "whole")]
     for ours, theirs in zip(*curves, strict=True):
         assert np.array_equal(ours["val_loss"], theirs["val_loss"])
+
+
+def epochs_on_disk(run_folder: Path) -> int:
+    path = run_folder / "history" / "test.jsonl"
+    return len(read_histories(path)[0]) if path.is_file() else 0
+
+
+@pytest.fixture
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time passes between the epochs."""
+    clock = SimpleNamespace(monotonic=lambda: 0.0, perf_counter=time.perf_counter)
+    monkeypatch.setattr(callbacks, "time", clock)
+
+
+@pytest.mark.usefixtures("still_clock")
+def test_rows_of_many_epochs_are_written_at_once(
+    run_folder: Path, job_for: Any, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+
+    def watched(path: Path, rows: list[Any]) -> None:
+        written.append(len(rows))
+        append_rows(path, rows)
+
+    monkeypatch.setattr(callbacks, "append_rows", watched)
+    do(run_folder, job_for(data_folder, epochs=6))
+    assert written == [18] and epochs_on_disk(run_folder) == 6
+
+
+@pytest.mark.usefixtures("still_clock")
+def test_no_row_before_a_checkpoint_waits_in_memory(
+    run_folder: Path, job_for: Any, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed process writes nothing more, and who goes on begins after the checkpoint."""
+    monkeypatch.setattr(Checkpoint, "on_epoch_end", Checkpoint.save)
+    seen: list[int] = []
+    folder = run_folder / "checkpoints" / "jobs" / "test"
+    jobs.write_job(folder, job_for(data_folder, epochs=3))
+    carry_out.run(folder, Deadline(), lambda share, text: seen.append(epochs_on_disk(run_folder)))
+    assert seen == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("still_clock")
+def test_rows_are_written_where_a_training_is_interrupted(
+    run_folder: Path, job_for: Any, data_folder: Path
+) -> None:
+    def interrupt(share: float, text: str) -> None:
+        if share >= 0.5:
+            raise KeyboardInterrupt
+
+    folder = run_folder / "checkpoints" / "jobs" / "test"
+    jobs.write_job(folder, job_for(data_folder, epochs=6))
+    with pytest.raises(KeyboardInterrupt):
+        carry_out.run(folder, Deadline(), interrupt)
+    assert epochs_on_disk(run_folder) == 3
 
 
 def test_a_deadline_of_units_stops_at_that_step(run_folder: Path, job_for: Any, data_folder: Path) -> None:

@@ -115,7 +115,9 @@ def reopen_start(folder: RunFolder) -> tuple[Start, Recipe, Tables]:
     """
     start = _saved(folder)
     recipe = _recipe(folder, start)
-    data, own = (_unchanged(folder, source) if source else None for source in (start.data, start.test))
+    data, own = (
+        _unchanged(folder, source, start.verb) if source else None for source in (start.data, start.test)
+    )
     tables = read_tables(data, own, recipe.data.target)
     rows = replace(tables.data, table=replace(tables.data.table, name=start.name))
     used = max(start.clock.seconds_used, seconds_noted(folder.path / SECONDS))
@@ -138,18 +140,19 @@ def _recipe(folder: RunFolder, start: Start) -> Recipe:
     try:
         content = (folder.path / "recipe.yaml").read_bytes()
     except FileNotFoundError:
-        raise _damaged(folder, "recipe.yaml") from None
+        raise _damaged(folder, "recipe.yaml", start.verb) from None
     if hashlib.sha256(content).hexdigest() != start.recipe:
-        raise _damaged(folder, "recipe.yaml")
+        raise _damaged(folder, "recipe.yaml", start.verb)
     return build(load(content.decode(), "recipe.yaml"))
 
 
-def _damaged(folder: RunFolder, name: str) -> InputError:
+def _damaged(folder: RunFolder, name: str, verb: str = "") -> InputError:
+    """The error of a file that changed; ``verb``: the run's, where that is still known."""
     return InputError(
         "damaged_run",
         f"{Path(name).name} is not what was written when this run was started.",
         {"file": str(folder.path / name)},
-        "Put it back as it was, or start a new run with `retemper train`.",
+        f"Put it back as it was, or start a new run{f' with `retemper {verb}`' if verb else ''}.",
     )
 
 
@@ -178,7 +181,7 @@ def _mark(path: Path) -> dict[str, Any]:
     return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": digest}
 
 
-def _unchanged(folder: RunFolder, source: Source) -> Path:
+def _unchanged(folder: RunFolder, source: Source, verb: Verb) -> Path:
     path = folder.path / source.path
     if not path.exists():
         raise InputError(
@@ -194,7 +197,7 @@ def _unchanged(folder: RunFolder, source: Source) -> Path:
             "data_changed",
             "The data has changed since the run was started, so the run can't go on from it.",
             {"file": str(path / min(changed))},
-            "Put the old data back, or start a new run with `retemper train`.",
+            f"Put the old data back, or start a new run with `retemper {verb}`.",
         )
     return path
 

@@ -34,6 +34,7 @@ class KeptJobs:
     ...     (jobs.folder / name).mkdir()
     ...     jobs.add([name])
     >>> jobs.thin({})
+    {'search.a'}
     >>> [path.name for path in jobs.folder.iterdir()]
     ['search.b']
     """
@@ -50,20 +51,27 @@ class KeptJobs:
             self._bytes.pop(name, None)
             self._bytes[name] = sum(file.stat().st_size for file in (self.folder / name).iterdir())
 
-    def thin(self, needed: Collection[str]) -> None:
-        """Delete the oldest until the rest may stay; of those that are needed only what a training would go on from."""
-        total = sum(self._bytes.values())
+    def thin(self, needed: Collection[str]) -> set[str]:
+        """Delete the oldest until the rest may stay; of those that are needed only what a training would go on from.
+
+        Returns:
+            Those that nobody can go on from any more.
+        """
+        total, gone = sum(self._bytes.values()), set[str]()
         for name in list(self._bytes):
             if len(self._bytes) <= self._most and total <= self._most_bytes:
-                return
+                break
             if name not in needed:
                 shutil.rmtree(self.folder / name, ignore_errors=True)
                 total -= self._bytes.pop(name)
+                gone.add(name)
             elif total > self._most_bytes and (paused := self.folder / name / PAUSED).is_file():
                 size = paused.stat().st_size
                 paused.unlink()
                 self._bytes[name] -= size
                 total -= size
+                gone.add(name)
+        return gone
 
 
 class BestTrials:

@@ -20,6 +20,7 @@ from retemper.core.recipe import Recipe
 from retemper.procedure.book import Book, Candidate, State
 from retemper.procedure.cross_fitting import dealt_as
 from retemper.procedure.kept_jobs import BestTrials, KeptJobs
+from retemper.procedure.paused_networks import PausedNetworks
 from retemper.procedure.prepare import prepare
 from retemper.procedure.stacked_trials import StackedTrials
 from retemper.procedure.trial_faults import said
@@ -44,6 +45,7 @@ class PreparedTrials:
         self._book, self._state, self._epochs, self._folds = book, state, epochs, folds
         self._own = _key(state.recipe)
         self._kept, self._best = KeptJobs(book.pool.folder), BestTrials()
+        self._paused = PausedNetworks(book.pool.folder)
         self._trials = {self._own: self._stacked(state)}
         self._keys: dict[str, str] = {}
 
@@ -116,7 +118,8 @@ class PreparedTrials:
 
     def _stacked(self, state: State) -> StackedTrials:
         # What may stay on the disk is counted together: one preparation's trials are not thinned for another's.
-        return StackedTrials(self._book, state, self._epochs, self._folds, self._kept, self._best)
+        shared = self._kept, self._best, self._paused
+        return StackedTrials(self._book, state, self._epochs, self._folds, *shared)
 
     def _prepared(self, recipe: Recipe) -> State:
         base = self._state

@@ -7,7 +7,7 @@ from typing import Any
 
 from retemper.core.records import to_json
 from retemper.procedure.book import Book, State
-from retemper.procedure.stacked_trials import shared_of
+from retemper.procedure.trial_jobs import shared_of
 from retemper.search.compared import compared_of
 from retemper.search.course import incumbents, rungs, standard_error
 from retemper.search.excerpt import excerpt, spread

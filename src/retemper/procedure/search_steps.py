@@ -1,7 +1,7 @@
 """The steps of ``tune`` as result.json has them: the thirteen that every reader of a run expects.
 
 A search alone makes five steps. The others are there as skipped, each with the reason; the search is ``search_coarse``,
-and what it found out lies in ``search.evidence``, since it is no longer that step's alone.
+and what it found out lies in ``search.evidence``, since it is no longer that step's alone. The page shows the five.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ IN_THE_SEARCH = {
     "ensemble": "The networks of the best trial's folds are the model, averaged alike.",
 }
 LEFT_OUT = "A search alone leaves this out; retemper train makes this step."
+OF_TRAIN = {"step_of": "train"}
+"""The evidence of a step that a search alone does not have, by which the page knows to leave it out."""
 
 
 def as_in_train(steps: Sequence[Step], names: Sequence[str]) -> list[Step]:
@@ -35,4 +37,8 @@ def as_in_train(steps: Sequence[Step], names: Sequence[str]) -> list[Step]:
     made = {step.name: step for step in steps}
     if SEARCH in made:
         made[TOLD_AS] = replace(made[SEARCH], name=TOLD_AS, evidence={"in": "search.evidence"})
-    return [made.get(name) or Step(name, "skipped", IN_THE_SEARCH.get(name, LEFT_OUT)) for name in names]
+    return [made.get(name) or _left_out(name) for name in names]
+
+
+def _left_out(name: str) -> Step:
+    return Step(name, "skipped", IN_THE_SEARCH.get(name, LEFT_OUT), OF_TRAIN)

@@ -14,7 +14,6 @@ from retemper.models.layers.build import network_of
 from retemper.procedure.book import Candidate, State, candidates_of
 from retemper.search.trials import Evaluation
 from retemper.training.arrays import damaged
-from retemper.training.carry_out import PAUSED
 from retemper.training.job import Job, read
 from retemper.training.losses import resolve
 from retemper.training.stack import Layout
@@ -35,10 +34,6 @@ class TrainedTrials:
         """Whether all networks of an evaluation can be read."""
         places = evaluation.places.values()
         return all((self._folder / place / "done.safetensors").is_file() for place in places)
-
-    def is_paused(self, place: str) -> bool:
-        """Whether the networks of a job can go on."""
-        return (self._folder / place / PAUSED).is_file()
 
     def networks(self, evaluations: Sequence[Evaluation]) -> list[list[Candidate]]:
         """The networks of each, in the order of their folds, without the width that only their stacks had."""

@@ -60,7 +60,7 @@ def facts(run_folder: Path) -> dict[str, Any]:
         "understanding": understanding(result),
         "decisions": decisions(evidence),
         "cleaning": cleaning(result, evidence),
-        "steps": [_step(step) for step in steps],
+        "steps": [_step(own) for own in steps if (own.get("evidence") or {}).get("step_of") != "train"],
         "data": _data(evidence.get("data_check", {})),
         "evidence": evidence,
         "curves": curves,
@@ -111,11 +111,11 @@ def _result(path: Path) -> dict[str, Any]:
 
 
 def _step(step: dict[str, Any]) -> dict[str, Any]:
-    title, question = STEPS.get(step["name"], (phrase(step["name"]), ""))
+    alone = (step.get("evidence") or {}).get("in") == "search.evidence"  # the search of ``tune``
+    title, question = STEPS.get("search" if alone else step["name"], (phrase(step["name"]), ""))
     return {
         **{key: step.get(key) for key in ("name", "verdict", "message", "seconds")},
-        "title": title,
-        "question": question,
+        **{"title": title, "question": question},
         "lines": flat(step.get("evidence") or {}),
     }
 

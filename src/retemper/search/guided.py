@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from retemper.search.before import Before
-from retemper.search.distributions import key_of
+from retemper.search.distributions import Distributions, key_of
 from retemper.search.samplers import grid, listed, quasi_random, random
 from retemper.search.space import Setting, Space
 from retemper.search.study import Sampler
@@ -59,16 +59,29 @@ class Guided:
         self._pool: list[Setting] | None = None
         self._fit: Posterior | None = None
         self._stale = True
+        self._trusted: bool | None = None
         rest = [values for values, _ in self._known if key_of(values) not in self._asked]
         self._first = rest[:again]
 
     def ask(self, count: int) -> list[Setting]:
         """Up to ``count`` new settings."""
-        count = min(count, self._left)
+        return self.ask_again([None] * count)
+
+    def ask_again(self, before: Sequence[Setting | None]) -> list[Setting]:
+        """As ``ask``, where an earlier session was given answers already: nothing is fitted for what it said then.
+
+        The first choice is made anew; if it is another than in the earlier session, none of its answers is believed.
+
+        Args:
+            before: the answers, None where there is none.
+        """
+        count = min(len(before), self._left)
         first, self._first = self._first[:count], self._first[count:]
         found = self._new(first)
         if len(found) < count:
-            found += self._promising(count - len(found))
+            found += self._remembered(before[len(found) : count]) or self._promising(
+                before[len(found) : count]
+            )
         self._left -= len(found)
         return found
 
@@ -82,15 +95,30 @@ class Guided:
         """One that goes on in wider ranges, with what ``candidates`` names there."""
         return Guided(candidates, self._before, space, self._trials, self._asked, again=0)
 
-    def _promising(self, count: int) -> list[Setting]:
+    def _remembered(self, before: Sequence[Setting | None]) -> list[Setting]:
+        """The earlier answers where all of them are known, with the space's own values; else none."""
+        if not self._trusted:
+            return []
+        space = Distributions(self._space)
+        coded = [None if values is None else space.coded(values) for values in before]
+        if None in coded or any(key_of(values) in self._asked for values in before):
+            return []
+        return self._new([space.values(codes) for codes in coded if codes is not None])
+
+    def _promising(self, before: Sequence[Setting | None]) -> list[Setting]:
         if self._pool is None:
             self._pool = self._candidates.ask(self._trials * CANDIDATES)
         self._pool = [values for values in self._pool if key_of(values) not in self._asked]
         if self._fit is None or self._stale:
-            begin = None if self._fit is None else self._fit.parameters
-            self._fit = fitted(self._space, self._known, self._told.levelled(), begin)
+            self._fit = fitted(self._space, self._known, self._told.levelled())
             self._stale = False
-        return self._new([self._pool[place] for place in self._fit.choose(self._pool, count)])
+        found = self._new([self._pool[place] for place in self._fit.choose(self._pool, len(before))])
+        if self._trusted is None and any(values is not None for values in before):
+            same = [
+                then is None or key_of(then) == key_of(now) for then, now in zip(before, found, strict=False)
+            ]
+            self._trusted = all(same)
+        return found
 
     def _new(self, settings: Sequence[Setting]) -> list[Setting]:
         """Those that are new; from now on they are not."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import fields, replace
 from io import BytesIO
@@ -16,6 +17,7 @@ from typing import Any
 
 from retemper.core.records import to_json
 from retemper.core.run_folder import disk_faults
+from retemper.search.by_fold import ByFold
 from retemper.search.space import Setting
 from retemper.search.trials import Evaluation, Order
 
@@ -25,6 +27,8 @@ Curves = Mapping[int, tuple[float, ...]]
 """Fold → validation loss of each epoch."""
 Places = Mapping[int, str]
 """Fold → where the evaluator finds the network again."""
+NO_SCORES: Mapping[int, Mapping[str, float]] = {}
+"""Once for all evaluations that have none."""
 
 
 class Journal:
@@ -48,9 +52,10 @@ class Journal:
         self._known: dict[Key, Evaluation] = {}
         self._before: dict[int, Key] = {}
         self._places: dict[tuple[tuple[int, str], ...], Places] = {}
+        self._folds: dict[tuple[int, ...], tuple[int, ...]] = {}
         if path is not None and path.is_file():
             for own in _read(path):
-                self._known[own.order.key] = replace(own, places=self._shared(own.places))
+                self._known[own.order.key] = self._small(own, own.curves)
             self._before = {key[0]: key for key in self._known}
 
     def find(self, order: Order) -> Evaluation | None:
@@ -59,6 +64,10 @@ class Journal:
         if found is None or to_json(found.order.values) != to_json(order.values):
             return None
         self._known[order.key] = replace(found, order=order)  # one setting in memory, not two
+        return self._known[order.key]
+
+    def __getitem__(self, order: Order) -> Evaluation:
+        """The evaluation of an order that was carried out in this session, or found."""
         return self._known[order.key]
 
     def setting(self, trial: int) -> Setting | None:
@@ -85,15 +94,21 @@ class Journal:
                 os.fsync(file.fileno())
             kept = []
             for own, line in zip(evaluations, lines, strict=True):
-                curves = CurvesOnDisk(self._path, start)
-                kept.append(replace(own, curves=curves, places=self._shared(own.places)))
+                kept.append(self._small(own, CurvesOnDisk(self._path, start)))
                 start += len(line)
         self._known |= {own.order.key: own for own in kept}
         return kept
 
-    def _shared(self, places: Places) -> Places:
-        """The same places in memory once: networks of one stack lie in one place, trial after trial."""
-        return self._places.setdefault(tuple(places.items()), places)
+    def _small(self, own: Evaluation, curves: Curves) -> Evaluation:
+        """An evaluation in little memory: networks of one stack lie in one place, and have the same folds."""
+        folds = tuple(own.losses)
+        return replace(
+            own,
+            losses=ByFold(self._folds.setdefault(folds, folds), list(own.losses.values())),
+            curves=curves,
+            scores=own.scores or NO_SCORES,
+            places=self._places.setdefault(tuple(own.places.items()), own.places),
+        )
 
 
 class CurvesOnDisk(Mapping[int, tuple[float, ...]]):
@@ -162,8 +177,9 @@ def _plain(evaluation: Evaluation) -> dict[str, Any]:
 
 def _evaluation(saved: Mapping[str, Any], curves: Curves) -> Evaluation:
     order = saved["order"]
+    values = {sys.intern(path): value for path, value in order["values"].items()}
     return Evaluation(
-        Order(order["trial"], order["values"], order["epochs"], tuple(order["folds"])),
+        Order(order["trial"], values, order["epochs"], tuple(order["folds"])),
         {int(fold): _loss(loss) for fold, loss in saved["losses"].items()},
         curves,
         {int(fold): scores for fold, scores in saved["scores"].items()},

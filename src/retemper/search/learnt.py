@@ -212,8 +212,8 @@ def _analysed(
     if found.foretold < LEAST_EXPLAINED or found.certainty < SURE:
         return (
             f"The losses of {len(chosen)} trials{named} can't be told from their settings ("
-            f"{max(0.0, found.foretold):.0%} of the variance of unseen ones): what the options do is no larger than "
-            "chance."
+            f"{max(0.0, found.foretold):.0%} of the variance of unseen ones): what the options do can't be told "
+            "from chance."
         )
     own = [
         _importance(options[j], j, found, group.where, len(chosen))

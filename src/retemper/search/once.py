@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import blake2b
 
 from retemper.search.distributions import key_of
 from retemper.search.samplers import grid
@@ -27,12 +28,14 @@ class Once:
     """
 
     def __init__(self, space: Space) -> None:
-        self._named: set[str] = set()
+        self._named: set[bytes] = set()
         self._counted = all_settings(space)
 
     def is_new(self, values: Setting) -> bool:
         """Whether it is named for the first time; from now on it is not."""
-        key = key_of(values)
+        key = blake2b(
+            key_of(values).encode(), digest_size=16
+        ).digest()  # of thousands the words would fill memory
         new = key not in self._named
         self._named.add(key)
         return new

@@ -9,27 +9,26 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from retemper.core.errors import InputError
 from retemper.core.records import to_json
 from retemper.search.space import Interval, Space
 
-Entries = dict[Any, list[dict[str, Any]]]
-"""Rows by table."""
+Entries = dict[str, list[dict[str, Any]]]
+"""Rows by the name of their table."""
 State = Literal["running", "complete", "pruned", "fail"]
+REVISION = "v3.2.0.a"
+"""Optuna's name of these tables, the same since its version 3.2."""
+IN_UTC = 5
+"""Optuna keeps times in UTC since this version, and as the clock on the wall says before."""
 COLUMNS = {
-    "trials": {"trial_id", "number", "study_id", "state", "datetime_start", "datetime_complete"},
-    "trial_params": {"param_id", "trial_id", "param_name", "param_value", "distribution_json"},
-    "trial_values": {"trial_value_id", "trial_id", "objective", "value", "value_type"},
-    "trial_intermediate_values": {
-        "trial_intermediate_value_id",
-        "trial_id",
-        "step",
-        "intermediate_value",
-        "intermediate_value_type",
-    },
-    "trial_user_attributes": {"trial_user_attribute_id", "trial_id", "key", "value_json"},
+    "trials": ("number", "study_id", "state", "datetime_start", "datetime_complete"),
+    "trial_params": ("trial_id", "param_name", "param_value", "distribution_json"),
+    "trial_values": ("trial_id", "objective", "value", "value_type"),
+    "trial_intermediate_values": ("trial_id", "step", "intermediate_value", "intermediate_value_type"),
+    "trial_user_attributes": ("trial_id", "key", "value_json"),
 }
-"""The tables that are written to here, and all their columns."""
+"""The tables that are written to here, and their columns but the key, which the database gives."""
+PARTS = tuple(COLUMNS)[1:]
+"""What belongs to a trial: parameters, value, intermediate values, attributes."""
 
 
 @dataclass(frozen=True)
@@ -56,73 +55,50 @@ class Row:
 
 
 class Tables:
-    """The tables of the installed Optuna, and how a study's trials look in them.
+    """How a study's trials look in Optuna's tables.
 
     Args:
         space: the ranges of the parameters.
 
-    Raises:
-        InputError: ``unknown_optuna``.
+    >>> tables = Tables(Space({"rate": Interval(0.0, 1.0)}))
+    >>> entries = tables.parts_of([Row(0, {"rate": 0.25}, "complete", 0.5)], {0: 7})
+    >>> entries["trial_values"]
+    [{'trial_id': 7, 'objective': 0, 'value': 0.5, 'value_type': 'FINITE'}]
     """
 
     def __init__(self, space: Space) -> None:
-        from optuna.storages._rdb import models
-
-        self._models, self._space = models, space
+        self._space = space
         self._distributions: dict[Any, tuple[Any, str]] = {}
-        _check(models.BaseModel.metadata.tables)
-
-    @property
-    def trials(self) -> Any:
-        """One row a trial."""
-        return self._models.TrialModel.__table__
-
-    @property
-    def parts(self) -> list[Any]:
-        """What belongs to a trial: parameters, value, intermediate values, attributes."""
-        return list(self.parts_of([], {}))
 
     def trial_of(self, row: Row, study: int) -> dict[str, Any]:
-        """The row of a trial, its id left out."""
-        from optuna.trial import TrialState
+        """The row of a trial."""
+        from optuna.version import __version__
 
-        # Before its fifth version Optuna kept local times.
-        in_utc = hasattr(self._models.TrialModel, "_datetime_start_utc")
+        in_utc = int(__version__.partition(".")[0]) >= IN_UTC
         here = (datetime.now(UTC) if in_utc else datetime.now()).replace(tzinfo=None)
         return {
             "number": row.number,
             "study_id": study,
-            "state": TrialState[row.state.upper()],
-            "datetime_start": here - timedelta(seconds=row.seconds),
-            "datetime_complete": None if row.state == "running" else here,
+            "state": row.state.upper(),
+            "datetime_start": _written(here - timedelta(seconds=row.seconds)),
+            "datetime_complete": None if row.state == "running" else _written(here),
         }
 
     def parts_of(self, rows: Iterable[Row], ids: Mapping[int, int]) -> Entries:
         """What belongs to trials; ``ids``: the database's id of each number."""
-        models = self._models
-        found: Entries = {
-            models.TrialParamModel.__table__: (parameters := []),
-            models.TrialValueModel.__table__: (losses := []),
-            models.TrialIntermediateValueModel.__table__: (curves := []),
-            models.TrialUserAttributeModel.__table__: (attributes := []),
-        }
-        finite = models.TrialValueModel.TrialValueType.FINITE
+        found: Entries = {name: [] for name in PARTS}
+        parameters, losses, curves, attributes = found.values()
         for row in rows:
             own = {"trial_id": ids[row.number]}
             parameters += [own | self._parameter(path, value) for path, value in row.values.items()]
             if math.isfinite(row.loss) and row.state != "running":
-                losses.append(own | {"objective": 0, "value": row.loss, "value_type": finite})
-            curves += [own | self._step(epoch, value) for epoch, value in enumerate(row.curve, start=1)]
+                losses.append(own | {"objective": 0, "value": row.loss, "value_type": "FINITE"})
+            curves += [own | _step(epoch, value) for epoch, value in enumerate(row.curve, start=1)]
             attributes += [
                 own | {"key": key, "value_json": json.dumps(to_json(value))}
                 for key, value in row.attributes.items()
             ]
         return found
-
-    def _step(self, epoch: int, value: float) -> dict[str, Any]:
-        model = self._models.TrialIntermediateValueModel
-        stored, kind = model.intermediate_value_to_stored_repr(value)
-        return {"step": epoch, "intermediate_value": stored, "intermediate_value_type": kind}
 
     def _parameter(self, path: str, value: Any) -> dict[str, Any]:
         word = _word(value)
@@ -149,6 +125,16 @@ class Tables:
         return self._distributions[key]
 
 
+def _step(epoch: int, value: float) -> dict[str, Any]:
+    kept = value if math.isfinite(value) else None
+    kind = {"inf": "INF_POS", "-inf": "INF_NEG", "nan": "NAN"}.get(str(float(value)), "FINITE")
+    return {"step": epoch, "intermediate_value": kept, "intermediate_value_type": kind}
+
+
+def _written(time: datetime) -> str:
+    return time.isoformat(sep=" ", timespec="microseconds")
+
+
 def _reaching(axis: Any, value: Any) -> Any:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
@@ -164,14 +150,3 @@ def _reaching(axis: Any, value: Any) -> Any:
 def _word(value: Any) -> Any:
     """A value that Optuna keeps in a choice; a list becomes its JSON."""
     return value if isinstance(value, str | int | float | None) else json.dumps(to_json(value))
-
-
-def _check(tables: Mapping[str, Any]) -> None:
-    for name, columns in COLUMNS.items():
-        if name not in tables or {column.name for column in tables[name].columns} != columns:
-            raise InputError(
-                "unknown_optuna",
-                f"The installed Optuna keeps trials in another way: its table {name!r} is not as expected.",
-                {"package": "optuna"},
-                "Install the version that is known to do: pip install 'optuna<6'.",
-            )

@@ -1,31 +1,33 @@
 """Trials in an Optuna study: SQLite in the run's folder, or a PostgreSQL server; any Optuna tool opens it.
 
-Optuna's own ask and tell makes several commits a trial. Here all trials that changed go into the tables of the
-installed Optuna in one transaction, so that a reader sees all of it or nothing.
+Optuna's own ask and tell makes several commits a trial. Here all trials that changed go into Optuna's tables in one
+transaction, so that a reader sees all of it or nothing.
 """
 
 from __future__ import annotations
 
 import shutil
-import sqlite3
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from retemper.core.errors import InputError
-from retemper.core.loading import loading
 from retemper.core.run_folder import disk_faults, whole
-from retemper.search.optuna_tables import Row, Tables
+from retemper.search.database import Database, Statements
+from retemper.search.optuna_tables import COLUMNS, PARTS, Row, Tables
 from retemper.search.space import Space
-from retemper.search.storage_faults import BUSY_S, database_faults
+from retemper.search.storage_faults import database_faults
+from retemper.search.study_file import StudyFile
+from retemper.search.study_server import StudyServer
 
 Finished = tuple[Mapping[str, Any], float, dict[str, Any]]
 """Parameters, validation loss, user attributes."""
-AT_A_TIME = 200
+AT_A_TIME = 64
 """Trials whose rows are in memory together."""
+IN_FILE = "sqlite:///"
 
 
 class Storage:
@@ -37,7 +39,8 @@ class Storage:
         space: the ranges of the parameters.
 
     Raises:
-        InputError: ``missing_package``, ``storage_refused``, ``disk_full``, ``cannot_write`` or ``unknown_optuna``.
+        InputError: ``missing_package``, ``storage_refused``, ``storage_busy``, ``storage_damaged``, ``disk_full``,
+            ``cannot_write`` or ``unknown_optuna``.
 
     >>> import tempfile
     >>> from retemper.search.space import Interval
@@ -53,22 +56,16 @@ class Storage:
     """
 
     def __init__(self, url: str, study: str, space: Space) -> None:
-        with loading():
-            import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._url, self._tables = url, Tables(space)
-        local = {"connect_args": {"factory": _Unflushed, "timeout": BUSY_S}}
         with database_faults(url):
-            self._storage = optuna.storages.RDBStorage(
-                _with_driver(url), engine_kwargs=local if url.startswith("sqlite") else {}
-            )
-            optuna.create_study(
-                study_name=study, storage=self._storage, direction="minimize", load_if_exists=True
-            )
-            self._study = self._storage.get_study_id_from_name(study)
-            self._storage.remove_session()
-            self._ids, self.states = self._known()
+            self._database: Database = StudyFile(_path(url)) if url.startswith(IN_FILE) else StudyServer(url)
+            self._study = self._database.study(study)
+            with self._database.transaction() as tables:
+                found = tables.read(
+                    "SELECT number, trial_id, state FROM trials WHERE study_id = :study", study=self._study
+                )
+        self._ids: dict[int, int] = {number: id_ for number, id_, _ in found}
+        self.states: dict[int, str] = {number: sys.intern(state.lower()) for number, _, state in found}
 
     def write(self, rows: Iterable[Row]) -> None:
         """Add trials, or replace those with the same numbers; all or none.
@@ -80,50 +77,48 @@ class Storage:
             InputError: as on opening.
         """
         ids, left = dict(self._ids), iter(rows)
-        with database_faults(self._url), self._storage.engine.begin() as connection:
+        with database_faults(self._url), self._database.transaction() as tables:
             while part := list(islice(left, AT_A_TIME)):
-                self._write_part(connection, part, ids)
+                self._write_part(tables, part, ids)
         self._ids = ids
 
-    def _write_part(self, connection: Any, rows: Sequence[Row], ids: dict[int, int]) -> None:
-        from sqlalchemy import bindparam, delete, insert, update
-
-        trials = self._tables.trials
+    def _write_part(self, tables: Statements, rows: Sequence[Row], ids: dict[int, int]) -> None:
         stamped = {row.number: self._tables.trial_of(row, self._study) for row in rows}
         new = [own for number, own in stamped.items() if number not in ids]
-        old = [own | {"old": ids[number]} for number, own in stamped.items() if number in ids]
+        old = [own | {"id": ids[number]} for number, own in stamped.items() if number in ids]
         if new:
-            made = connection.execute(insert(trials).returning(trials.c.number, trials.c.trial_id), new)
-            ids |= {row.number: row.trial_id for row in made}
+            newest = max(ids.values(), default=-1)
+            tables.write(_insert("trials"), new)
+            ids |= dict(
+                tables.read(
+                    "SELECT number, trial_id FROM trials WHERE study_id = :study AND trial_id > :newest",
+                    study=self._study,
+                    newest=newest,
+                )
+            )
         if old:
-            changes: dict[str, Any] = {
-                name: bindparam(name) for name in ("state", "datetime_start", "datetime_complete")
-            }
-            same = trials.c.trial_id == bindparam("old")
-            connection.execute(update(trials).where(same).values(changes), old)
+            changed = (
+                "state = :state, datetime_start = :datetime_start, datetime_complete = :datetime_complete"
+            )
+            tables.write(f"UPDATE trials SET {changed} WHERE trial_id = :id", old)
         for table, entries in self._tables.parts_of(rows, ids).items():
             if old:
-                same = table.c.trial_id == bindparam("old")
-                connection.execute(delete(table).where(same), [{"old": own["old"]} for own in old])
+                tables.write(f"DELETE FROM {table} WHERE trial_id = :id", [{"id": own["id"]} for own in old])
             if entries:
-                connection.execute(insert(table), entries)
+                tables.write(_insert(table), entries)
 
     def clear(self) -> None:
         """Delete all trials of the study."""
-        from sqlalchemy import delete, select
-
-        trials = self._tables.trials
-        own = select(trials.c.trial_id).where(trials.c.study_id == self._study)
-        with database_faults(self._url), self._storage.engine.begin() as connection:
-            for table in self._tables.parts:
-                connection.execute(delete(table).where(table.c.trial_id.in_(own)))
-            connection.execute(delete(trials).where(trials.c.study_id == self._study))
+        own = "SELECT trial_id FROM trials WHERE study_id = :study"
+        with database_faults(self._url), self._database.transaction() as tables:
+            for table in PARTS:
+                tables.write(f"DELETE FROM {table} WHERE trial_id IN ({own})", [{"study": self._study}])
+            tables.write("DELETE FROM trials WHERE study_id = :study", [{"study": self._study}])
         self._ids = {}
 
     def close(self) -> None:
         """Let go of the database."""
-        self._storage.remove_session()
-        self._storage.engine.dispose()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -133,20 +128,22 @@ class Storage:
     ) -> None:
         self.close()
 
-    def _known(self) -> tuple[dict[int, int], dict[int, str]]:
-        """number → id of the trials that are there, and number → state."""
-        from sqlalchemy import select
 
-        trials = self._tables.trials
-        own = select(trials.c.number, trials.c.trial_id, trials.c.state).where(
-            trials.c.study_id == self._study
+def _path(url: str) -> str:
+    if "?" in url:
+        raise InputError(
+            "storage_refused",
+            "The URL of a SQLite file has no options.",
+            {"storage": url},
+            "Leave out what follows the question mark.",
         )
-        with self._storage.engine.connect() as connection:
-            found = connection.execute(own).all()
-        return (
-            {number: id_ for number, id_, _ in found},
-            {number: state.name.lower() for number, _, state in found},
-        )
+    return url.removeprefix(IN_FILE)
+
+
+def _insert(table: str) -> str:
+    names = COLUMNS[table]
+    values = ", ".join(f":{name}" for name in names)
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})"
 
 
 def opened(path: Path, study: str, space: Space) -> Storage:
@@ -156,13 +153,13 @@ def opened(path: Path, study: str, space: Space) -> Storage:
         InputError: as for :class:`Storage`.
     """
     try:
-        return Storage(f"sqlite:///{path}", study, space)
+        return Storage(f"{IN_FILE}{path}", study, space)
     except InputError as error:
         if error.code != "storage_damaged":
             raise
         for file in (path, _journal(path)):
             file.unlink(missing_ok=True)
-        return Storage(f"sqlite:///{path}", study, space)
+        return Storage(f"{IN_FILE}{path}", study, space)
 
 
 def write_study(path: Path, name: str, space: Space, trials: Sequence[Finished]) -> None:
@@ -194,29 +191,3 @@ def write_study(path: Path, name: str, space: Space, trials: Sequence[Finished])
 
 def _journal(path: Path) -> Path:
     return path.with_name(f"{path.name}-journal")
-
-
-class _Unflushed(sqlite3.Connection):
-    """Waits for the disk at no commit: Optuna makes a dozen when it makes its tables, and a busy disk takes long.
-
-    A killed process loses nothing by it; a machine that loses power may damage the file, which is then made anew.
-    """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.execute("PRAGMA synchronous = OFF")
-
-
-def _with_driver(url: str) -> str:
-    """PostgreSQL by psycopg, unless the URL names another driver."""
-    scheme, colon, rest = url.partition(":")
-    if scheme not in ("postgresql", "postgres"):
-        return url
-    if find_spec("psycopg") is None:
-        raise InputError(
-            "missing_package",
-            "Trials in PostgreSQL need psycopg, which is not installed.",
-            {"option": "tune.storage"},
-            "Install it: pip install 'retemper[postgres]'.",
-        )
-    return f"postgresql+psycopg{colon}{rest}"

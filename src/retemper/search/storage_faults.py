@@ -11,10 +11,9 @@ from typing import Any
 
 from retemper.core.errors import InputError
 from retemper.core.run_folder import disk_faults
+from retemper.search.study_file import BUSY_S
 
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-BUSY_S = 30.0
-"""So long another program may hold a SQLite file."""
 
 
 @contextmanager

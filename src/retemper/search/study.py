@@ -118,12 +118,9 @@ class Study:
     def _carry_out(self, plan: Plan) -> None:
         orders = next(plan, None)
         while orders is not None:
-            evaluations: list[Evaluation] = []
             for batch in self._evaluations(orders):
-                evaluations += batch
                 self.take(batch)
-            places = {order.key: place for place, order in enumerate(orders)}
-            evaluations.sort(key=lambda evaluation: places[evaluation.order.key])
+            evaluations = [self.journal[order] for order in orders]
             for evaluation in evaluations:
                 self.tell(evaluation)
             try:
@@ -140,12 +137,14 @@ class Study:
                 sampler.tell(then.values, then.loss, then.last.order.epochs)
 
     def _evaluations(self, orders: Sequence[Order]) -> Iterator[list[Evaluation]]:
-        known = [evaluation for order in orders if (evaluation := self.journal.find(order))]
+        known: list[Evaluation] = []
+        missing: list[Order] = []
+        for order in orders:
+            evaluation = self.journal.find(order)
+            known.append(evaluation) if evaluation else missing.append(order)
         if known:
             self.evaluator.recall(known)
             yield known
-        have = {evaluation.order.key for evaluation in known}
-        missing = [order for order in orders if order.key not in have]
         if not missing:
             return
         for batch in self.evaluator.evaluate(missing):

@@ -86,14 +86,15 @@ class Posterior:
         return chosen + [int(place) for place in rest if math.isfinite(bound[place])]
 
 
-def fitted(space: Space, before: Known, since: Known, begin: Floats | None = None) -> Posterior:
+def fitted(space: Space, before: Known, since: Known) -> Posterior:
     """The posterior of what was seen, its parameters the likeliest ones (maximum a posteriori).
+
+    It follows from what was seen alone, and from no fit before: a search that goes on after a kill need not make those.
 
     Args:
         space: what the settings belong to.
         before: losses of the earlier search.
         since: losses of this one, at least two of them different.
-        begin: parameters of an earlier fit.
 
     >>> from retemper.search.space import Interval
     >>> space = Space({"rate": Interval(0.0, 1.0)})
@@ -115,7 +116,7 @@ def fitted(space: Space, before: Known, since: Known, begin: Floats | None = Non
     apart = (x[:, None] - x[None]) ** 2
     found = minimize(
         lambda own: _misfit(own, priors, apart, y, task),
-        priors if begin is None else begin,
+        priors,
         jac=True,
         method="L-BFGS-B",
         bounds=[(own - 5, own + 5) for own in priors],

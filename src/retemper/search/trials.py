@@ -41,7 +41,7 @@ class Evaluation:
     Args:
         order: what was asked.
         losses: fold → what is minimised, of the best epoch so far; NaN of a network that diverged.
-        curves: fold → validation loss of each epoch.
+        curves: fold → the validation loss of each epoch that its best epoch is chosen by.
         scores: fold → further metrics.
         trained_epochs: passes over the rows made for this order, all folds together.
         seconds: of training, all folds together.

@@ -21,7 +21,7 @@ from retemper.search.concordance import ALPHA, Concordance, concordance
 from retemper.search.distributions import key_of
 from retemper.search.guided import Guided
 from retemper.search.space import Setting, Space
-from retemper.search.study import Sampler
+from retemper.search.study import Reminded, Sampler
 from retemper.search.told import Told
 
 PROBES = 5
@@ -83,15 +83,20 @@ class WarmStart:
 
     def ask(self, count: int) -> list[Setting]:
         """Up to ``count`` new settings; the first time probes alone, since all else hangs on them."""
+        return self.ask_again([None] * count)
+
+    def ask_again(self, before: Sequence[Setting | None]) -> list[Setting]:
+        """As ``ask``; ``before``: what each of its answers was in an earlier session, None where that is not known."""
         if self.verdict is None and all(values in self._told for values in self.probes):
             self._decide()
         if self._guided is not None:
-            return self._guided.ask(count)
-        count = min(count, self._left)
+            return self._guided.ask_again(before)
+        before = before[: self._left]
+        count = len(before)
         first, self._first = self._first[:count], self._first[count:]
         found = self._note(first)
         if self.verdict is not None or not found:
-            while len(found) < count and (named := self._inner.ask(count - len(found))):
+            while len(found) < count and (named := self._named(before[len(found) :])):
                 found += self._note(named)
         self._left -= len(found)
         return found
@@ -127,6 +132,11 @@ class WarmStart:
             "p_value": found.p_value if found else None,
             "alpha": ALPHA,
         }
+
+    def _named(self, before: Sequence[Setting | None]) -> list[Setting]:
+        if isinstance(self._inner, Reminded):
+            return self._inner.ask_again(before)
+        return self._inner.ask(len(before))
 
     def _decide(self) -> None:
         now = {key_of(values): loss for values, loss in self._told.levelled()}

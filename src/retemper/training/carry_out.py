@@ -14,7 +14,7 @@ from retemper.core.budget import Deadline
 from retemper.core.run_folder import disk_faults
 from retemper.training import arrays, fold_files
 from retemper.training.arrays import TaskArrays, damaged
-from retemper.training.callbacks import StepLosses, StepTimes
+from retemper.training.callbacks import Record, StepLosses, StepTimes
 from retemper.training.checkpoint import Checkpoint
 from retemper.training.job import Job, JobResult, Tell, read, write_result
 from retemper.training.loop import Training
@@ -48,12 +48,16 @@ def run(folder: Path, deadline: Deadline, tell: Tell) -> JobResult:
     if job.rates:
         callbacks.insert(0, losses)
     training = Training(plan, callbacks, deadline)
+    record = next(own for own in callbacks if isinstance(own, Record))
     checkpoint = next((own for own in callbacks if isinstance(own, Checkpoint)), None)
     if checkpoint and not checkpoint.restore(training) and job.goes_on:
         _go_on(checkpoint, training, [folder.parent / name / PAUSED for name in job.goes_on])
     first = training.step
     with disk_faults(folder):
-        fits = training.run()
+        try:
+            fits = training.run()
+        finally:
+            record.save()
         if job.until and checkpoint:
             checkpoint.save(training, folder / PAUSED)
         outputs = _outputs(plan, fits)

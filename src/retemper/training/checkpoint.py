@@ -61,6 +61,7 @@ class Checkpoint(Callback):
             f"buffer.{name}": buffer.cpu() for name, buffer in stack.buffers.items() if name != "delta"
         }
         tensors |= {f"best.{fit.member.id}": fit.row.cpu() for fit in training.fits.values()}
+        self.record.save()  # who goes on from here does not write these rows again
         sealed.write(path or self.path, tensors, state)
 
     def restore(self, training: Training, states: Sequence[Path] = ()) -> bool:

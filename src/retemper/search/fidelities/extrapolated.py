@@ -1,4 +1,8 @@
-"""Stopping by extrapolated curve: who is on the way to a worse end than the best trains no further."""
+"""Stopping by extrapolated curve: who is on the way to a worse end than the best trains no further.
+
+A curve is of the loss that a trial's best epoch is chosen by (``Evaluation.curves``), and is compared with curves of
+the same quantity alone: another loss, or a target on another scale, has its own best.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,14 @@ import math
 from pydantic import Field
 
 from retemper.core.options import Options as BaseOptions
+from retemper.search.distributions import key_of
 from retemper.search.fidelities import Extent
 from retemper.search.study import Plan, Study
 from retemper.search.trials import Order, Trial
 
 Curve = list[float]
+SCALES = ("training.loss.", "prepare.")
+"""What decides the quantity of a curve; smoothing does not, since validation is without."""
 
 
 class Options(BaseOptions):
@@ -42,15 +49,16 @@ def plan(options: Options, study: Study, extent: Extent) -> Plan:
 
 
 def _may_win(study: Study, trials: list[Trial], until: int, epochs: int, options: Options) -> list[Trial]:
-    """Those with a chance to end below the lowest curve so far, or of which nothing can be told."""
+    """Those with a chance to end below the lowest curve of their kind so far, or of which nothing can be told."""
     from retemper.search.extrapolate import Forecast, forecast  # NumPy, for which a recipe need not wait
 
-    best = min(
-        (min(curve) for trial in study.trials.values() if (curve := curve_of(trial))), default=math.inf
-    )
+    lowest: dict[str, float] = {}
+    for trial in study.trials.values():
+        if curve := curve_of(trial):
+            lowest[kind_of(trial)] = min(lowest.get(kind_of(trial), math.inf), *curve)
     going = []
     for trial in trials:
-        curve = curve_of(trial)
+        curve, best = curve_of(trial), lowest.get(kind_of(trial), math.inf)
         # A shorter curve is that of a trial that patience has ended: going on costs nothing.
         told = (
             forecast(curve, epochs) if until == len(curve) and until < epochs and min(curve) > best else None
@@ -69,6 +77,20 @@ def looks_of(epochs: int, first_share: float, looks: int) -> list[int]:
     """
     first = math.ceil(first_share * epochs)
     return sorted({first + round(k * (epochs - first) / looks) for k in range(looks + 1)})
+
+
+def kind_of(trial: Trial) -> str:
+    """What trials share whose curves are of one quantity.
+
+    >>> kind_of(Trial(0, {"training.loss.label_smoothing": 0.1})) == kind_of(Trial(1, {"model.width": 64}))
+    True
+    """
+    deciding = {
+        path: value
+        for path, value in trial.values.items()
+        if f"{path}.".startswith(SCALES) and not path.endswith("label_smoothing")
+    }
+    return key_of(deciding)
 
 
 def curve_of(trial: Trial) -> Curve:

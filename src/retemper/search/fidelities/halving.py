@@ -39,16 +39,16 @@ def plan(options: Options, study: Study, extent: Extent) -> Plan:
 
 
 def rungs_of(first: int, last: int, reduction: int) -> list[int]:
-    """The epochs of each rung.
+    """The epochs of each rung: η times those before; what is left at the end is a step of its own from √η times on.
 
-    >>> rungs_of(1, 20, 3), rungs_of(5, 3, 3)
-    ([1, 3, 9, 20], [3])
+    >>> rungs_of(1, 20, 3), rungs_of(5, 3, 3), rungs_of(2, 30, 2), rungs_of(2, 17, 2)
+    ([1, 3, 9, 20], [3], [2, 4, 8, 16, 30], [2, 4, 8, 17])
     """
     rungs = [min(first, last)]
     while rungs[-1] * reduction <= last:
         rungs.append(rungs[-1] * reduction)
-    # A last step of less than half the reduction is not worth a rung of its own.
-    if rungs[-1] * reduction / 2 > last and len(rungs) > 1:
+    # A shorter last step is not worth a rung of its own: few would be dropped to spare hardly any epochs.
+    if last < rungs[-1] * math.sqrt(reduction) and len(rungs) > 1:
         rungs[-1] = last
     return rungs if rungs[-1] == last else [*rungs, last]
 
