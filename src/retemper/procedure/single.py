@@ -27,7 +27,7 @@ from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
 from retemper.procedure.jobs import member_of
 from retemper.procedure.single_rows import Ready, batch_size_for, ready
-from retemper.procedure.stacked_trials import shared_of
+from retemper.procedure.trial_jobs import shared_of
 from retemper.training.job import Job
 from retemper.training.loop import Training
 from retemper.training.plan import Fit, Rows

@@ -18,7 +18,6 @@ from retemper.procedure.stack_sizes import StackSizes
 from retemper.procedure.trained_trials import TrainedTrials, network_id
 from retemper.procedure.trial_faults import DIVERGED, said
 from retemper.procedure.trial_jobs import TrialJobs
-from retemper.procedure.trial_jobs import shared_of as shared_of
 from retemper.procedure.trial_time import LEAST_S, TOGETHER, affordable
 from retemper.search.study import OutOfTime
 from retemper.search.trials import Evaluation, Order
