@@ -40,7 +40,7 @@ def renamed(rows: Rows, rng: np.random.Generator) -> Rows:
     y = rows.y.clone()
     codes = codes_of(y)
     usual = int(torch.bincount(codes).argmax())
-    other = y[(codes != usual).nonzero()[0, 0]]
+    other = y[(codes != usual).nonzero()[0, 0]].clone()
     y[codes == usual] = other
     return replace(rows, y=y)
 
