@@ -13,7 +13,8 @@ from typing import Any
 from retemper.core.errors import InputError
 from retemper.core.history import History, read_histories
 from retemper.core.metric_curves import Metrics, metrics_of
-from retemper.core.metrics_file import read_rows, rows_of
+from retemper.core.metrics_file import read_rows
+from retemper.core.metrics_layout import rows_of
 from retemper.core.records import Finding, Outcome
 from retemper.doctor.case import Case
 from retemper.doctor.examine import examine
