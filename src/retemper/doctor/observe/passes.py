@@ -60,7 +60,7 @@ class Calls:
             return
         grad = torch.is_grad_enabled()
         self._counts[network.training, grad] += 1
-        rows = _rows(args) or _rows(tuple(kwargs.values()))
+        rows = _rows(args) or (_rows(tuple(kwargs.values())) if kwargs else 0)
         if grad and rows:
             self.rows += rows
             self._sizes.append(rows)
@@ -92,4 +92,7 @@ class _Hook:
 
 def _rows(values: tuple[Any, ...]) -> int:
     """Rows of the first tensor with any."""
-    return next((len(own) for own in values if isinstance(own, Tensor) and own.dim()), 0)
+    for own in values:
+        if isinstance(own, Tensor) and own.dim() and len(own):
+            return own.shape[0]
+    return 0
