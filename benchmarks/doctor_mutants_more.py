@@ -53,6 +53,13 @@ def before_head(item: str) -> Operator:
     return mutate
 
 
+def after_head(item: str) -> Operator:
+    """One more item between the last layer of units and what the outputs end in."""
+    return lambda own: with_layers(
+        own, (*own.layers[: head_of(own) + 1], item, *own.layers[head_of(own) + 1 :])
+    )
+
+
 def at_first(item: str) -> Operator:
     return lambda own: with_layers(own, (item, *own.layers))
 
@@ -126,7 +133,7 @@ MORE: Mapping[str, tuple[Operator, tuple[str, ...]]] = {
         ("train_mode_evaluation", "train_serve_mismatch", "over_regularised"),
     ),
     "dropout of inputs": (floats(at_first("dropout:0.9")), ("over_regularised",)),
-    "dropout of logits": (ends_in("dropout:0.8"), ("over_regularised",)),
+    "dropout of logits": (after_head("dropout:0.8"), ("over_regularised",)),
     "penalty .03": (odd(penalty=0.03), ("over_regularised",)),
     "cut off": (before_head("detach"), ("frozen_parameters",)),
     "rows scrambled": (plain(at_first("scrambled")), ("mixed_rows", "misaligned_labels", "input_ignored")),

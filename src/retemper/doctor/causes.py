@@ -29,6 +29,7 @@ LIKELIHOOD = {
     "unscaled_targets": 0.91,
     "vanishing_gradients": 0.91,
     "evaluation_mode_training": 0.9,
+    "label_errors": 0.9,
     "leakage": 0.9,
     "train_serve_mismatch": 0.9,
     "unscaled_inputs": 0.87,
@@ -39,7 +40,7 @@ LIKELIHOOD = {
     "low_capacity": 0.64,
     "dead_units": 0.61,
     "batch_too_small": 0.56,
-    "batch_too_large": 0.55,
+    "batch_too_large": 0.85,
     "class_imbalance": 0.5,
     "oscillating": 0.5,
     "exploding_gradients": 0.49,
@@ -66,10 +67,16 @@ before what both look like. Codes that no program showed keep their prior; so do
 redundant_softmax and those of modes, which the look at the loss had wrong when the programs were run.
 """
 UNKNOWN = 0.3
+PROVEN = 0.99
 
 
 def likelihood(finding: Finding) -> float:
-    """How likely a finding is to name the root cause, were it alone: by its code, and by how strongly it shows."""
+    """How likely a finding is to name the root cause, were it alone: by its code, and by how strongly it shows.
+
+    A symptom that is as sure as ``PROVEN`` has seen the cause itself, such as inputs that are all alike.
+    """
+    if finding.confidence >= PROVEN:
+        return finding.confidence
     return LIKELIHOOD.get(finding.code, UNKNOWN) * finding.confidence
 
 

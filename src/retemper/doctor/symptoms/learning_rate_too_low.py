@@ -24,6 +24,9 @@ class Options(Base):
         1e-5, gt=0, description="rate of an optimizer that scales its steps (Adam, RMSprop)"
     )
     plain: float = Field(1e-4, gt=0, description="rate of gradient descent")
+    adadelta: float = Field(
+        0.01, gt=0, description="rate of Adadelta, whose steps are in the weights' own units (Zeiler 2012: 1)"
+    )
     way: float = Field(
         0.05, gt=0, description="steps × median of ‖Δw‖/‖w‖: how far the weights could have come"
     )
@@ -53,7 +56,10 @@ def check(case: Case, options: Options) -> Finding | None:
         raise NotApplicable("it is not known how the network does against a constant output")
     if skill >= options.skill:
         return None
-    limit = options.adaptive if optimizer.name in ADAPTIVE else options.plain
+    if case.signals is not None and case.signals.non_finite[0]:
+        return None  # numbers that are none do not move
+    plain = options.adadelta if optimizer.name == "adadelta" else options.plain
+    limit = options.adaptive if optimizer.name in ADAPTIVE else plain
     low = optimizer.learning_rate < limit
     way, straight, fall = _way(case)
     steady = straight >= options.straight and fall >= options.fall

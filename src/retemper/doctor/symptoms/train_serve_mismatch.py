@@ -7,7 +7,8 @@ from pydantic import Field
 
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
-from retemper.doctor.case import Case, need
+from retemper.doctor.case import Case, DataFacts, need
+from retemper.doctor.likeness import Likeness
 
 REMEDIES: tuple[str, ...] = ("scale_inputs",)
 
@@ -24,30 +25,48 @@ class Options(Base):
         description="median over the columns of the means' distance in training standard deviations",
     )
     rows: int = Field(20, ge=2, description="rows of each that a judgement needs")
+    gap: float = Field(
+        0.07, gt=0, lt=1, description="mean score of training rows − that of held-out rows, by a simple model"
+    )
+    z: float = Field(3.5, gt=0, description="the same in standard errors")
+    surely: float = Field(0.2, gt=0, lt=1, description="gap that other rows of the same kind do not have")
+    classes_p: float = Field(1e-6, gt=0, lt=1, description="p of classes that are as frequent in both (χ²)")
 
 
 def check(case: Case, options: Options) -> Finding | None:
-    """Judge the columns of both.
+    """Judge the columns of both, and whether what a simple model learnt of training rows holds for held-out ones.
 
     Raises:
-        NotApplicable: rows of either kind were not given, are too few, or have no columns of numbers.
+        NotApplicable: rows of either kind were not given, are too few, or have no columns of numbers and can't be
+            learnt by a simple model.
     """
     train, held = need(case.data, "data"), need(case.held_out, "held_out")
+    columns = _of_columns(train, held, options)
+    if columns is not None:
+        return columns
+    if case.likeness is not None:
+        return _of_targets(case.likeness, options)
     if min(train.rows, held.rows) < options.rows:
         raise NotApplicable("there are too few rows to compare")
     if not train.spreads.size or train.spreads.shape != held.spreads.shape:
         raise NotApplicable("training and held-out rows have no columns of numbers in common")
+    return None
+
+
+def _of_columns(train: DataFacts, held: DataFacts, options: Options) -> Finding | None:
+    alike = train.spreads.size and train.spreads.shape == held.spreads.shape
+    if min(train.rows, held.rows) < options.rows or not alike:
+        return None
     varying = (train.spreads > 0) & (held.spreads > 0)
     if not varying.any():
-        raise NotApplicable("no column varies in both")
+        return None
     ratio = float(np.exp(np.median(np.abs(np.log(held.spreads[varying] / train.spreads[varying])))))
     shift = float(np.median(np.abs(held.centres - train.centres)[varying] / train.spreads[varying]))
     if ratio <= options.ratio and shift <= options.shift:
         return None
     message = (
         f"The held-out rows' columns vary {ratio:.3g} times as much or as little as the training "
-        f"rows' and lie {shift:.3g} of "
-        "their standard deviations away: prepare both by the same fitted steps."
+        f"rows' and lie {shift:.3g} of their standard deviations away: prepare both by the same fitted steps."
     )
     evidence = {
         "ratio": ratio,
@@ -55,4 +74,30 @@ def check(case: Case, options: Options) -> Finding | None:
         "shift": shift,
         "shift_threshold": options.shift,
     }
-    return Finding("train_serve_mismatch", "warning", 0.85, message, evidence, REMEDIES)
+    return Finding("train_serve_mismatch", "warning", 0.95, message, evidence, REMEDIES)
+
+
+def _of_targets(alike: Likeness, options: Options) -> Finding | None:
+    gap = alike.train - alike.held_out
+    told = gap >= options.gap and alike.z >= options.z
+    frequent = alike.classes_p <= options.classes_p
+    if not told and not frequent:
+        return None
+    message = (
+        f"A simple model that learnt half of the training rows scores {alike.train:.2f} on the others and "
+        f"{alike.held_out:.2f} on held-out rows: their targets or inputs mean something else."
+        if told
+        else "Classes are not as frequent in training as in held-out rows: draw both alike."
+    )
+    evidence = {
+        "train": alike.train,
+        "held_out": alike.held_out,
+        "gap": gap,
+        "gap_threshold": options.gap,
+        "z": alike.z,
+        "z_threshold": options.z,
+        "classes_p": alike.classes_p,
+        "classes_p_threshold": options.classes_p,
+    }
+    sure = 0.95 if told and (frequent or gap >= options.surely) else 0.7
+    return Finding("train_serve_mismatch", "warning", sure, message, evidence, REMEDIES)
