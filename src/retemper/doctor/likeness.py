@@ -12,7 +12,8 @@ class Likeness:
     It knows neither, so that it does as well on both where both were drawn and prepared alike.
 
     Args:
-        train, held_out: mean score of a row: 1 for a right class; of values 1 − |error| / that of the training median.
+        train, held_out: mean score of a row: 1 for a right class; of values 1 − |error| / that of the training median;
+            NaN where no simple model could be asked.
         z: their difference in standard errors, positive where the training rows are told better.
         classes_p: of the hypothesis that classes are as frequent in both (χ²); 1 for values.
     """

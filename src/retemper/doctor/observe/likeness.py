@@ -28,7 +28,7 @@ FEWEST, MOST = 40, 1000
 
 
 def likeness_of(rows: Rows, held_out: Rows, task: Task) -> Likeness:
-    """The likeness of two sets of rows.
+    """The likeness of two sets of rows; of classes that are too few to be learnt it is known how frequent they are.
 
     Args:
         rows: training inputs and targets in a random order.
@@ -36,7 +36,7 @@ def likeness_of(rows: Rows, held_out: Rows, task: Task) -> Likeness:
         task: of the training.
 
     Raises:
-        NotApplicable: under 40 rows of either kind are to be judged, or they are not such as a simple model can learn.
+        NotApplicable: under 40 rows of values are to be judged, or rows are not such as a simple model can learn.
 
     >>> x = torch.rand(400, 2, generator=torch.Generator().manual_seed(0))
     >>> y = (x[:, 0] > 0.5).long()
@@ -48,7 +48,10 @@ def likeness_of(rows: Rows, held_out: Rows, task: Task) -> Likeness:
     half = len(y) // 2
     if not (isinstance(x, Tensor) and isinstance(held_x, Tensor)):
         raise NotApplicable("simple models learn one tensor of inputs")
+    frequent = _classes_p(y, held_y) if task == "classification" else 1.0
     if min(len(y) - half, len(held_y)) < FEWEST:
+        if task == "classification":
+            return Likeness(math.nan, math.nan, math.nan, frequent)
         raise NotApplicable("there are too few rows to hold training rows against held-out ones")
     answers = references(x[:half], y[:half], torch.cat([x[half:], held_x]))
     truth = torch.cat([y[half:], held_y])
@@ -66,7 +69,6 @@ def likeness_of(rows: Rows, held_out: Rows, task: Task) -> Likeness:
     error = math.sqrt(train.var() / len(train) + held.var() / len(held))
     apart = float(train.mean() - held.mean())
     z = apart / error if error > 0 else math.copysign(math.inf, apart) if apart else 0.0
-    frequent = 1.0 if task != "classification" else _classes_p(y, held_y)
     return Likeness(float(train.mean()), float(held.mean()), z, frequent)
 
 

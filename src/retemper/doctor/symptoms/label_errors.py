@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import Field
 
 from retemper.core.options import Options as Base
-from retemper.core.records import Finding
+from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.case import Case, need
 
 REMEDIES: tuple[str, ...] = ("check_labels",)
@@ -34,6 +36,8 @@ def check(case: Case, options: Options) -> Finding | None:
     'label_errors'
     """
     alike = need(case.likeness, "likeness")
+    if math.isnan(alike.z):
+        raise NotApplicable("there are too few rows to hold training rows against held-out ones")
     gap = alike.held_out - alike.train
     if gap < options.gap or alike.z > -options.z:
         return None

@@ -63,8 +63,11 @@ def check(case: Case, options: Options) -> Finding | None:
     if skill >= options.well and not lost:
         return None
     harm = _harm(case)
+    standing = case.standing
     if beyond and not harm and skill <= options.skill:
         harm = "the network has learnt little"
+    if beyond and not harm and standing is not None and 0 < standing.trivial < standing.loss:
+        harm = f"the loss is {standing.loss:.3g}, above the {standing.trivial:.3g} of knowing nothing"
     if not harm or not (beyond or large or noisy):
         return None
     message = f"The learning rate is {rate:.3g}, a step moves the weights by {moved:.1%}, and {harm}: too large a rate."

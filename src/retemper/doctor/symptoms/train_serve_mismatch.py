@@ -29,6 +29,10 @@ class Options(Base):
         0.07, gt=0, lt=1, description="mean score of training rows − that of held-out rows, by a simple model"
     )
     z: float = Field(3.5, gt=0, description="the same in standard errors")
+    z_of_two: float = Field(2.5, gt=0, description="the same, where classes are not as frequent either")
+    p_of_two: float = Field(
+        1e-4, gt=0, lt=1, description="p of the latter, where rows are not told alike either"
+    )
     surely: float = Field(0.2, gt=0, lt=1, description="gap that other rows of the same kind do not have")
     classes_p: float = Field(1e-6, gt=0, lt=1, description="p of classes that are as frequent in both (χ²)")
 
@@ -74,13 +78,15 @@ def _of_columns(train: DataFacts, held: DataFacts, options: Options) -> Finding 
         "shift": shift,
         "shift_threshold": options.shift,
     }
-    return Finding("train_serve_mismatch", "warning", 0.95, message, evidence, REMEDIES)
+    return Finding("train_serve_mismatch", "warning", 0.97, message, evidence, REMEDIES)
 
 
 def _of_targets(alike: Likeness, options: Options) -> Finding | None:
     gap = alike.train - alike.held_out
-    told = gap >= options.gap and alike.z >= options.z
     frequent = alike.classes_p <= options.classes_p
+    # Two tests that agree need not each be beyond doubt.
+    agree = alike.z >= options.z_of_two and alike.classes_p <= options.p_of_two
+    told = gap >= options.gap and (alike.z >= options.z or agree)
     if not told and not frequent:
         return None
     message = (
@@ -99,5 +105,5 @@ def _of_targets(alike: Likeness, options: Options) -> Finding | None:
         "classes_p": alike.classes_p,
         "classes_p_threshold": options.classes_p,
     }
-    sure = 0.95 if told and (frequent or gap >= options.surely) else 0.7
+    sure = 0.95 if told and (agree or gap >= options.surely) else 0.7
     return Finding("train_serve_mismatch", "warning", sure, message, evidence, REMEDIES)
