@@ -1,0 +1,80 @@
+"""The network that a repair gives back: trained on all rows, or gone on with where it still gains."""
+
+from __future__ import annotations
+
+import math
+
+from torch import nn
+
+from retemper.core.records import Finding
+from retemper.procedure.repair_bench import Bench, Run
+from retemper.procedure.repair_plan import Regimen
+
+STARTS = 3
+LEAST_GAIN = 0.01
+"""Of skill, in the last quarter of a run: more, and it is not yet at its end."""
+QUARTER = 0.75
+WORTH = 0.25
+"""Of its epochs; for fewer more a run is not gone on with."""
+
+
+def last(bench: Bench, best: Run) -> tuple[nn.Module, Regimen]:
+    """The network with the way that it was trained.
+
+    Args:
+        bench: whose rest of the budget it is paid from.
+        best: original or proved run of the first split.
+    """
+    regimen = best.regimen
+    if regimen.measures and _rises(best) and bench.left >= WORTH * best.price * best.training.epochs:
+        return _gone_on(bench, best)
+    if not bench.splits:  # each run was on all rows
+        same = [run for run in bench.runs if run.regimen == regimen and run.share >= 1]
+        return max(same, key=lambda own: own.skill).training.end().network, regimen
+    return _on_all_rows(bench, regimen, _usual(bench, regimen)), regimen
+
+
+def last_price(bench: Bench, regimen: Regimen) -> float:
+    """What the last training costs at least."""
+    return bench.whole(regimen) if bench.splits else 0.0
+
+
+def _rises(run: Run) -> bool:
+    """Whether it gained in the last quarter, and its schedule would let it gain more."""
+    training = run.training
+    if run.cut < 1:
+        return False
+    return not training.settles and not training.stopped and run.skill > run.skill_at(QUARTER) + LEAST_GAIN
+
+
+def _gone_on(bench: Bench, run: Run) -> tuple[nn.Module, Regimen]:
+    """Further with what is left, and back to where the rows that judge were called best."""
+    training = run.training
+    training.patience = max(1, training.epochs // 2)
+    training.go_on(training.epoch + math.floor(bench.left / run.price))
+    trained = training.end()
+    told = Finding("still_improving", "advice", 0.9, "It still gained at its end.")
+    longer = run.regimen.with_changes(
+        "train_longer", told, {"training.epochs": training.best[1] or training.epoch}
+    )
+    return trained.network, longer
+
+
+def _on_all_rows(bench: Bench, regimen: Regimen, usual: float) -> nn.Module:
+    """Of a few starts the first that does as well as is usual, else the best of them."""
+    best: tuple[float, nn.Module] | None = None
+    for member in range(STARTS):
+        if best is not None and (best[0] >= usual - LEAST_GAIN or bench.whole(regimen) > bench.left):
+            break
+        run = bench.enter(regimen, member, "last", (bench.rows, bench.rows))
+        run.go_on(1.0)
+        ended = run.training.end()
+        if best is None or ended.score.skill > best[0]:
+            best = (ended.score.skill, ended.network)
+    assert best is not None
+    return best[1]
+
+
+def _usual(bench: Bench, regimen: Regimen) -> float:
+    """Best skill on held-out rows of the runs of this way that came to their end."""
+    return max((run.skill for run in bench.runs if run.regimen == regimen and run.share >= 1), default=-1.0)
