@@ -121,7 +121,7 @@ def _of_network(
 def _own(network: nn.Module) -> nn.Module:
     """A copy, or the network itself where it can't be copied; each pass leaves it as it is, too."""
     if why := unready(network):
-        raise NotApplicable(f"the network can't be looked at yet: {why}")
+        raise NotApplicable(f"the network can't be looked at: {why}")
     if sum(own.numel() for own in network.parameters()) > MOST_COPIED:
         return network
     try:
