@@ -56,7 +56,8 @@ def check(case: Case, options: Options) -> Finding | None:
     train = curve(history, "train_loss", options.fewest_epochs)
     values = train.values
     at, known = _drop(history, train, options)
-    if at is None or not options.window // 2 + 1 <= at <= options.latest * len(values):
+    earliest = options.window // 2 + (0 if known else 1)
+    if at is None or not earliest <= at <= options.latest * len(values):
         return None
     before, after = _slopes(values, at, options.window)
     end = float(smooth(values)[-1]) / trivial_of(history).loss

@@ -8,7 +8,18 @@ from pydantic import Field
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding
 from retemper.doctor.case import Case, need
-from retemper.doctor.curves import confidence, curve, gradient_evidence, noise, share_of_trivial, size, smooth
+from retemper.doctor.curves import (
+    TINY,
+    Values,
+    confidence,
+    curve,
+    gradient_evidence,
+    noise,
+    share_of_trivial,
+    size,
+    smooth,
+    tail,
+)
 
 REMEDIES = ("lower_learning_rate", "clip_gradients", "warm_up_longer")
 
@@ -20,6 +31,10 @@ class Options(Base):
     rise_of_trivial: float = Field(0.05, ge=0, description="the rise as a share of the trivial loss")
     noise_multiple: float = Field(4.0, ge=0, description="the rise in standard deviations of the jitter")
     stayed: float = Field(0.8, gt=0, description="last / first loss of one that blew up in the first epoch")
+    blown: float = Field(100.0, gt=1, description="loss of the first tenth / of the second half")
+    unsettled: float = Field(
+        0.2, gt=0, description="change from epoch to epoch / mean loss, in the second half"
+    )
     fewest_epochs: int = Field(3, ge=2, description="epochs with a training loss")
 
 
@@ -27,7 +42,7 @@ def check(case: Case, options: Options) -> Finding | None:
     """Judge one member's training curve.
 
     It fires when the loss ends at ``times`` its minimum, or at ``times`` the trivial loss (it may have blown up
-    in the first epoch).
+    in the first epoch), or when it was far higher at the start and never settled since.
 
     Raises:
         NotApplicable: the training loss is missing or the curve is too short.
@@ -49,11 +64,16 @@ def check(case: Case, options: Options) -> Finding | None:
     climbed = times >= options.times and large and not by_chance
     stayed = last >= options.stayed * float(train.values[0])
     above = trivial is not None and trivial > 0 and last >= options.times * trivial and stayed
-    if not (climbed or above):
+    blew_up = _blew_up(train.values, history.series.get("val_loss"), options)
+    if not (climbed or above or blew_up):
         return None
-    reached = (
-        f"{times:.3g} times its minimum" if climbed else f"{last / (trivial or 1):.3g} times the trivial loss"
-    )
+    reached = f"{times:.3g} times its minimum"
+    if not climbed:
+        reached = (
+            f"{last / (trivial or 1):.3g} times the trivial loss"
+            if above
+            else "after it blew up at the start"
+        )
     message = (
         f"The training loss ended at {last:.4g}, {reached} ({course[best]:.4g} in epoch "
         f"{train.epochs[best]:.0f}): the steps are too large."
@@ -69,3 +89,22 @@ def check(case: Case, options: Options) -> Finding | None:
     }
     sure = confidence(times, options.times, 5 * options.times) if climbed else 0.8
     return Finding("diverging", "error", sure, message, evidence, REMEDIES)
+
+
+def _blew_up(train: Values, val: Values | None, options: Options) -> bool:
+    """Whether the loss was thrown far up at first: that of a large target falls as far, but then comes to rest.
+
+    So does a validation loss while the training loss goes to nothing, swings and all: both must stay unsettled.
+    """
+    if val is None or np.isfinite(val).sum() < options.fewest_epochs:
+        return False
+    peak = float(train[: max(len(train) // 10, 1)].max())
+    level = max(float(np.median(np.abs(tail(train, 0.5, 2)))), TINY)
+    return peak > options.blown * level and all(
+        _change(tail(values, 0.5, 2)) > options.unsettled for values in (train, val[np.isfinite(val)])
+    )
+
+
+def _change(values: Values) -> float:
+    """Mean change from epoch to epoch / mean."""
+    return float(np.mean(np.abs(np.diff(values)))) / max(float(np.mean(np.abs(values))), TINY)
