@@ -8,7 +8,7 @@ from torch import Tensor
 
 from retemper.core.records import NotApplicable
 from retemper.doctor.case import Case, DataFacts
-from retemper.doctor.likeness import Likeness
+from retemper.doctor.likeness import Likeness, Told
 from retemper.doctor.observe.likeness import likeness_of
 from retemper.doctor.observe.start import data_facts
 from retemper.doctor.symptoms import label_errors, train_serve_mismatch
@@ -44,6 +44,15 @@ def test_wrong_training_labels_are_told_less_well_than_held_out_ones() -> None:
     assert codes((x, wrong), (held_x, held_y)) == ["label_errors"]
 
 
+def test_few_clean_rows_tell_what_many_wrong_ones_cannot() -> None:
+    (x, y), (held_x, held_y) = rows(240), rows(240, 1)
+    y, held_y = (y > 0).long(), (held_y > 0).long()
+    wrong = torch.where(torch.arange(240) % 10 < 4, 1 - y, y)
+    alike = likeness_of((x, wrong), (held_x, held_y), "classification")
+    assert alike.by_train.z > -3.5 > alike.by_held_out.z
+    assert codes((x, wrong), (held_x, held_y)) == ["label_errors"]
+
+
 def test_a_class_that_is_called_another_in_training_is_a_mismatch() -> None:
     x, y = rows(400)
     assert codes((x, y.clamp(max=1)), rows(200, 1)) == ["train_serve_mismatch"]
@@ -61,9 +70,9 @@ def test_classes_that_are_rare_in_training_alone_are_a_mismatch_however_few_rows
 
 def test_two_tests_that_agree_need_not_each_be_beyond_doubt() -> None:
     data = facts(rows(200))
-    other = Likeness(train=0.9, held_out=0.8, z=3.0)
+    told = Told(train=0.9, held_out=0.8, z=3.0)
     for p, sure in ((1e-5, 0.95), (0.5, 0.0)):
-        case = Case(data=data, held_out=data, likeness=Likeness(other.train, other.held_out, other.z, p))
+        case = Case(data=data, held_out=data, likeness=Likeness(told, classes_p=p))
         found = train_serve_mismatch.check(case, train_serve_mismatch.Options())
         assert (0.0 if found is None else found.confidence) == sure
 
@@ -74,12 +83,13 @@ def test_values_are_judged_in_their_own_spread(scale: float) -> None:
     y = scale * (x[:, :1] + 0.1 * x[:, 1:2])
     alike = likeness_of((x[:200], y[:200]), (x[200:], y[200:]), "regression")
     swapped = likeness_of((x[:200], y[:200]), (x[200:], -y[200:]), "regression")
-    assert alike.train > 0.5 and abs(alike.z) < 3 and swapped.z > 5
+    assert alike.by_train.train > 0.5 and abs(alike.by_train.z) < 3 and abs(alike.by_held_out.z) < 3
+    assert swapped.by_train.z > 5 and swapped.by_held_out.z < -5
 
 
 def test_too_few_rows_are_said_to_be() -> None:
-    x, y = rows(60)
+    x, y = rows(40)
+    alike = likeness_of((x, y.float()), (x, y.float()), "regression")
+    assert math.isnan(alike.by_train.z) and math.isnan(alike.by_held_out.z)
     with pytest.raises(NotApplicable, match="too few"):
-        likeness_of((x, y.float()), (x, y.float()), "regression")
-    with pytest.raises(NotApplicable, match="too few"):
-        label_errors.check(Case(likeness=Likeness(math.nan, math.nan, math.nan)), label_errors.Options())
+        label_errors.check(Case(likeness=alike), label_errors.Options())

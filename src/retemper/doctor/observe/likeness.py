@@ -1,9 +1,8 @@
-"""Do training and held-out rows say the same? A simple model is asked, that learnt half of the training rows.
+"""Do training and held-out rows say the same? Simple models are asked that learnt half of either kind.
 
-It is asked about the other half and about the held-out rows: it has seen neither. Where it does worse on the training
-rows their targets are noisier; where it does worse on the held-out ones, they were prepared or drawn otherwise. How
-well the network itself does is of no matter: it may be as misled as the simple model. (The idea of classifier
-two-sample tests, Lopez-Paz & Oquab 2017, with the task's own targets in place of where a row comes from.)
+Each is asked about the rows of both kinds that it has not seen. How well the network itself does is of no matter: it
+may be as misled as the simple models. (The idea of classifier two-sample tests, Lopez-Paz & Oquab 2017, with the task's
+own targets in place of where a row comes from.)
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from torch import Tensor
 
 from retemper.core.records import NotApplicable
 from retemper.doctor.case import Task
-from retemper.doctor.likeness import Likeness
+from retemper.doctor.likeness import Likeness, Told
 from retemper.doctor.observe.reference import references
 from retemper.doctor.observe.rows import Rows, first_rows
 from retemper.doctor.observe.shares import right_rows
 
-FEWEST, MOST = 40, 1000
-"""Rows of each kind."""
+FEWEST, MOST = 30, 1000
+"""Rows that are learnt or asked about, and rows of each kind that are looked at."""
 
 
 def likeness_of(rows: Rows, held_out: Rows, task: Task) -> Likeness:
-    """The likeness of two sets of rows; of classes that are too few to be learnt it is known how frequent they are.
+    """The likeness of two sets of rows; of those that are too few to be learnt only how frequent classes are.
 
     Args:
         rows: training inputs and targets in a random order.
@@ -36,40 +35,44 @@ def likeness_of(rows: Rows, held_out: Rows, task: Task) -> Likeness:
         task: of the training.
 
     Raises:
-        NotApplicable: under 40 rows of values are to be judged, or rows are not such as a simple model can learn.
+        NotApplicable: inputs are not one tensor.
 
     >>> x = torch.rand(400, 2, generator=torch.Generator().manual_seed(0))
     >>> y = (x[:, 0] > 0.5).long()
     >>> swapped = likeness_of((x[:200], y[:200]), (x[200:], 1 - y[200:]), "classification")
-    >>> swapped.z > 10
-    True
+    >>> swapped.by_train.z > 10, swapped.by_held_out.z < -10
+    (True, True)
     """
-    (x, y), (held_x, held_y) = _some(rows), _some(held_out)
-    half = len(y) // 2
-    if not (isinstance(x, Tensor) and isinstance(held_x, Tensor)):
+    if not (isinstance(rows[0], Tensor) and isinstance(held_out[0], Tensor)):
         raise NotApplicable("simple models learn one tensor of inputs")
-    frequent = _classes_p(y, held_y) if task == "classification" else 1.0
-    if min(len(y) - half, len(held_y)) < FEWEST:
-        if task == "classification":
-            return Likeness(math.nan, math.nan, math.nan, frequent)
-        raise NotApplicable("there are too few rows to hold training rows against held-out ones")
-    answers = references(x[:half], y[:half], torch.cat([x[half:], held_x]))
-    truth = torch.cat([y[half:], held_y])
-    spread = (
-        float((y[half:] - y[:half].median(0).values).abs().double().mean()) if task == "regression" else 0.0
-    )
-    if task == "regression" and not spread > 0:
-        raise NotApplicable("the targets do not vary")
-    scored = [_scores(own, truth, spread) for own in answers]
+    train, held = _some(rows), _some(held_out)
+    values = task == "regression"
+    scale = float((train[1] - train[1].median(0).values).abs().double().mean()) if values else 0.0
+    if values and not scale > 0:
+        return Likeness()
+    forth, back = _told(train, held, scale), _told(held, train, scale)
+    frequent = _classes_p(train[1], held[1]) if task == "classification" else 1.0
+    return Likeness(forth, Told(back.held_out, back.train, -back.z), frequent)
+
+
+def _told(rows: Rows, others: Rows, scale: float) -> Told:
+    """By a model of half of some rows: the other half as ``train``, the others as ``held_out``."""
+    (x, y), (other_x, other_y) = rows, others
+    half = len(y) // 2
+    if min(half, len(other_y)) < FEWEST:
+        return Told()
+    answers = references(x[:half], y[:half], torch.cat([x[half:], other_x]))
+    truth = torch.cat([y[half:], other_y])
+    scored = [_scores(own, truth, scale) for own in answers]
     known = [own for own in scored if own is not None and len(own) == len(truth)]
     if not known:
-        raise NotApplicable("no simple model could learn the rows")
+        return Told()
     best = max(known, key=lambda own: float(own.mean()))
-    train, held = best[: len(y) - half], best[len(y) - half :]
-    error = math.sqrt(train.var() / len(train) + held.var() / len(held))
-    apart = float(train.mean() - held.mean())
+    own, other = best[: len(y) - half], best[len(y) - half :]
+    error = math.sqrt(own.var() / len(own) + other.var() / len(other))
+    apart = float(own.mean() - other.mean())
     z = apart / error if error > 0 else math.copysign(math.inf, apart) if apart else 0.0
-    return Likeness(float(train.mean()), float(held.mean()), z, frequent)
+    return Told(float(own.mean()), float(other.mean()), z)
 
 
 def _some(rows: Rows) -> tuple[Any, Tensor]:

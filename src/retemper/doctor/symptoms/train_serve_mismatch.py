@@ -82,25 +82,26 @@ def _of_columns(train: DataFacts, held: DataFacts, options: Options) -> Finding 
 
 
 def _of_targets(alike: Likeness, options: Options) -> Finding | None:
-    gap = alike.train - alike.held_out
+    told_by = alike.by_train
+    gap = told_by.gap
     frequent = alike.classes_p <= options.classes_p
     # Two tests that agree need not each be beyond doubt.
-    agree = alike.z >= options.z_of_two and alike.classes_p <= options.p_of_two
-    told = gap >= options.gap and (alike.z >= options.z or agree)
+    agree = told_by.z >= options.z_of_two and alike.classes_p <= options.p_of_two
+    told = gap >= options.gap and (told_by.z >= options.z or agree)
     if not told and not frequent:
         return None
     message = (
-        f"A simple model that learnt half of the training rows scores {alike.train:.2f} on the others and "
-        f"{alike.held_out:.2f} on held-out rows: their targets or inputs mean something else."
+        f"A simple model that learnt half of the training rows scores {told_by.train:.2f} on the others and "
+        f"{told_by.held_out:.2f} on held-out rows: their targets or inputs mean something else."
         if told
         else "Classes are not as frequent in training as in held-out rows: draw both alike."
     )
     evidence = {
-        "train": alike.train,
-        "held_out": alike.held_out,
+        "train": told_by.train,
+        "held_out": told_by.held_out,
         "gap": gap,
         "gap_threshold": options.gap,
-        "z": alike.z,
+        "z": told_by.z,
         "z_threshold": options.z,
         "classes_p": alike.classes_p,
         "classes_p_threshold": options.classes_p,
