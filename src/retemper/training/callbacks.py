@@ -59,9 +59,18 @@ class Signals(Callback):
             "gradient_norm": torch.linalg.vector_norm(gradients, dim=1).tolist(),
             "weight_norm": torch.linalg.vector_norm(weights, dim=1).tolist(),
             "update_ratio": ratio.median(1).values.tolist(),
-            "layer_gradient_norm": gradients.tolist(),
-            "layer_update_ratio": ratio.tolist(),
-        }
+        } | _by_weight(training, gradients, ratio)
+
+
+def _by_weight(training: Training, gradients: Tensor, ratio: Tensor) -> dict[str, list[float]]:
+    """Of each weight, by its name, the gradient's root mean square and how much a step changes it."""
+    found: dict[str, list[float]] = {}
+    for at, own in enumerate(training.stack.layout.parameters):
+        if own.decays:  # weights, no biases or gains
+            size = math.sqrt(math.prod(own.shape))
+            found[f"gradient_rms.{own.name}"] = (gradients[:, at] / size).tolist()
+            found[f"update_ratio.{own.name}"] = ratio[:, at].tolist()
+    return found
 
 
 def _norms(views: Any) -> Tensor:
