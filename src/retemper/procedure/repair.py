@@ -17,11 +17,13 @@ from retemper.doctor.proof import Proof
 from retemper.doctor.sequential import COUNTS, EARLY, look
 from retemper.procedure.repair_bench import Bench, Run
 from retemper.procedure.repair_fit import seeded
-from retemper.procedure.repair_last import last, last_price
+from retemper.procedure.repair_last import last, last_price, rises
+from retemper.procedure.repair_leaner import leaner
 from retemper.procedure.repair_plan import Regimen, proposals
 from retemper.procedure.repair_race import GOOD, Race
 from retemper.procedure.repair_race import run as raced
 from retemper.procedure.repair_rows import split
+from retemper.procedure.repair_score import LEAST_GAIN
 
 ROUNDS = 3
 RESERVED = (3, 4, 6)
@@ -29,8 +31,6 @@ RESERVED = (3, 4, 6)
 ROUNDING = 1e-9
 CERTAIN = 0.9
 """A fault of this confidence has its remedy run to the end, however it begins."""
-LEAST_GAIN = 0.01
-"""Of skill; less is not worth a round."""
 POOR = 0.9
 SCARCE = 300
 """Steps of a run; with fewer the network may have had no time to learn, whatever else is wrong."""
@@ -69,9 +69,14 @@ def repair(bench: Bench, recipe: Recipe) -> Repaired:
         if best.skill >= GOOD:
             break
     if best is first:
-        return _ended(bench, first, original, None)
-    proof = _prove(bench, original, best.regimen)
-    return _ended(bench, best if proof.kept else first, original, proof)
+        return _ended(bench, first, None)
+    proof, proved = _prove(bench, original, best.regimen)
+    if not proof.kept:
+        return _ended(bench, first, proof)
+    if not rises(best):
+        codes = frozenset(own.code for own in first.findings or ())
+        best = replace(best, regimen=leaner(bench, best.regimen, proved, codes))
+    return _ended(bench, best, proof)
 
 
 def _round(bench: Bench, best: Run, number: int, tried: set[str]) -> Run | None:
@@ -84,13 +89,12 @@ def _round(bench: Bench, best: Run, number: int, tried: set[str]) -> Run | None:
         price = bench.part if bench.steps(base) < SCARCE else None
         candidates = proposals(base, findings, fresh, best.skill < POOR, longer, price)
     purse = bench.left - _reserve(bench, base, number)
-    new = [own for own in candidates if own.key not in tried]
+    new = [own for own in candidates if own.key not in tried and _provable(bench, own, bench.part(own))]
     sure = any(each.severity == "error" and each.confidence >= CERTAIN for each in findings)
     done = raced(bench, Race(new, f"round {number}", purse, sure, number < ROUNDS))
     tried.update(own.regimen.key for own in bench.runs)
-    if not done or done[0].skill < best.skill + LEAST_GAIN:
-        return None
-    return _cut(done[0])
+    winner = next((own for own in map(_cut, done) if _provable(bench, own.regimen)), None)
+    return winner if winner is not None and winner.skill >= best.skill + LEAST_GAIN else None
 
 
 def _cut(run: Run) -> Run:
@@ -112,13 +116,18 @@ def _reserve(bench: Bench, regimen: Regimen, number: int) -> float:
     return RESERVED[number - 1] * pair + last_price(bench, regimen)
 
 
-def _prove(bench: Bench, original: Regimen, regimen: Regimen) -> Proof:
-    """Original and repaired on fresh seeds and splits, as many pairs as the budget allows where they are needed."""
+def _provable(bench: Bench, regimen: Regimen, before: float = 0.0) -> bool:
+    """Whether its shortest proof could be paid after a race that costs so much more."""
+    return _reserve(bench, regimen, 1) + before <= bench.left + ROUNDING
+
+
+def _prove(bench: Bench, original: Regimen, regimen: Regimen) -> tuple[Proof, list[Run]]:
+    """The verdict on fresh seeds and splits, as many pairs as needed and allowed; and the runs of the repaired."""
     pair = bench.part(original) + bench.part(regimen)
     purse = bench.left - last_price(bench, regimen) + ROUNDING
     most = max((count for count in COUNTS if count * pair <= purse), default=0)
     if not most:
-        return Proof(False, "Reverted: the budget is too small for a proof.")
+        return Proof(False, "Reverted: the budget is too small for a proof."), []
     sides: tuple[list[Run], list[Run]] = ([], [])
     proof: Proof | None = None
     for pairs in sorted({EARLY, most}):
@@ -131,8 +140,8 @@ def _prove(bench: Bench, original: Regimen, regimen: Regimen) -> Proof:
     assert proof is not None
     before, after = (sum(own.right for own in side) for side in sides)
     if proof.kept and after < before:
-        return replace(proof, kept=False, message="Reverted: fewer rows are called right after the change.")
-    return proof
+        proof = replace(proof, kept=False, message="Reverted: fewer rows are called right after the change.")
+    return proof, sides[1]
 
 
 def _proof_run(bench: Bench, regimen: Regimen, member: int) -> Run:
@@ -143,7 +152,7 @@ def _proof_run(bench: Bench, regimen: Regimen, member: int) -> Run:
     return run
 
 
-def _ended(bench: Bench, best: Run, original: Regimen, proof: Proof | None) -> Repaired:
+def _ended(bench: Bench, best: Run, proof: Proof | None) -> Repaired:
     first = bench.runs[0]
     network, regimen = last(bench, best)
     findings = tuple(replace(each, outcome=_outcome(each, regimen, proof)) for each in first.findings or ())

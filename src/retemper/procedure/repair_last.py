@@ -9,11 +9,11 @@ from torch import nn
 from retemper.core.records import Finding
 from retemper.procedure.repair_bench import Bench, Run
 from retemper.procedure.repair_plan import Regimen
+from retemper.procedure.repair_score import LEAST_GAIN
 
 STARTS = 3
-LEAST_GAIN = 0.01
-"""Of skill, in the last quarter of a run: more, and it is not yet at its end."""
 QUARTER = 0.75
+"""Of its epochs; a run that gained after it is not yet at its end."""
 WORTH = 0.25
 """Of its epochs; for fewer more a run is not gone on with."""
 
@@ -26,7 +26,7 @@ def last(bench: Bench, best: Run) -> tuple[nn.Module, Regimen]:
         best: original or proved run of the first split.
     """
     regimen = best.regimen
-    if regimen.measures and _rises(best) and bench.left >= WORTH * best.price * best.training.epochs:
+    if regimen.measures and rises(best) and bench.left >= WORTH * best.price * best.training.epochs:
         return _gone_on(bench, best)
     if not bench.splits:  # each run was on all rows
         same = [run for run in bench.runs if run.regimen == regimen and run.share >= 1]
@@ -39,7 +39,7 @@ def last_price(bench: Bench, regimen: Regimen) -> float:
     return bench.whole(regimen) if bench.splits else 0.0
 
 
-def _rises(run: Run) -> bool:
+def rises(run: Run) -> bool:
     """Whether it gained in the last quarter, and its schedule would let it gain more."""
     training = run.training
     if run.cut < 1:

@@ -103,9 +103,10 @@ class Regimen:
         """With the recipe changed."""
         return replace(self, measures=(*self.measures, Measure(name, finding, dict(changes))))
 
-    def without(self, place: int) -> Regimen:
-        """With one measure less."""
-        return replace(self, measures=(*self.measures[:place], *self.measures[place + 1 :]))
+    def without(self, *places: int) -> Regimen:
+        """Without the measures at these places."""
+        kept = (own for place, own in enumerate(self.measures) if place not in places)
+        return replace(self, measures=tuple(kept))
 
 
 GROWING = frozenset({"more_capacity", "less_capacity", "regularise_more", "less_regularisation"})

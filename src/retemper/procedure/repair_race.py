@@ -121,7 +121,7 @@ def _begin(bench: Bench, race: Race, share: float, left: Callable[[], float]) ->
         begun = share * bench.part(regimen)
         rest = max(dearest, bench.part(regimen)) if share < 1 else 0.0
         beginnings = race.purse - left() + begun
-        if begun + rest > left() or (field and beginnings > BEGINNINGS * race.purse):
+        if begun + rest > left() or (rest and field and beginnings > BEGINNINGS * race.purse):
             continue
         own = bench.enter(regimen, 0, race.stage)
         own.go_on(share)
