@@ -32,8 +32,11 @@ class Options(Base):
     noise_multiple: float = Field(4.0, ge=0, description="the rise in standard deviations of the jitter")
     stayed: float = Field(0.8, gt=0, description="last / first loss of one that blew up in the first epoch")
     blown: float = Field(100.0, gt=1, description="loss of the first tenth / of the second half")
+    blown_far: float = Field(1e5, gt=1, description="the same where no target is large enough to explain it")
     unsettled: float = Field(
-        0.2, gt=0, description="change from epoch to epoch / mean loss, in the second half"
+        0.1,
+        gt=0,
+        description="change from epoch to epoch / mean training loss in the second half; validation: twice",
     )
     fewest_epochs: int = Field(3, ge=2, description="epochs with a training loss")
 
@@ -94,15 +97,16 @@ def check(case: Case, options: Options) -> Finding | None:
 def _blew_up(train: Values, val: Values | None, options: Options) -> bool:
     """Whether the loss was thrown far up at first: that of a large target falls as far, but then comes to rest.
 
-    So does a validation loss while the training loss goes to nothing, swings and all: both must stay unsettled.
+    A training loss alone may fall as far towards nothing; the validation loss tells what level was come back to.
     """
     if val is None or np.isfinite(val).sum() < options.fewest_epochs:
         return False
+    halves = [tail(values, 0.5, 2) for values in (train, val[np.isfinite(val)])]
     peak = float(train[: max(len(train) // 10, 1)].max())
-    level = max(float(np.median(np.abs(tail(train, 0.5, 2)))), TINY)
-    return peak > options.blown * level and all(
-        _change(tail(values, 0.5, 2)) > options.unsettled for values in (train, val[np.isfinite(val)])
-    )
+    times = peak / max(*(float(np.median(np.abs(half))) for half in halves), TINY)
+    trained, validated = map(_change, halves)
+    swings = trained > options.unsettled and validated > 2 * options.unsettled
+    return times > options.blown_far or (times > options.blown and swings)
 
 
 def _change(values: Values) -> float:

@@ -41,7 +41,7 @@ class Options(Base):
         description="the same by a guess of the trivial loss, which is too low rather than too high",
     )
     learnt_enough: float = Field(0.05, ge=0, lt=1, description="loss / trivial loss too low to complain of")
-    unknown_rate: float = Field(0.2, ge=0, lt=1, description="the same where the learning rate is not known")
+    unknown_rate: float = Field(0.25, ge=0, lt=1, description="the same where the learning rate is not known")
     calmed: float = Field(
         0.25, ge=0, description="jitter at the end / in the middle that shows a rate's decay"
     )

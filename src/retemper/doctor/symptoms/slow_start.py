@@ -12,6 +12,7 @@ from retemper.doctor.case import Case, need
 from retemper.doctor.curves import Curve, Values, confidence, curve, size, smooth
 
 REMEDIES = ("another_initialisation", "normalise_layers", "raise_learning_rate")
+SHORT = 20
 
 
 class Options(Base):
@@ -23,7 +24,7 @@ class Options(Base):
     gained_early: float = Field(0.05, gt=0, lt=1, description="share of the whole fall that it brings")
     later: float = Field(2.5, gt=1, description="the steepest later part of that length / the first part")
     whole: float = Field(0.2, gt=0, lt=1, description="(first − least) / first: a fall worth waiting for")
-    fewest: int = Field(3, ge=2, description="epochs in the first part")
+    fewest: int = Field(3, ge=2, description="epochs in the first part, one less in runs of 20 at most")
     fewest_epochs: int = Field(10, ge=6, description="epochs with a training loss")
 
 
@@ -45,12 +46,13 @@ def check(case: Case, options: Options) -> Finding | None:
     train = curve(history, "train_loss", options.fewest_epochs)
     course = smooth(train.values, 0.05)
     whole = float(course[0] - course.min())
-    long = max(round(options.start * len(course)), options.fewest)
+    fewest = options.fewest - (len(course) <= SHORT)
+    long = max(round(options.start * len(course)), fewest)
     if whole <= options.whole * max(abs(float(course[0])), size(course)) or _warms_up(history, train, long):
         return None
     for first, least in (
         (long, options.gained),
-        (max(round(options.early * len(course)), options.fewest), options.gained_early),
+        (max(round(options.early * len(course)), fewest), options.gained_early),
     ):
         gains = (course[:-first] - course[first:]) / whole
         gained, steepest = float(gains[0]), float(gains.max())
