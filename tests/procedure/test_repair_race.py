@@ -151,10 +151,23 @@ def test_few_rows_need_no_training_on_all_of_them() -> None:
     runs = [own.enter(regimen, member, "proof") for member in range(3)]
     for each in runs:
         each.go_on(1.0)
-    spent = own.spent
+        each.end()
+    spent, networks = own.spent, [each.network for each in runs]
     network, _ = last(own, runs[0])
-    best = max(runs, key=lambda each: each.skill)
-    assert own.spent == spent and network is best.training.end().network
+    best = max(range(3), key=lambda place: runs[place].skill)
+    assert own.spent == spent and network is networks[best]
+
+
+def test_a_last_start_that_fails_gives_way_to_an_earlier_one() -> None:
+    own, regimen = bench(budget=1.5, **{"training.optimizer.learning_rate": 0.01})
+    first = own.enter(regimen, 0, "original")
+    first.go_on(1.0)
+    own.make = lambda: nn.Sequential(
+        nn.Linear(3, 1), nn.Flatten(), nn.Threshold(1e9, 0.0)
+    )  # a start that is dead
+    network, _ = last(own, first)
+    assert own.runs[-1].stage == "last" and own.runs[-1].skill < first.skill
+    assert isinstance(network, nn.Linear) and not network.training
 
 
 def test_a_smaller_network_gets_the_epochs_that_a_large_one_would_cost() -> None:

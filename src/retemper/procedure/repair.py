@@ -17,7 +17,7 @@ from retemper.doctor.proof import Proof
 from retemper.doctor.sequential import COUNTS, EARLY, look
 from retemper.procedure.repair_bench import Bench, Run
 from retemper.procedure.repair_fit import seeded
-from retemper.procedure.repair_last import last, last_price, rises
+from retemper.procedure.repair_last import forget_all_but_the_best, last, last_price, rises
 from retemper.procedure.repair_leaner import leaner
 from retemper.procedure.repair_plan import Regimen, proposals
 from retemper.procedure.repair_race import GOOD, Race
@@ -134,6 +134,7 @@ def _prove(bench: Bench, original: Regimen, regimen: Regimen) -> tuple[Proof, li
         for member in range(len(sides[0]) + 1, pairs + 1):
             for side, own in zip(sides, (original, regimen), strict=True):
                 side.append(_proof_run(bench, own, member))
+                forget_all_but_the_best(side)
         proof = look([-own.skill for own in sides[0]], [-own.skill for own in sides[1]], most)
         if proof is not None:
             break
@@ -147,8 +148,7 @@ def _prove(bench: Bench, original: Regimen, regimen: Regimen) -> tuple[Proof, li
 def _proof_run(bench: Bench, regimen: Regimen, member: int) -> Run:
     run = bench.enter(regimen, member, "proof")
     run.go_on(1.0)
-    if bench.splits:
-        run.training.let_go()
+    run.end()
     return run
 
 

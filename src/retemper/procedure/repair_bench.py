@@ -32,6 +32,7 @@ class Run:
         price: of an epoch, in original runs.
         findings: of the doctor, where it was there.
         cut: share of its epochs that counts: where it went down afterwards.
+        network: as it ended, where it is kept.
     """
 
     regimen: Regimen
@@ -41,6 +42,7 @@ class Run:
     price: float
     findings: tuple[Finding, ...] | None = None
     cut: float = 1.0
+    network: nn.Module | None = None
 
     @property
     def skill(self) -> float:
@@ -80,6 +82,11 @@ class Run:
     def go_on(self, share: float) -> None:
         """Train up to a share of the epochs."""
         self.training.go_on(self.epoch_at(share))
+
+    def end(self) -> None:
+        """Keep the network, and give back the memory of all else."""
+        self.network = self.training.end().network
+        self.training.let_go()
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -23,15 +24,31 @@ def last(bench: Bench, best: Run) -> tuple[nn.Module, Regimen]:
 
     Args:
         bench: whose rest of the budget it is paid from.
-        best: original or proved run of the first split.
+        best: original's run, or the finalist that was proved.
+
+    A start that does worse on the rows it was trained on than an earlier one did on rows held out gives way to that.
     """
     regimen = best.regimen
     if regimen.measures and rises(best) and bench.left >= WORTH * best.price * best.training.epochs:
         return _gone_on(bench, best)
-    if not bench.splits:  # each run was on all rows
-        same = [run for run in bench.runs if run.regimen == regimen and run.share >= 1]
-        return max(same, key=lambda own: own.skill).training.end().network, regimen
-    return _on_all_rows(bench, regimen, _usual(bench, regimen)), regimen
+    if best.network is None and best.cut == 1:
+        best.end()
+    same = [run for run in bench.runs if run.regimen == regimen and run.network is not None]
+    forget_all_but_the_best(same)
+    earlier = next((run for run in same if run.network is not None), None)
+    if earlier is not None and earlier.network is not None and not bench.splits:  # it was on all rows
+        return earlier.network, regimen
+    skill, network = _on_all_rows(bench, regimen, _usual(bench, regimen))
+    if earlier is not None and earlier.network is not None and earlier.skill > skill + LEAST_GAIN:
+        return earlier.network, regimen
+    return network, regimen
+
+
+def forget_all_but_the_best(runs: Sequence[Run]) -> None:
+    """Keep one network of several runs."""
+    best = max(runs, key=lambda own: own.skill, default=None)
+    for run in runs:
+        run.network = run.network if run is best else None
 
 
 def last_price(bench: Bench, regimen: Regimen) -> float:
@@ -60,7 +77,7 @@ def _gone_on(bench: Bench, run: Run) -> tuple[nn.Module, Regimen]:
     return trained.network, longer
 
 
-def _on_all_rows(bench: Bench, regimen: Regimen, usual: float) -> nn.Module:
+def _on_all_rows(bench: Bench, regimen: Regimen, usual: float) -> tuple[float, nn.Module]:
     """Of a few starts the first that does as well as is usual, else the best of them."""
     best: tuple[float, nn.Module] | None = None
     for member in range(STARTS):
@@ -72,7 +89,7 @@ def _on_all_rows(bench: Bench, regimen: Regimen, usual: float) -> nn.Module:
         if best is None or ended.score.skill > best[0]:
             best = (ended.score.skill, ended.network)
     assert best is not None
-    return best[1]
+    return best
 
 
 def _usual(bench: Bench, regimen: Regimen) -> float:
