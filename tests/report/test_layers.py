@@ -5,6 +5,7 @@ import numpy as np
 from retemper.report.charts import figures
 from retemper.report.facts import facts
 from retemper.report.layers import layers_of
+from retemper.report.page import render
 
 
 def test_six_layers_of_the_best_network_are_drawn_against_the_healthy_band(make_run):
@@ -18,7 +19,15 @@ def test_six_layers_of_the_best_network_are_drawn_against_the_healthy_band(make_
     assert [trace["name"] for trace in flow["data"]] == long["layers"]["layers"]
     assert flow["data"][0]["y"][0] == 1e-3 and flow["layout"]["yaxis"]["type"] == "log"
     assert flow["layout"]["xaxis"]["title"]["text"] == "Epoch"
+    assert made["signals"]["layout"]["yaxis3"]["type"] == "log"  # the healthy band spans powers of ten
     assert len(updates["layout"]["shapes"]) == 1 and not flow["layout"].get("shapes")
+
+
+def test_the_page_says_how_many_layers_are_not_drawn(make_run):
+    html = render(facts(make_run()))
+    assert (
+        html.count('data-figure="layer-') == 2 and "2 layers between the first and the last are not" in html
+    )
 
 
 def test_nothing_is_drawn_where_nothing_was_recorded(make_run):

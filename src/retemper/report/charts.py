@@ -214,8 +214,9 @@ def training_signals(facts: dict[str, Any]) -> Figure | None:
         made["data"].append(trace)
         values = [v for v in members[0][name] if v]
         top = 1 - i * share
-        layout[place] = axis(names[name], values if spread(values) > 20 else None)
-        if name == "update_ratio":
+        banded = name == "update_ratio"  # whose band spans powers of ten
+        layout[place] = axis(names[name], values if banded or spread(values) > 20 else None)
+        if banded:
             layout["shapes"] = [healthy_updates(trace["yaxis"])]
         layout[place] |= {"domain": [top - share + (0.06 if i < len(shown) - 1 else 0), top], "nticks": 4}
     layout["xaxis"]["anchor"] = "y" if len(shown) == 1 else f"y{len(shown)}"

@@ -22,6 +22,9 @@ from retemper.report.traces import (
     spread,
 )
 
+WIDE = {"itemwidth": 48}
+"""Of a legend: dashes are told apart by it."""
+
 
 def doctor_figures(facts: dict[str, Any]) -> dict[str, Figure]:
     """All charts of the doctor's page, by the id of their place on it."""
@@ -96,7 +99,7 @@ def by_layer(looks: dict[str, Any], key: str, title: str, along: str = "step") -
     if not traces:
         return None
     made = figure(traces, along.capitalize(), title, log_y=True, height=320)
-    made["layout"]["showlegend"] = True
+    made["layout"] |= {"showlegend": True, "legend": WIDE}
     if key == "updates":
         made["layout"]["shapes"] = [healthy_updates()]
     return made
@@ -117,6 +120,6 @@ def _units(looks: dict[str, Any]) -> Figure | None:
     if not traces:
         return None
     made = figure(traces, "Step", "Share", height=280)
-    made["layout"]["showlegend"] = True
+    made["layout"] |= {"showlegend": True, "legend": WIDE}
     made["layout"]["yaxis"] |= {"range": [-0.02, 1.02], "tickformat": ".0%", "gridcolor": GRID}
     return made

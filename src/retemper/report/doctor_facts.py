@@ -173,6 +173,7 @@ def _thinned(count: int) -> NDArray[np.int64]:
 
 
 def _short(name: str) -> str:
-    """A parameter's name without what all have in common, its last 32 signs."""
+    """A parameter's name without what all have in common, its last 32 signs; a bare number is that of a layer."""
     own = name.removesuffix(".weight")
+    own = f"layer {own}" if own.isdigit() else own
     return own if len(own) <= 32 else f"…{own[-31:]}"

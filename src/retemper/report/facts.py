@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from retemper.core.errors import InputError
 from retemper.core.history import History, read_histories
