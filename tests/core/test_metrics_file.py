@@ -100,6 +100,16 @@ def test_thousands_of_steps_are_read_from_one_validation_to_the_next(read):
     assert len(alone) == 100 and np.all(np.diff(alone["train_loss"]) < 0)
 
 
+def test_steps_are_read_three_at_a_time_and_epochs_one_by_one(read):
+    values = [f"{10 * n},{1 + n % 3}" for n in range(60)]
+    (history,) = read("step,loss\n" + "\n".join(values)).histories
+    assert history["train_loss"] == pytest.approx(np.full(20, 2.0))
+    assert len(read("epoch,loss\n" + "\n".join(values)).histories[0]) == 60
+    validated = [f"{value},0.5" for value in values]
+    assert len(read("step,loss,val_loss\n" + "\n".join(validated)).histories[0]) == 60
+    assert len(read("loss\n" + "0.5\n" * 60).histories[0]) == 60
+
+
 def test_one_row_a_phase(read):
     rows = [f"{e},{phase},{e + (phase == 'val')},{50 + e}%" for phase in ("train", "val") for e in range(9)]
     (history,) = read("epoch,phase,loss,acc\n" + "\n".join(rows)).histories

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 FEWEST_EPOCHS = 8
 """Of fewer epochs the steps inside them are read where there are more of those."""
-MOST_POINTS = 200
-"""Longer logs are read in so many equal parts, or from one validation to the next."""
+FEWEST_VALUES, MOST_POINTS = 48, 100
+"""Longer logs of steps are read in equal parts of three values or more, or from one validation to the next: a batch's
+loss swings by its rows. Steps that count up one by one or are all validated, and rows without any, are like epochs:
+only more than twice ``MOST_POINTS`` of them are put together."""
 FEWEST_VALIDATIONS = 12
 
 
@@ -89,8 +91,11 @@ def axis(tracks: Tracks) -> tuple[Values, Values, str]:
     validated = np.unique(val[0]) if val else np.empty(0)
     if FEWEST_VALIDATIONS <= len(validated) <= longest / 2:
         points = np.unique(np.append(validated, points[-1])) if points[-1] > validated[-1] else validated
-    elif len(points) > MOST_POINTS:
-        points = np.quantile(points, np.linspace(0, 1, MOST_POINTS // 2 + 1)[1:])
+        return points, points, unit
+    one_by_one = unit == "row" or float(np.median(np.diff(points, prepend=points[0] - 1))) == 1
+    like_epochs = one_by_one or len(validated) > longest / 2
+    if len(points) >= (2 * MOST_POINTS + 1 if like_epochs else FEWEST_VALUES):
+        points = np.quantile(points, np.linspace(0, 1, min(len(points) // 3, MOST_POINTS) + 1)[1:])
     return points, points, unit
 
 
