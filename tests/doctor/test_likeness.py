@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from retemper.core.records import NotApplicable
-from retemper.doctor.case import Case, DataFacts
+from retemper.doctor.case import Case, DataFacts, Standing
 from retemper.doctor.likeness import Likeness, Told
 from retemper.doctor.observe.likeness import likeness_of
 from retemper.doctor.observe.start import data_facts
@@ -66,6 +66,15 @@ def test_classes_that_are_rare_in_training_alone_are_a_mismatch_however_few_rows
     case = Case(data=facts((x[kept], y[kept])), held_out=facts(rows(200, 1)), likeness=alike)
     found = train_serve_mismatch.check(case, train_serve_mismatch.Options())
     assert found is not None and found.confidence < 0.9
+
+
+def test_a_network_that_does_well_on_rows_that_simple_models_fail_on_has_no_mismatch() -> None:
+    data, told = facts(rows(200)), Likeness(Told(train=0.9, held_out=0.4, z=9.0))
+    for accuracy, fires in ((0.98, False), (0.8, True)):
+        standing = Standing(0.3, 0.7, accuracy=accuracy, majority=0.5, reference=0.1)
+        case = Case(data=data, held_out=data, likeness=told, standing=standing)
+        found = train_serve_mismatch.check(case, train_serve_mismatch.Options())
+        assert (found is not None) == fires
 
 
 def test_two_tests_that_agree_need_not_each_be_beyond_doubt() -> None:

@@ -73,7 +73,7 @@ def first(found: Examined) -> Finding:
 
 def test_layers_behind_a_detach_are_cut_off_and_nothing_vanished() -> None:
     cut = Function(lambda x: x.detach())
-    found = watched(*inner(), nn.Linear(16, 4), nn.ReLU(), cut, nn.Linear(4, 2), epochs=15)
+    found = watched(*inner(), nn.Linear(16, 4), nn.ReLU(), cut, nn.Linear(4, 2), epochs=8)
     codes = [each.code for each in found.findings]
     assert codes[0] == "frozen_parameters" and "vanishing_gradients" not in codes
     assert first(found).evidence["unchanged"] == 4
@@ -81,10 +81,10 @@ def test_layers_behind_a_detach_are_cut_off_and_nothing_vanished() -> None:
 
 def test_a_dropout_that_is_never_switched_off_is_seen_and_mixes_no_rows() -> None:
     always = Function(lambda x: functional.dropout(x, 0.5))
-    found = watched(*inner(), always, nn.Linear(16, 2), epochs=15)
+    found = watched(*inner(), always, nn.Linear(16, 2), epochs=6)
     assert first(found).code == "train_mode_evaluation" and first(found).severity == "warning"
     assert "mixed_rows" not in {each.code for each in found.findings}
-    proper = watched(*inner(), nn.Dropout(0.5), nn.Linear(16, 2), epochs=15)
+    proper = watched(*inner(), nn.Dropout(0.5), nn.Linear(16, 2), epochs=6)
     assert "train_mode_evaluation" not in {each.code for each in proper.findings}
 
 

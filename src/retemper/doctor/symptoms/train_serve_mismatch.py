@@ -8,6 +8,7 @@ from pydantic import Field
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.case import Case, DataFacts, need
+from retemper.doctor.course import skill_of
 from retemper.doctor.likeness import Likeness
 
 REMEDIES: tuple[str, ...] = ("scale_inputs",)
@@ -34,11 +35,19 @@ class Options(Base):
         1e-4, gt=0, lt=1, description="p of the latter, where rows are not told alike either"
     )
     surely: float = Field(0.2, gt=0, lt=1, description="gap that other rows of the same kind do not have")
+    well: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="the network's gain over a constant output from which on it learnt what simple models did not",
+    )
     classes_p: float = Field(1e-6, gt=0, lt=1, description="p of classes that are as frequent in both (χ²)")
 
 
 def check(case: Case, options: Options) -> Finding | None:
     """Judge the columns of both, and whether what a simple model learnt of training rows holds for held-out ones.
+
+    Later rows of a series are no mismatch: a network that tells them well learnt what a simple model could not.
 
     Raises:
         NotApplicable: rows of either kind were not given, are too few, or have no columns of numbers and can't be
@@ -49,7 +58,7 @@ def check(case: Case, options: Options) -> Finding | None:
     if columns is not None:
         return columns
     if case.likeness is not None:
-        return _of_targets(case.likeness, options)
+        return None if skill_of(case) >= options.well else _of_targets(case.likeness, options)
     if min(train.rows, held.rows) < options.rows:
         raise NotApplicable("there are too few rows to compare")
     if not train.spreads.size or train.spreads.shape != held.spreads.shape:
