@@ -148,13 +148,8 @@ def print_cost() -> None:
                 met(round(max(shares), 4), at_most=0.05),
             ]
         )
-    heads = [
-        "network",
-        "parameters",
-        "once, s",
-        "while training",
-        *(f"{own:.0f} s in all" for own in LENGTHS),
-    ]
+    heads = ["network", "parameters", "once, s", "while training", "noise"]
+    heads += [f"{own:.0f} s in all" for own in LENGTHS]
     print_table("Cost", [*heads, "target"], table)
     own = curves_seconds()
     print(

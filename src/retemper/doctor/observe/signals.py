@@ -21,7 +21,7 @@ EVERY_STEPS, EARLY_LOOKS = 10, 30
 """A look every so many steps at first; after so many looks, one an epoch."""
 LATER = 1.25
 """Without epochs the next look comes when the steps have grown by this factor."""
-LARGE, SHARE, OWN = 50_000, 0.015, 1.0
+LARGE, SHARE, OWN = 50_000, 0.01, 1.0
 """From so many parameters on, looks may cost this share of the steps; each costs ``OWN`` steps beside its passes."""
 RARELY = 3.0
 """Whatever it costs, a look comes when the steps have grown by this factor."""
@@ -73,7 +73,8 @@ class Watched:
         self._losses.take(loss)
         if len(self._optimizers) > 1:
             self._guarded(self._turn)()
-        self._guarded(self._end)()
+        if self._ended:
+            self._guarded(self._end)()
 
     def epoch_end(self) -> float | None:
         """An epoch is over: its mean loss, None where none was handed over; one of the next steps is looked at."""
@@ -159,7 +160,10 @@ class Watched:
         guarded = self._guarded(act)
 
         def hook(optimizer: Any, args: Any, kwargs: Any) -> None:
-            closure = any(callable(own) for own in (*args, *kwargs.values()) if own is not optimizer)
+            given = len(args) > 1 or bool(kwargs)  # most steps are given nothing but the optimizer itself
+            closure = given and any(
+                callable(own) for own in (*args, *kwargs.values()) if own is not optimizer
+            )
             guarded(number, closure)
 
         return hook
