@@ -273,3 +273,15 @@ def test_a_rate_that_drops_after_two_epochs_decayed_too_early() -> None:
 
 def test_what_is_next_to_nothing_is_not_worth_more_epochs() -> None:
     assert run("still_improving", history(0.004 - EPOCHS / 20000, 0.004 - EPOCHS / 20000)) is None
+
+
+def test_a_loss_thrown_far_above_its_start_oscillates_and_does_not_start_slowly() -> None:
+    thrown = np.where(EPOCHS == 1, 1.0, 300 * np.exp(-EPOCHS / 6))
+    assert run("oscillating", history(thrown, None, HIGH_RATE)) is not None
+    assert run("slow_start", history(thrown, None, HIGH_RATE)) is None
+
+
+def test_a_validation_loss_beyond_all_it_had_diverges() -> None:
+    swings = 1 + 0.2 * NOISE
+    assert run("diverging", history(swings, np.where(EPOCHS < 4, 1.0, 1e13))) is not None
+    assert run("diverging", history(swings, np.where(EPOCHS < 4, 1.0, 9.0))) is None

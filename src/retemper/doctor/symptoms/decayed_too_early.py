@@ -23,7 +23,7 @@ class Options(Base):
     drop: float = Field(0.35, gt=0, lt=1, description="learning rate after / before a step of its schedule")
     latest: float = Field(0.6, gt=0, lt=1, description="share of the run: a decay after it is not early")
     falling: float = Field(
-        0.2, gt=0, description="relative fall over the rest of the run at the pace before the drop"
+        0.12, gt=0, description="relative fall over the rest of the run at the pace before the drop"
     )
     jump: float = Field(
         4.0, gt=0, description="fall at the drop itself / an epoch before it: more shows it was due"

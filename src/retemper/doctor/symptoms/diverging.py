@@ -31,8 +31,11 @@ class Options(Base):
     rise_of_trivial: float = Field(0.05, ge=0, description="the rise as a share of the trivial loss")
     noise_multiple: float = Field(4.0, ge=0, description="the rise in standard deviations of the jitter")
     stayed: float = Field(0.8, gt=0, description="last / first loss of one that blew up in the first epoch")
-    blown: float = Field(100.0, gt=1, description="loss of the first tenth / of the second half")
+    blown: float = Field(50.0, gt=1, description="loss of the first tenth / of the second half")
     blown_far: float = Field(1e5, gt=1, description="the same where no target is large enough to explain it")
+    val_times: float = Field(
+        100.0, gt=1, description="last validation / larger first loss: more than overfitting"
+    )
     unsettled: float = Field(
         0.1,
         gt=0,
@@ -68,7 +71,8 @@ def check(case: Case, options: Options) -> Finding | None:
     stayed = last >= options.stayed * float(train.values[0])
     above = trivial is not None and trivial > 0 and last >= options.times * trivial and stayed
     blew_up = _blew_up(train.values, history.series.get("val_loss"), options)
-    if not (climbed or above or blew_up):
+    val_climbed = _val_climbed(train.values, history.series.get("val_loss"), options)
+    if not (climbed or above or blew_up or val_climbed):
         return None
     reached = f"{times:.3g} times its minimum"
     if not climbed:
@@ -77,6 +81,8 @@ def check(case: Case, options: Options) -> Finding | None:
             if above
             else "after it blew up at the start"
         )
+    if val_climbed:
+        reached = "and the validation loss far above all that it had been"
     message = (
         f"The training loss ended at {last:.4g}, {reached} ({course[best]:.4g} in epoch "
         f"{train.epochs[best]:.0f}): the steps are too large."
@@ -107,6 +113,14 @@ def _blew_up(train: Values, val: Values | None, options: Options) -> bool:
     trained, validated = map(_change, halves)
     swings = trained > options.unsettled and validated > 2 * options.unsettled
     return times > options.blown_far or (times > options.blown and swings)
+
+
+def _val_climbed(train: Values, val: Values | None, options: Options) -> bool:
+    """Whether the validation loss ended beyond what rows learnt by heart can cost."""
+    known = np.empty(0) if val is None else val[np.isfinite(val)]
+    if len(known) < options.fewest_epochs or min(known.min(), train.min()) < 0:
+        return False
+    return float(np.median(known[-3:])) > options.val_times * max(float(known[0]), float(train[0]))
 
 
 def _change(values: Values) -> float:

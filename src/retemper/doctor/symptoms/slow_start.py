@@ -24,6 +24,7 @@ class Options(Base):
     gained_early: float = Field(0.05, gt=0, lt=1, description="share of the whole fall that it brings")
     later: float = Field(2.5, gt=1, description="the steepest later part of that length / the first part")
     whole: float = Field(0.2, gt=0, lt=1, description="(first − least) / first: a fall worth waiting for")
+    rose: float = Field(2.0, gt=1, description="highest / first loss: it did not stand still, it broke out")
     fewest: int = Field(3, ge=2, description="epochs in the first part, one less in runs of 20 at most")
     fewest_epochs: int = Field(10, ge=6, description="epochs with a training loss")
 
@@ -48,7 +49,9 @@ def check(case: Case, options: Options) -> Finding | None:
     whole = float(course[0] - course.min())
     fewest = options.fewest - (len(course) <= SHORT)
     long = max(round(options.start * len(course)), fewest)
-    if whole <= options.whole * max(abs(float(course[0])), size(course)) or _warms_up(history, train, long):
+    rose = float(course.max()) > options.rose * abs(float(course[0]))
+    small = whole <= options.whole * max(abs(float(course[0])), size(course))
+    if small or rose or _warms_up(history, train, long):
         return None
     for first, least in (
         (long, options.gained),
