@@ -64,13 +64,17 @@ class Signals(Callback):
 
 def _by_weight(training: Training, gradients: Tensor, ratio: Tensor) -> dict[str, list[float]]:
     """Of each weight, by its name, the gradient's root mean square and how much a step changes it."""
-    found: dict[str, list[float]] = {}
-    for at, own in enumerate(training.stack.layout.parameters):
-        if own.decays:  # weights, no biases or gains
-            size = math.sqrt(math.prod(own.shape))
-            found[f"gradient_rms.{own.name}"] = (gradients[:, at] / size).tolist()
-            found[f"update_ratio.{own.name}"] = ratio[:, at].tolist()
-    return found
+    # What decays are the weights: no biases or gains.
+    weights = [(at, own) for at, own in enumerate(training.stack.layout.parameters) if own.decays]
+    places = [at for at, _ in weights]
+    sizes = gradients.new_tensor([math.sqrt(math.prod(own.shape)) for _, own in weights])
+    columns = (gradients[:, places] / sizes).T.tolist(), ratio[:, places].T.tolist()
+    names = ("gradient_rms", "update_ratio")
+    return {
+        f"{name}.{own.name}": values
+        for name, column in zip(names, columns, strict=True)
+        for (_, own), values in zip(weights, column, strict=True)
+    }
 
 
 def _norms(views: Any) -> Tensor:
