@@ -69,7 +69,7 @@ SELDOM = frozenset(
     }
 )
 """Codes that next to no healthy program shows (at most 1 of 129 in one half of the benchmark): little harm will do."""
-SELDOM_SURE = SELDOM | {"too_few_epochs"}
+SELDOM_SURE = SELDOM | {"too_few_epochs", "learning_rate_too_low"}
 """The same of findings that are sure."""
 SLIGHTLY, BARELY = 0.05, 0.01
 """How far behind a simple model such a finding's network is: of any finding, and of one that is sure."""
