@@ -11,7 +11,7 @@ from retemper.api.watch import watch
 from retemper.core.recipe import Recipe, build
 from retemper.core.records import Finding
 from retemper.procedure.repair_bench import Bench
-from retemper.procedure.repair_last import last, rises
+from retemper.procedure.repair_last import last, last_price, rises
 from retemper.procedure.repair_leaner import leaner
 from retemper.procedure.repair_plan import RATE, Regimen, lean, proposals
 from retemper.procedure.repair_race import SECOND, Race, run
@@ -191,3 +191,12 @@ def test_measures_can_be_left_off_by_place() -> None:
     assert three.without(1).remedies == ("raise_learning_rate", "right_head")
     assert three.without(0).recipe == base.recipe and three.recipe.get(RATE) == 0.5
     assert three.without(0, 1, 2) == base and math.isclose(three.without(2).recipe.get(RATE), 0.5)
+
+
+def test_money_is_kept_for_the_original_where_a_shorter_way_may_fail() -> None:
+    own, regimen = bench()
+    shorter = regimen.with_changes("stop_earlier", FOUND, {"training.epochs": 5})
+    longer = regimen.with_changes("train_longer", FOUND, {"training.epochs": 40})
+    assert last_price(own, shorter) == pytest.approx(1) and last_price(own, longer) == pytest.approx(2)
+    few, tiny = bench(rows=40)
+    assert last_price(few, tiny) == 0

@@ -52,8 +52,9 @@ def forget_all_but_the_best(runs: Sequence[Run]) -> None:
 
 
 def last_price(bench: Bench, regimen: Regimen) -> float:
-    """What the last training costs at least."""
-    return bench.whole(regimen) if bench.splits else 0.0
+    """What the last training may cost: of the way itself or, where that isn't kept, of the original."""
+    ways = (regimen, Regimen(regimen.origin))
+    return max(bench.whole(own) for own in ways) if bench.splits else 0.0
 
 
 def rises(run: Run) -> bool:
