@@ -1,6 +1,7 @@
 # make demo   create .venv, install, train on examples/data/adult.csv.gz
 # make test   create .venv, install, run the tests
 # make check  lint, types, layers, doctests
+# make test-callbacks   install Lightning, Transformers and Keras beside it, run the tests that need them
 # make index  write the index behind `retemper train --help` (after a change of options)
 
 PYTHON ?= python3
@@ -8,13 +9,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check index clean
+.PHONY: demo test test-callbacks check index clean
 
 demo: $(VENV)/installed
 	$(BIN)/retemper train examples/data/adult.csv.gz --target income --time-limit 60s
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -rs
+
+test-callbacks: $(VENV)/callbacks/installed
+	$(VENV)/callbacks/bin/python -m pytest -rs tests/api/callbacks
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check
@@ -43,4 +47,14 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "Installing the tools for tests ..."
 	$(PIP) --editable '.[dev]'
+	@touch $@
+
+# An environment of their own that sees all of the other one: with them beside it, mypy would judge their types, too.
+$(VENV)/callbacks/installed: $(VENV)/installed-dev
+	@echo "Installing the libraries that the callbacks are tested with ..."
+	$(BIN)/python -m venv $(VENV)/callbacks
+	$(BIN)/python -c "import site; print('import site; site.addsitedir(%r)' % site.getsitepackages()[0])" \
+		> $$($(VENV)/callbacks/bin/python -c "import site; print(site.getsitepackages()[0])")/retemper-parent.pth
+	$(VENV)/callbacks/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		lightning transformers accelerate keras
 	@touch $@

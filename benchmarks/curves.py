@@ -150,11 +150,13 @@ def report(curves: Sequence[Labelled], drawn_curves: int) -> None:
             c for c in own if name != "accuracies alone" or np.isfinite(c.series["train_accuracy"]).any()
         ]
         table(f"real curves, {name}", with_accuracy)
-    seeds = range(drawn_curves)
-    table(
-        "drawn curves",
-        [Labelled(shape, drawn(shape, seed), shape in OVERFIT) for shape in DRAWN for seed in seeds],
-    )
+    if drawn_curves:
+        seeds = range(drawn_curves)
+        own = [Labelled(shape, drawn(shape, seed), shape in OVERFIT) for shape in DRAWN for seed in seeds]
+        table("drawn curves", own)
+        table(
+            "drawn curves, losses alone", [replace(c, series=VARIANTS["losses alone"](c.series)) for c in own]
+        )
     cost(curves)
 
 

@@ -248,8 +248,18 @@ def _risen(one: Trained) -> float:
 
 
 def overfits(shape: str, one: Trained) -> bool:
-    """Whether a network learnt its rows by heart: made so, or on the rows for checks it ends far above its least."""
-    return shape in ("overfitting", "overtrained") or (_finite(one) and _risen(one) > RISEN)
+    """Whether a network learnt its rows by heart: made so, or on the rows for checks it ends far above its least.
+
+    Beyond their jitter, and while the training loss fell: a training that jumps about or breaks down learns nothing.
+    """
+    if shape in ("overfitting", "overtrained"):
+        return True
+    if not _finite(one) or _risen(one) <= RISEN:
+        return False
+    course = np.convolve(one.judged, np.ones(3) / 3, "valid")
+    jitter = float(np.median(np.abs(one.judged[1:-1] - course)))
+    learns_on = _trains(one) < float(one.series["train_loss"][min(int(course.argmin()) + 2, len(course))])
+    return learns_on and float(course[-1] - course.min()) > 4 * jitter
 
 
 def _jumps(one: Trained) -> float:

@@ -1,8 +1,8 @@
 """The doctor on programs with known faults and on healthy ones, beside the rules of other tools.
 
-Three sets: real buggy programs given by --programs (and their mended versions, which are healthy), mutants of healthy
-PyTorch programs, and healthy programs of many kinds. A fault counts when it does harm: the median score of three
-seeds is more than .03 below the healthy twin's (or the description says so).
+Four sets: real buggy programs given by --programs (and their mended versions, which are healthy), mutants of healthy
+PyTorch programs by two lists of operators, and healthy programs of many kinds. A fault counts when it does harm: the
+median score of three seeds is more than .03 below the healthy twin's (or the description says so).
 
 - detection: of harmful faults, how many raise an error or a warning;
 - false alarms: the same of healthy programs;
@@ -14,8 +14,8 @@ likelihoods are fitted on one half and checked on the other.
 --keep FOLDER goes on where an earlier call was stopped; a stored training is judged by the rules as they are now, but
 what is recorded of it stays as it was.
 
-usage: python benchmarks/doctor.py [--programs programs.json --codes label_codes.json] [--mutants 7] [--controls 210]
-           [--half tune|check] [--keep FOLDER] [--minutes M] [--details] [--cost]
+usage: python benchmarks/doctor.py [--programs programs.json --codes label_codes.json] [--mutants 7] [--more 3]
+           [--controls 210] [--half tune|check] [--keep FOLDER] [--minutes M] [--details] [--cost]
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from doctor_cost import print_cost
 from doctor_healthy import controls
 from doctor_measured import SEEDS, Measured, Store, harmful
 from doctor_mutants import OPERATORS, mutants
+from doctor_mutants_more import MORE
 from doctor_programs import Program, described
 from doctor_rules import RULES
 from doctor_stand_ins import SOURCES
@@ -133,7 +134,7 @@ def print_by_operator(faults: Sequence[Measured]) -> None:
     kinds: dict[str, list[Measured]] = defaultdict(list)
     for own in faults:
         name = own.program.name.rpartition(", ")[2]
-        kinds[name if name in OPERATORS else "programs"].append(own)
+        kinds[name if name in {**OPERATORS, **MORE} else "programs"].append(own)
     rows = []
     for name, members in kinds.items():
         judged = [(own, *by_doctor(own)) for own in members]
@@ -182,6 +183,7 @@ def main() -> None:
         "--codes", type=Path, help="finding codes by fault label; beside the programs by default"
     )
     parser.add_argument("--mutants", type=int, default=7, help="mutants an operator")
+    parser.add_argument("--more", type=int, default=3, help="mutants an operator of the second list")
     parser.add_argument("--controls", type=int, default=210, help="healthy programs")
     parser.add_argument("--half", choices=("tune", "check"), help="one half of the programs, by name")
     parser.add_argument("--keep", type=Path, help="folder of what was measured")
@@ -205,7 +207,12 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as scratch:
         store = Store(given.keep or Path(scratch), time.monotonic() + 60 * given.minutes)
-        sets = {"programs": real, "mutants": mutants(given.mutants), "healthy": controls(given.controls)}
+        sets = {
+            "programs": real,
+            "mutants": mutants(given.mutants),
+            "more mutants": mutants(given.more, MORE),
+            "healthy": controls(given.controls),
+        }
         taken = {name: [own for own in each if in_half(own, given.half)] for name, each in sets.items()}
         both = {name: measure(store, each, [*BASES, *real]) for name, each in taken.items()}
     faults = [own for each in both.values() for own in each[0]]

@@ -9,7 +9,9 @@ from doctor_bases import BASES
 from doctor_networks import ACTIVATIONS
 from doctor_programs import Program
 
-SHAPING = frozenset({"flatten", "mean", "last", "softmax", "softmax_rows", "log_softmax", "first_column"})
+SHAPING = frozenset(
+    """flatten mean last softmax softmax_rows log_softmax first_column detach scrambled""".split()  # noqa: SIM905
+)
 HIDDEN = frozenset(ACTIVATIONS) - SHAPING
 
 

@@ -269,10 +269,12 @@ OPERATORS: Mapping[str, tuple[Operator, tuple[str, ...]]] = {
 }
 
 
-def mutants(each: int) -> list[Program]:
+def mutants(
+    each: int, operators: Mapping[str, tuple[Operator, tuple[str, ...]]] = OPERATORS
+) -> list[Program]:
     """Up to ``each`` mutants an operator, spread over the bases; no base twice for one operator."""
     found = []
-    for number, (name, (operator, codes)) in enumerate(OPERATORS.items()):
+    for number, (name, (operator, codes)) in enumerate(operators.items()):
         turned = BASES[number * 5 % len(BASES) :] + BASES[: number * 5 % len(BASES)]
         own = [(base, made) for base in turned if (made := operator(base)) is not None and made != base]
         step = max(1, len(own) // max(each, 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,6 +29,8 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "mean": lambda x: x.mean(1),
     "last": lambda x: x[0][:, -1],
     "first_column": lambda x: x[:, 0],
+    "detach": lambda x: x.detach(),
+    "scrambled": lambda x: x.T.reshape(x.shape),
 }
 
 
@@ -80,6 +83,8 @@ def layer_of(item: str, at: Tensor) -> list[nn.Module]:
         return [nn.MaxPool2d(int(numbers[0]))]
     if name == "dropout":
         return [nn.Dropout(float(numbers[0]))]
+    if name == "dropout_always":
+        return [Function(partial(F.dropout, p=float(numbers[0])))]
     if name == "batchnorm":
         return [nn.BatchNorm2d(width) if at.dim() == 4 else nn.BatchNorm1d(width)]
     if name == "layernorm":

@@ -16,13 +16,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from doctor_networks import built
+from doctor_spoilt import SPOILT, Rows
 from doctor_stand_ins import SOURCES
 from torch import Tensor, nn
 
 TINY_SET = 60
 """Sets of no more rows are trained and judged on all of them, as the programs do."""
 EPSILON = 1e-7
-BY_CODE = frozenset({"softmax_ce", "nll", "bce_raw_targets", "cce_1unit"})
+BY_CODE = frozenset({"softmax_ce", "nll", "bce_raw_targets", "cce_1unit", "mse_codes"})
 """Losses that take class codes where the others take one column a class."""
 
 
@@ -36,11 +37,14 @@ class Program:
         task: binary, binary2 (two units), multiclass, multilabel, binary_map or regression.
         data: `kind` and what the source wants; also what is done to the rows: `standardize`, `minmax`,
             `standardize_y`, `inputs_times`, `targets_times`, `twice`, `shuffled`, `flipped` (share of the training
-            labels), `noise_of_targets` (the same of all rows; of values in standard deviations), `most` (rows).
+            labels), `noise_of_targets` (the same of all rows; of values in standard deviations), `most` (rows),
+            `spoilt` (a name of doctor_spoilt.py).
         layers, init, loss, optimizer, epochs, batch_size: as in the file's descriptions.
         odd: of the loop: `ascent`, `no_zero_grad`, `penalty` (factor of the L2 norm²), `left_out` (the first
             so many parameters are in no optimizer), `frozen` (the first so many need no gradient), `train_mode` (it is
-            also judged in training mode), `flat_targets` ([N] where outputs are [N, 1]).
+            also judged in training mode), `eval_mode` (it is trained in evaluation mode), `flat_targets` ([N] where
+            outputs are [N, 1]), `clip` (norm of the gradients at most), `rate_decay` (factor an epoch), `zero_every`
+            (gradients are zeroed every so many steps), `in_order` (rows are not shuffled).
         codes: that name the fault; empty for a healthy program.
         harmful: by the file; None: to be measured.
     """
@@ -58,17 +62,6 @@ class Program:
     odd: Mapping[str, Any] = field(default_factory=dict)
     codes: frozenset[str] = frozenset()
     harmful: bool | None = None
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Training and held-out rows as the loss takes them, and the truth [M] or [M, K] that the score is by."""
-
-    x: Tensor
-    y: Tensor
-    held_x: Tensor
-    held_y: Tensor
-    truth: Tensor
 
 
 def described(entry: Mapping[str, Any], names: Mapping[str, list[str]]) -> list[Program]:
@@ -149,7 +142,9 @@ def rows_of(program: Program, seed: int) -> Rows:
     if program.data.get("shuffled"):
         learnt = learnt[rng.permutation(len(learnt))]
     truth = torch.tensor(y[held]) if program.task != "regression" else target[held]
-    return Rows(inputs[train], learnt, inputs[held], target[held], truth)
+    rows = Rows(inputs[train], learnt, inputs[held], target[held], truth)
+    spoil = SPOILT.get(program.data.get("spoilt", ""))
+    return spoil(rows, rng) if spoil else rows
 
 
 def scaled_inputs(x: Any, train: Any, data: Mapping[str, Any]) -> Any:
@@ -237,6 +232,7 @@ LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "softmax_ce": F.cross_entropy,
     "nll": F.nll_loss,
     "mse_broadcast": lambda o, y: ((o - y[:, 0][None]) ** 2).mean(),
+    "mse_codes": lambda o, y: F.mse_loss(o, y[:, None].float()),
     "mse_stretched": lambda o, y: ((o - y.reshape(1, -1)) ** 2).mean(),
     "bare_log": lambda o, y: -(y * o.log() + (1 - y) * (1 - o).log()).mean(),
 }

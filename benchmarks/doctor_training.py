@@ -126,19 +126,25 @@ def _train(
     size = min(program.batch_size, count)
     needs_two = "batchnorm" in program.layers
     began = time.process_time()
-    network.train()
-    for _ in range(program.epochs):
+    odd = program.odd
+    network.train(not odd.get("eval_mode"))
+    for epoch in range(program.epochs):
+        for group in optimizer.param_groups:
+            group["lr"] = program.optimizer["lr"] * odd.get("rate_decay", 1.0) ** epoch
         losses = []
         before = [p.detach().clone() for p in network.parameters()] if recorded else []
-        for batch in torch.randperm(count).split(size):
+        order = torch.arange(count) if odd.get("in_order") else torch.randperm(count)
+        for place, batch in enumerate(order.split(size)):
             if needs_two and len(batch) < 2:
                 continue
             loss = loss_of(network(rows.x[batch]), rows.y[batch])
-            if penalty := program.odd.get("penalty"):
+            if penalty := odd.get("penalty"):
                 loss = loss + penalty * sum((p**2).sum() for p in network.parameters() if p.dim() > 1)
-            if not program.odd.get("no_zero_grad"):
+            if not odd.get("no_zero_grad") and place % odd.get("zero_every", 1) == 0:
                 optimizer.zero_grad()
-            (-loss if program.odd.get("ascent") else loss).backward()
+            (-loss if odd.get("ascent") else loss).backward()
+            if clip := odd.get("clip"):
+                nn.utils.clip_grad_norm_(network.parameters(), clip)
             optimizer.step()
             losses.append(float(loss.detach()))
             if doctor is not None:
@@ -156,7 +162,7 @@ def _held_out_loss(program: Program, network: nn.Module, rows: Rows) -> dict[str
     network.train(bool(program.odd.get("train_mode")))
     with torch.no_grad():
         value = float(LOSSES[program.loss](network(rows.held_x), rows.held_y))
-    network.train()
+    network.train(not program.odd.get("eval_mode"))
     return {"val_loss": value}
 
 
@@ -205,7 +211,7 @@ def _record(
         last = _record_layers(recorded, network, rows.x[:JUDGED_ROWS])
         recorded.accuracies.append(score_of(program, last, _truth(program, rows.y[:JUDGED_ROWS])))
         recorded.held_accuracies.append(score_of(program, network(rows.held_x), rows.truth))
-    network.train()
+    network.train(not program.odd.get("eval_mode"))
 
 
 def _record_layers(recorded: Recorded, network: nn.Module, at: Any) -> Tensor:

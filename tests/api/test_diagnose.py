@@ -64,3 +64,14 @@ def test_a_strong_rise_is_called_overtrained_first_and_a_slight_one_overfitting(
     assert codes(strong)[:2] == ["overtrained", "overfitting"]
     slight = rows(epoch=EPOCHS, loss=FALLING - 0.09, val_loss=np.maximum(FALLING, 0.4) + EPOCHS / 1500)
     assert codes(slight)[0] == "overfitting"
+
+
+def test_what_a_slow_start_lost_is_missing_at_the_end():
+    late = 0.05 + 0.65 / (1 + np.exp((EPOCHS - 24) / 5))
+    assert codes(rows(epoch=EPOCHS, loss=late, val_loss=late))[:2] == ["slow_start", "still_improving"]
+
+
+def test_a_breakdown_comes_before_what_was_seen_on_the_way():
+    swings = FALLING + 0.2 * (-1.0) ** EPOCHS
+    broken = np.where(EPOCHS < 38, swings, np.inf)
+    assert codes(rows(epoch=EPOCHS, loss=broken, val_loss=broken))[:1] == ["non_finite"]

@@ -100,6 +100,16 @@ def test_thousands_of_steps_are_read_from_one_validation_to_the_next(read):
     assert len(alone) == 100 and np.all(np.diff(alone["train_loss"]) < 0)
 
 
+def test_steps_are_read_three_at_a_time_and_epochs_one_by_one(read):
+    values = [f"{10 * n},{1 + n % 3}" for n in range(60)]
+    (history,) = read("step,loss\n" + "\n".join(values)).histories
+    assert history["train_loss"] == pytest.approx(np.full(20, 2.0))
+    assert len(read("epoch,loss\n" + "\n".join(values)).histories[0]) == 60
+    validated = [f"{value},0.5" for value in values]
+    assert len(read("step,loss,val_loss\n" + "\n".join(validated)).histories[0]) == 60
+    assert len(read("loss\n" + "0.5\n" * 60).histories[0]) == 60
+
+
 def test_one_row_a_phase(read):
     rows = [f"{e},{phase},{e + (phase == 'val')},{50 + e}%" for phase in ("train", "val") for e in range(9)]
     (history,) = read("epoch,phase,loss,acc\n" + "\n".join(rows)).histories
@@ -158,15 +168,106 @@ def test_other_manners(read, text, losses):
         ("epoch,loss\n1,2,3\n2,3\n", "bad_metrics", {"row": 1}),
         ('{"loss": 1}\n[]\n{"loss": 1}\n', "bad_metrics", {"row": 2}),
         ('{"loss": 1}\nx\n{"loss": 1}\n', "bad_metrics", {"row": 2}),
-        ('{"loss": [1, 2], "val_loss": [1]}', "bad_metrics", {}),
+        ("a\n3\n", "no_curves", {}),
         ("{oops", "bad_metrics", {"line": 1}),
-        (b"\xff\xfe\x00x", "cannot_read", {}),
+        (b"\xff\xfe\x00", "cannot_read", {}),
+        (b"loss\n\xe9\n", "cannot_read", {}),
     ],
 )
 def test_what_cannot_be_read_is_told(read, tmp_path, text, code, where):
     with pytest.raises(InputError) as told:
         read(text)
     assert told.value.code == code and told.value.where == {"file": str(tmp_path / "metrics.csv"), **where}
+
+
+LOSSES, VALIDATED = [0.9, 0.7, 0.6, 0.5], [0.8, 0.75]
+"""Every epoch, and every other one."""
+ROWS = [{"loss": 0.9}, {"loss": 0.7, "val_loss": 0.8}, {"loss": 0.6}, {"loss": 0.5, "val_loss": 0.75}]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"train_loss": LOSSES, "val_loss": VALIDATED, "hidden": [64, 64]},
+        {"train": {"loss": LOSSES}, "val": {"loss": VALIDATED}},
+        {name: {str(at): row.get(name) for at, row in enumerate(ROWS)} for name in ("loss", "val_loss")},
+        {str(at): row for at, row in enumerate(ROWS)},
+        [{"key": name, "value": row[name], "step": at} for at, row in enumerate(ROWS) for name in row],
+        [
+            {"step": at, "train": {"loss": row["loss"]}, "val": {"loss": row.get("val_loss")}}
+            for at, row in enumerate(ROWS)
+        ],
+    ],
+)
+def test_layouts_of_json(read, document):
+    (history,) = read(json.dumps(document), "metrics.json").histories
+    assert history["train_loss"].tolist() == LOSSES
+    known = np.isfinite(history["val_loss"])
+    assert history["val_loss"][known].tolist() == VALIDATED
+    assert known.tolist() == [False, True, False, True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# run 3\n# rate 1e-3\nepoch,loss\n1/2,0.5\n2/2,0.25\n",
+        "# epoch,loss\n1,0.5\n2,0.25\n",
+        "epoch  loss\n1      0.5\n2      0.25\n",
+        "epoch,loss\n1,0.5\n2,0.25\n".encode("utf-16"),
+        '"Step","deep - loss","deep - loss__MIN"\n1,0.5,0.4\n2,0.25,0.1\n',
+    ],
+)
+def test_manners_of_tables(read, text):
+    assert read(text).histories[0]["train_loss"].tolist() == [0.5, 0.25]
+
+
+def test_runs_side_by_side_are_told_apart(read):
+    found = read("Step,big - loss,small - loss\n1,0.5,0.7\n2,0.25,0.6\n").histories
+    assert [history["train_loss"].tolist() for history in found] == [[0.5, 0.25], [0.7, 0.6]]
+
+
+def test_parts_of_a_loss_are_added_up_where_there_is_no_whole(read):
+    head = "epoch,train/box_loss,train/cls_loss,val/box_loss,val/cls_loss\n"
+    found = read(head + "1,1,2,3,4\n2,1,1,2,2\n")
+    assert found.histories[0]["val_loss"].tolist() == [7, 4]
+    assert found.columns["train_loss"] == "total train/loss"
+    with pytest.raises(InputError):
+        read("epoch,g_loss,d_loss\n1,1,2\n")
+    whole = read(head.replace("cls_loss", "loss") + "1,1,2,3,4\n").histories[0]
+    assert whole["val_loss"].tolist() == [4]
+
+
+def test_a_perplexity_stands_for_its_logarithm(read):
+    (history,) = read("epoch,train_ppl,val_ppl\n1,20,30\n2,10,20\n").histories
+    assert history["val_loss"] == pytest.approx(np.log([30, 20]))
+
+
+def test_an_accuracy_of_no_named_rows_beside_both_losses_is_of_validation_rows(read):
+    fastai = read("epoch,train_loss,valid_loss,accuracy\n0,.5,.6,.7\n").histories[0]
+    assert fastai["val_accuracy"].tolist() == [0.7] and "train_accuracy" not in fastai.series
+    keras = read("epoch,loss,val_loss,accuracy\n0,.5,.6,.7\n").histories[0]
+    assert keras["train_accuracy"].tolist() == [0.7]
+
+
+@pytest.mark.parametrize(
+    ("val", "read_as"),
+    [
+        ("nan .6 nan .5 nan", [None, 0.6, None, 0.5, None]),  # measured every other epoch
+        (".7 .6 nan nan nan", [0.7, 0.6, math.inf, math.inf, math.inf]),  # broke down
+        (".7 nan .6 nan nan", [0.7, None, 0.6, math.inf, math.inf]),
+    ],
+)
+def test_nan_is_a_gap_where_numbers_follow_and_a_broken_training_at_its_end(read, val, read_as):
+    rows = [f"{e},{1 / e},{cell}" for e, cell in enumerate(val.split(), 1)]
+    (history,) = read("epoch,loss,val_loss\n" + "\n".join(rows)).histories
+    assert [None if math.isnan(v) else v for v in history["val_loss"]] == read_as
+
+
+def test_a_column_of_nan_beside_a_sound_training_was_not_measured(read):
+    (history,) = read("epoch,loss,val_loss\n1,.7,nan\n2,.6,nan\n").histories
+    assert "val_loss" not in history.series
+    (broken,) = read("epoch,loss,val_loss\n1,nan,nan\n2,nan,nan\n").histories
+    assert np.isinf(broken["train_loss"]).all()
 
 
 CELLS = st.one_of(st.none(), st.floats(), st.integers(-5, 5), st.sampled_from(["", "nan", "0.5", "1e3", "x"]))

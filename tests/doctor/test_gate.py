@@ -7,9 +7,10 @@ import pytest
 
 from retemper.core.records import Finding
 from retemper.doctor.case import Case, LossFacts, Sample, Standing
-from retemper.doctor.gate import BEHIND, gated, harm_of
+from retemper.doctor.gate import BARELY, BEHIND, SLIGHTLY, gated, harm_of
 
-WARNING = Finding("unscaled_inputs", "warning", 0.8, "Large.")
+WARNING = Finding("oscillating", "warning", 0.8, "Up and down.")
+RARE = Finding("unscaled_inputs", "warning", 0.8, "Large.")
 CERTAIN = Finding("redundant_softmax", "error", 0.95, "Twice.")
 CRASH = Finding("non_finite", "error", 0.99, "NaN.")
 GOOD = Standing(0.2, 0.7, accuracy=0.9, majority=0.5, reference=0.8)
@@ -48,6 +49,27 @@ def test_a_little_behind_the_simple_model_is_no_harm() -> None:
     for ahead, kept in ((BEHIND - 0.01, "advice"), (BEHIND + 0.01, "warning")):
         standing = replace(GOOD, accuracy=0.8, reference=0.6 + ahead)
         assert severities(Case(standing=standing), WARNING) == [kept]
+
+
+def test_of_what_healthy_networks_hardly_ever_show_little_harm_will_do() -> None:
+    for ahead, kept in ((SLIGHTLY - 0.01, "advice"), (SLIGHTLY + 0.01, "warning")):
+        case = Case(standing=replace(GOOD, accuracy=0.8, reference=0.6 + ahead))
+        assert severities(case, RARE, WARNING) == [kept, "advice"]
+        assert severities(case, replace(RARE, confidence=0.95)) == ["warning"]
+    ahead = Case(standing=replace(GOOD, accuracy=0.8, reference=0.6 + BARELY - 0.01))
+    assert severities(ahead, replace(RARE, confidence=0.95)) == ["advice"]
+
+
+def test_a_short_training_is_blamed_for_little_only_where_that_is_sure() -> None:
+    case = Case(standing=replace(GOOD, accuracy=0.8, reference=0.6 + SLIGHTLY + 0.01))
+    short = Finding("too_few_epochs", "warning", 0.75, "Short.")
+    assert severities(case, short, replace(short, confidence=0.95)) == ["advice", "warning"]
+
+
+def test_outputs_that_are_too_large_show_in_a_loss_above_that_of_knowing_nothing() -> None:
+    worse = Case(standing=replace(GOOD, loss=0.71))
+    assert severities(worse, RARE, WARNING) == ["warning", "advice"]
+    assert severities(Case(standing=replace(GOOD, loss=0.69)), RARE) == ["advice"]
 
 
 def test_where_the_rows_hold_nothing_only_the_rows_are_blamed() -> None:

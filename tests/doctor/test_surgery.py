@@ -99,6 +99,23 @@ def test_several_classes_a_row_get_sigmoids() -> None:
     assert names(after)[-1] == "sigmoid"
 
 
+def test_a_loss_of_which_one_class_is_right_does_not_stay_where_several_may_be() -> None:
+    """Keras' categorical cross-entropy divides a row's outputs by their sum; PyTorch's has a softmax inside."""
+
+    def shares(o: Tensor, t: Tensor) -> Tensor:
+        return -(t * (o / o.sum(1, keepdim=True)).clamp_min(1e-7).log()).sum(1).mean()
+
+    y = (torch.rand(40, 4) > 0.5).float()
+    for head, loss in ((nn.Softmax(1), shares), (nn.Identity(), nn.CrossEntropyLoss())):
+        after = mended("right_head", patient(nn.Sequential(nn.Linear(3, 4), head), loss, y, "multilabel"))
+        sure = 8 * (2 * y - 1)
+        right = sure if isinstance(head, nn.Identity) else sure.sigmoid()
+        assert float(after.loss(right, y)) < 0.01, "outputs that are right for all classes cost nothing"
+    own = nn.Sequential(nn.Linear(3, 4), nn.Sigmoid())
+    loss_of = nn.BCELoss()
+    assert mended("right_head", patient(own, loss_of, y, "multilabel")).loss is loss_of
+
+
 @pytest.mark.parametrize("code", ["wrong_loss", "shape_broadcast", "gradient_ascent"])
 def test_a_loss_at_fault_is_replaced(code: str) -> None:
     y = 5 * torch.randn(40)

@@ -217,3 +217,71 @@ def test_gaps_in_a_curve_are_not_failures() -> None:
     assert found is not None and found.evidence["first_epoch"] == 5
     found = run("non_finite", history(NAN, NAN))
     assert found is not None and found.evidence["first_epoch"] == 1
+
+
+def test_a_small_rise_counts_where_the_rows_were_learnt_by_heart() -> None:
+    rising = 0.06 + 0.6 * np.exp(-EPOCHS / 2) + 0.0003 * EPOCHS
+    for code in ("overfitting", "overtrained"):
+        assert run(code, history(0.6 * np.exp(-EPOCHS / 3), rising)) is not None
+        assert run(code, history(0.05 + 0.6 * np.exp(-EPOCHS / 3), rising)) is None
+
+
+def test_a_training_that_stands_still_after_its_first_epoch_does_not_overfit() -> None:
+    """The first epoch's mean is higher only because it is older than the validation loss at its end."""
+    train, val = np.where(EPOCHS == 1, 0.9, 0.66), 0.6 + 0.15 * (1 - np.exp(-EPOCHS / 2))
+    for code in ("overfitting", "overtrained"):
+        assert run(code, history(train, val)) is None
+        assert run(code, history(train - 0.002 * EPOCHS, val)) is not None
+
+
+def test_a_loss_blown_up_at_first_diverges_unless_it_comes_to_rest() -> None:
+    """Far from what guessing costs, which is not known; large targets fall as far."""
+    blown = np.where(EPOCHS < 3, 1e4, 2.0)
+    for swing, found in ((0.5, True), (0.02, False)):
+        own = history(blown * (1 + swing * SWING), 2 + swing * SWING)
+        assert (run("diverging", History(0, own.series, float("nan"))) is not None) == found
+
+
+def test_underfitting_held_back_by_dropout_where_validation_is_poor_too() -> None:
+    noisy = 0.55 + 0.03 * NOISE
+    assert run("underfitting", history(noisy, 0.3 + 0 * EPOCHS)) is not None
+    assert run("underfitting", history(0.55 - 0.004 * EPOCHS, 0.3 + 0 * EPOCHS)) is None  # it falls
+
+
+def test_a_plateau_without_a_rate_must_still_jitter() -> None:
+    def unknown(jitter: np.ndarray) -> History:
+        series = {"epoch": EPOCHS, "train_loss": FLAT + 0.01 * NOISE, "val_loss": FLAT + jitter}
+        return History(0, series, TRIVIAL)
+
+    assert run("plateau", unknown(0.01 * NOISE)) is not None
+    assert run("plateau", unknown(0.01 * NOISE * (EPOCHS < 32))) is None
+    still = {"epoch": EPOCHS, "train_loss": FLAT, "val_loss": FLAT}
+    assert run("plateau", History(0, still, TRIVIAL)) is None
+
+
+def test_a_start_that_gathers_speed_slowly_is_slow() -> None:
+    gathering = 2.3 - 1.8 / (1 + np.exp(-(EPOCHS - 14) / 4))
+    steady = 2.3 * np.exp(-EPOCHS / 20)
+    assert run("slow_start", history(gathering, None, HIGH_RATE)) is not None
+    assert run("slow_start", history(steady, None, HIGH_RATE)) is None
+
+
+def test_a_rate_that_drops_after_two_epochs_decayed_too_early() -> None:
+    cut = np.where(EPOCHS < 3, 0.7 - 0.1 * EPOCHS, 0.48 - 0.0003 * EPOCHS)
+    assert run("decayed_too_early", history(cut, cut, np.where(EPOCHS < 3, 1e-2, 1e-4))) is not None
+
+
+def test_what_is_next_to_nothing_is_not_worth_more_epochs() -> None:
+    assert run("still_improving", history(0.004 - EPOCHS / 20000, 0.004 - EPOCHS / 20000)) is None
+
+
+def test_a_loss_thrown_far_above_its_start_oscillates_and_does_not_start_slowly() -> None:
+    thrown = np.where(EPOCHS == 1, 1.0, 300 * np.exp(-EPOCHS / 6))
+    assert run("oscillating", history(thrown, None, HIGH_RATE)) is not None
+    assert run("slow_start", history(thrown, None, HIGH_RATE)) is None
+
+
+def test_a_validation_loss_beyond_all_it_had_diverges() -> None:
+    swings = 1 + 0.2 * NOISE
+    assert run("diverging", history(swings, np.where(EPOCHS < 4, 1.0, 1e13))) is not None
+    assert run("diverging", history(swings, np.where(EPOCHS < 4, 1.0, 9.0))) is None

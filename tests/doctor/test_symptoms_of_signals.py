@@ -146,6 +146,16 @@ HEALTHY = [
 ]
 
 
+def test_a_rate_that_is_gone_by_half_of_the_steps_is_too_low() -> None:
+    case = trained(Plan(optimizer=sgd(0.1)))
+    assert case.signals is not None and case.standing is not None
+    steps = case.signals.steps / case.signals.taken
+    poor = replace(case, standing=replace(case.standing, accuracy=0.8))
+    for rates, fires in ((0.1 * 1e-6**steps, True), (0.05 * (1 + np.cos(np.pi * steps)), False)):
+        found = judged("learning_rate_too_low", replace(poor, signals=replace(case.signals, rates=rates)))
+        assert (found is not None and found.evidence["left"] < 0.01) == fires
+
+
 def judged(code: str, case: Case) -> Finding | None:
     module = catalogue.entry("symptom", code)
     return module.check(case, module.Options())

@@ -121,7 +121,14 @@ def curves(random, members: int, epochs: int):
                 "learning_rate": rate * (1 + np.cos(np.pi * epoch / epochs)) / 2,
                 "gradient_norm": 0.8 * np.exp(-epoch / 20) + 0.05 * random.random(),
                 "update_ratio": 1e-3 * np.exp(-epoch / 15),
+                **layers(epoch, 8),
             }
+
+
+def layers(epoch: int, count: int) -> dict[str, float]:
+    names = [f"hidden_{k}.weight" for k in range(1, count)] + ["head.weight"]
+    gradients = {f"gradient_rms.{name}": 1e-3 * 2**k / epoch for k, name in enumerate(names)}
+    return gradients | {f"update_ratio.{name}": 1e-3 * 3**-k for k, name in enumerate(names)}
 
 
 def evidence_of(random, task: str, classes: list[str]) -> dict:

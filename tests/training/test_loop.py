@@ -1,5 +1,6 @@
 """What a training does step by step: micro-batches, rates, stopping, precision."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -176,6 +177,13 @@ def test_signals_of_an_epoch_cut_short_are_its_own(plan_for: Any) -> None:
     whole, short = record.rows[3]
     assert set(short) == set(whole) >= {"gradient_norm", "update_ratio", "weight_norm"}
     assert short["weight_norm"] != whole["weight_norm"]
+    weights = {own.name: own.shape for own in plan.network.parameters if own.decays}
+    assert {name.removeprefix("gradient_rms.") for name in short if "." in name} == {
+        *weights,
+        *(f"update_ratio.{name}" for name in weights),
+    }
+    norms = [short[f"gradient_rms.{name}"] * (a * b) ** 0.5 for name, (a, b) in weights.items()]
+    assert 0 < math.hypot(*norms) <= short["gradient_norm"] * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("name", ["linear", "mlp", "residual_mlp"])

@@ -13,7 +13,8 @@ from typing import Any
 from retemper.core.errors import InputError
 from retemper.core.history import History, read_histories
 from retemper.core.metric_curves import Metrics, metrics_of
-from retemper.core.metrics_file import read_rows, rows_of
+from retemper.core.metrics_file import read_rows
+from retemper.core.metrics_layout import rows_of
 from retemper.core.records import Finding, Outcome
 from retemper.doctor.case import Case
 from retemper.doctor.examine import examine
@@ -84,7 +85,15 @@ def _of_metrics(metrics: Metrics) -> Diagnosis:
 
 
 def _surer_first(findings: list[Finding]) -> list[Finding]:
-    """The findings, the surer one first of the two for one thing: the gap, and the validation loss's rise."""
+    """Errors before the rest, and the surer one first of the two for one thing: the gap, the validation loss's rise.
+
+    Beside curves nothing tells what brought a breakdown about, so that it comes before what is seen on the way to it.
+    """
+    codes = {finding.code for finding in findings}
+    late = (
+        {"still_improving"} if "slow_start" in codes else set()
+    )  # what the start lost is missing at the end
+    findings = sorted(findings, key=lambda finding: (finding.severity != "error", finding.code in late))
     places = [at for at, finding in enumerate(findings) if finding.code in RISES]
     ordered = sorted(
         (findings[at] for at in places),

@@ -20,8 +20,9 @@ from retemper.doctor.case import Task
 from retemper.doctor.observe.loss_kind import LossFunction
 from retemper.doctor.observe.start import task_of
 from retemper.doctor.proof import Proof
-from retemper.procedure.repair import Bench, Repaired, Try
-from retemper.procedure.repair import repair as run
+from retemper.procedure.repair import Repaired
+from retemper.procedure.repair import repair as mended
+from retemper.procedure.repair_bench import Bench, Run
 
 BUDGET = 10.0
 
@@ -105,36 +106,33 @@ def repair(
     bench = Bench(
         make_model, loss or own_loss or named_loss(tree, known, outputs), known, rows, seed, watch, budget
     )
-    return _told(run(bench, tree))
+    return _told(mended(bench, tree))
 
 
 def _told(done: Repaired) -> Repair:
     message = done.proof.message if done.proof else "Nothing was found that gains."
     return Repair(
-        model=done.trained.network,
+        model=done.network,
         recipe=done.regimen.recipe,
         kept=done.regimen.remedies,
         message=message,
         findings=done.findings,
         proof=done.proof,
-        table=_table(done.tries),
+        table=_table(done.runs),
         runs=done.spent,
     )
 
 
-STAGES = {-2: "proof", -1: "last", 0: "original"}
-
-
-def _table(tries: tuple[Try, ...]) -> pl.DataFrame:
+def _table(runs: tuple[Run, ...]) -> pl.DataFrame:
     return pl.DataFrame(
         {
-            "stage": [STAGES.get(each.round, f"round {each.round}") for each in tries],
-            "remedies": [" + ".join(each.remedies) for each in tries],
-            "member": [each.member for each in tries],
-            "share": [each.share for each in tries],
-            "skill": [each.skill for each in tries],
-            "right": [each.right for each in tries],
-            "runs": [each.cost for each in tries],
+            "stage": [each.stage for each in runs],
+            "remedies": [" + ".join(each.regimen.remedies) for each in runs],
+            "member": [each.member for each in runs],
+            "share": [each.share for each in runs],
+            "skill": [each.skill for each in runs],
+            "right": [each.right for each in runs],
+            "runs": [each.cost for each in runs],
         }
     )
 

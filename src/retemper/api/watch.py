@@ -111,7 +111,7 @@ class Doctor:
     def case(self) -> Case:
         """All that is known of the training so far."""
         known: dict[str, Any] = dict(vars(self._case))
-        if self._watched is not None and self._watched.step:
+        if self._watched is not None and (self._watched.step or self._watched.failed):
             known["signals"] = attempt("signals", self._reasons, self._watched.signals)
         if self._epochs:
             trivial = self._case.loss.trivial if self._case.loss else math.nan

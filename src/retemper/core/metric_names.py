@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Stage = Literal["train", "val", ""]
-Measure = Literal["loss", "accuracy", "learning_rate", "gradient_norm", "epoch", "step", "stage", "run"]
+Measure = Literal[
+    "loss", "perplexity", "accuracy", "learning_rate", "gradient_norm", "epoch", "step", "stage", "run"
+]
 
 STAGES: dict[str, Stage] = {
     **dict.fromkeys(("train", "training", "tr", "trn", "fit"), "train"),
@@ -33,6 +35,8 @@ LOSSES = frozenset(
     }
 )
 PLAIN_LOSS = "loss"
+PERPLEXITIES = frozenset({"ppl", "perplexity"})
+"""Exponentials of a loss."""
 ACCURACIES = frozenset({"acc", "accuracy", "acc1", "accuracies"})
 EPOCHS, STEPS = (
     frozenset({"epoch", "epochs", "ep"}),
@@ -103,8 +107,8 @@ def meaning(name: str) -> Meaning | None:
 
 
 def _words(name: str) -> list[str]:
-    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", name)
-    return re.findall(r"[a-z]+|\d+", spaced.lower().replace("acc1", "acc").replace("top1", "top"))
+    spaced = re.sub(r"top[@_ ]?1(?!\d)(?!.*(acc|err))", "accuracy", re.sub(r"([a-z])([A-Z])", r"\1 \2", name))
+    return re.findall(r"[a-z]+|\d+", spaced.lower().replace("acc1", "acc"))
 
 
 def _measured(words: list[str]) -> Meaning | None:
@@ -121,4 +125,16 @@ def _measured(words: list[str]) -> Meaning | None:
         return Meaning(stage, "accuracy", rank)
     if left and left <= LOSSES:
         return Meaning(stage, "loss", rank + 8 * (PLAIN_LOSS not in own))
-    return None
+    return Meaning(stage, "perplexity", rank + 16) if left and left <= PERPLEXITIES else None
+
+
+def part_of(name: str) -> tuple[Stage, str]:
+    """The rows and the part that a column's loss is of; the part is "" where it is no part of one.
+
+    >>> part_of("train/box_loss"), part_of("val_loss")
+    (('train', 'box'), ('val', ''))
+    """
+    words = _words(name)
+    stage: Stage = next((STAGES[word] for word in words if word in STAGES), "")
+    left = [word for word in words if word not in STAGES and word not in LOSSES and word not in NEUTRAL]
+    return stage, " ".join(left) if stage and PLAIN_LOSS in words else ""

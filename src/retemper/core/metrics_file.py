@@ -5,24 +5,23 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from retemper.core.errors import InputError
+from retemper.core.metrics_layout import HINT, Row, plain_rows, rows_of
 
-Row = Mapping[str, Any]
 SEPARATORS = (",", ";", "\t")
-LISTS = ("log_history", "history", "metrics", "logs", "rows")
-"""Where a JSON document keeps its rows or columns: Hugging Face's trainer_state.json, Keras's history, and others."""
-HINT = "Give CSV with a header or JSON lines with columns such as epoch, train_loss, val_loss."
+COMMENT = "#"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""Its byte order marks: what a shell's redirection writes on Windows."""
 
 
 def read_rows(path: Path) -> list[Row]:
     """The rows of a metrics file; cells are text or what JSON holds.
 
-    By its content, not its ending: CSV (comma, semicolon or tab), JSON lines, a JSON list of rows, a JSON document with
-    ``log_history`` (Hugging Face's ``trainer_state.json``) or columns (Keras's ``History.history``); also gzipped.
+    By its content, not its ending: CSV (comma, semicolon, tab or spaces; comments before the header), JSON lines, a
+    JSON list of rows, a JSON document with ``log_history`` (Hugging Face's ``trainer_state.json``) or columns
+    (Keras's ``History.history``), and the other layouts of :mod:`retemper.core.metrics_layout`; also gzipped.
     A last line that was cut off, as by a killed training, is left out.
 
     Args:
@@ -55,17 +54,19 @@ def _text(path: Path) -> str:
     try:
         raw = path.read_bytes()
         raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-16" if raw[:2] in UTF_16 else "utf-8-sig")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         message = f"The metrics file can't be read as text: {error}."
         raise InputError("cannot_read", message, {"file": str(path)}, HINT) from None
 
 
 def _from_csv(text: str, path: Path) -> list[Row]:
-    lines = text.splitlines()
+    lines = _without_comments(text.splitlines())
     separator = max(SEPARATORS, key=lines[0].count)
+    if separator not in lines[0] and len(lines) > 1 and len(lines[0].split()) == len(lines[1].split()) > 1:
+        lines, separator = [" ".join(line.split()) for line in lines], " "
     reader = list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
-    header = [name.strip() for name in reader[0]]
+    header = [name.strip().lstrip(COMMENT).strip() for name in reader[0]]
     rows: list[Row] = []
     body = [
         cells for cells in reader[1:] if cells and cells != reader[0]
@@ -76,7 +77,19 @@ def _from_csv(text: str, path: Path) -> list[Row]:
         elif number < len(body) or len(cells) > len(header):
             message = f"The row has {len(cells)} cells, but the header has {len(header)}."
             raise InputError("bad_metrics", message, {"file": str(path), "row": number}, HINT)
-    return rows
+    return plain_rows(rows)
+
+
+def _without_comments(lines: list[str]) -> list[str]:
+    """The lines from the header on: the last of those that start as comments where the rows are as wide as it is."""
+    lines = [line for line in lines if line.strip()]
+    first = next((at for at, line in enumerate(lines) if not line.startswith(COMMENT)), len(lines))
+    if 0 < first < len(lines):
+        widths = [
+            max(line.count(separator) for separator in SEPARATORS) for line in lines[first - 1 : first + 1]
+        ]
+        first -= widths[0] == widths[1] > 0
+    return lines[first:] or lines[-1:]
 
 
 def _from_json(text: str, path: Path) -> list[Row]:
@@ -107,49 +120,4 @@ def _lines(text: str, path: Path) -> list[Row]:
             message = f"The row is a {type(row).__name__}, not an object of names and numbers."
             raise InputError("bad_metrics", message, {"file": str(path), "row": number}, HINT)
         rows.append(row)
-    return rows
-
-
-def rows_of(document: Any, source: str) -> list[Row]:
-    """Rows from a list of rows, a mapping of columns, or a document that holds either.
-
-    Args:
-        document: as JSON or a training library gives it.
-        source: for messages.
-
-    Raises:
-        InputError: ``bad_metrics``: it is neither, or its columns have different lengths.
-
-    >>> rows_of({"log_history": [{"loss": 0.7}, {"eval_loss": 0.6}]}, "trainer_state.json")
-    [{'loss': 0.7}, {'eval_loss': 0.6}]
-    >>> rows_of({"loss": [0.7, 0.5], "val_loss": [0.8, 0.6]}, "history")[1]
-    {'loss': 0.5, 'val_loss': 0.6}
-    """
-    if isinstance(document, Mapping):
-        inner = next((document[name] for name in LISTS if isinstance(document.get(name), (list, dict))), None)
-        if inner is not None:
-            return rows_of(inner, source)
-        if not any(_is_column(values) for values in document.values()):
-            return [document]
-        return _from_columns({name: list(v) for name, v in document.items() if _is_column(v)}, source)
-    if isinstance(document, Sequence) and not isinstance(document, str):
-        wrong = next((n for n, row in enumerate(document, 1) if not isinstance(row, Mapping)), None)
-        if wrong is None:
-            return list(document)
-        place = {"file": source, "row": wrong}
-        raise InputError("bad_metrics", "The row is not an object of names and numbers.", place, HINT)
-    message = f"Metrics must be rows or columns, but got {type(document).__name__}."
-    raise InputError("bad_metrics", message, {"file": source}, HINT)
-
-
-def _is_column(values: Any) -> bool:
-    return isinstance(values, Sequence) and not isinstance(values, str)
-
-
-def _from_columns(columns: dict[str, list[Any]], source: str) -> list[Row]:
-    lengths = {name: len(values) for name, values in columns.items()}
-    if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        message = f"The columns have different lengths: {told}."
-        raise InputError("bad_metrics", message, {"file": source}, HINT)
-    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+    return plain_rows(rows)

@@ -11,6 +11,8 @@ from retemper.doctor.causes import likelihood, ranked
 
 LEAST, MOST = 0.01, 0.98
 """Nothing is impossible, and nothing certain."""
+FIRST, SHOWN = 3, 0.05
+"""So many findings are always shown; of the others those that may be the cause with at least this probability."""
 
 
 def ordered(findings: Sequence[Finding], case: Case) -> list[Finding]:
@@ -20,7 +22,24 @@ def ordered(findings: Sequence[Finding], case: Case) -> list[Finding]:
     become probabilities; else they say no more than what each symptom saw, advice last.
     """
     fails = case.standing is not None and any(each.severity != "advice" for each in findings)
-    return calibrated(findings) if fails else ranked(findings)
+    return worth_showing(calibrated(findings)) if fails else ranked(findings)
+
+
+def worth_showing(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings without those that likelier ones explain; these are named in the evidence of the first.
+
+    Args:
+        findings: in the order of their probability of being the cause.
+
+    >>> causes = [Finding(code, "warning", sure, "So.") for code, sure in zip("abcde", (0.9, 0.04, 0.03, 0.02, 0.01))]
+    >>> [each.code for each in worth_showing(causes)], worth_showing(causes)[0].evidence["explains"]
+    (['a', 'b', 'c'], 'd, e')
+    """
+    kept = [own for place, own in enumerate(findings) if place < FIRST or own.confidence >= SHOWN]
+    left = [own.code for own in findings if own not in kept]
+    if left:
+        kept[0] = replace(kept[0], evidence={**kept[0].evidence, "explains": ", ".join(left)})
+    return kept
 
 
 def calibrated(findings: Sequence[Finding]) -> list[Finding]:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from retemper.core.history import History
 from retemper.core.records import NotApplicable
+from retemper.doctor.likeness import Likeness
 from retemper.doctor.looks import Signals
 
 Array = NDArray[np.float64]
 Part = TypeVar("Part")
 Task = Literal["classification", "multilabel", "regression"]
-Wants = Literal["logits", "log_probabilities", "probabilities", "values", "unknown"]
+Wants = Literal["logits", "log_probabilities", "probabilities", "values", "margins", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Operation:
         axis: that a softmax sums over, counted from 0; None for all else.
         rate: of a dropout; 0 for all else.
         inputs: of one unit, where it is a product with weights; 0: not known.
+        acts: a dropout that drops units in evaluation mode, too.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Operation:
     axis: int | None = None
     rate: float = 0.0
     inputs: int = 0
+    acts: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ class DataFacts:
         target_low, target_high, target_mean, target_spread: of the targets as numbers.
         classes: rows of each class; empty where targets are no classes.
         integers: the targets are whole numbers.
+        not_finite: rows with an input that is missing or infinite.
     """
 
     rows: int
@@ -134,6 +138,7 @@ class DataFacts:
     target_spread: float
     classes: tuple[int, ...] = ()
     integers: bool = False
+    not_finite: int = 0
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,7 @@ class Sample:
     Args:
         first, last: the loss of a few rows that were trained on, at the start and at its lowest.
         aligned_p: how often shuffled targets fit the inputs as well as the true ones.
+        held_out_p: the same of held-out rows; NaN also where the training rows leave no doubt.
         trivial: what the best constant output scores on the few rows.
         blind: after the try, the loss of outputs for the true inputs as a share of that for inputs of other rows; 1:
             the network says the same whatever it is shown.
@@ -164,6 +170,7 @@ class Sample:
     trivial: float = float("nan")
     blind: float = float("nan")
     copies: tuple[str, ...] | None = None
+    held_out_p: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -210,6 +217,7 @@ class Case:
 
     Args:
         data, held_out: the training rows, and rows that are not trained on.
+        likeness: of these two.
         reasons: why a part could not be had, by its name, where more is known than that it was not given.
     """
 
@@ -223,6 +231,7 @@ class Case:
     signals: Signals | None = None
     standing: Standing | None = None
     held_out: DataFacts | None = None
+    likeness: Likeness | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -278,4 +287,5 @@ WHY = {
     "signals": "the training was not watched step by step",
     "standing": "no rows and no loss function were given to judge the network by",
     "held_out": "no rows were given that are not trained on",
+    "likeness": "training rows could not be held against held-out ones",
 }

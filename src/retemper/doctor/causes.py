@@ -9,7 +9,7 @@ from retemper.core.records import Finding
 LIKELIHOOD = {
     "gradient_ascent": 0.99,
     "learning_rate_too_high": 0.99,
-    "misaligned_labels": 0.99,
+    "misaligned_labels": 0.98,
     "missing_output_activation": 0.99,
     "output_range_mismatch": 0.99,
     "output_units_mismatch": 0.99,
@@ -17,6 +17,7 @@ LIKELIHOOD = {
     "single_unit_softmax": 0.99,
     "softmax_wrong_axis": 0.99,
     "stale_gradients": 0.99,
+    "train_serve_mismatch": 0.99,
     "constant_initialisation": 0.98,
     "redundant_softmax": 0.98,
     "wrong_loss": 0.97,
@@ -29,8 +30,8 @@ LIKELIHOOD = {
     "unscaled_targets": 0.91,
     "vanishing_gradients": 0.91,
     "evaluation_mode_training": 0.9,
+    "label_errors": 0.9,
     "leakage": 0.9,
-    "train_serve_mismatch": 0.9,
     "unscaled_inputs": 0.87,
     "bad_initialisation": 0.84,
     "learning_rate_too_low": 0.73,
@@ -39,7 +40,7 @@ LIKELIHOOD = {
     "low_capacity": 0.64,
     "dead_units": 0.61,
     "batch_too_small": 0.56,
-    "batch_too_large": 0.55,
+    "batch_too_large": 0.85,
     "class_imbalance": 0.5,
     "oscillating": 0.5,
     "exploding_gradients": 0.49,
@@ -63,13 +64,20 @@ LIKELIHOOD = {
 Fitted on one half of the faults and healthy programs of benchmarks/doctor.py: (right + 5 · prior) / (seen + 5), where a
 finding counts by what likelier ones leave, and the prior puts what is built wrong before what is scaled wrong, and that
 before what both look like. Codes that no program showed keep their prior; so do wrong_loss,
-redundant_softmax and those of modes, which the look at the loss had wrong when the programs were run.
+redundant_softmax and those of modes, which the look at the loss had wrong when the programs were run, and batches
+that hold all rows, which it now knows.
 """
 UNKNOWN = 0.3
+PROVEN = 0.99
 
 
 def likelihood(finding: Finding) -> float:
-    """How likely a finding is to name the root cause, were it alone: by its code, and by how strongly it shows."""
+    """How likely a finding is to name the root cause, were it alone: by its code, and by how strongly it shows.
+
+    A symptom that is as sure as ``PROVEN`` has seen the cause itself, such as inputs that are all alike.
+    """
+    if finding.confidence >= PROVEN:
+        return finding.confidence
     return LIKELIHOOD.get(finding.code, UNKNOWN) * finding.confidence
 
 

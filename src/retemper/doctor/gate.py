@@ -43,10 +43,46 @@ CERTAIN = frozenset(
         "constant_initialisation",
         "frozen_parameters",
         "bad_initialisation",
+        "misaligned_labels",
+        "label_errors",
+        "train_serve_mismatch",
     }
 )
 SURE = 0.9
 """A finding of these codes counts as certain from this confidence on."""
+SELDOM = frozenset(
+    {
+        "learning_rate_too_high",
+        "missing_nonlinearity",
+        "unscaled_inputs",
+        "dead_units",
+        "vanishing_gradients",
+        "saturated_activations",
+        "low_capacity",
+        "batch_too_large",
+        "batch_too_small",
+        "evaluation_mode_training",
+        "frozen_parameters",
+        "bad_initialisation",
+        "double_normalisation",
+        "mixed_rows",
+    }
+)
+"""Codes that next to no healthy program shows (at most 1 of 129 in one half of the benchmark): little harm will do."""
+SELDOM_SURE = SELDOM | {"too_few_epochs", "learning_rate_too_low"}
+"""The same of findings that are sure."""
+SLIGHTLY, BARELY = 0.05, 0.01
+"""How far behind a simple model such a finding's network is: of any finding, and of one that is sure."""
+BLOWN = frozenset(
+    {
+        "learning_rate_too_high",
+        "unscaled_inputs",
+        "bad_initialisation",
+        "exploding_gradients",
+        "unscaled_targets",
+    }
+)
+"""Findings of outputs that are too large: they show in a loss that is above that of the best constant output."""
 CRASH = frozenset({"non_finite", "train_mode_evaluation"})
 """Whatever the skill: nothing is left of a network, or it is judged otherwise than the person does."""
 OF_ROWS = frozenset({"misaligned_labels", "input_ignored"})
@@ -63,6 +99,7 @@ class Harm:
         lost: it learnt next to nothing.
         learnable: the simple model learnt more, or there is none.
         fails_on_few: not even a few rows could be learnt by heart.
+        worse: its loss is above that of the best constant output, however many classes are right.
     """
 
     skill: float
@@ -70,12 +107,19 @@ class Harm:
     lost: bool
     learnable: bool
     fails_on_few: bool
+    worse: bool = False
 
     def bears_out(self, finding: Finding) -> bool:
         """Whether a finding may be an error or a warning."""
         if finding.code in CRASH:
             return True
         if finding.code in CERTAIN and finding.confidence >= SURE and self.skill < DOES_WELL:
+            return True
+        if finding.code in BLOWN and self.worse:
+            return True
+        if finding.code in SELDOM and self.behind > SLIGHTLY:
+            return True
+        if finding.code in SELDOM_SURE and finding.confidence >= SURE and self.behind > BARELY:
             return True
         if self.lost and (self.learnable or finding.code in OF_ROWS):
             return True
@@ -86,8 +130,9 @@ def gated(findings: Sequence[Finding], case: Case) -> list[Finding]:
     """The findings, those that nothing bears out turned into advice.
 
     An error or a warning stays one where training broke down, where the network learnt next to nothing though there is
-    something to learn, where it stays behind a simple model, where not even a few rows could be learnt by heart, or
-    where the fault is certain by construction. Where nothing is known of how the network does, severities stay.
+    something to learn, where it stays behind a simple model (slightly, for what healthy programs hardly ever show),
+    where not even a few rows could be learnt by heart, or where the fault is certain by construction. Where nothing is
+    known of how the network does, severities stay.
     """
     harm = harm_of(case)
     if math.isnan(harm.skill):
@@ -103,14 +148,16 @@ def harm_of(case: Case) -> Harm:
     >>> round(harm.skill, 3), round(harm.behind, 3), harm.lost
     (0.5, 0.25, False)
     """
-    skill = math.nan if case.standing is None else case.standing.skill
-    behind = math.nan if case.standing is None else case.standing.reference - skill
+    standing = case.standing
+    skill = math.nan if standing is None else standing.skill
+    behind = math.nan if standing is None else standing.reference - skill
     return Harm(
         skill=skill,
         behind=behind,
         lost=skill <= NEAR_TRIVIAL,
         learnable=not behind <= AS_LITTLE,
         fails_on_few=_fails_on_few(case),
+        worse=standing is not None and 0 < standing.trivial < standing.loss,
     )
 
 

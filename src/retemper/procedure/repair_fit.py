@@ -20,12 +20,14 @@ from retemper.doctor.observe.loss_kind import ask
 from retemper.doctor.observe.start import first_tensor
 from retemper.doctor.surgery.patient import Patient
 from retemper.procedure.repair_rows import Rows
-from retemper.procedure.repair_score import Score, score_of
+from retemper.procedure.repair_score import WORST, Score, score_of
 from retemper.training.plateau import OnPlateau, OnPlateauState
 
 DEFAULT_BATCH = 32
 LOOKS = 40
 """So many times in a run the held-out rows are scored at least, where there are as many epochs."""
+SLOW = 0.5
+"""Of a schedule's highest factor; one that ends lower is made to end there."""
 Watch = Callable[..., Any]
 
 
@@ -37,13 +39,11 @@ class Trained:
         network: in evaluation mode.
         score: on the rows that judge.
         curve: by share of the epochs done, the skill then.
-        examined: what the doctor found; None where it was not there.
     """
 
     network: nn.Module
     score: Score
     curve: tuple[tuple[float, float], ...]
-    examined: Examined | None = None
 
     def skill_at(self, share: float) -> float:
         """The skill after a share of the epochs."""
@@ -59,41 +59,47 @@ def seeded(seed: int, purpose: str, member: int) -> Iterator[None]:
         yield
 
 
-def train(
-    patient: Patient,
-    options: TrainingOptions,
-    epochs: int,
-    rows: tuple[Rows, Rows],
-    watch: Watch | None = None,
-) -> Trained:
-    """Train, draws coming from PyTorch's generator as it stands.
+def train(patient: Patient, options: TrainingOptions, epochs: int, rows: tuple[Rows, Rows]) -> Trained:
+    """A training from beginning to end; draws come from PyTorch's generator as it stands."""
+    training = Training(patient, options, epochs, rows)
+    training.go_on(epochs)
+    return training.end()
+
+
+def examined(training: Training, until: int, watch: Watch) -> Examined:
+    """Train up to an epoch under the doctor's eyes, and tell what was found.
 
     Args:
-        patient: network and loss; the network is trained in place.
-        options: how; ``epochs`` of it is not looked at.
-        epochs: passes over the training rows.
-        rows: to train on and to judge by.
-        watch: :func:`retemper.watch`, for a doctor; None: none.
+        training: at its beginning.
+        until: an epoch.
+        watch: :func:`retemper.watch`.
     """
-    loop = _Loop(patient, options, epochs, rows)
-    if watch is None:
-        loop.run(None)
-        return loop.end(None)
-    train_rows, held_out = rows
+    train_rows, held_out = training.train, training.held_out
+    patient = training.patient
     doctor = watch(
         patient.network,
-        loop.optimizer,
+        training.optimizer,
         loss=patient.loss,
         task=patient.task,
         train_data=(train_rows.x, train_rows.y),
         val_data=(held_out.x, held_out.y) if held_out is not train_rows else None,
     )
     with doctor:
-        loop.run(doctor)
-    return loop.end(doctor)
+        training.go_on(until, doctor)
+    found: Examined = doctor.examined()
+    return found
 
 
-class _Loop:
+class Training:
+    """A training that can be interrupted, judged, and gone on with.
+
+    Args:
+        patient: network and loss; the network is trained in place.
+        options: how; ``epochs`` of it is not looked at.
+        epochs: passes over the training rows that are planned; schedules end there.
+        rows: to train on and to judge by.
+    """
+
     def __init__(
         self, patient: Patient, options: TrainingOptions, epochs: int, rows: tuple[Rows, Rows]
     ) -> None:
@@ -108,25 +114,57 @@ class _Loop:
         schedule = cast("Any", options.schedule.options)
         self.factors = schedule.factors(self.steps * epochs, self.steps)
         self.plateau = OnPlateauState(schedule) if isinstance(schedule, OnPlateau) else None
+        self.patience = options.patience_epochs
+        """Epochs without a gain after which it ends with its best; 0: it doesn't look for one."""
         self.every = 1 if self.plateau or options.patience_epochs else max(1, epochs // LOOKS)
         self.curve: list[tuple[float, float]] = []
         self.best: tuple[float, int, Any] = (-2.0, 0, None)
         self.outputs_are = self._outputs_are()
+        self.epoch = self.step = 0
+        self.right = 0.0
+        self.stopped = False
+        self.draws = torch.get_rng_state()
 
-    def run(self, doctor: Any) -> None:
-        step = 0
-        for epoch in range(1, self.epochs + 1):
+    def go_on(self, until: int, doctor: Any = None) -> None:
+        """Train up to an epoch, which may be beyond those planned: factors of the schedule stay as at its end.
+
+        Draws come from PyTorch's generator as it stood when the training was made or interrupted.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(self.draws)
+            while self.epoch < until and not self.stopped:
+                self._pass(doctor)
+            self.draws = torch.get_rng_state()
+
+    def let_go(self) -> None:
+        """Keep the curve, and give back the memory of all else."""
+        del self.patient, self.optimizer, self.weights, self.penalised, self.train, self.held_out, self.best
+
+    @property
+    def skill(self) -> float:
+        """As of the last look."""
+        return self.curve[-1][1] if self.curve else WORST
+
+    @property
+    def settles(self) -> bool:
+        """Whether the schedule has slowed down by its end, so that more epochs would hardly move anything."""
+        return float(self.factors[-1]) < SLOW * float(max(self.factors))
+
+    def _pass(self, doctor: Any) -> None:
+        if self.epoch == 0:
             self.patient.network.train()
-            for part in torch.split(torch.randperm(len(self.train)), self.batch):
-                if len(part) > 1 or self.batch == 1 or len(self.train) == 1:
-                    self._step(part, step, doctor)
-                step += 1
-            if self._judge(epoch, doctor):
-                break
+        for part in torch.split(torch.randperm(len(self.train)), self.batch):
+            if len(part) > 1 or self.batch == 1 or len(self.train) == 1:
+                self._step(part, doctor)
+            self.step += 1
+        self.epoch += 1
+        self.stopped = self._judge(doctor)
 
-    def _step(self, part: Tensor, step: int, doctor: Any) -> None:
+    def _step(self, part: Tensor, doctor: Any) -> None:
         own, rate = self.options, _of(self.options, "learning_rate")
-        factor = float(self.factors[step]) * (self.plateau.factor if self.plateau else 1.0)
+        factor = float(self.factors[min(self.step, len(self.factors) - 1)]) * (
+            self.plateau.factor if self.plateau else 1.0
+        )
         batch = self.train.take(part)
         loss = self.patient.loss(self.patient.network(*batch.arguments), batch.y)
         total = loss
@@ -148,23 +186,25 @@ class _Loop:
         if doctor is not None:
             doctor.step(loss)
 
-    def _judge(self, epoch: int, doctor: Any) -> bool:
+    def _judge(self, doctor: Any) -> bool:
         """Score, tell the doctor, and say whether to stop early."""
-        if epoch % self.every and epoch < self.epochs:
+        epoch = self.epoch
+        if epoch % self.every and epoch != self.epochs:
             return False
         outputs, value = self._look()
         score = score_of(outputs, self.held_out.y, self.patient.task, self.outputs_are)
         self.curve.append((epoch / self.epochs, score.skill))
+        self.right = score.right
         if self.plateau is not None:
             self.plateau.update(value)
         if doctor is not None:
             held_out = {} if self.held_out is self.train else {"val_loss": value}
             doctor.epoch(epoch=epoch, **held_out, learning_rate=float(self.optimizer.param_groups[0]["lr"]))
-        if not self.options.patience_epochs:
+        if not self.patience:
             return False
         if score.skill > self.best[0]:
             self.best = (score.skill, epoch, copy.deepcopy(self.patient.network.state_dict()))
-        return epoch - self.best[1] >= self.options.patience_epochs
+        return epoch - self.best[1] >= self.patience
 
     def _look(self) -> tuple[Tensor | None, float]:
         with torch.no_grad(), evaluating(self.patient.network):
@@ -176,14 +216,14 @@ class _Loop:
         outputs = self.patient.outputs()
         return ask(self.patient.loss, outputs, self.patient.y[: len(outputs)]).wants
 
-    def end(self, doctor: Any) -> Trained:
+    def end(self) -> Trained:
+        """The network as it stands, in evaluation mode; the best one where patience looked for it."""
         if self.best[2] is not None:
             self.patient.network.load_state_dict(self.best[2])
         self.patient.network.eval()
         outputs, _ = self._look()
         score = score_of(outputs, self.held_out.y, self.patient.task, self.outputs_are)
-        examined = doctor.examined() if doctor is not None else None
-        return Trained(self.patient.network, score, tuple(self.curve), examined)
+        return Trained(self.patient.network, score, tuple(self.curve))
 
 
 def torch_optimizer(options: TrainingOptions, weights: list[nn.Parameter]) -> torch.optim.Optimizer:

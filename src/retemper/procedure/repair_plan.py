@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from retemper.core import catalogue
@@ -39,18 +40,45 @@ SURE = 0.5
 
 
 @dataclass(frozen=True)
-class Regimen:
-    """A way to train.
+class Measure:
+    """A remedy that was taken.
 
     Args:
-        recipe: whose ``training`` holds.
-        mends: operations on the network, each with the finding it is for, in ``ORDER``.
-        remedies: the names of all remedies in it, those of the recipe too, in the order of their coming.
+        remedy: its name.
+        finding: it is for.
+        changes: of the recipe; None: it is an operation on the network.
     """
 
-    recipe: Recipe
-    mends: tuple[tuple[str, Finding], ...] = ()
-    remedies: tuple[str, ...] = ()
+    remedy: str
+    finding: Finding
+    changes: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Regimen:
+    """A way to train: the original's, and measures in the order of their coming."""
+
+    origin: Recipe
+    measures: tuple[Measure, ...] = ()
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """Whose ``training`` holds."""
+        recipe = self.origin
+        for own in self.measures:
+            recipe = recipe.with_changes(own.changes) if own.changes is not None else recipe
+        return recipe
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(own.remedy for own in self.measures)
+
+    @cached_property
+    def mends(self) -> tuple[tuple[str, Finding], ...]:
+        """Operations on the network, each with the finding it is for, in ``ORDER``."""
+        done = [(own.remedy, own.finding) for own in self.measures if own.changes is None]
+        return tuple(sorted(done, key=lambda own: ORDER.index(own[0])))
 
     @property
     def key(self) -> str:
@@ -68,13 +96,17 @@ class Regimen:
         return replace(patient, batch_rows=self.recipe.training.batch_size or patient.batch_rows)
 
     def with_operation(self, name: str, finding: Finding) -> Regimen:
-        """With one more operation, at its place in ``ORDER``."""
-        mends = sorted([*self.mends, (name, finding)], key=lambda own: ORDER.index(own[0]))
-        return replace(self, mends=tuple(mends), remedies=(*self.remedies, name))
+        """With one more operation."""
+        return replace(self, measures=(*self.measures, Measure(name, finding)))
 
-    def with_changes(self, name: str, changes: Mapping[str, Any]) -> Regimen:
+    def with_changes(self, name: str, finding: Finding, changes: Mapping[str, Any]) -> Regimen:
         """With the recipe changed."""
-        return replace(self, recipe=self.recipe.with_changes(changes), remedies=(*self.remedies, name))
+        return replace(self, measures=(*self.measures, Measure(name, finding, dict(changes))))
+
+    def without(self, *places: int) -> Regimen:
+        """Without the measures at these places."""
+        kept = (own for place, own in enumerate(self.measures) if place not in places)
+        return replace(self, measures=tuple(kept))
 
 
 GROWING = frozenset({"more_capacity", "less_capacity", "regularise_more", "less_regularisation"})
@@ -94,7 +126,10 @@ def ways(base: Regimen, remedy: str, finding: Finding, patient: Patient) -> list
         return []
     if remedy in RATES:
         rate = base.recipe.get(RATE)
-        return [base.with_changes(remedy, {RATE: float(f"{rate * factor:.4g}")}) for factor in RATES[remedy]]
+        return [
+            base.with_changes(remedy, finding, {RATE: float(f"{rate * factor:.4g}")})
+            for factor in RATES[remedy]
+        ]
     module = catalogue.entry("remedy", remedy)
     found: list[Regimen] = []
     if hasattr(module, "mend"):
@@ -111,12 +146,17 @@ def ways(base: Regimen, remedy: str, finding: Finding, patient: Patient) -> list
         if all(
             path.startswith("training.") and "loss" not in path and "init" not in path for path in changes
         ):
-            found.append(base.with_changes(remedy, changes))
+            found.append(base.with_changes(remedy, finding, changes))
     return found
 
 
 def proposals(
-    base: Regimen, findings: Sequence[Finding], patient: Patient, poor: bool, longer: int = 1
+    base: Regimen,
+    findings: Sequence[Finding],
+    patient: Patient,
+    poor: bool,
+    longer: int = 1,
+    price: Price | None = None,
 ) -> list[Regimen]:
     """Ways to try, the most promising first: all that is found at once, by the book, then one by one.
 
@@ -126,6 +166,7 @@ def proposals(
         patient: fresh, without ``base``'s operations.
         poor: it learns little, so that what helps most networks is tried whatever was found.
         longer: times the epochs that there is room for.
+        price: of a way's run; None: steps are not scarce.
     """
     alarms = [each for each in findings if each.severity != "advice"]
     sure = [each for each in findings if each.severity == "advice" and each.confidence >= SURE]
@@ -135,7 +176,8 @@ def proposals(
     together = _together(start, [*causes, *(each for each in sure if each.code in STRUCTURE)], patient)
     made.append(together)
     if poor:
-        made += by_the_book(together, patient, longer)
+        book = by_the_book(together, patient, longer)
+        made += ([] if price is None else lean(book[0], patient, base, price)) + book
     for finding in [*alarms, *sure]:
         for remedy in finding.remedies:
             made += ways(base, remedy, finding, patient)
@@ -177,20 +219,44 @@ def by_the_book(base: Regimen, patient: Patient, longer: int) -> list[Regimen]:
         if remedy not in dict(book.mends):
             book = next(iter(ways(book, remedy, anything, patient)), book)
     if base.recipe.training.l1 or base.recipe.training.l2:
-        book = book.with_changes("less_regularisation", {"training.l1": 0.0, "training.l2": 0.0})
+        book = book.with_changes("less_regularisation", anything, {"training.l1": 0.0, "training.l2": 0.0})
     decay = base.recipe.get("training.optimizer.weight_decay")
     made = []
     for rate in BOOK_RATES:
         adam = {"name": "adam", "learning_rate": rate, "weight_decay": decay}
-        made.append(book.with_changes("another_optimizer", {"training.optimizer": adam}))
+        made.append(book.with_changes("another_optimizer", anything, {"training.optimizer": adam}))
     smooth = next(iter(ways(made[0], "another_activation", anything, patient)), None)
     wide = next(iter(ways(smooth or made[0], "more_capacity", anything, patient)), None)
     if longer > 1:
         epochs = base.recipe.training.epochs * longer
-        made.insert(1, (wide or made[0]).with_changes("train_longer", {"training.epochs": epochs}))
+        made.insert(1, (wide or made[0]).with_changes("train_longer", anything, {"training.epochs": epochs}))
     return [own for own in (made[0], wide, *made[1:-1], smooth, made[-1]) if own is not None]
 
 
+def lean(book: Regimen, patient: Patient, base: Regimen, price: Price) -> list[Regimen]:
+    """A smaller network that sees the rows so many times more that it costs the same; none where it hardly does.
+
+    Args:
+        book: how it is trained else.
+        patient: fresh.
+        base: whose price it may have.
+        price: of a run.
+    """
+    wasteful = Finding("too_few_epochs", "advice", 0.5, "A smaller network could see the rows more often.")
+    small = book
+    for _ in range(HALVINGS):
+        small = next(iter(ways(small, "less_capacity", wasteful, patient)), small)
+    epochs = book.recipe.training.epochs
+    times = min(int(price(base) / price(small)), MOST_TIMES)
+    if times < LEAN_FROM:
+        return []
+    return [small.with_changes("train_longer", wasteful, {"training.epochs": epochs * times})]
+
+
+Price = Callable[[Regimen], float]
+HALVINGS = 4
+LEAN_FROM, MOST_TIMES = 2, 64
+"""Times more epochs that a smaller network is worth a try from, and that it is given at most."""
 BOOK_RATES = (1e-2, 2e-3)
 PAIRS = (
     ("raise_learning_rate", "lower_learning_rate"),

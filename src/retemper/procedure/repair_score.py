@@ -10,6 +10,8 @@ from torch import Tensor
 from retemper.doctor.case import Task, Wants
 
 WORST = -1.0
+LEAST_GAIN = 0.01
+"""Of skill; two that differ by less are alike."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from retemper.report import model_charts
+from retemper.report.doctor_charts import by_layer
 from retemper.report.seen import mark
 from retemper.report.study_charts import study_figures
 from retemper.report.traces import (
@@ -47,6 +48,8 @@ def figures(facts: dict[str, Any]) -> dict[str, Figure]:
         "search": search_curves,
         "training": training_curves,
         "signals": training_signals,
+        "layer-gradients": layer_gradients,
+        "layer-updates": layer_updates,
         "calibration": calibration,
         "residuals": residual_scatter,
         "errors": residual_histogram,
@@ -211,12 +214,23 @@ def training_signals(facts: dict[str, Any]) -> Figure | None:
         made["data"].append(trace)
         values = [v for v in members[0][name] if v]
         top = 1 - i * share
-        layout[place] = axis(names[name], values if spread(values) > 20 else None)
-        if name == "update_ratio":
+        banded = name == "update_ratio"  # whose band spans powers of ten
+        layout[place] = axis(names[name], values if banded or spread(values) > 20 else None)
+        if banded:
             layout["shapes"] = [healthy_updates(trace["yaxis"])]
         layout[place] |= {"domain": [top - share + (0.06 if i < len(shown) - 1 else 0), top], "nticks": 4}
     layout["xaxis"]["anchor"] = "y" if len(shown) == 1 else f"y{len(shown)}"
     return made
+
+
+def layer_gradients(facts: dict[str, Any]) -> Figure | None:
+    """Gradient flow: what reaches each layer of the best network."""
+    return by_layer(_long(facts).get("layers", {}), "gradients", "Gradient of a weight, RMS", "epoch")
+
+
+def layer_updates(facts: dict[str, Any]) -> Figure | None:
+    """How much a step changes each layer of the best network, against the healthy band."""
+    return by_layer(_long(facts).get("layers", {}), "updates", "Update ratio", "epoch")
 
 
 def calibration(facts: dict[str, Any]) -> Figure | None:
@@ -277,5 +291,9 @@ def residual_histogram(facts: dict[str, Any]) -> Figure | None:
 
 def long_members(facts: dict[str, Any]) -> list[dict[str, Any]]:
     """Curves of the networks of the long training."""
+    return list(_long(facts).get("members", []))
+
+
+def _long(facts: dict[str, Any]) -> dict[str, Any]:
     stem = facts["evidence"].get("train_long", {}).get("history") or "train_long"
-    return list(facts["curves"].get(stem, {}).get("members", []))
+    return dict(facts["curves"].get(stem, {}))

@@ -22,6 +22,9 @@ from retemper.report.traces import (
     spread,
 )
 
+WIDE = {"itemwidth": 48}
+"""Of a legend: dashes are told apart by it."""
+
 
 def doctor_figures(facts: dict[str, Any]) -> dict[str, Figure]:
     """All charts of the doctor's page, by the id of their place on it."""
@@ -69,13 +72,14 @@ def _known(values: Any) -> bool:
     return any(own is not None for own in values or [])
 
 
-def by_layer(looks: dict[str, Any], key: str, title: str) -> Figure | None:
+def by_layer(looks: dict[str, Any], key: str, title: str, along: str = "step") -> Figure | None:
     """One line a layer over the steps, logarithmic; the band of healthy updates behind them.
 
     Args:
-        looks: with ``steps``, ``layers`` and the values of each layer.
+        looks: with ``steps`` or ``epochs``, ``layers`` and the values of each layer.
         key: ``gradients`` or ``updates``.
         title: of the upright axis.
+        along: step or epoch.
 
     >>> found = {"steps": [1, 2], "layers": ["0"], "updates": [[1e-3, 2e-3]]}
     >>> by_layer(found, "updates", "Update ratio")["layout"]["shapes"][0]["y1"]
@@ -88,14 +92,14 @@ def by_layer(looks: dict[str, Any], key: str, title: str) -> Figure | None:
         positive = [own if own is not None and own > 0 else None for own in values]
         if not _known(positive):
             continue
-        hover = f"{harmless(name)}, step %{{x}}: %{{y:.3g}}<extra></extra>"
-        trace = line(looks["steps"], positive, PALETTE[k], 2, name=harmless(name), hovertemplate=hover)
+        hover = f"{harmless(name)}, {along} %{{x}}: %{{y:.3g}}<extra></extra>"
+        trace = line(looks[f"{along}s"], positive, PALETTE[k], 2, name=harmless(name), hovertemplate=hover)
         trace["line"]["dash"] = DASHES[k]
         traces.append(trace)
     if not traces:
         return None
-    made = figure(traces, "Step", title, log_y=True, height=320)
-    made["layout"]["showlegend"] = True
+    made = figure(traces, along.capitalize(), title, log_y=True, height=320)
+    made["layout"] |= {"showlegend": True, "legend": WIDE}
     if key == "updates":
         made["layout"]["shapes"] = [healthy_updates()]
     return made
@@ -116,6 +120,6 @@ def _units(looks: dict[str, Any]) -> Figure | None:
     if not traces:
         return None
     made = figure(traces, "Step", "Share", height=280)
-    made["layout"]["showlegend"] = True
+    made["layout"] |= {"showlegend": True, "legend": WIDE}
     made["layout"]["yaxis"] |= {"range": [-0.02, 1.02], "tickformat": ".0%", "gridcolor": GRID}
     return made

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retemper.core.records import Finding, to_json
-from retemper.report.facts import flat, rounded
+from retemper.report.facts import flat
 from retemper.report.seen import seen_at
+from retemper.report.thinning import evenly, rounded
 from retemper.report.words import number
 
 MOST_LAYERS, MOST_LOOKS, MOST_PICTURES = 6, 200, 12
@@ -90,7 +91,7 @@ def _looks(looks: Mapping[str, Any]) -> dict[str, Any]:
     if steps is None or len(steps) < 2:
         return {}
     rows = _thinned(len(steps))
-    layers = _evenly(len(looks["names"]))
+    layers = evenly(len(looks["names"]), MOST_LAYERS)
     sizes = np.sqrt(np.maximum(np.array(looks["sizes"] or [1] * len(looks["names"]), dtype=np.float64), 1))
     gradients = np.asarray(looks["gradients"])[rows] / sizes
     updates = np.asarray(looks["updates"])[rows]
@@ -119,7 +120,7 @@ def _activations(first: Sequence[Mapping[str, Any]], last: Sequence[Mapping[str,
     alike = [own["name"] for own in first] == [own["name"] for own in last]
     shown = [
         _histogram(k, own, first[k] if alike else None)
-        for k, own in ((k, last[k]) for k in _evenly(len(last), MOST_PICTURES))
+        for k, own in ((k, last[k]) for k in evenly(len(last), MOST_PICTURES))
         if own["counts"]
     ]
     return {"pictures": shown, "left_out": len(last) - len(shown)}
@@ -167,15 +168,12 @@ def _bars(own: Mapping[str, Any], low: float, high: float) -> list[dict[str, flo
     ]
 
 
-def _evenly(count: int, most: int = MOST_LAYERS) -> list[int]:
-    return sorted({round(k) for k in np.linspace(0, count - 1, min(count, most))}) if count else []
-
-
 def _thinned(count: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, min(count, MOST_LOOKS)).round().astype(np.int64))
 
 
 def _short(name: str) -> str:
-    """A parameter's name without what all have in common, its last 32 signs."""
+    """A parameter's name without what all have in common, its last 32 signs; a bare number is that of a layer."""
     own = name.removesuffix(".weight")
+    own = f"layer {own}" if own.isdigit() else own
     return own if len(own) <= 32 else f"…{own[-31:]}"

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from retemper.core.errors import InputError
 from retemper.core.history import History, read_histories
 from retemper.core.records import to_json
 from retemper.report.cleaning import cleaning
 from retemper.report.decisions import decisions
+from retemper.report.layers import layers_of, of_all
 from retemper.report.nested import nested
 from retemper.report.search_story import story
 from retemper.report.seen import seen_at
 from retemper.report.study import study
+from retemper.report.thinning import rounded
 from retemper.report.understanding import understanding
 from retemper.report.verdict import verdict
 from retemper.report.words import METRICS, STEPS, metric, number, phrase, seriousness
@@ -213,7 +214,8 @@ def _histories(folder: Path) -> tuple[dict[str, Any], list[str]]:
             notes.append(f"history/{path.name} is damaged; its curves are not shown.")
             continue
         best = sorted(members, key=_lowest)[:MOST_MEMBERS]
-        curves[path.stem] = {"members": [_thinned(m) for m in best], "of": len(members)}
+        layers = layers_of(best[0].series) if best else {}
+        curves[path.stem] = {"members": [_thinned(m) for m in best], "of": len(members), "layers": layers}
     return curves, notes
 
 
@@ -226,14 +228,9 @@ def _lowest(history: History) -> float:
 
 def _thinned(history: History) -> dict[str, Any]:
     rows = np.unique(np.linspace(0, len(history) - 1, min(len(history), MOST_EPOCHS)).round().astype(int))
-    series = {name: rounded(values[rows]) for name, values in history.series.items() if values.ndim == 1}
+    series = {name: rounded(values[rows]) for name, values in of_all(history.series).items()}
     lowest = _lowest(history)
     return {"id": history.member, "lowest": lowest if np.isfinite(lowest) else None, **series}
-
-
-def rounded(values: NDArray[np.float64], digits: int = 5) -> list[float | None]:
-    """Numbers with few digits, so that the page stays small; what is not finite becomes None."""
-    return [float(f"{v:.{digits}g}") if np.isfinite(v) else None for v in values.tolist()]
 
 
 def _trials(evidence: dict[str, Any]) -> list[dict[str, Any]]:

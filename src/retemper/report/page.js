@@ -37,7 +37,9 @@
     for (const place of document.querySelectorAll("[data-figure]")) {
       const figure = figures[place.dataset.figure];
       if (!figure) continue;
-      const layout = { ...common(style, narrow), ...themed(figure.layout, "", style) };
+      const base = common(style, narrow);
+      const layout = { ...base, ...themed(figure.layout, "", style) };
+      layout.legend = { ...base.legend, ...layout.legend };
       for (const [name, axis] of Object.entries(layout)) {
         if (!/^[xy]axis\d*$/.test(name)) continue;
         layout[name] = { automargin: true, linecolor: style.getPropertyValue("--line").trim(), ...axis };

@@ -59,9 +59,22 @@ class Signals(Callback):
             "gradient_norm": torch.linalg.vector_norm(gradients, dim=1).tolist(),
             "weight_norm": torch.linalg.vector_norm(weights, dim=1).tolist(),
             "update_ratio": ratio.median(1).values.tolist(),
-            "layer_gradient_norm": gradients.tolist(),
-            "layer_update_ratio": ratio.tolist(),
-        }
+        } | _by_weight(training, gradients, ratio)
+
+
+def _by_weight(training: Training, gradients: Tensor, ratio: Tensor) -> dict[str, list[float]]:
+    """Of each weight, by its name, the gradient's root mean square and how much a step changes it."""
+    # What decays are the weights: no biases or gains.
+    weights = [(at, own) for at, own in enumerate(training.stack.layout.parameters) if own.decays]
+    places = [at for at, _ in weights]
+    sizes = gradients.new_tensor([math.sqrt(math.prod(own.shape)) for _, own in weights])
+    columns = (gradients[:, places] / sizes).T.tolist(), ratio[:, places].T.tolist()
+    names = ("gradient_rms", "update_ratio")
+    return {
+        f"{name}.{own.name}": values
+        for name, column in zip(names, columns, strict=True)
+        for (_, own), values in zip(weights, column, strict=True)
+    }
 
 
 def _norms(views: Any) -> Tensor:

@@ -9,13 +9,10 @@ from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from retemper.api.callbacks.absent import absent
-from retemper.api.callbacks.companion import Companion, Given
+from retemper.api.callbacks.companion import Companion
+from retemper.api.callbacks.doctor_callback import DoctorCallback
 from retemper.api.callbacks.overheard import FirstBatch
-from retemper.api.watch import Doctor
 from retemper.core.errors import InputError
-from retemper.core.records import Finding
-from retemper.doctor.case import Task
-from retemper.doctor.observe.loss_kind import LossFunction
 
 try:
     import keras
@@ -24,7 +21,7 @@ except ImportError:
     Callback = absent("KerasDoctor", "Keras 3", "pip install 'keras>=3'")
 
 
-class KerasDoctor(Callback):  # type: ignore[misc]
+class KerasDoctor(DoctorCallback, Callback):  # type: ignore[misc]
     """Watches a Keras training on PyTorch: ``model.fit(x, y, callbacks=[retemper.KerasDoctor()])``.
 
     The loss is the compiled one; the first batch is overheard. Keras shows its callbacks no data, so more evidence
@@ -45,15 +42,9 @@ class KerasDoctor(Callback):  # type: ignore[misc]
     'single_unit_softmax'
     """
 
-    def __init__(
-        self,
-        loss: LossFunction | None = None,
-        task: Task | None = None,
-        train_data: Any = None,
-        val_data: Any = None,
-        quiet: bool = False,
-    ) -> None:
-        super().__init__()
+    _steps: KerasSteps | None = None
+
+    def _ready(self) -> None:
         if keras.backend.backend() != "torch":
             raise InputError(
                 "bad_option",
@@ -61,17 +52,6 @@ class KerasDoctor(Callback):  # type: ignore[misc]
                 {"option": "KERAS_BACKEND"},
                 "Set KERAS_BACKEND=torch before Keras is imported.",
             )
-        self._companion = Companion(Given(loss, task, train_data, val_data), quiet)
-        self._steps: KerasSteps | None = None
-
-    @property
-    def doctor(self) -> Doctor:
-        """The doctor itself: ``.plot()``, ``.case()``."""
-        return self._companion.doctor()
-
-    def findings(self) -> list[Finding]:
-        """What was found, the most likely cause first."""
-        return self.doctor.findings()
 
     def on_train_begin(self, logs: Any = None) -> None:
         optimizer = self.model.optimizer

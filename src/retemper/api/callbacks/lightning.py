@@ -7,11 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from retemper.api.callbacks.absent import absent
-from retemper.api.callbacks.companion import Companion, Given
-from retemper.api.watch import Doctor
-from retemper.core.records import Finding
-from retemper.doctor.case import Task
-from retemper.doctor.observe.loss_kind import LossFunction
+from retemper.api.callbacks.doctor_callback import DoctorCallback
 
 try:
     from lightning.pytorch import Callback
@@ -22,7 +18,7 @@ except ImportError:
         Callback = absent("LightningDoctor", "Lightning", "pip install lightning")
 
 
-class LightningDoctor(Callback):  # type: ignore[misc]
+class LightningDoctor(DoctorCallback, Callback):  # type: ignore[misc]
     """Watches a Lightning training: ``Trainer(callbacks=[retemper.LightningDoctor()])``.
 
     The first batch is overheard: which network is asked, with which inputs, and which of PyTorch's losses judges its
@@ -44,27 +40,7 @@ class LightningDoctor(Callback):  # type: ignore[misc]
     'learning_rate_too_high'
     """
 
-    def __init__(
-        self,
-        loss: LossFunction | None = None,
-        task: Task | None = None,
-        train_data: Any = None,
-        val_data: Any = None,
-        quiet: bool = False,
-    ) -> None:
-        super().__init__()
-        self._companion = Companion(Given(loss, task, train_data, val_data), quiet)
-        self._taken = 0
-        self._sums = True
-
-    @property
-    def doctor(self) -> Doctor:
-        """The doctor itself: ``.plot()``, ``.case()``."""
-        return self._companion.doctor()
-
-    def findings(self) -> list[Finding]:
-        """What was found, the most likely cause first."""
-        return self.doctor.findings()
+    _taken, _sums = 0, True
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         self._taken, self._sums = trainer.global_step, pl_module.automatic_optimization

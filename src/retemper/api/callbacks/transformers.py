@@ -7,11 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from retemper.api.callbacks.absent import absent
-from retemper.api.callbacks.companion import Companion, Given
-from retemper.api.watch import Doctor
-from retemper.core.records import Finding
-from retemper.doctor.case import Task
-from retemper.doctor.observe.loss_kind import LossFunction
+from retemper.api.callbacks.doctor_callback import DoctorCallback
 
 try:
     from transformers import TrainerCallback
@@ -19,7 +15,7 @@ except ImportError:
     TrainerCallback = absent("TransformersDoctor", "Transformers", "pip install transformers accelerate")
 
 
-class TransformersDoctor(TrainerCallback):  # type: ignore[misc]
+class TransformersDoctor(DoctorCallback, TrainerCallback):  # type: ignore[misc]
     """Watches a training by Hugging Face's Trainer: ``Trainer(…, callbacks=[retemper.TransformersDoctor()])``.
 
     The first batch is overheard: the model's inputs, its labels and the loss that the model or the Trainer holds its
@@ -41,27 +37,8 @@ class TransformersDoctor(TrainerCallback):  # type: ignore[misc]
     'learning_rate_too_low'
     """
 
-    def __init__(
-        self,
-        loss: LossFunction | None = None,
-        task: Task | None = None,
-        train_data: Any = None,
-        val_data: Any = None,
-        quiet: bool = False,
-    ) -> None:
-        super().__init__()
-        self._companion = Companion(Given(loss, task, train_data, val_data), quiet)
-        self._hook: Any = None
-        self._epoch_is_over = False
-
-    @property
-    def doctor(self) -> Doctor:
-        """The doctor itself: ``.plot()``, ``.case()``."""
-        return self._companion.doctor()
-
-    def findings(self) -> list[Finding]:
-        """What was found, the most likely cause first."""
-        return self.doctor.findings()
+    _hook: Any = None
+    _epoch_is_over = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **told: Any) -> None:
         self._hook = told["model"].register_forward_hook(self._hear_loss)

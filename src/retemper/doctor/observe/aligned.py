@@ -68,9 +68,7 @@ def _views(inputs: Array) -> Iterator[Array]:
     few = inputs[:, :PAIRED]
     left, right = np.triu_indices(few.shape[1])
     features = _scaled(np.hstack([inputs, few[:, left] * few[:, right], inputs[:, PAIRED:] ** 2]))
-    gram = features @ features.T
-    ridge = gram @ np.linalg.inv(gram + features.shape[1] * np.eye(rows))
-    yield _without_own(ridge)
+    yield _without_own(_ridge(features))
     lengths = (inputs**2).sum(1)
     distances = lengths[:, None] + lengths - 2 * inputs @ inputs.T
     np.fill_diagonal(distances, np.inf)
@@ -82,6 +80,26 @@ def _views(inputs: Array) -> Iterator[Array]:
     kernel = np.exp(-np.maximum(distances, 0) / (0.25 * max(float(np.median(distances)), 1e-12)))
     middle = kernel - kernel.mean(0) - kernel.mean(1)[:, None] + kernel.mean()
     yield _without_own(middle)
+
+
+def _ridge(features: Array) -> Array:
+    """What a ridge of the features tells of each row by all others' targets, [N, N]; worked out on the shorter side."""
+    count = features.shape[1]
+    if count < len(features):
+        hat: Array = features @ np.linalg.solve(features.T @ features + count * np.eye(count), features.T)
+        return hat
+    gram = features @ features.T
+    return np.asarray(np.linalg.solve(gram + count * np.eye(len(gram)), gram))
+
+
+def _principal(columns: Array) -> Array:
+    """The coordinates by which the rows vary most, worked out on the shorter side."""
+    if columns.shape[1] < len(columns):
+        _, axes = np.linalg.eigh(columns.T @ columns)
+        own: Array = columns @ axes[:, ::-1][:, :COLUMNS]
+        return own
+    values, vectors = np.linalg.eigh(columns @ columns.T)
+    return np.asarray(vectors[:, ::-1][:, :COLUMNS] * np.sqrt(np.maximum(values[::-1][:COLUMNS], 0)))
 
 
 def _without_own(view: Array) -> Array:
@@ -101,9 +119,7 @@ def _columns(x: Any, random: np.random.Generator) -> Array | None:
     if not flat.shape[1]:
         return None
     if flat.shape[1] > COLUMNS:
-        # By what varies most together; the rest of it is mixed at random.
-        values, vectors = np.linalg.eigh(flat @ flat.T)
-        flat = vectors[:, ::-1][:, :COLUMNS] * np.sqrt(np.maximum(values[::-1][:COLUMNS], 0))
+        flat = _principal(flat)
         flat = flat / max(float(flat[:, 0].std()), 1e-12)
     return flat
 

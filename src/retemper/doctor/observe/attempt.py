@@ -15,6 +15,7 @@ SAID = {
     "held_out": "the held-out rows could not be looked at",
     "sample": "a small sample could not be tried",
     "aligned": "targets and inputs could not be compared",
+    "likeness": "training rows could not be held against held-out ones",
     "optimizer": "the optimizer could not be read",
     "signals": "the training could not be watched",
     "standing": "the network could not be judged",

@@ -18,6 +18,7 @@ from retemper.doctor.case import Case, Network, Sample, Task
 from retemper.doctor.observe.aligned import aligned_p
 from retemper.doctor.observe.attempt import attempt
 from retemper.doctor.observe.forward import Followed, follow
+from retemper.doctor.observe.likeness import likeness_of
 from retemper.doctor.observe.loss_kind import LossFunction, ask, private
 from retemper.doctor.observe.outputs import first_tensor
 from retemper.doctor.observe.rows import Rows, changed, first_rows, suited
@@ -33,6 +34,8 @@ MOST_COPIED = 50_000_000
 ALIKE = 1e-8
 """A standard deviation of weights that begin alike."""
 STRAIGHT_ROWS = 32
+IN_DOUBT = 0.015
+"""So many shuffles fit as well as the targets that another look is worth its price."""
 
 
 def look(
@@ -74,9 +77,22 @@ def look(
         case = replace(case, task=task, data=data, held_out=other)
         if own is not None:
             case = _of_network(case, reasons, (network, own), optimizers, loss, rows)
-        aligned = attempt("aligned", reasons, lambda: aligned_p(*rows))
-    sample = case.sample or Sample(math.nan, math.nan)
-    return replace(case, sample=replace(sample, aligned_p=math.nan if aligned is None else aligned))
+        sample = _with_alignment(case.sample or Sample(math.nan, math.nan), rows, held_out, reasons)
+        alike = attempt("likeness", reasons, lambda: likeness_of(rows, held_out, task)) if held_out else None
+    return replace(case, sample=sample, likeness=alike)
+
+
+def _with_alignment(sample: Sample, rows: Rows, held_out: Rows | None, reasons: dict[str, str]) -> Sample:
+    """Whether targets belong to their inputs; in doubt held-out rows say whether there is anything to be learnt."""
+    own = attempt("aligned", reasons, lambda: aligned_p(*rows))
+    other = None
+    if held_out and own is not None and own > IN_DOUBT:
+        other = attempt("aligned", reasons, lambda: aligned_p(*held_out))
+    return replace(
+        sample,
+        aligned_p=math.nan if own is None else own,
+        held_out_p=math.nan if other is None else other,
+    )
 
 
 def _of_network(
@@ -105,7 +121,7 @@ def _of_network(
 def _own(network: nn.Module) -> nn.Module:
     """A copy, or the network itself where it can't be copied; each pass leaves it as it is, too."""
     if why := unready(network):
-        raise NotApplicable(f"the network can't be looked at yet: {why}")
+        raise NotApplicable(f"the network can't be looked at: {why}")
     if sum(own.numel() for own in network.parameters()) > MOST_COPIED:
         return network
     try:
@@ -138,7 +154,8 @@ def _network(
         return facts
     if len(outputs) < FEWEST_ROWS:
         return facts
-    return replace(facts, bend=_bend(own, x, len(outputs)), mixes=_mixes(own, x, outputs))
+    drawn = any(each.acts for each in facts.operations)  # what is drawn anew differs in any case
+    return replace(facts, bend=_bend(own, x, len(outputs)), mixes=not drawn and _mixes(own, x, outputs))
 
 
 def _mixes(network: nn.Module, x: Any, outputs: Tensor) -> bool:

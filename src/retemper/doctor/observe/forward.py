@@ -100,17 +100,18 @@ class _Follower(TorchFunctionMode):
         if not isinstance(result, Tensor) or not result.dim():
             return
         found, place = self._found, len(self._found.operations)
-        axis, rate, inputs = None, 0.0, 0
+        axis, rate, inputs, acts = None, 0.0, 0, False
         if name in ("softmax", "log_softmax"):
             given = kwargs.get("dim", args[1] if len(args) > 1 else None)
             axis = (1 if result.dim() > 1 else 0) if given is None else int(given) % result.dim()
         if "dropout" in name:
             rate = float(kwargs.get("p", args[1] if len(args) > 1 else 0.5))
+            acts = rate > 0 and bool(kwargs.get("training", args[2] if len(args) > 2 else True))
         if name in WEIGHTED:
             self._units = 1 if name.startswith("conv") else -1
             inputs = _inputs(name, args, kwargs)
             found.before_head = result
-        found.operations.append(Operation(name, tuple(result.shape), axis, rate, inputs))
+        found.operations.append(Operation(name, tuple(result.shape), axis, rate, inputs, acts))
         if name in RECTIFYING and result.dim() > 1:
             found.dead[place] = _dead(result, self._units)
         if name in SATURATING:

@@ -1,9 +1,10 @@
 """What a loss wants of the outputs: it is asked by made-up outputs, so that any callable can be judged.
 
 A softmax inside makes a loss blind to a constant added to a row's outputs; one that works on probabilities complains
-of numbers beyond 0 and 1, or cuts them off there; one of values is least where outputs are the targets; one of a single
-logit grows by straight lines on both sides. What is added to the loss, whatever the outputs are (a penalty of the
-weights, say), does not matter: only differences are looked at.
+of numbers beyond 0 and 1, or cuts them off there; one of values is least where outputs are the targets; one of a
+single logit grows by straight lines on both sides; one of margins (a hinge) does so between −1 and 1, too. What is
+added to the loss, whatever the outputs are (a penalty of the weights, say), does not matter: only differences are
+looked at.
 """
 
 from __future__ import annotations
@@ -160,11 +161,14 @@ def _of_one(asked: _Asked, noise: Tensor) -> Wants:
         least = (
             math.isfinite(exact) and min(above, below) > exact and twice > above and not _same(above, exact)
         )
-        # A loss of logits may have its balance there, too, but falls where classes are set further apart.
+        # A loss of logits or margins may have its balance there, too, but does not grow where classes are set further
+        # apart.
         apart = asked(values + 2 * (values - values.mean()))
-        if least and not apart < exact:
+        if least and (apart > exact or not bool((values != values.mean()).any())):
             return "values"
-    return "logits" if _straight(asked, flat) else "unknown"
+    if not _straight(asked, flat):
+        return "unknown"
+    return "margins" if _straight_between(asked, flat) else "logits"
 
 
 def _straight(asked: _Asked, flat: Tensor) -> bool:
@@ -176,6 +180,13 @@ def _straight(asked: _Asked, flat: Tensor) -> bool:
     lines = _same(at[60] - at[40], right) and _same(at[-60] - at[-40], left)
     # All of one class has a side that stays at 0.
     return lines and min(right, left) > -CLOSE and max(right, left) > CLOSE and at[0] * 2 < at[20] + at[-20]
+
+
+def _straight_between(asked: _Asked, flat: Tensor) -> bool:
+    """Whether the loss is a straight line around 0, and another one further out: a hinge; of logits it is a curve."""
+    at = {value: asked(flat + value) for value in (-0.8, 0.0, 0.8, 40.0, 60.0)}
+    slopes = at[0.0] - at[-0.8], at[0.8] - at[0.0]
+    return _same(*slopes) and not _same(slopes[1] / 0.8, (at[60.0] - at[40.0]) / 20)
 
 
 def _as_outputs(target: Tensor, like: Tensor) -> list[Tensor]:
@@ -234,7 +245,7 @@ def _meets_targets(asked: _Asked, outputs: Tensor) -> bool:
 
 def _even(asked: _Asked, outputs: Tensor, wants: Wants, axis: int) -> float:
     classes = outputs.shape[axis] if outputs.dim() > 1 else 1
-    if wants in ("logits", "values"):
+    if wants in ("logits", "values", "margins"):
         return asked(torch.zeros_like(outputs))
     if wants == "log_probabilities":
         return asked(torch.full_like(outputs, -math.log(classes)))

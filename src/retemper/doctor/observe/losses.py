@@ -1,4 +1,4 @@
-"""The batches' losses: they stay on their device until many are read at once, since each reading waits for it."""
+"""The batches' losses: those of a GPU stay there until many are read at once, since each reading waits for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ class Losses:
         self._since, self._sum = 0, 0.0
 
     def take(self, loss: Tensor | float) -> None:
-        self._held.append(loss.detach().mean() if isinstance(loss, Tensor) else float(loss))
+        if isinstance(loss, Tensor) and (loss.dim() or loss.device.type != "cpu"):
+            self._held.append(loss.detach().mean())
+        else:
+            self._held.append(float(loss.item() if isinstance(loss, Tensor) else loss))
         if len(self._held) >= LOSSES_HELD:
             self._read()
 

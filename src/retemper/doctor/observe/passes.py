@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from retemper.doctor.looks import Passes
 
@@ -21,7 +22,7 @@ class Calls:
     """Counts the calls of a network through a hook before its forward pass; a copy of the network takes no hook along.
 
     Args:
-        network: that is called.
+        network: that is called; of a scripted one nothing is known.
 
     >>> net = nn.Linear(2, 1)
     >>> calls = Calls(net)
@@ -39,11 +40,15 @@ class Calls:
         self._sizes: deque[int] = deque(maxlen=SIZES_KEPT)
         self._own = False
         self.rows = 0
-        self._handle = network.register_forward_pre_hook(_Hook(self), with_kwargs=True)
+        # TorchScript takes no such hooks: its calls are not counted.
+        scripted = isinstance(network, torch.jit.ScriptModule)
+        hook = None if scripted else network.register_forward_pre_hook(_Hook(self), with_kwargs=True)
+        self._handle: RemovableHandle | None = hook
 
     def remove(self) -> None:
         """Take the hook away."""
-        self._handle.remove()
+        if self._handle is not None:
+            self._handle.remove()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -60,7 +65,7 @@ class Calls:
             return
         grad = torch.is_grad_enabled()
         self._counts[network.training, grad] += 1
-        rows = _rows(args) or _rows(tuple(kwargs.values()))
+        rows = _rows(args) or (_rows(tuple(kwargs.values())) if kwargs else 0)
         if grad and rows:
             self.rows += rows
             self._sizes.append(rows)
@@ -92,4 +97,7 @@ class _Hook:
 
 def _rows(values: tuple[Any, ...]) -> int:
     """Rows of the first tensor with any."""
-    return next((len(own) for own in values if isinstance(own, Tensor) and own.dim()), 0)
+    for own in values:
+        if isinstance(own, Tensor) and own.dim() and len(own):
+            return own.shape[0]
+    return 0

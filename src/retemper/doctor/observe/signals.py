@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from retemper.core.records import NotApplicable
 from retemper.doctor.looks import Signals
 from retemper.doctor.observe.losses import Losses
 from retemper.doctor.observe.passes import Calls
@@ -20,7 +21,7 @@ EVERY_STEPS, EARLY_LOOKS = 10, 30
 """A look every so many steps at first; after so many looks, one an epoch."""
 LATER = 1.25
 """Without epochs the next look comes when the steps have grown by this factor."""
-LARGE, SHARE, OWN = 50_000, 0.03, 1.0
+LARGE, SHARE, OWN = 50_000, 0.01, 1.0
 """From so many parameters on, looks may cost this share of the steps; each costs ``OWN`` steps beside its passes."""
 RARELY = 3.0
 """Whatever it costs, a look comes when the steps have grown by this factor."""
@@ -72,19 +73,24 @@ class Watched:
         self._losses.take(loss)
         if len(self._optimizers) > 1:
             self._guarded(self._turn)()
-        self._guarded(self._end)()
+        if self._ended:
+            self._guarded(self._end)()
 
     def epoch_end(self) -> float | None:
         """An epoch is over: its mean loss, None where none was handed over; one of the next steps is looked at."""
         self._epoch_ended = True
         return self._losses.mean_since_epoch()
 
-    def signals(self) -> Signals | None:
-        """All looks so far; None where looking failed before the first."""
+    def signals(self) -> Signals:
+        """All looks so far.
+
+        Raises:
+            NotApplicable: looking failed before the first.
+        """
         self._guarded(self._end)()
         rows, count = self._rows, len(self._rows)
         if self.failed and not rows:
-            return None
+            raise NotApplicable(f"the training could not be watched: {self.failed}")
         places = sorted({place for row in rows for kind in ("dead", "saturated") for place in row[kind]})
 
         def series(name: str) -> Any:
@@ -154,7 +160,10 @@ class Watched:
         guarded = self._guarded(act)
 
         def hook(optimizer: Any, args: Any, kwargs: Any) -> None:
-            closure = any(callable(own) for own in (*args, *kwargs.values()) if own is not optimizer)
+            given = len(args) > 1 or bool(kwargs)  # most steps are given nothing but the optimizer itself
+            closure = given and any(
+                callable(own) for own in (*args, *kwargs.values()) if own is not optimizer
+            )
             guarded(number, closure)
 
         return hook
@@ -202,8 +211,13 @@ class Watched:
 
     def _before_step(self, number: int, closure: bool) -> None:
         self._end()
-        if self._open and "updates" not in self._open and not closure:
+        if self._open and "updates" not in self._open and not closure and not self._skips(number):
             self._look_at_gradients(number)
+
+    def _skips(self, number: int) -> bool:
+        """Whether a fused optimizer will leave this step out: its scaler found gradients that overflow."""
+        found = getattr(self._optimizers[number], "found_inf", None)
+        return found is not None and float(found) > 0
 
     def _look_at_gradients(self, number: int) -> None:
         for handle in self._arrivals:
@@ -211,10 +225,10 @@ class Watched:
         self._arrivals = []
         mine = self._weights.of(number)
         gradients = [self._weights.tensors[k].grad for k in mine]
-        scale = getattr(
-            self._optimizers[number], "grad_scale", None
-        )  # of a fused optimizer under a GradScaler
-        norms = np.array(lengths(gradients)) / (1.0 if scale is None else float(scale))
+        scale = getattr(self._optimizers[number], "grad_scale", None)
+        if scale is not None:  # of a fused optimizer under a GradScaler; norms of scaled ones may overflow
+            gradients = [own if own is None else own / scale for own in gradients]
+        norms = np.array(lengths(gradients))
         self._open.setdefault("gradients", self._weights.blank())[mine] = norms
         if not np.isfinite(norms).all():
             self._not_finite("gradient", self.step + 1)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from retemper.doctor.case import Standing, Task, Wants
 from retemper.doctor.observe.forward import follow
 from retemper.doctor.observe.loss_kind import LossFunction, ask
 from retemper.doctor.observe.reference import references
+from retemper.doctor.observe.shares import shares
 from retemper.doctor.observe.start import first_tensor
 
 
@@ -40,7 +40,8 @@ def standing_of(
     if outputs is None:
         return Standing(math.nan, math.nan, held_out=held_out)
     facts = ask(loss, outputs, y) if loss is not None else None
-    accuracy, majority = _shares(outputs, y, wants) if task != "regression" else (math.nan, math.nan)
+    axis = facts.axis if facts else 1
+    accuracy, majority = shares(outputs, y, wants, axis) if task != "regression" else (math.nan, math.nan)
     value, trivial = (facts.initial, facts.trivial) if facts else (math.nan, math.nan)
     explained = _explained(outputs, y) if task == "regression" else math.nan
     reference = _best_reference(learnt, rows, task)
@@ -57,9 +58,9 @@ def _best_reference(learnt: tuple[Any, Tensor] | None, rows: tuple[Any, Tensor],
         learnt, (held_x, held_y) = (held_x[:half], held_y[:half]), (held_x[half:], held_y[half:])
     skills = []
     for own in references(learnt[0], learnt[1], held_x):
-        shares = _shares(own, held_y, "probabilities") if task != "regression" else (math.nan, math.nan)
+        told = shares(own, held_y, "probabilities") if task != "regression" else (math.nan, math.nan)
         explained = _explained(own, held_y) if task == "regression" else math.nan
-        skills.append(Standing(math.nan, math.nan, *shares, explained=explained).skill)
+        skills.append(Standing(math.nan, math.nan, *told, explained=explained).skill)
     return max((skill for skill in skills if not math.isnan(skill)), default=math.nan)
 
 
@@ -73,28 +74,3 @@ def _explained(outputs: Tensor, y: Tensor) -> float:
     if around <= 0:
         return math.nan
     return 1 - left / around if math.isfinite(left) else -math.inf
-
-
-def _shares(outputs: Tensor, y: Tensor, wants: Wants) -> tuple[float, float]:
-    """Share of right classes, and of the most frequent one."""
-    if not bool(torch.isfinite(outputs).all()):
-        return 0.0, 1.0
-    truth = y.detach()
-    if truth.dim() > 1 and truth.shape[1] > 1:
-        if outputs.shape != truth.shape:
-            return math.nan, math.nan
-        if bool((truth.sum(1) == 1).all()):
-            truth, called = truth.argmax(1), outputs.argmax(1)
-        else:
-            right, called = truth > 0.5, outputs > (0.0 if wants == "logits" else 0.5)
-            usual = right == right.float().mean(0).round()
-            return float((called == right).float().mean()), float(usual.float().mean())
-    elif outputs.dim() > 1 and outputs.shape[1] > 1:
-        truth, called = truth.reshape(-1), outputs.argmax(1)
-    else:
-        truth = truth.reshape(-1)
-        called = (outputs.reshape(-1) > (0.0 if wants == "logits" else 0.5)).to(truth.dtype)
-    if len(called) != len(truth):
-        return math.nan, math.nan
-    _, counts = torch.unique(truth, return_counts=True)
-    return float((called == truth).float().mean()), float(counts.max()) / len(truth)

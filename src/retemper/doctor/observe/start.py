@@ -86,6 +86,7 @@ def data_facts(x: Any, y: Tensor, task: Task) -> DataFacts:
     inputs = _floating(x)
     none = torch.zeros((len(y), 0), dtype=torch.float64)
     flat = inputs.detach().double().reshape(len(y), -1) if inputs is not None else none
+    lost = int((~torch.isfinite(flat)).any(1).sum())
     flat = flat[:, torch.isfinite(flat).all(0)]
     numbers = y.detach().double()
     classes: tuple[int, ...] = ()
@@ -107,6 +108,7 @@ def data_facts(x: Any, y: Tensor, task: Task) -> DataFacts:
         target_spread=float(numbers.std(unbiased=False)),
         classes=classes,
         integers=bool((numbers == numbers.round()).all()),
+        not_finite=lost,
     )
 
 
@@ -115,13 +117,15 @@ def _floating(x: Any) -> Tensor | None:
 
 
 def task_of(y: Tensor, outputs: Tensor | None) -> Task:
-    """The task that targets mean: whole numbers from 0 are classes, rows of zeros and ones classes one-hot or several.
+    """The task that targets mean: whole numbers are classes, zeros and ones in rows classes one-hot or several, ±1 two.
 
     >>> task_of(torch.tensor([0, 2, 1]), None), task_of(torch.tensor([[0.3], [1.2]]), None)
     ('classification', 'regression')
     """
     if not y.is_floating_point():
         return "classification"
+    if bool((y.abs() == 1).all()) and bool((y != y.flatten()[0]).any()):
+        return "classification" if y.dim() < 2 or y.shape[1] == 1 else "multilabel"
     bits = bool(((y == 0) | (y == 1)).all())
     if y.dim() > 1 and y.shape[1] > 1 and bits:
         return "classification" if bool((y.sum(1) == 1).all()) else "multilabel"

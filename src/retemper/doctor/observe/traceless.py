@@ -119,7 +119,7 @@ def call(network: nn.Module, rows: Any) -> Any:
 
 
 def unready(network: nn.Module) -> str:
-    """Why a network can't be looked at yet; "" where it can.
+    """Why a network can't be looked at; "" where it can.
 
     >>> unready(nn.LazyLinear(3))
     'its layers get their sizes at the first batch: pass one batch through before'
@@ -127,6 +127,8 @@ def unready(network: nn.Module) -> str:
     lazy = any(nn.parameter.is_lazy(own) for own in [*network.parameters(), *network.buffers()])
     if lazy:
         return "its layers get their sizes at the first batch: pass one batch through before"
+    if isinstance(network, torch.jit.ScriptModule) and not hasattr(network, "training"):
+        return "it is frozen TorchScript, whose weights are constants: there is nothing to train"
     if any(own.device.type == "meta" for own in network.parameters()):
         return "its weights are on the meta device, without numbers"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -58,11 +59,21 @@ def _wanted(patient: Patient, keep_loss: bool) -> tuple[Wants, Any]:
     outputs = patient.outputs()
     facts = ask(patient.loss, outputs, patient.y[: len(outputs)])
     fits = facts.wants == "values" if patient.task == "regression" else facts.wants in OF_CLASSES
+    fits = fits and not (patient.task == "multilabel" and _one_of_all(patient, outputs, facts.wants))
     if fits and keep_loss and not facts.broadcasts:
         return facts.wants, patient.loss
     if patient.task == "regression":
         return "values", None
     return (facts.wants if facts.wants in OF_CLASSES else "probabilities"), None
+
+
+def _one_of_all(patient: Patient, outputs: Tensor, wants: Wants) -> bool:
+    """Whether the loss shares a row's outputs out among its classes, so that several can't be right at once."""
+    own = torch.linspace(0.1, 0.4, outputs.numel()).reshape(outputs.shape)
+    other = own + 1 if wants == "logits" else 2 * own
+    y = patient.y[: len(outputs)]
+    with torch.no_grad():
+        return math.isclose(float(patient.loss(own, y)), float(patient.loss(other, y)), rel_tol=1e-4)
 
 
 def _units(patient: Patient) -> int:

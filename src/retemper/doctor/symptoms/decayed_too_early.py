@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from pydantic import Field
 
@@ -12,6 +14,7 @@ from retemper.doctor.case import Case, need
 from retemper.doctor.curves import TINY, Curve, Values, confidence, curve, noise, smooth, trivial_of
 
 REMEDIES = ("slower_decay", "raise_learning_rate")
+MOST_BLOCKS = 30
 
 
 class Options(Base):
@@ -20,7 +23,7 @@ class Options(Base):
     drop: float = Field(0.35, gt=0, lt=1, description="learning rate after / before a step of its schedule")
     latest: float = Field(0.6, gt=0, lt=1, description="share of the run: a decay after it is not early")
     falling: float = Field(
-        0.2, gt=0, description="relative fall over the rest of the run at the pace before the drop"
+        0.12, gt=0, description="relative fall over the rest of the run at the pace before the drop"
     )
     jump: float = Field(
         4.0, gt=0, description="fall at the drop itself / an epoch before it: more shows it was due"
@@ -29,9 +32,13 @@ class Options(Base):
     kink: float = Field(
         0.15, gt=0, lt=1, description="the same where only a kink in the curve shows the drop"
     )
+    early_kink: float = Field(
+        0.07, gt=0, lt=1, description="the same in the first epochs, where convergence is fast"
+    )
     left: float = Field(
         0.05, gt=0, lt=1, description="loss at the end / trivial loss: less is too little to gain"
     )
+    earliest: int = Field(3, ge=3, description="epochs before such a kink, at least")
     window: int = Field(4, ge=2, description="epochs before the drop that are looked at")
     fewest_epochs: int = Field(10, ge=8, description="epochs with a training loss")
 
@@ -56,7 +63,7 @@ def check(case: Case, options: Options) -> Finding | None:
     train = curve(history, "train_loss", options.fewest_epochs)
     values = train.values
     at, known = _drop(history, train, options)
-    if at is None or not options.window // 2 + 1 <= at <= options.latest * len(values):
+    if at is None or not options.window // 2 <= at <= options.latest * len(values):
         return None
     before, after = _slopes(values, at, options.window)
     end = float(smooth(values)[-1]) / trivial_of(history).loss
@@ -108,18 +115,34 @@ def _slopes(values: Values, at: int, window: int) -> tuple[float, float]:
 def _kink(values: Values, options: Options) -> int | None:
     """Where a fall stops at once, at its sharpest.
 
+    Looked for epoch by epoch, and in long curves over a few at a time: there an epoch's fall is nothing beside its
+    noise.
+    """
+    blocks = max(len(values) // MOST_BLOCKS, 1)
+    found = [
+        (sharpness, at * each)
+        for each in sorted({1, blocks})
+        for at, sharpness in _kinks(
+            values[: len(values) // each * each].reshape(-1, each).mean(axis=1), options
+        )
+    ]
+    return min(found)[1] if found else None
+
+
+def _kinks(values: Values, options: Options) -> Iterator[tuple[int, float]]:
+    """Places where a fall stops, and what is left of it.
+
     A convergence slows down by the same factor again and again: what the two halves of the window before tell is what
     the window after is held against, by the size of its changes, which noise would keep up.
     """
-    best, sharpest = None, options.kink
-    window = 2 * (options.window // 2)
     jitter = noise(values, smooth(values))
     steps = np.abs(np.diff(values))
-    for at in range(window + 1, int(options.latest * len(values)) + 1):
+    for at in range(options.earliest, int(options.latest * len(values)) + 1):
+        window = 2 * (options.window // 2) if at > options.window else 2
         first, middle, last = values[at - 1 - window], values[at - 1 - window // 2], values[at - 1]
         slowing = float((middle - last) / (first - middle)) if first > middle > last else 0.0
         expected = float(middle - last) * min(slowing, 1.0) * (1 + min(slowing, 1.0))
         seen = float(np.sum(steps[at : at + window]))
-        if first - last > 3 * jitter and seen < sharpest * expected:
-            best, sharpest = at, seen / expected
-    return best
+        most = options.kink if at > options.window else options.early_kink
+        if first - last > 3 * jitter and seen < most * expected:
+            yield at, seen / expected

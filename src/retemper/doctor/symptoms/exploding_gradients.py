@@ -43,6 +43,8 @@ def check(case: Case, options: Options) -> Finding | None:
             np.nansum if signals.optimizers > 1 else np.sum
         )  # of several each has its own weights at its own steps
         whole = np.sqrt(total(np.square(signals.gradients), axis=1))
+    if not np.isfinite(whole[:3]).any():
+        return None  # nothing was ever finite: what does not begin does not grow
     whole = np.where(np.isfinite(whole), whole, np.finfo(np.float64).max)
     start = float(np.median(whole[:3]))
     growth = float(whole.max() / start) if start > 0 else 1.0

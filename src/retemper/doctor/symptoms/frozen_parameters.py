@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 from pydantic import Field
 
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding
 from retemper.doctor.case import Case, need
 from retemper.doctor.course import DEAD, dead_share
+from retemper.doctor.looks import Signals
 
 REMEDIES: tuple[str, ...] = ("another_optimizer",)
 
@@ -33,6 +35,8 @@ def check(case: Case, options: Options) -> Finding | None:
     stuck = set(signals.unchanged if signals else ()) - set(network.frozen) - set(network.untrained)
     if signals and dead_share(signals)[1] >= DEAD:
         stuck = set()  # nothing comes through dead units
+    if case.data is not None and case.data.spreads.size and not case.data.spreads.any():
+        stuck = set()  # inputs that are all alike bring no gradient
     if case.optimizer is not None and case.optimizer.learning_rate < options.rate:
         stuck = set()
     unlearnt = [*network.untrained, *network.frozen, *sorted(stuck)]
@@ -49,5 +53,12 @@ def check(case: Case, options: Options) -> Finding | None:
         "frozen": len(network.frozen),
         "unchanged": len(stuck),
     }
-    sure = 0.9 if network.untrained else 0.7 if network.frozen else 0.6
+    cut = stuck and signals is not None and _without_gradient(signals, stuck)
+    sure = 0.9 if network.untrained or cut else 0.7 if network.frozen else 0.6
     return Finding("frozen_parameters", "warning", sure, message, evidence, REMEDIES)
+
+
+def _without_gradient(signals: Signals, stuck: set[str]) -> bool:
+    """Whether no gradient ever came to the weights that never moved, though it came to others: they were cut off."""
+    came = {name: np.nansum(own) > 0 for name, own in zip(signals.names, signals.gradients.T, strict=True)}
+    return any(came.values()) and not any(came.get(name) for name in stuck)

@@ -39,7 +39,7 @@ def check(case: Case, options: Options) -> Finding | None:
         return Finding(
             "input_ignored",
             "error",
-            0.95,
+            0.99,
             "All rows have the same inputs: nothing can be told from them.",
             evidence,
             REMEDIES,

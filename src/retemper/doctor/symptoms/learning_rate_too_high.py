@@ -63,11 +63,18 @@ def check(case: Case, options: Options) -> Finding | None:
     if skill >= options.well and not lost:
         return None
     harm = _harm(case)
+    standing = case.standing
     if beyond and not harm and skill <= options.skill:
         harm = "the network has learnt little"
+    if beyond and not harm and standing is not None and 0 < standing.trivial < standing.loss:
+        harm = f"the loss is {standing.loss:.3g}, above the {standing.trivial:.3g} of knowing nothing"
     if not harm or not (beyond or large or noisy):
         return None
-    message = f"The learning rate is {rate:.3g}, a step moves the weights by {moved:.1%}, and {harm}: too large a rate."
+    why = [f"the learning rate is {rate:.3g}, more than {optimizer.name} mostly bears"] if beyond else []
+    why += [f"at a rate of {rate:.3g} a step moves the weights by {moved:.1%}"] if large else []
+    why += [f"at a rate of {rate:.3g} steps of few rows are mostly noise"] if noisy and not why else []
+    told = ", ".join(why)
+    message = f"{told[0].upper()}{told[1:]}, and {harm}: too large a rate."
     evidence = {
         "learning_rate": rate,
         "rate_threshold": limit,

@@ -10,7 +10,7 @@ from pydantic import Field
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.case import Case, need
-from retemper.doctor.course import DEAD, course_of, dead_share, skill_of, straightness
+from retemper.doctor.course import DEAD, FEWEST_LOOKS, course_of, dead_share, skill_of, straightness
 from retemper.doctor.looks import Signals
 
 REMEDIES: tuple[str, ...] = ("raise_learning_rate", "train_longer", "another_optimizer")
@@ -24,6 +24,18 @@ class Options(Base):
         1e-5, gt=0, description="rate of an optimizer that scales its steps (Adam, RMSprop)"
     )
     plain: float = Field(1e-4, gt=0, description="rate of gradient descent")
+    adadelta: float = Field(
+        0.01, gt=0, description="rate of Adadelta, whose steps are in the weights' own units (Zeiler 2012: 1)"
+    )
+    left: float = Field(
+        0.01, gt=0, lt=1, description="rate at half of the steps / highest rate; a cosine's is a half"
+    )
+    well: float = Field(
+        0.95,
+        gt=0,
+        le=1,
+        description="gain over a constant output from which on a rate that is gone did no harm",
+    )
     way: float = Field(
         0.05, gt=0, description="steps × median of ‖Δw‖/‖w‖: how far the weights could have come"
     )
@@ -41,8 +53,9 @@ class Options(Base):
 def check(case: Case, options: Options) -> Finding | None:
     """Judge the rate and the weights' way, where the network has not learnt enough.
 
-    It is too low when it is below its optimizer's range, when all steps together could hardly move the weights though
-    gradients reach them, or when the weights go straight on to the end and the loss with them.
+    A rate that is all but gone by half of the steps leaves the rest of them to nothing, whatever was learnt before.
+    Else it is too low when it is below its optimizer's range, when all steps together could hardly move the weights
+    though gradients reach them, or when the weights go straight on to the end and the loss with them.
 
     Raises:
         NotApplicable: the optimizer is not known, or nothing is known of how the network does.
@@ -51,9 +64,15 @@ def check(case: Case, options: Options) -> Finding | None:
     skill = skill_of(case)
     if math.isnan(skill):
         raise NotApplicable("it is not known how the network does against a constant output")
+    left = _left(case.signals)
+    if left < options.left and skill < options.well:
+        return _decayed(left, skill, options)
     if skill >= options.skill:
         return None
-    limit = options.adaptive if optimizer.name in ADAPTIVE else options.plain
+    if case.signals is not None and case.signals.non_finite[0]:
+        return None  # numbers that are none do not move
+    plain = options.adadelta if optimizer.name == "adadelta" else options.plain
+    limit = options.adaptive if optimizer.name in ADAPTIVE else plain
     low = optimizer.learning_rate < limit
     way, straight, fall = _way(case)
     steady = straight >= options.straight and fall >= options.fall
@@ -79,6 +98,25 @@ def check(case: Case, options: Options) -> Finding | None:
     }
     sure = 0.85 if low else 0.75 if steady else 0.6
     return Finding("learning_rate_too_low", "warning", sure, message, evidence, REMEDIES)
+
+
+def _left(signals: Signals | None) -> float:
+    """The rate at half of the steps as a share of the highest one; NaN where it was not seen."""
+    if signals is None or len(signals.rates) < FEWEST_LOOKS or not np.nanmax(signals.rates) > 0:
+        return math.nan
+    at = int(np.searchsorted(signals.steps, signals.taken / 2))
+    return float(signals.rates[min(at, len(signals.rates) - 1)] / np.nanmax(signals.rates))
+
+
+def _decayed(left: float, skill: float, options: Options) -> Finding:
+    message = f"By half of the steps the learning rate had fallen to {left:.2g} of its height: the rest moved nothing."
+    evidence = {
+        "left": left,
+        "left_threshold": options.left,
+        "skill": skill,
+        "skill_threshold": options.well,
+    }
+    return Finding("learning_rate_too_low", "warning", 0.9, message, evidence, REMEDIES)
 
 
 def _way(case: Case) -> tuple[float, float, float]:

@@ -46,4 +46,4 @@ def check(case: Case, options: Options) -> Finding | None:
         "inputs has to pass through it."
     )
     evidence = {"units": min(widths), "units_threshold": least, "inputs": layers[0].inputs}
-    return Finding("low_capacity", "warning", 0.6, message, evidence, REMEDIES)
+    return Finding("low_capacity", "warning", 0.95 if min(widths) == 1 else 0.6, message, evidence, REMEDIES)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from pydantic import Field
 
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding
 from retemper.doctor.case import Case, need
-from retemper.doctor.curves import TINY, confidence, curve, jitter, tail
+from retemper.doctor.curves import TINY, confidence, curve, tail
 
 REMEDIES = ("lower_learning_rate", "larger_batch")
 
@@ -23,7 +25,7 @@ class Options(Base):
 
 
 def check(case: Case, options: Options) -> Finding | None:
-    """Judge the jitter of the last part of one member's validation curve.
+    """Judge the jitter of the last part of one member's validation curve, by second differences: a bend is no jitter.
 
     Raises:
         NotApplicable: a loss is missing or the curve is too short.
@@ -37,7 +39,7 @@ def check(case: Case, options: Options) -> Finding | None:
     history = need(case.history, "history")
     val = tail(curve(history, "val_loss", options.fewest_epochs).values, options.last, 6)
     train = tail(curve(history, "train_loss", options.fewest_epochs).values, options.last, 6)
-    noise, level = jitter(val), float(val.mean())
+    noise, level = float(np.std(np.diff(val, 2))) / math.sqrt(6), float(val.mean())
     gap = abs(level - float(train.mean()))
     of_level, half_width = noise / max(abs(level), TINY), options.intervals * noise
     if of_level <= options.of_level or half_width <= gap:

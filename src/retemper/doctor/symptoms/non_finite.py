@@ -35,7 +35,7 @@ def check(case: Case, options: Options) -> Finding | None:
     2
     """
     if case.signals is not None and case.signals.non_finite[0]:
-        return _of_signals(case.signals)
+        return _of_signals(case.signals, case.data.not_finite if case.data else 0)
     if case.history is None and case.signals is not None:
         return None
     history = need(case.history, "history")
@@ -65,10 +65,10 @@ def check(case: Case, options: Options) -> Finding | None:
         "last_finite_train_loss": float(before[-1]) if len(before) else None,
         **gradient_evidence(history),
     }
-    return Finding("non_finite", "error", 0.99, message, evidence, REMEDIES)
+    return Finding("non_finite", "error", 0.98, message, evidence, REMEDIES)
 
 
-def _of_signals(signals: Signals) -> Finding:
+def _of_signals(signals: Signals, rows: int) -> Finding:
     what, step = signals.non_finite
     known = signals.losses[np.isfinite(signals.losses) & (signals.steps < step)]
     message = (
@@ -81,5 +81,8 @@ def _of_signals(signals: Signals) -> Finding:
         "first_step": step,
         "first_step_threshold": signals.taken,
         "steps": signals.taken,
+        "rows_not_finite": rows,
     }
-    return Finding("non_finite", "error", 0.99, message, evidence, REMEDIES)
+    if rows:
+        message = f"{rows} training rows have missing or infinite inputs. " + message
+    return Finding("non_finite", "error", 0.99 if rows else 0.98, message, evidence, REMEDIES)

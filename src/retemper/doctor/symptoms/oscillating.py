@@ -24,6 +24,9 @@ class Options(Base):
         3.0, gt=1, description="way up and down in the last part / what it falls or rises"
     )
     turns: float = Field(0.35, ge=0, le=1, description="share of steps at which the curve changes direction")
+    thrown: float = Field(
+        10.0, gt=1, description="highest / first loss: a training that works never climbs so far"
+    )
     last: float = Field(0.5, gt=0, lt=1, description="the last part, as a share of the run")
     fewest_epochs: int = Field(12, ge=6, description="epochs with a training loss")
 
@@ -32,7 +35,8 @@ def check(case: Case, options: Options) -> Finding | None:
     """Judge the last part of one member's training curve by how far it goes up and down to get where it ends.
 
     The swings must be large against the loss itself and against the trivial loss: near a loss of 0 every ripple is
-    large against the loss. A bend, a warm restart or a single spike is a swing too, so the curve must turn often.
+    large against the loss. A bend, a warm restart or a single spike is a swing too, so the curve must turn often. A
+    loss that was once thrown far above its start tells of such steps as well, wherever it ends.
 
     Raises:
         NotApplicable: the training loss is missing or the curve is too short.
@@ -53,18 +57,24 @@ def check(case: Case, options: Options) -> Finding | None:
     there_and_back = change * len(steps) / max(net, TINY)
     turns = float(np.mean(np.sign(steps[1:]) * np.sign(steps[:-1]) < 0))
     large = swing > options.swing and change * share_of_trivial(history) > options.of_trivial
-    if not large or there_and_back <= options.back_and_forth or turns <= options.turns:
+    highest = float(train.values.max() / max(float(train.values[0]), TINY))
+    thrown = train.values.min() >= 0 and highest > options.thrown
+    if not thrown and (not large or there_and_back <= options.back_and_forth or turns <= options.turns):
         return None
     message = (
-        f"The training loss swings by {swing:.0%} of its level from epoch to epoch in the last {len(last)} epochs: the "
-        "steps are too large or too noisy."
+        f"The training loss was thrown up to {highest:.3g} times its first value: the steps are too large."
+        if thrown
+        else f"The training loss swings by {swing:.0%} of its level from epoch to epoch in the last {len(last)} "
+        "epochs: the steps are too large or too noisy."
     )
     evidence = {
         "swing": swing,
         "swing_threshold": options.swing,
         "turns": turns,
         "turns_threshold": options.turns,
+        "highest": highest,
+        "highest_threshold": options.thrown,
         "last_train_loss": float(np.median(last)),
     }
-    sure = confidence(swing, options.swing, 3 * options.swing)
+    sure = 0.8 if thrown else confidence(swing, options.swing, 3 * options.swing)
     return Finding("oscillating", "warning", sure, message, evidence, REMEDIES)

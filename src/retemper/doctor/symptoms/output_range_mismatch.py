@@ -57,6 +57,13 @@ def check(case: Case, options: Options) -> Finding | None:
         sure, why = 0.9, f"the loss takes numbers of any size, but a {last} gives {low:g} to {high:g}"
     elif loss.wants == "probabilities" and last not in ("softmax", "sigmoid", "hardsigmoid"):
         sure, why = 0.9, f"the loss takes probabilities, but a {last} gives {low:g} to {high:g}"
+    elif loss.wants == "log_probabilities":
+        sure, why = (
+            0.95,
+            f"the loss takes logarithms of probabilities, but a {last} gives {low:g} to {high:g}",
+        )
+    elif loss.wants == "margins" and last not in ("tanh", "hardtanh"):
+        sure, why = 0.9, f"the loss wants numbers beyond −1 and 1, but a {last} gives {low:g} to {high:g}"
     elif case.task == "multilabel" and last == "softmax":
         sure, why = 0.9, "a row may have several classes, but a softmax lets their probabilities sum to 1"
     elif _sigmoids_for_one_class(case, last):

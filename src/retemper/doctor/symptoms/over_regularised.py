@@ -16,6 +16,10 @@ from retemper.doctor.looks import Signals
 REMEDIES: tuple[str, ...] = ("less_regularisation",)
 
 
+FEW = 8
+"""Rows of a batch over which batch normalisation is another network than in evaluation mode."""
+
+
 class Options(Base):
     """Thresholds; dropout above a half is UMLAUT's, .7 leaves three of ten units."""
 
@@ -48,6 +52,9 @@ def check(case: Case, options: Options) -> Finding | None:
     rate = max((each.rate for each in network.operations), default=0.0) if network else 0.0
     decay = case.optimizer.options.get("weight_decay", 0.0) if case.optimizer else 0.0
     sums = case.loss is not None and case.loss.sums
+    names = {own.name for own in network.operations} if network else set()
+    few = signals is not None and 0 < signals.passes.batch <= FEW
+    sums = sums or (few and "batch_norm" in names)  # which costs by itself
     penalty = math.nan if signals is None or sums else _penalty(signals)
     shrunk = math.nan if signals is None else _shrunk(signals)
     why = ""
@@ -75,14 +82,17 @@ def check(case: Case, options: Options) -> Finding | None:
 
 
 def _penalty(signals: Signals) -> float:
-    """What a penalty adds to the loss, at the first looks or the last: it may have shrunk all weights away by then."""
+    """What a penalty adds to the loss, at the first looks or the last: it may have shrunk all weights away by then.
+
+    A penalty is there at every look, while a batch may cost more than the probe now and then: the lower quartile.
+    """
     if len(signals.probe_losses) != len(signals.losses) or len(signals.losses) < 3:
         return math.nan
     plain = np.maximum(np.abs(signals.probe_losses), 1e-12)
     more = (signals.losses - signals.probe_losses) / plain
     half = len(more) // 2
     parts = [part[np.isfinite(part)] for part in (more[:5], more[half:])]
-    return max((float(np.median(part)) for part in parts if len(part)), default=math.nan)
+    return max((float(np.quantile(part, 0.25)) for part in parts if len(part)), default=math.nan)
 
 
 def _shrunk(signals: Signals) -> float:

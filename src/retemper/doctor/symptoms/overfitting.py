@@ -21,6 +21,7 @@ from retemper.doctor.curves import (
     size,
     smooth,
     tail,
+    then_and_now,
 )
 
 REMEDIES = ("regularise_more", "less_capacity", "stop_earlier")
@@ -32,12 +33,23 @@ class Options(Base):
 
     rise: float = Field(0.05, gt=0, description="(last − least) / least of the smoothed validation loss")
     rise_of_trivial: float = Field(0.02, ge=0, description="the same rise as a share of the trivial loss")
+    by_heart: float = Field(
+        0.1, gt=0, lt=1, description="training / validation loss of rows that were learnt by heart"
+    )
+    rise_by_heart: float = Field(
+        0.005, ge=0, description="the rise as a share of the trivial loss that then suffices"
+    )
+    learns: float = Field(0.02, ge=0, description="fall of the training loss since the best epoch")
     noise_multiple: float = Field(2.5, ge=0, description="the rise in standard deviations of the jitter")
     gap: float = Field(
         0.5, gt=0, lt=1, description="(validation − training) / validation loss without a rise"
     )
     gap_of_trivial: float = Field(0.12, ge=0, description="the same gap as a share of the trivial loss")
+    gap_by_heart: float = Field(
+        0.04, ge=0, description="the same where the rows were learnt by heart, as a share of the trivial loss"
+    )
     flat: float = Field(0.05, gt=0, description="fall of the validation loss that still counts as flat")
+    flat_of_gap: float = Field(0.05, ge=0, description="the same fall as a share of the gap")
     last: float = Field(0.3, gt=0, lt=1, description="the last part of the run, as a share")
     fewest_epochs: int = Field(8, ge=3, description="epochs with a validation loss")
 
@@ -59,7 +71,8 @@ def check(case: Case, options: Options) -> Finding | None:
     """Judge one member's curves, in two ways.
 
     By a rise: it must be large against the minimum, against the trivial loss (where known: near a loss of 0 every
-    ripple is large against the minimum) and against the curve's own jitter, and the training loss must go on falling.
+    ripple is large against the minimum, less so where the training loss is next to nothing beside it) and against the
+    curve's own jitter, and the training loss must go on falling.
     By a gap: most of the validation loss is gone from the training loss, and the validation loss stands still.
 
     Raises:
@@ -78,8 +91,14 @@ def check(case: Case, options: Options) -> Finding | None:
     read = _read(val, train, course)
     share = share_of_trivial(history)
     rises = _rises(read, noise(val.values, course), share, options)
-    wide = read.gap > options.gap and (read.last - read.train_last) * share > options.gap_of_trivial
-    flat = fall(tail(course, options.last, 4)) < options.flat
+    by_heart = read.train_last < options.by_heart * read.last
+    least = options.gap_by_heart if by_heart else options.gap_of_trivial
+    wide = read.gap > options.gap and (read.last - read.train_last) * share > least
+    end = tail(course, options.last, 4)
+    falling = fall(end)
+    flat = falling < options.flat or falling * float(end[0]) < options.flat_of_gap * (
+        read.last - read.train_last
+    )
     if not rises and not (wide and flat):
         return None
     ends = f"while the training loss fell to {read.train_last:.4g}: the network learns the training rows by heart."
@@ -112,8 +131,7 @@ def check(case: Case, options: Options) -> Finding | None:
 def _read(val: Curve, train: Curve, course: Values) -> _Read:
     best = int(np.argmin(course))
     low, last = float(course[best]), float(course[-1])
-    trained = smooth(train.values)
-    then, now = float(np.interp(val.epochs[best], train.epochs, trained)), float(trained[-1])
+    then, now = then_and_now(train, float(val.epochs[best]))
     gap = (last - now) / max(abs(last), size(course))
     return _Read(float(val.epochs[best]), low, last, then, now, (last - low) / size(course), gap)
 
@@ -121,5 +139,8 @@ def _read(val: Curve, train: Curve, course: Values) -> _Read:
 def _rises(read: _Read, jitter: float, share: float, options: Options) -> bool:
     risen = read.last - read.best
     by_chance = risen <= options.noise_multiple * jitter
-    large = read.rise > options.rise and risen * share > options.rise_of_trivial
-    return large and not by_chance and read.train_last < read.train_then
+    by_heart = read.train_last < options.by_heart * read.last
+    enough = options.rise_by_heart if by_heart else options.rise_of_trivial
+    large = read.rise > options.rise and risen * share > enough
+    learns_on = read.train_last < read.train_then - options.learns * abs(read.train_then)
+    return large and not by_chance and learns_on

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from pydantic import Field
 
@@ -9,7 +11,7 @@ from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable, Severity
 from retemper.doctor.case import Case, need
-from retemper.doctor.curves import confidence, curve, noise, share_of_trivial, size, smooth
+from retemper.doctor.curves import confidence, curve, noise, share_of_trivial, size, smooth, then_and_now
 
 REMEDIES = ("stop_earlier", "regularise_more", "lower_learning_rate")
 
@@ -24,6 +26,13 @@ class Options(Base):
     )
     small_rise: float = Field(0.02, gt=0, description="that small rise")
     rise_of_trivial: float = Field(0.02, ge=0, description="the rise as a share of the trivial loss")
+    by_heart: float = Field(
+        0.1, gt=0, lt=1, description="training / validation loss of rows that were learnt by heart"
+    )
+    rise_by_heart: float = Field(
+        0.005, ge=0, description="the rise as a share of the trivial loss that then suffices"
+    )
+    learns: float = Field(0.02, ge=0, description="fall of the training loss since the best epoch")
     noise_multiple: float = Field(2.5, ge=0, description="the rise in standard deviations of the jitter")
     fewest_wasted: int = Field(3, ge=1, description="epochs after the best one")
     fewest_epochs: int = Field(8, ge=4, description="epochs with a validation loss")
@@ -52,9 +61,14 @@ def check(case: Case, options: Options) -> Finding | None:
     rise = risen / size(course)
     enough = options.small_rise if wasted > options.long_wasted else options.rise
     early = wasted > options.wasted and len(course) - 1 - at >= options.fewest_wasted
-    enough_of_all = risen * share_of_trivial(history) > options.rise_of_trivial
+    then, now = _trained(history, best)
+    by_heart = now < options.by_heart * float(course[-1])
+    enough_of_all = risen * share_of_trivial(history) > (
+        options.rise_by_heart if by_heart else options.rise_of_trivial
+    )
+    learns_on = not now >= then - options.learns * abs(then)
     by_chance = risen <= options.noise_multiple * noise(val.values, course)
-    if not (early and rise > enough and enough_of_all) or by_chance or not _learns_on(history, best):
+    if not (early and rise > enough and enough_of_all) or by_chance or not learns_on:
         return None
     message = (
         f"The validation loss was least in epoch {best:.0f} of {end:.0f} and rose by {rise:.0%} since: "
@@ -73,11 +87,9 @@ def check(case: Case, options: Options) -> Finding | None:
     return Finding("overtrained", severity, sure, message, evidence, REMEDIES)
 
 
-def _learns_on(history: History, best: float) -> bool:
-    """Whether the training loss is lower in the end than it was in the best epoch, as far as it is known."""
+def _trained(history: History, best: float) -> tuple[float, float]:
+    """The training loss after the best epoch and at the end; NaN where it is not known."""
     try:
-        train = curve(history, "train_loss", 3)
+        return then_and_now(curve(history, "train_loss", 3), best)
     except NotApplicable:
-        return True
-    trained = smooth(train.values)
-    return float(trained[-1]) < float(np.interp(best, train.epochs, trained))
+        return math.nan, math.nan

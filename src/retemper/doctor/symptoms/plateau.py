@@ -9,7 +9,18 @@ from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.case import Case, need
-from retemper.doctor.curves import Values, confidence, curve, fall, smooth, tail, trivial_of
+from retemper.doctor.curves import (
+    TINY,
+    Values,
+    calmed,
+    confidence,
+    curve,
+    fall,
+    jitter,
+    smooth,
+    tail,
+    trivial_of,
+)
 
 STUCK = ("lower_learning_rate", "raise_learning_rate", "more_capacity", "less_regularisation")
 STALLED = ("reduce_on_plateau", "lower_learning_rate", "larger_batch")
@@ -30,7 +41,11 @@ class Options(Base):
         description="the same by a guess of the trivial loss, which is too low rather than too high",
     )
     learnt_enough: float = Field(0.05, ge=0, lt=1, description="loss / trivial loss too low to complain of")
-    unknown_rate: float = Field(0.2, ge=0, lt=1, description="the same where the learning rate is not known")
+    unknown_rate: float = Field(0.25, ge=0, lt=1, description="the same where the learning rate is not known")
+    calmed: float = Field(
+        0.25, ge=0, description="jitter at the end / in the middle that shows a rate's decay"
+    )
+    still: float = Field(0.0005, ge=0, description="jitter / loss of steps that are too small to move it")
     rate_share: float = Field(
         0.5, gt=0, le=1, description="learning rate / its peak that counts as still high"
     )
@@ -41,7 +56,8 @@ def check(case: Case, options: Options) -> Finding | None:
 
     Flat where guessing stands, by a trivial loss that is known: nothing is learnt, an error. Flat after a fall, while
     the rate is still high: the steps may be too large to get further down, so lowering the rate is worth a try. Where
-    the rate was not recorded it is taken for constant, and more of the loss must be left.
+    the rate was not recorded the jitter must show that the steps are as large as before, and more of the loss must be
+    left.
 
     Raises:
         NotApplicable: the curve is too short, or what guessing costs is not known.
@@ -73,6 +89,8 @@ def check(case: Case, options: Options) -> Finding | None:
     if level >= options.near_trivial and trivial.known:
         message = f"{flat} and is {level:.0%} of what guessing the average costs: the network learns nothing."
         return Finding("plateau", "error", 0.9, message, evidence, STUCK)
+    if not np.isfinite(rate) and _steps_are_small(history, last, options):
+        return None
     least = options.learnt_enough if np.isfinite(rate) else options.unknown_rate
     most = options.most_left if trivial.known else options.most_left_guessed
     if not least <= level <= most or rate < options.rate_share:
@@ -92,6 +110,16 @@ def _loss(history: History, fewest: int) -> Values:
         return curve(history, "train_loss", fewest).values
     except NotApplicable:
         return curve(history, "val_loss", fewest).values
+
+
+def _steps_are_small(history: History, last: Values, options: Options) -> bool:
+    """Whether the losses of a training whose rate is not known come to rest as the steps grow small."""
+    if jitter(last) < options.still * max(abs(float(last.mean())), TINY):
+        return True
+    try:
+        return calmed(curve(history, "val_loss", 2 * options.fewest_flat_epochs).values) < options.calmed
+    except NotApplicable:
+        return calmed(last) < options.calmed
 
 
 def _rate_share(history: History) -> float:

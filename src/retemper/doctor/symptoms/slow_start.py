@@ -12,6 +12,7 @@ from retemper.doctor.case import Case, need
 from retemper.doctor.curves import Curve, Values, confidence, curve, size, smooth
 
 REMEDIES = ("another_initialisation", "normalise_layers", "raise_learning_rate")
+SHORT = 20
 
 
 class Options(Base):
@@ -19,9 +20,12 @@ class Options(Base):
 
     start: float = Field(0.15, gt=0, lt=0.5, description="the first part of the run, as a share")
     gained: float = Field(0.1, gt=0, lt=1, description="share of the whole fall that the first part brings")
+    early: float = Field(0.08, gt=0, lt=0.5, description="a shorter first part, as a share")
+    gained_early: float = Field(0.05, gt=0, lt=1, description="share of the whole fall that it brings")
     later: float = Field(2.5, gt=1, description="the steepest later part of that length / the first part")
     whole: float = Field(0.2, gt=0, lt=1, description="(first − least) / first: a fall worth waiting for")
-    fewest: int = Field(3, ge=2, description="epochs in the first part")
+    rose: float = Field(2.0, gt=1, description="highest / first loss: it did not stand still, it broke out")
+    fewest: int = Field(3, ge=2, description="epochs in the first part, one less in runs of 20 at most")
     fewest_epochs: int = Field(10, ge=6, description="epochs with a training loss")
 
 
@@ -42,15 +46,24 @@ def check(case: Case, options: Options) -> Finding | None:
     history = need(case.history, "history")
     train = curve(history, "train_loss", options.fewest_epochs)
     course = smooth(train.values, 0.05)
-    first = max(round(options.start * len(course)), options.fewest)
     whole = float(course[0] - course.min())
-    if whole <= options.whole * max(abs(float(course[0])), size(course)) or _warms_up(history, train, first):
+    fewest = options.fewest - (len(course) <= SHORT)
+    long = max(round(options.start * len(course)), fewest)
+    rose = float(course.max()) > options.rose * abs(float(course[0]))
+    small = whole <= options.whole * max(abs(float(course[0])), size(course))
+    if small or rose or _warms_up(history, train, long):
         return None
-    gains = (course[:-first] - course[first:]) / whole
-    gained, steepest = float(gains[0]), float(gains.max())
-    if abs(gained) >= options.gained or steepest < options.later * options.gained:
+    for first, least in (
+        (long, options.gained),
+        (max(round(options.early * len(course)), fewest), options.gained_early),
+    ):
+        gains = (course[:-first] - course[first:]) / whole
+        gained, steepest = float(gains[0]), float(gains.max())
+        if abs(gained) < least and steepest >= options.later * least:
+            break
+    else:
         return None
-    ends = int(_last_flat(course, options.gained * whole))
+    ends = int(_last_flat(course, least * whole))
     message = (
         f"The training loss stood still for the first {ends} of {len(course)} epochs ({course[0]:.4g} to "
         f"{course[ends]:.4g}) and fell to {course.min():.4g} later: the initialisation, or a rate that is too low at "
@@ -58,7 +71,7 @@ def check(case: Case, options: Options) -> Finding | None:
     )
     evidence = {
         "gained": gained,
-        "gained_threshold": options.gained,
+        "gained_threshold": least,
         "steepest_later": steepest,
         "flat_until_epoch": int(train.epochs[ends]),
         "epochs": int(train.epochs[-1]),

@@ -9,7 +9,7 @@ from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.case import Case, need
-from retemper.doctor.curves import confidence, curve, fall, jitter, size, smooth, tail
+from retemper.doctor.curves import confidence, curve, fall, jitter, share_of_trivial, size, smooth, tail
 
 REMEDIES = ("train_longer", "raise_learning_rate", "slower_decay")
 
@@ -23,6 +23,7 @@ class Options(Base):
         0.015, gt=0, description="such a fall that suffices where the training loss falls more"
     )
     training: float = Field(0.04, gt=0, description="relative fall of the training loss that is more")
+    of_trivial: float = Field(0.003, ge=0, description="the fall as a share of the trivial loss")
     noise_multiple: float = Field(
         1.5, ge=0, description="the fall in standard errors that the jitter gives it"
     )
@@ -51,8 +52,14 @@ def check(case: Case, options: Options) -> Finding | None:
     cut, learnt = fall(last), _training(history, options)
     enough = options.with_training if learnt > options.training else options.cut
     by_chance = cut * size(last) <= options.noise_multiple * jitter(last) * np.sqrt(12 / len(last))
+    worth = cut * size(last) * share_of_trivial(history) > options.of_trivial
     lasts = fall(last[len(last) // 2 :]) > options.lasting * cut
-    if cut <= enough or by_chance or not lasts or int(np.argmin(course)) < len(course) - len(last):
+    if (
+        cut <= enough
+        or by_chance
+        or not (lasts and worth)
+        or int(np.argmin(course)) < len(course) - len(last)
+    ):
         return None
     what = "validation" if name == "val_loss" else "training"
     message = (

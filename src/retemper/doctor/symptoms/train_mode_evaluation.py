@@ -6,7 +6,7 @@ from pydantic import Field
 
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
-from retemper.doctor.case import Case, need
+from retemper.doctor.case import Case, Operation, need
 
 REMEDIES: tuple[str, ...] = ("less_regularisation",)
 MODES_MATTER = ("dropout", "batch_norm", "instance_norm")
@@ -22,13 +22,18 @@ class Options(Base):
 
 
 def check(case: Case, options: Options) -> Finding | None:
-    """Judge in which mode the network is called without gradients.
+    """Judge whether a dropout can be switched off at all, and in which mode the network is called without gradients.
 
     Raises:
-        NotApplicable: the training was not watched, has several optimizers (where such calls are
-            often meant), never called the network without gradients, or its modes make no difference.
+        NotApplicable: the network could not be probed, or the training was not watched, has several optimizers
+            (where such calls are often meant), never called the network without gradients, or its modes make no
+            difference.
     """
-    signals, network = need(case.signals, "signals"), need(case.network, "network")
+    network = need(case.network, "network")
+    active = next((own for own in network.operations if own.acts), None)
+    if active is not None:
+        return _never_off(active)
+    signals = need(case.signals, "signals")
     passes = signals.passes
     calls = passes.judging + passes.judging_in_training
     acting = sorted({own.name for own in network.operations if own.name.startswith(MODES_MATTER)})
@@ -50,3 +55,12 @@ def check(case: Case, options: Options) -> Finding | None:
         "calls_threshold": options.calls,
     }
     return Finding("train_mode_evaluation", "warning", 0.9, message, evidence, REMEDIES)
+
+
+def _never_off(dropout: Operation) -> Finding:
+    message = (
+        f"A {dropout.name} puts {dropout.rate:.0%} of the units to zero in evaluation mode, too: give it "
+        "training=self.training, or use the module."
+    )
+    evidence = {"rate": dropout.rate, "rate_threshold": 0.0}
+    return Finding("train_mode_evaluation", "warning", 0.95, message, evidence, REMEDIES)

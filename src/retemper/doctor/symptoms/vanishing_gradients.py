@@ -30,6 +30,8 @@ class Options(Base):
 def check(case: Case, options: Options) -> Finding | None:
     """Judge the gradients' sizes by layer; where units are dead they are the cause, and named.
 
+    A gradient of exactly nothing did not vanish on its way: the first layers are cut off, as frozen_parameters says.
+
     Raises:
         NotApplicable: the training was not watched, or the network has too few layers.
     """
@@ -39,7 +41,7 @@ def check(case: Case, options: Options) -> Finding | None:
     sizes = sizes_of_gradients(signals)
     ratio = float(sizes[0] / max(sizes[-1], 1e-300))
     dead = dead_share(signals)[1]
-    if ratio >= options.ratio or sizes[-1] == 0 or dead >= options.dead:
+    if ratio >= options.ratio or 0 in (sizes[0], sizes[-1]) or dead >= options.dead:
         return None
     message = (
         f"The first layer's gradient is {ratio:.1e} of the last one's: "
