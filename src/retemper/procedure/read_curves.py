@@ -15,6 +15,7 @@ from retemper.doctor.case import WHY, Case
 from retemper.doctor.examine import Examined, examine
 from retemper.doctor.proof import Proof, prove
 from retemper.procedure.book import Book, Candidate, State, candidates_of, main_loss
+from retemper.procedure.inner_values import inner_values
 from retemper.procedure.jobs import contender_of, jobs_for, recipe_for
 from retemper.procedure.search_coarse import epochs_text
 from retemper.procedure.train_long import adopt
@@ -70,6 +71,7 @@ def run(book: Book, state: State) -> tuple[State, Step]:
         "rounds": rounds,
         "findings": [finding.code for finding in findings],
         "not_applicable": examined.not_applicable,
+        "activations": inner_values(state),
     }
     state = state.with_(findings=(*state.findings, *findings))
     missing, checks = _missing(examined)

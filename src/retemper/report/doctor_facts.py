@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retemper.core.records import Finding, to_json
+from retemper.report.activations import activations_of
 from retemper.report.facts import flat
 from retemper.report.seen import seen_at
 from retemper.report.thinning import evenly, rounded
 from retemper.report.words import number
 
-MOST_LAYERS, MOST_LOOKS, MOST_PICTURES = 6, 200, 12
+MOST_LAYERS, MOST_LOOKS = 6, 200
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def doctor_facts(told: DoctorRecords) -> dict[str, Any]:
                 "trivial": told.trivial,
                 "curves": _curves(told.series),
                 "looks": _looks(told.looks),
-                "activations": _activations(told.first, told.last),
+                "activations": activations_of(told.last, told.first),
             }
         )
     )
@@ -113,59 +114,6 @@ def _units(shares: NDArray[np.float64]) -> list[dict[str, Any]]:
     known = [k for k in range(shares.shape[1]) if np.nan_to_num(shares[:, k]).any()]
     worst = sorted(known, key=lambda k: -float(np.nanmax(shares[:, k])))[:MOST_LAYERS]
     return [{"place": k + 1, "shares": rounded(shares[:, k])} for k in sorted(worst)]
-
-
-def _activations(first: Sequence[Mapping[str, Any]], last: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Histograms of activations now, and before training where the same activation was seen then."""
-    alike = [own["name"] for own in first] == [own["name"] for own in last]
-    shown = [
-        _histogram(k, own, first[k] if alike else None)
-        for k, own in ((k, last[k]) for k in evenly(len(last), MOST_PICTURES))
-        if own["counts"]
-    ]
-    return {"pictures": shown, "left_out": len(last) - len(shown)}
-
-
-def _histogram(place: int, own: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Both histograms on one axis, heights as shares of the highest bin of each."""
-    both = [_without_zeros(each) for each in (own, before) if each and each["counts"]]
-    low, high = min(each["low"] for each in both), max(each["high"] for each in both)
-    bars = [_bars(each, low, high) for each in both]
-    return {
-        "name": own["name"].replace("_", " "),
-        "place": place + 1,
-        "now": bars[0],
-        "before": bars[1] if len(bars) > 1 else None,
-        "ends": [number(low, 3), number(high, 3)],
-        "zeros": own["zeros"],
-    }
-
-
-def _without_zeros(own: Mapping[str, Any]) -> dict[str, Any]:
-    """Exact zeros of a rectifier would tower over all else; their share is told in words."""
-    if own["low"] < 0 or own["zeros"] == 0 or len(own["counts"]) < 2:
-        return dict(own)
-    total = sum(own["counts"])
-    first = max(own["counts"][0] - round(own["zeros"] * total), 0)
-    return {**own, "counts": (first, *own["counts"][1:])}
-
-
-def _bars(own: Mapping[str, Any], low: float, high: float) -> list[dict[str, float]]:
-    """Bins as places and heights in percent of the picture."""
-    width = (own["high"] - own["low"]) / len(own["counts"])
-    span = high - low
-    top = max(own["counts"]) or 1
-    if span <= 0 or width <= 0:
-        at = 50.0 if span <= 0 else 100 * (own["low"] - low) / span
-        return [{"at": min(at, 98.0), "width": 2.0, "height": 100.0}]
-    return [
-        {
-            "at": round(100 * (own["low"] + k * width - low) / span, 2),
-            "width": round(100 * width / span, 2),
-            "height": round(100 * count / top, 2),
-        }
-        for k, count in enumerate(own["counts"])
-    ]
 
 
 def _thinned(count: int) -> NDArray[np.int64]:

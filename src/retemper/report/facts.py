@@ -12,6 +12,7 @@ import numpy as np
 from retemper.core.errors import InputError
 from retemper.core.history import History, read_histories
 from retemper.core.records import to_json
+from retemper.report.activations import of_training
 from retemper.report.cleaning import cleaning
 from retemper.report.decisions import decisions
 from retemper.report.layers import layers_of, of_all
@@ -65,6 +66,7 @@ def facts(run_folder: Path) -> dict[str, Any]:
         "data": _data(evidence.get("data_check", {})),
         "evidence": evidence,
         "curves": curves,
+        "activations": of_training(evidence.get("read_curves", {})),
         "study": study(evidence.get("search", {})),
         "story": story(run_folder, result, evidence.get("search", {})),
         "trials": _trials(evidence),

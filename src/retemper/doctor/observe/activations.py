@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,25 +49,49 @@ def activations(network: nn.Module, rows: Any) -> tuple[Histogram, ...]:
     >>> own[0].name, sum(own[0].counts)
     ('relu', 20)
     """
-    found: list[Histogram] = []
     network = inside(network)
-    with torch.no_grad(), evaluating(network), traceless(), uncompiled(), _Catcher(found):
-        call(network, rows)
+    with evaluating(network), traceless(), uncompiled():
+        return caught(lambda: call(network, rows))
+
+
+def caught(
+    forward: Callable[[], Any], names: Collection[str] = SHOWN, widths: Sequence[int] = ()
+) -> tuple[Histogram, ...]:
+    """Histograms of all activations that are called meanwhile.
+
+    Args:
+        forward: runs a network.
+        names: of the functions, as PyTorch calls them.
+        widths: units of each activation, where the arrays are wider than these; none: as wide as they are.
+
+    >>> caught(lambda: torch.relu(torch.tensor([[-1.0, 2.0, 0.0]])), widths=[2])[0].zeros
+    0.5
+    """
+    found: list[Histogram] = []
+    with torch.no_grad(), _Catcher(found, names, widths):
+        forward()
     return tuple(found)
 
 
 class _Catcher(TorchFunctionMode):
-    def __init__(self, found: list[Histogram]) -> None:
+    def __init__(self, found: list[Histogram], names: Collection[str], widths: Sequence[int]) -> None:
         super().__init__()
-        self._found = found
+        self._found, self._names, self._widths = found, names, widths
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "").strip("_")
-        if name in SHOWN and isinstance(result, Tensor) and result.numel() and len(self._found) < MOST_PLACES:
-            self._found.append(_histogram(name, result))
+        if (
+            name in self._names
+            and isinstance(result, Tensor)
+            and result.numel()
+            and len(self._found) < MOST_PLACES
+        ):
+            place = len(self._found)
+            own = result[..., : self._widths[place]] if place < len(self._widths) else result
+            self._found.append(_histogram(name, own))
         return result
 
 
