@@ -143,7 +143,7 @@ def test_figures_are_plain_json_with_no_text_from_the_data(make_run):
     made = figures(found)
     assert set(made) == {
         "overfit", "rates", "trials", "search", "training", "signals", "calibration", "precision-recall",
-        "more-data", "dependence-0", "dependence-1",
+        "more-data", "dependence-0", "dependence-1", "layer-gradients", "layer-updates",
     }  # fmt: skip
     text = json.dumps(made, allow_nan=False)
     assert "MARK" not in text and len(text) < 200_000
