@@ -162,6 +162,8 @@ def test_figures_are_plain_json_with_no_text_from_the_data(make_run):
         "--second-faint",
         "--second-band",
         "--third-band",
+        "--warn",
+        "--ink",
     }
 
 
