@@ -101,6 +101,7 @@ def test_a_mended_network_trains_copies_and_saves_or_says_why_not(name: str) -> 
     for task, y, loss in targets:
         for deep, squashed, own in itertools.product((False, True), repeat=3):
             patient = Patient(network(deep=deep, squashed=squashed, own=own), loss, x, y, task)
+            next(patient.network.parameters()).requires_grad_(False)
             try:
                 new = module.mend(patient, Finding("any", "advice", 0.5, "A finding."))
             except NotApplicable as why:

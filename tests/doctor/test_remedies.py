@@ -3,10 +3,13 @@
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 from retemper.core import catalogue
 from retemper.core.recipe import Recipe
 from retemper.core.records import Finding, NotApplicable
+from retemper.doctor.surgery.patient import Patient
 
 FINDING = Finding("any", "advice", 0.5, "A finding.", {"best_epoch": 8, "gradient_norm_p90": 0.4})
 RATE = "training.optimizer.learning_rate"
@@ -101,3 +104,16 @@ def test_says_when_it_cannot_apply(name: str, settings: dict[str, Any]) -> None:
 def test_stop_earlier_needs_the_best_epoch() -> None:
     with pytest.raises(NotApplicable, match="best epoch"):
         apply("stop_earlier", Finding("any", "advice", 0.5, "A finding."))
+
+
+def test_what_is_frozen_learns_again() -> None:
+    network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    network[0].requires_grad_(False)
+    patient = Patient(
+        network, nn.CrossEntropyLoss(), torch.zeros(8, 3), torch.arange(8) % 2, "classification"
+    )
+    remedy = catalogue.entry("remedy", "thaw_parameters")
+    finding = Finding("frozen_parameters", "warning", 0.7, "A layer is frozen.")
+    assert all(own.requires_grad for own in remedy.mend(patient, finding).network.parameters())
+    with pytest.raises(NotApplicable, match="no parameter is frozen"):
+        remedy.mend(patient, finding)

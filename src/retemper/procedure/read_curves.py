@@ -101,6 +101,8 @@ def _next_change(state: State, examined: Examined, tried: set[str]) -> Change | 
 
 def _apply(state: State, finding: Finding, remedy: str) -> Change | None:
     module = catalogue.entry("remedy", remedy)
+    if not hasattr(module, "apply"):  # it is an operation on a person's own network
+        return None
     own = [recipe_for(state, c.contender, state.epochs) for c in state.long]
     try:
         changes = [module.apply(recipe, finding) for recipe in own]

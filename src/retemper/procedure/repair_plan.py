@@ -30,8 +30,10 @@ ORDER = (
     "scale_targets",
     "class_weights",
     "label_smoothing",
+    "thaw_parameters",
 )
-"""Operations in the order in which they are done: from the end to the inside, scales around it, the loss last."""
+"""Operations in the order in which they are done: from the end to the inside, scales around it, last the loss and
+what learns."""
 RATE = "training.optimizer.learning_rate"
 RATES = {"raise_learning_rate": (10.0, 3.0), "lower_learning_rate": (1 / 10, 1 / 3)}
 """Factors that are tried beside one another, for a rate is seldom off by just as much as a remedy's step."""

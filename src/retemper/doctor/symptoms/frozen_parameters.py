@@ -11,7 +11,7 @@ from retemper.doctor.case import Case, need
 from retemper.doctor.course import DEAD, dead_share
 from retemper.doctor.looks import Signals
 
-REMEDIES: tuple[str, ...] = ("another_optimizer",)
+REMEDIES: tuple[str, ...] = ("thaw_parameters", "another_optimizer")
 
 
 class Options(Base):
