@@ -262,3 +262,12 @@ def test_the_way_is_straight_when_every_step_goes_on() -> None:
     assert signals is not None and straightness(signals) < 0.6
     none = replace(signals, steps=np.zeros(0))
     assert np.isnan(straightness(none))
+
+
+def test_gradients_that_shrink_by_hundreds_are_named_where_nothing_was_learnt() -> None:
+    """Three layers of sigmoids under slow descent: the textbook's case, short of a factor of a thousand."""
+    stuck = trained(Plan(net=lambda: mlp(32, 32, 32, act=nn.Sigmoid), optimizer=sgd(0.01), steps=200))
+    found = judged("vanishing_gradients", stuck)
+    assert found is not None and 1e-3 < found.evidence["ratio"] < 1e-2 and found.confidence < 0.8
+    learnt = trained(Plan(net=lambda: mlp(32, 32, 32, act=nn.Sigmoid), optimizer=adam(0.01), steps=400))
+    assert judged("vanishing_gradients", learnt) is None
