@@ -37,6 +37,11 @@ def line(x, draw):
     return 3 * x[:, 0] - x[:, 1] + 0.1 * draw.normal(size=len(x))
 
 
+@pytest.fixture(autouse=True)
+def made_up_networks_have_no_weights(monkeypatch):
+    monkeypatch.setattr(read_curves, "inner_values", lambda state: {"rows": len(state.long)})
+
+
 @pytest.fixture
 def start(bench, tables):
     changes = {"procedure.remedy_rounds": 1, "training.epochs": 4}
@@ -49,6 +54,7 @@ def test_healthy_curves_change_nothing(start, candidate):
     after, step = desk.do(read_curves, state)
     assert step.verdict == "pass" and step.evidence["findings"] == [], step.message
     assert after == state and step.evidence["rounds"] == []
+    assert step.evidence["activations"] == {"rows": 3}
 
 
 def test_curves_of_one_epoch_are_called_too_short_not_healthy(start, candidate):
