@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.modules import module as modules
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from retemper.api.callbacks.absent import absent
@@ -21,6 +22,7 @@ def heard(act):
         act().backward()
     finally:
         listening.stop()
+    assert not modules._has_any_global_hook(), "a hook was left behind"
     return found[0]
 
 

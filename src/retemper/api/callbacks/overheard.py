@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as modules
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
@@ -131,6 +132,8 @@ class Overheard(TorchFunctionMode):
     def _deaf(self) -> None:
         for handle in self._handles:
             handle.remove()
+            # PyTorch 2.13 forgets this mark of a hook, and from then on takes every module for one that is listened to.
+            getattr(modules, "_global_forward_hooks_with_kwargs", {}).pop(handle.id, None)
         self._then, self._handles, self._calls, self._losses = None, [], [], []
 
     def _called(self, module: nn.Module, args: Any) -> None:
