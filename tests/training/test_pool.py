@@ -212,3 +212,15 @@ def test_a_worker_keeps_its_memory_for_a_job_that_comes_at_once(monkeypatch: pyt
     assert (worker._taken(orders), let_go) == ("first", [])
     threading.Timer(0.2, orders.put, ("second",)).start()
     assert (worker._taken(orders), let_go) == ("second", ["once"])
+
+
+def test_what_can_wait_is_done_once_and_after_the_first_jobs_are_dealt_out(
+    run_folder: Path, job_for: Any, data_folder: Path
+) -> None:
+    dealt: list[int] = []
+    with Pool(run_folder / "checkpoints" / "jobs", 2, lambda: dealt.append(len(sent))) as own:
+        sent: list[int] = []
+        send = own._send
+        own._send = lambda worker, *args: (sent.append(worker), send(worker, *args))  # type: ignore[assignment]
+        own.run([job_for(data_folder, name=name) for name in "abc"], [Deadline()] * 3, quiet)
+    assert (dealt, len(sent)) == ([2], 3)

@@ -53,11 +53,13 @@ class Pool:
     Args:
         folder: where job folders go (``RUN/checkpoints/jobs``).
         workers: how many processes.
+        meanwhile: called once, when the first jobs are dealt out; it must return at once.
     """
 
-    def __init__(self, folder: Path, workers: int) -> None:
+    def __init__(self, folder: Path, workers: int, meanwhile: Callable[[], object] | None = None) -> None:
         self.folder = folder
         self.workers = workers
+        self._meanwhile = meanwhile
         self._answers: queue.SimpleQueue[tuple[int, dict[str, Any] | None]] = queue.SimpleQueue()
         self._source: processes.Source | None = None
         self._processes: dict[int, processes.Process] = {}
@@ -107,6 +109,7 @@ class Pool:
         alone = False
         while waiting or busy:
             self._deal(waiting, busy, alone)
+            self._spare()
             answer = self._next()
             if answer is None:
                 continue
@@ -177,6 +180,12 @@ class Pool:
                 self._send(worker, self.folder / order.job.name, order.dealt)
         for order in waiting[: self.workers]:  # so that whoever comes free is not kept waiting for them
             self._write(order)
+
+    def _spare(self) -> None:
+        """There is time for what nobody has waited for yet."""
+        meanwhile, self._meanwhile = self._meanwhile, None
+        if meanwhile:
+            meanwhile()
 
     def _finish(self, order: _Order, said: dict[str, Any]) -> None:
         from retemper.training import job as jobs_module
