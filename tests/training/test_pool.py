@@ -218,8 +218,9 @@ def test_what_can_wait_is_done_once_and_after_the_first_jobs_are_dealt_out(
     run_folder: Path, job_for: Any, data_folder: Path
 ) -> None:
     dealt: list[int] = []
-    with Pool(run_folder / "checkpoints" / "jobs", 2, lambda: dealt.append(len(sent))) as own:
-        sent: list[int] = []
+    sent: list[int] = []
+    with Pool(run_folder / "checkpoints" / "jobs", 2) as own:
+        own.meanwhile = lambda: dealt.append(len(sent))
         send = own._send
         own._send = lambda worker, *args: (sent.append(worker), send(worker, *args))  # type: ignore[assignment]
         own.run([job_for(data_folder, name=name) for name in "abc"], [Deadline()] * 3, quiet)

@@ -115,7 +115,8 @@ def run(
     _check_names(recipe)
     began = time.perf_counter()
     workers = budget.decide("workers", lambda left: recipe.workers or device.cores())
-    with Aside() as aside, Pool(folder.jobs, workers, lambda: aside.do(_load_report)) as pool:
+    with Aside() as aside, Pool(folder.jobs, workers) as pool:
+        pool.meanwhile = lambda: aside.do(_load_report)
         device.one_thread()
         schema = infer(table, recipe.data)
         table = rewritten(table, schema)

@@ -53,13 +53,13 @@ class Pool:
     Args:
         folder: where job folders go (``RUN/checkpoints/jobs``).
         workers: how many processes.
-        meanwhile: called once, when the first jobs are dealt out; it must return at once.
     """
 
-    def __init__(self, folder: Path, workers: int, meanwhile: Callable[[], object] | None = None) -> None:
+    def __init__(self, folder: Path, workers: int) -> None:
         self.folder = folder
         self.workers = workers
-        self._meanwhile = meanwhile
+        self.meanwhile: Callable[[], object] | None = None
+        """Called once, when the first jobs have been dealt out; it must return at once."""
         self._answers: queue.SimpleQueue[tuple[int, dict[str, Any] | None]] = queue.SimpleQueue()
         self._source: processes.Source | None = None
         self._processes: dict[int, processes.Process] = {}
@@ -183,7 +183,7 @@ class Pool:
 
     def _spare(self) -> None:
         """There is time for what nobody has waited for yet."""
-        meanwhile, self._meanwhile = self._meanwhile, None
+        meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile:
             meanwhile()
 
