@@ -136,11 +136,14 @@ from retemper.training.pool import Pool
 from retemper.training.stack import Member
 import json
 folder, job = Path(sys.argv[1]), Job.from_json(json.loads(sys.argv[2]))
-Pool(folder, 1).run([job], [Deadline()], lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+Pool(folder, int(sys.argv[3])).run([job], [Deadline()], lambda *_: os.kill(os.getpid(), signal.SIGKILL))
 """
 
 
-def test_a_worker_does_not_outlive_its_parent(run_folder: Path, job_for: Any, data_folder: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_do_not_outlive_their_parent(
+    run_folder: Path, job_for: Any, data_folder: Path, workers: int
+) -> None:
     import json
 
     job = job_for(data_folder, epochs=10**6)
@@ -150,9 +153,10 @@ def test_a_worker_does_not_outlive_its_parent(run_folder: Path, job_for: Any, da
         ORPHAN,
         str(run_folder / "checkpoints" / "jobs"),
         json.dumps(job.to_json()),
+        str(workers),
     ]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as parent:
-        # The worker holds the same pipe: it is read to its end only when both are gone.
+        # All of them hold the same pipe: it is read to its end only when they are gone.
         _, err = parent.communicate(timeout=60)
     assert (parent.returncode, err) == (-signal.SIGKILL, b"")
     assert not (run_folder / "checkpoints" / "jobs" / "test" / "done.safetensors").exists()
@@ -208,3 +212,16 @@ def test_a_worker_keeps_its_memory_for_a_job_that_comes_at_once(monkeypatch: pyt
     assert (worker._taken(orders), let_go) == ("first", [])
     threading.Timer(0.2, orders.put, ("second",)).start()
     assert (worker._taken(orders), let_go) == ("second", ["once"])
+
+
+def test_what_can_wait_is_done_once_and_after_the_first_jobs_are_dealt_out(
+    run_folder: Path, job_for: Any, data_folder: Path
+) -> None:
+    dealt: list[int] = []
+    sent: list[int] = []
+    with Pool(run_folder / "checkpoints" / "jobs", 2) as own:
+        own.meanwhile = lambda: dealt.append(len(sent))
+        send = own._send
+        own._send = lambda worker, *args: (sent.append(worker), send(worker, *args))  # type: ignore[assignment]
+        own.run([job_for(data_folder, name=name) for name in "abc"], [Deadline()] * 3, quiet)
+    assert (dealt, len(sent)) == ([2], 3)

@@ -51,7 +51,6 @@ from retemper.procedure.book import Book, State
 from retemper.procedure.pace import Pace
 from retemper.procedure.search_steps import as_in_train
 from retemper.procedure.single_rows import batch_size_for
-from retemper.report.write import write as write_report
 from retemper.training.pool import Pool
 
 Do = Callable[[Book, State], tuple[State, Step]]
@@ -117,6 +116,7 @@ def run(
     began = time.perf_counter()
     workers = budget.decide("workers", lambda left: recipe.workers or device.cores())
     with Aside() as aside, Pool(folder.jobs, workers) as pool:
+        pool.meanwhile = lambda: aside.do(_load_report)
         device.one_thread()
         schema = infer(table, recipe.data)
         table = rewritten(table, schema)
@@ -169,8 +169,17 @@ def run(
         )
     result = _result(state, steps, seconds) | {"understanding": to_json(understanding), "nested": estimate}
     folder.write_json("result.json", result)
+    from retemper.report.write import write as write_report
+
     write_report(folder.path)
     return result
+
+
+def _load_report() -> None:
+    """What the end needs, while the workers train."""
+    from retemper.report import ahead
+
+    ahead.compiled()
 
 
 def _step(book: Book, state: State, order: Mapping[str, Do], number: int) -> tuple[State, Step]:

@@ -58,14 +58,18 @@ class Pool:
     def __init__(self, folder: Path, workers: int) -> None:
         self.folder = folder
         self.workers = workers
+        self.meanwhile: Callable[[], object] | None = None
+        """Called once, when the first jobs have been dealt out; it must return at once."""
         self._answers: queue.SimpleQueue[tuple[int, dict[str, Any] | None]] = queue.SimpleQueue()
+        self._source: processes.Source | None = None
         self._processes: dict[int, processes.Process] = {}
         self._listeners: dict[int, threading.Thread] = {}
         for number in range(workers):
             self._start(number)
 
     def _start(self, number: int) -> None:
-        process = processes.take()
+        self._source = self._source or processes.source(self.workers)
+        process = self._source.take()
         listener = threading.Thread(target=self._listen, args=(number, process), daemon=True)
         self._processes[number], self._listeners[number] = process, listener
         listener.start()
@@ -105,6 +109,7 @@ class Pool:
         alone = False
         while waiting or busy:
             self._deal(waiting, busy, alone)
+            self._spare()
             answer = self._next()
             if answer is None:
                 continue
@@ -176,6 +181,12 @@ class Pool:
         for order in waiting[: self.workers]:  # so that whoever comes free is not kept waiting for them
             self._write(order)
 
+    def _spare(self) -> None:
+        """There is time for what nobody has waited for yet."""
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+
     def _finish(self, order: _Order, said: dict[str, Any]) -> None:
         from retemper.training import job as jobs_module
 
@@ -203,7 +214,6 @@ class Pool:
 
     def _send(self, worker: int, folder: Path, deadline: Deadline) -> None:
         pipe = self._processes[worker].stdin
-        assert pipe is not None
         try:
             pipe.write(json.dumps({"folder": str(folder.resolve()), "deadline": asdict(deadline)}) + "\n")
             pipe.flush()
@@ -218,7 +228,6 @@ class Pool:
             return None
 
     def _listen(self, number: int, process: processes.Process) -> None:
-        assert process.stdout is not None
         for line in process.stdout:
             if line.endswith("\n"):  # who is killed may leave half an answer
                 self._answers.put((number, json.loads(line)))
@@ -226,15 +235,14 @@ class Pool:
 
     def close(self) -> None:
         """End the processes."""
-        for process in self._processes.values():
-            process.kill()
+        if self._source:
+            self._source.end()
         for number in self._processes:
             self._close(number)
 
     def _close(self, number: int) -> None:
-        self._processes[number].wait()
         self._listeners[number].join()
-        processes.end(self._processes[number])
+        self._processes[number].close()
 
     def __enter__(self) -> Self:
         return self
