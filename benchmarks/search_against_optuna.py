@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -36,16 +37,16 @@ from typing import Any
 
 import numpy as np
 from hand_written_search import BATCH, Course, better, optunas_side, space_of
+from tree_memory import tree
 
 
 def processor_seconds() -> float:
-    """Of this process and its children, those that still run included (Linux)."""
+    """Of this process and all that it started and that still run (Linux)."""
     ticks = 0
-    for file in Path("/proc/self/task").glob("*/children"):
-        for child in file.read_text().split():
-            fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-    return time.process_time() + ticks / 100
+    for each in tree(os.getpid())[1:]:
+        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def wait_for_workers() -> None:
