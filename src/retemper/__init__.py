@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from retemper.api.evaluate import evaluate
     from retemper.api.minimize import minimize
     from retemper.api.predict import load, predict
+    from retemper.api.registry import registry
     from retemper.api.repair import repair
     from retemper.api.report import report
     from retemper.api.searches import GridSearch, RandomSearch
@@ -54,6 +55,7 @@ _HOMES = {
     "load": "api.predict",
     "minimize": "api.minimize",
     "predict": "api.predict",
+    "registry": "api.registry",
     "repair": "api.repair",
     "report": "api.report",
     "resume": "api.train",
@@ -81,6 +83,7 @@ __all__ = [
     "load",
     "minimize",
     "predict",
+    "registry",
     "repair",
     "report",
     "resume",
