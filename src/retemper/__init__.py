@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from retemper.api.callbacks.transformers import TransformersDoctor
     from retemper.api.check import check
     from retemper.api.diagnose import diagnose
+    from retemper.api.drift import drift
     from retemper.api.estimators import NetClassifier, NetRegressor
     from retemper.api.evaluate import evaluate
     from retemper.api.minimize import minimize
@@ -51,6 +52,7 @@ _HOMES = {
     "Run": "api.train",
     "check": "api.check",
     "diagnose": "api.diagnose",
+    "drift": "api.drift",
     "evaluate": "api.evaluate",
     "load": "api.predict",
     "minimize": "api.minimize",
@@ -79,6 +81,7 @@ __all__ = [
     "TransformersDoctor",
     "check",
     "diagnose",
+    "drift",
     "evaluate",
     "load",
     "minimize",
