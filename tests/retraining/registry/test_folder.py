@@ -208,24 +208,25 @@ def test_any_text_is_a_reference_or_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        ".",
-        "..",
-        "a/b",
-        "a\\b",
-        "../x",
-        "@1",
-        "a@",
-        "a@0",
-        "a@01",
-        "a@-1",
-        "a@1@2",
-        "a@٣",
-        "é",
-        "a b",
-        "a\n",
-    ]
-    + ["nul", "CON.txt", "a.", "-a", ".a", "x" * 65, "a\x00", "a@1\n", "a@" + "9" * 30],
+        *(
+            "",
+            ".",
+            "..",
+            "a/b",
+            "a\\b",
+            "../x",
+            "@1",
+            "a@",
+            "a@0",
+            "a@01",
+            "a@-1",
+            "a@1@2",
+            "a@٣",
+            "é",
+            "a b",
+        ),
+        *("a\n", "nul", "CON.txt", "a.", "-a", ".a", "x" * 65, "a\x00", "a@1\n", "a@" + "9" * 30),
+    ],
 )
 def test_what_no_name_can_be(
     text: str, registry: FolderRegistry, bundles: list[Path], code_of: CodeOf
