@@ -19,8 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtr, stdtrit
 
 from retemper.evaluation.weighted import Floats
 
@@ -54,7 +53,7 @@ class Paired(Protocol):
 
 def could_see(gain: Paired, alpha: float) -> float:
     """The change that a one-sided test at ``alpha`` tells from none with a probability of 80 %, about."""
-    return float(norm.ppf(1 - alpha) + norm.ppf(POWER)) * gain.error
+    return float(ndtri(1 - alpha) + ndtri(POWER)) * gain.error
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ class PairedMean:
         """Two-sided interval: what both one-sided tests leave."""
         if not np.isfinite(self.error):
             return -np.inf, np.inf
-        y = float(student.ppf((1 + level) / 2, self.freedom))
+        y = float(stdtrit(self.freedom, (1 + level) / 2))
         down, up = (self._back(y, min(sign * self.skewness, 0.0)) for sign in (1, -1))
         return float(self.value - down * self.error), float(self.value + up * self.error)
 
@@ -128,7 +127,7 @@ class PairedMean:
         if self.error <= ROUNDING * abs(self.value):
             return 0.5**self.units if distance > 0 else 1.0
         t, a = distance / self.error, HIDDEN * skewness / np.sqrt(self.units)
-        return float(student.sf(t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6, self.freedom))
+        return float(stdtr(self.freedom, -(t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6)))
 
     def _back(self, y: float, skewness: float) -> float:
         """T of a transformed y."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import binom, norm
+from scipy.special import bdtrc, ndtr, ndtri
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class PairedShares:
         """p-value of "the gain is at most ``limit``"."""
         if limit == 0:
             return _mid_p(self.gained, self.gained + self.lost)
-        return float(norm.sf(self._score(limit)))
+        return float(ndtr(-self._score(limit)))
 
     def p_below(self, limit: float) -> float:
         """p-value of "the gain is at least ``limit``"."""
@@ -60,7 +60,7 @@ class PairedShares:
     def ends(self, level: float = 0.95) -> tuple[float, float]:
         """Two-sided interval; an end lies beyond 0 only if the test against 0 says so as well."""
         alpha = (1 - level) / 2
-        low, high = self._end(-1.0, norm.ppf(1 - alpha)), self._end(1.0, norm.ppf(alpha))
+        low, high = self._end(-1.0, ndtri(1 - alpha)), self._end(1.0, ndtri(alpha))
         return (
             low if self.p_above(0) <= alpha else min(low, 0.0),
             high if self.p_below(0) <= alpha else max(high, 0.0),
@@ -85,5 +85,6 @@ class PairedShares:
 
 
 def _mid_p(hits: int, trials: int) -> float:
-    """P(more hits) + P(as many) / 2 of a fair coin."""
-    return float(binom.sf(hits, trials, 0.5) + binom.pmf(hits, trials, 0.5) / 2)
+    """Of a fair coin: P(more hits) + P(as many) / 2, the mean of P(more) and P(as many or more)."""
+    as_many = 1.0 if hits == 0 else float(bdtrc(hits - 1, trials, 0.5))
+    return (float(bdtrc(hits, trials, 0.5)) + as_many) / 2
