@@ -18,7 +18,7 @@ KIND: Kind = "covariate"
 ABOUT = "all columns together, by trees that tell current from reference rows"
 FEWEST_ROWS, MOST_ROWS = 20, 2_000
 """Of each side."""
-TREES, LEAF_ROWS = 100, 5
+TREES, LEAF_ROWS = 60, 5
 
 
 def run(samples: TwoSamples) -> Found:

@@ -47,7 +47,7 @@ def run(samples: TwoSamples) -> Found:
 
     def statistics(count: int) -> Floats:
         of_groups = [table.chi_square(drawn(count)) for table, drawn in zip(tables, draws, strict=True)]
-        return np.sum(of_groups, axis=0)
+        return np.asarray(np.sum(of_groups, axis=0))
 
     observed = float(sum(table.chi_square(table.current) for table in tables))
     found = p_value(observed, statistics, samples.draws(1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from retemper.core.drift_records import Kind
-from retemper.core.records import NotApplicable
 from retemper.retraining.two_samples import kolmogorov
 from retemper.retraining.two_samples.count_tables import CountTable
 from retemper.retraining.two_samples.found import Found, Tested

@@ -50,4 +50,4 @@ def _indicators(levels: Counts) -> Floats:
     """One column for each of the frequent levels, and for missing cells."""
     first = -1 if (levels < 0).any() else 0
     shown = np.arange(first, min(int(levels.max(initial=first)) + 1, MOST_INDICATORS))
-    return ONE_UNIT * (levels[:, None] == shown)
+    return np.asarray(ONE_UNIT * (levels[:, None] == shown))

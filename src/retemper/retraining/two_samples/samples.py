@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import ceil
 
@@ -51,6 +51,7 @@ class TwoSamples:
     output_names: tuple[str, ...] = ()
     labels: pl.Series | None = None
     task: Task | None = None
+    _levels: dict[str, Counts] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def is_current(self) -> NDArray[np.bool_]:
@@ -72,7 +73,9 @@ class TwoSamples:
 
     def levels(self, column: Column) -> Counts:
         """Cells as numbers of levels, most frequent first; -1 where missing."""
-        return levels_of(self.frame[column.name])
+        if column.name not in self._levels:
+            self._levels[column.name] = levels_of(self.frame[column.name])
+        return self._levels[column.name]
 
     def draws(self, tests: int) -> int:
         """Permutations at most: enough for the smallest p-value to pass all corrections."""

@@ -99,7 +99,7 @@ def _check_names(wanted: Wanted, tables: Sequence[Table]) -> None:
 
 def _only(table: Table, columns: list[str]) -> Table:
     frame: Any = table.frame
-    some = frame.only(columns) if isinstance(frame, FrameOnDisk) else chosen(frame, columns)
+    some: Any = frame.only(columns) if isinstance(frame, FrameOnDisk) else chosen(frame, columns)
     return replace(table, frame=some)
 
 
