@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from retemper.api.callbacks.lightning import LightningDoctor
     from retemper.api.callbacks.transformers import TransformersDoctor
     from retemper.api.check import check
+    from retemper.api.compare import compare
     from retemper.api.diagnose import diagnose
     from retemper.api.drift import drift
     from retemper.api.estimators import NetClassifier, NetRegressor
@@ -51,6 +52,7 @@ _HOMES = {
     "RetemperError": "core.errors",
     "Run": "api.train",
     "check": "api.check",
+    "compare": "api.compare",
     "diagnose": "api.diagnose",
     "drift": "api.drift",
     "evaluate": "api.evaluate",
@@ -80,6 +82,7 @@ __all__ = [
     "Run",
     "TransformersDoctor",
     "check",
+    "compare",
     "diagnose",
     "drift",
     "evaluate",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from retemper.core.errors import InputError, nearest
 from retemper.core.options import Options
 
 GateMetric = Literal["log_loss", "accuracy", "balanced_accuracy", "roc_auc", "rmse", "mae"]
@@ -32,3 +34,27 @@ class GateOptions(Options):
         5.0, gt=0, description="challenger's time or multiply-adds a row over the champion's, at most"
     )
     strict: bool = Field(False, description="old rows count even where concept drift is confirmed")
+
+    @classmethod
+    def checked(cls, given: Mapping[str, Any]) -> Self:
+        """Options from a person's words.
+
+        Raises:
+            InputError: ``bad_gate_option``, all mistakes at once.
+
+        >>> GateOptions.checked({"margin_points": 2}).margin_points
+        2.0
+        """
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            mistakes = [_sentence(str(own["loc"][0]), own, list(cls.model_fields)) for own in error.errors()]
+            where = {"option": ", ".join(str(own["loc"][0]) for own in error.errors())}
+            message = f"The gate's options can't be used: {'; '.join(mistakes)}."
+            raise InputError("bad_gate_option", message, where, "Mend each of them.") from None
+
+
+def _sentence(name: str, error: Any, known: list[str]) -> str:
+    if error["type"] == "extra_forbidden":
+        return f"there is no option {name!r}, {nearest(name, known)}"
+    return f"{name}: {error['msg']}, but got {error['input']!r}"
