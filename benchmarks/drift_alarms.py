@@ -1,10 +1,10 @@
 """How often does `retemper.drift` cry wolf? Trials without drift, at windows of 50 to 2,000 rows.
 
 Each trial draws a reference of 10,000 rows and a window of 20 columns from one distribution and asks for drift at
-alpha = .05. *numbers*: normal, skewed, uniform, rounded and correlated columns; *categories*: 30 levels, of equal or of
-falling frequency; *mixed*: ten of each, one cell in twenty missing in half of them. The alarm rate is shown with Wilson's
-95 % interval: a rate of at most 5 % is refuted where the interval lies above it. *columns* is the share of columns that
-are called drifted after all corrections, *uncorrected* the share with p <= .05.
+alpha = .05. *numbers*: normal, skewed, uniform, rounded and correlated columns; *categories*: 30 levels, of equal or
+of falling frequency; *mixed*: ten of each, one cell in twenty missing in half of them. The alarm rate is shown with
+Wilson's 95 % interval: a rate of at most 5 % is refuted where the interval lies above it. *columns* is the share of
+columns that are called drifted after all corrections, *uncorrected* the share with p <= .05.
 
 usage: python benchmarks/drift_alarms.py [--trials 1000] [--reference 10000] [--windows 50,100,200,500,2000]
        [--tables numbers,categories,mixed] [--first 0]

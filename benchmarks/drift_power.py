@@ -1,8 +1,8 @@
 """How often does `retemper.drift` see a shift, beside Kolmogorov-Smirnov on the model's predictions alone?
 
 That test, with Bonferroni's correction over the classes, was the best of "Failing Loudly" (Rabanser et al. 2019). Both
-get the same rows, the same network and alpha = .05. In each trial the rows that the network was not trained on are dealt
-out anew to a reference and a window, and the window is shifted:
+get the same rows, the same network and alpha = .05. In each trial the rows that the network was not trained on are
+dealt out anew to a reference and a window, and the window is shifted:
 
 - *noise*: normal noise of .3 standard deviations of its column (images: .3 of the pixels' range) on every cell;
 - *knock-out*: rows of the first class are taken out (others take their place);
@@ -12,7 +12,7 @@ out anew to a reference and a window, and the window is shifted:
 A tenth, half or all of the window's rows (knock-out: of the class) are shifted. *none* is the share of false alarms.
 
 usage: python benchmarks/drift_power.py DATA TARGET [--sizes 10,100,1000] [--trials 10] [--train 1500]
-       [--reference 2000] [--shrink 2]
+       [--reference 2000] [--first 0] [--shrink 2]
        DATA: .npz of images [rows, height, width] or flat squares (`x`, `y`), or a table of numbers and a class TARGET
 """
 
@@ -20,8 +20,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -83,6 +85,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=10)
     parser.add_argument("--train", type=int, default=1500)
     parser.add_argument("--reference", type=int, default=2000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first trial")
     parser.add_argument("--shrink", type=int, default=2, help="images: pixels a side that become one")
     options = parser.parse_args()
     rows = _read(Path(options.data), options.target, options.shrink)
@@ -90,25 +93,41 @@ def main() -> None:
     trained, rest = order[: options.train], order[options.train :]
     network = retemper.NetClassifier(hidden_units=64, epochs=30, random_state=0)
     model = network.fit(rows.x[trained], rows.y[trained].astype(str)).model_
-    names, began, cells = [column.name for column in model.schema.columns], time.process_time(), []
+    began = time.process_time()
     accuracy = float((model.predict(rows.x[rest]) == rows.y[rest].astype(str)).mean())
-    for which, share in [("none", 0.0), *((shift, share) for shift in SHIFTS for share in SHARES)]:
-        for size in map(int, options.sizes.split(",")):
-            ours, predictions, families = 0, 0, {}
-            for trial in range(options.trials):
-                draw = np.random.default_rng([trial, size])
-                dealt = draw.permutation(rest)
-                reference = rows.x[dealt[: options.reference]]
-                current = rows.shifted(which, share, dealt[options.reference :], size, draw)
-                assert len(current) == size, "too few rows for a window of this size"
-                frames = [pl.DataFrame(x, schema=names, orient="row") for x in (reference, current)]
-                found = retemper.drift(*frames, ALPHA, model=model, seed=trial)
-                ours += found.detected
-                predictions += _by_predictions(model.predict_proba(reference), model.predict_proba(current))
-                for name, family in found.families.items():
-                    families[name] = families.get(name, 0) + (family.p_value * len(found.families) <= ALPHA)
-            cells.append((which, share, size, ours, predictions, families))
+    shifts = [("none", 0.0), *((shift, share) for shift in SHIFTS for share in SHARES)]
+    sizes = [int(size) for size in options.sizes.split(",")]
+    cells = [Cell(*shift, size).measured(rows, rest, model, options) for shift in shifts for size in sizes]
     _print(cells, options.trials, accuracy, (time.process_time() - began) / len(cells) / options.trials)
+
+
+@dataclass
+class Cell:
+    """A shift at a window's size: how many trials saw it."""
+
+    shift: str
+    share: float
+    size: int
+    ours: int = 0
+    alone: int = 0
+    families: Counter[str] = field(default_factory=Counter)
+
+    def measured(self, rows: Rows, rest: np.ndarray, model: Any, options: argparse.Namespace) -> Cell:
+        names = [column.name for column in model.schema.columns]
+        for trial in range(options.first, options.first + options.trials):
+            draw = np.random.default_rng([trial, self.size])
+            dealt = draw.permutation(rest)
+            reference = rows.x[dealt[: options.reference]]
+            left = dealt[options.reference :]
+            current = rows.shifted(self.shift, self.share, left, self.size, draw)
+            assert len(current) == self.size, "too few rows for a window of this size"
+            frames = [pl.DataFrame(x, schema=names, orient="row") for x in (reference, current)]
+            found = retemper.drift(*frames, ALPHA, model=model, seed=trial)
+            self.ours += found.detected
+            self.alone += _by_predictions(model.predict_proba(reference), model.predict_proba(current))
+            least = {name: family.p_value * len(found.families) for name, family in found.families.items()}
+            self.families.update({name: int(p <= ALPHA) for name, p in least.items()})
+        return self
 
 
 def _by_predictions(reference: np.ndarray, current: np.ndarray) -> bool:
@@ -128,18 +147,18 @@ def _read(path: Path, target: str, shrink: int) -> Rows:
     return Rows(x.reshape(len(x), -1), y, small)
 
 
-def _print(cells: list[tuple], trials: int, accuracy: float, seconds: float) -> None:
-    families = sorted({name for *_, found in cells for name in found})
+def _print(cells: list[Cell], trials: int, accuracy: float, seconds: float) -> None:
+    families = sorted({name for cell in cells for name in cell.families})
     shown = [
-        [which, share, size, f"{ours / trials:.0%}", f"{alone / trials:.0%}"]
-        + [f"{found.get(name, 0) / trials:.0%}" for name in families]
-        for which, share, size, ours, alone, found in cells
+        [cell.shift, cell.share, cell.size, f"{cell.ours / trials:.0%}", f"{cell.alone / trials:.0%}"]
+        + [f"{cell.families[name] / trials:.0%}" for name in families]
+        for cell in cells
     ]
     header = ("shift", "share", "window", "retemper", "predictions alone", *families)
-    title = f"Power at alpha = {ALPHA}, {trials} trials a row; network's accuracy {accuracy:.3f}, {seconds:.2f} CPU s a trial"
-    print_table(title, header, shown)
-    shifts = [cell for cell in cells if cell[0] != "none"]
-    means = [np.mean([cell[k] for cell in shifts]) / trials for k in (3, 4)]
+    title = f"Power at alpha = {ALPHA}, {trials} trials a row; network's accuracy {accuracy:.3f}"
+    print_table(f"{title}, {seconds:.2f} CPU s a trial", header, shown)
+    shifted = [cell for cell in cells if cell.shift != "none"]
+    means = [np.mean([getattr(cell, name) for cell in shifted]) / trials for name in ("ours", "alone")]
     print(f"\nmean power: retemper {means[0]:.1%}, predictions alone {means[1]:.1%}")
 
 

@@ -52,6 +52,5 @@ def test_a_family_gives_p_values_or_says_why_not(name, before, now):
 
 
 def test_the_families_are_those_of_the_documentation():
-    assert NAMES == [
-        "categories", "classifier", "concept", "missingness", "mmd", "new_categories", "numbers", "predictions", "prior",
-    ]  # fmt: skip
+    inputs = {"numbers", "categories", "missingness", "new_categories", "mmd", "classifier"}
+    assert set(NAMES) == inputs | {"predictions", "prior", "concept"}

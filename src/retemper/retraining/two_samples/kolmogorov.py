@@ -23,9 +23,10 @@ With more the limit is near enough, and above the exact p-value.
 def test(values: Floats, n_reference: int, generator: np.random.Generator, most: int) -> tuple[float, float]:
     """The largest difference of the two distribution functions, and its p-value.
 
-    Without ties, or with many different values: the exact p-value (Hodges 1958), or its limit (Kolmogorov 1933)
-    where both sides have more than 10,000 rows. Both are for values without ties, and ties make the statistic smaller only, so that the
-    p-value errs on the safe side. With ties and up to 256 different values, by random tables with the same margins.
+    Without ties, or with many different values: the exact p-value (Hodges 1958), or its limit (Kolmogorov 1933) where
+    both sides have more than 10,000 rows. Both are for values without ties, and ties make the statistic smaller only,
+    so that the p-value errs on the safe side. With ties and up to 256 different values: by random tables with the same
+    margins.
 
     Args:
         values: float64 [N], the reference's first, none missing; both sides have some.
