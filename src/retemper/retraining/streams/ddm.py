@@ -24,6 +24,10 @@ class DDM:
     [326]
     """
 
+    rows: int
+    _share: float
+    _least: tuple[float, float]
+
     def __init__(self, warning: float = 2.0, change: float = 3.0, least_rows: int = 30) -> None:
         self.warning = in_range("warning", warning, above=0.0)
         self.change = in_range("change", change, low=self.warning)
@@ -60,6 +64,6 @@ class DDM:
         return found
 
     def _begin(self) -> None:
-        self.rows: int = 0
-        self._share: float = 0.0
-        self._least: tuple[float, float] = (math.inf, math.inf)
+        self.rows = 0
+        self._share = 0.0
+        self._least = math.inf, math.inf

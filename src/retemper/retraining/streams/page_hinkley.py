@@ -23,6 +23,11 @@ class PageHinkley:
     [105]
     """
 
+    rows: int
+    _mean: float
+    _sum: float
+    _least: float
+
     def __init__(self, delta: float = 0.005, threshold: float = 50.0, least_rows: int = 30) -> None:
         self.delta = in_range("delta", delta, low=0.0)
         self.threshold = in_range("threshold", threshold, above=0.0)
@@ -46,7 +51,5 @@ class PageHinkley:
         return found
 
     def _begin(self) -> None:
-        self.rows: int = 0
-        self._mean: float = 0.0
-        self._sum: float = 0.0
-        self._least: float = 0.0
+        self.rows = 0
+        self._mean = self._sum = self._least = 0.0
