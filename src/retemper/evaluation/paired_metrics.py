@@ -147,8 +147,18 @@ def points(metric: str, rows: PairedRows, count: float) -> float:
 
 
 def _log_loss(rows: PairedRows) -> Paired:
+    """A model that is too sure loses much in few rows, and of few rows it may not have lost yet.
+
+    So the moments count that are expected if each row's class is drawn by the mean of what both models say.
+    """
     first, second = (log_losses(rows.y, own) for own in rows.outputs)
-    return _of_means(rows, first - second)
+    gain, share = first - second, rows.weight / rows.weight.sum()
+    value = float(share @ gain)
+    least = np.finfo(np.float64).eps
+    a, b = (np.log(np.clip(own, least, 1.0)) for own in rows.outputs)
+    either, moved = (rows.outputs[0] + rows.outputs[1]) / 2, share[:, None] * (b - a - value)
+    expected = float((either * moved**2).sum()), float((either * moved**3).sum())
+    return PairedMean.of(value, share * (gain - value), rows.group, expected=expected)
 
 
 def _mae(rows: PairedRows) -> Paired:
