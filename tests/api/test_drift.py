@@ -1,6 +1,7 @@
 """retemper.drift as a person calls it."""
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import jsonschema
@@ -11,7 +12,10 @@ import pytest
 
 import retemper
 from retemper.core.errors import InputError
+from retemper.data.frame import FrameOnDisk
+from retemper.data.read import read
 
+WORDS = ["one", "two", "three", "four"]
 CONTRACT = Path(__file__).resolve().parents[1] / "contract" / "decision.schema.json"
 
 
@@ -128,6 +132,29 @@ def test_pandas_files_and_folders_are_read(before, tmp_path):
     now = pd.DataFrame(_now(shift=0.5).to_dict(as_series=False))
     found = retemper.drift(tmp_path / "before.csv", now, target="y")
     assert found.p_value == retemper.drift(before, _now(shift=0.5), target="y").p_value
+
+
+def test_large_files_stay_on_disk_and_say_the_same(before, model, tmp_path, monkeypatch):
+    before.write_csv(tmp_path / "before.csv")
+    _now().write_csv(tmp_path / "now.csv")
+    both = tmp_path / "before.csv", tmp_path / "now.csv"
+    in_memory = retemper.drift(*both, model=model)
+    monkeypatch.setattr("retemper.data.parts.LARGE_BYTES", 0)
+    monkeypatch.setenv("RETEMPER_CACHE", str(tmp_path / "cache"))
+    assert isinstance(read(both[0]).frame, FrameOnDisk)
+    assert retemper.drift(*both, model=model) == in_memory
+
+
+def test_dates_and_texts_are_columns_with_an_order():
+    draws = np.random.default_rng(0)
+
+    def rows(count, year, words):
+        days = [datetime(year, 1, 1) + timedelta(days=int(day)) for day in draws.integers(0, 300, count)]
+        lengths = words + draws.integers(0, 5, count)
+        return {"day": days, "text": [" ".join(draws.choice(WORDS, length)) for length in lengths]}
+
+    found = retemper.drift(rows(200, 2020, 4), rows(100, 2021, 12))
+    assert {column.name for column in found.drifted} == {"day", "text"}
 
 
 def test_columns_that_one_side_lacks_are_said(before):
