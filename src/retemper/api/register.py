@@ -8,6 +8,7 @@ from pathlib import Path
 from retemper.api.registry import registry
 from retemper.core.errors import InputError
 from retemper.core.run_folder import RunFolder
+from retemper.retraining.registry.mlflow_server import is_mlflow
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def registration(name: str | None) -> Registration | None:
         return None
     known = registry()
     known.check_new(name)
-    return Registration(name, known.place if "://" in known.place else str(Path(known.place).absolute()))
+    return Registration(name, known.place if is_mlflow(known.place) else str(Path(known.place).absolute()))
 
 
 def register(run: RunFolder, asked: Registration) -> str:

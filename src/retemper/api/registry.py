@@ -13,6 +13,7 @@ from retemper.core.records import to_json
 from retemper.core.version_records import Life
 from retemper.report.life import life_facts, write
 from retemper.retraining.registry.folder import FolderRegistry
+from retemper.retraining.registry.mlflow_server import is_mlflow
 from retemper.retraining.registry.reference import could_be, parse
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ def registry(place: str | Path | None = None) -> Registry:
     """Versions of models by name: ``add``, ``promote``, ``rollback``, ``life``, ``names``, ``fetch``.
 
     Args:
-        place: its folder; None: what the environment variable RETEMPER_REGISTRY says, else ``registry`` below the
-            working directory.
+        place: its folder, or an MLflow server (``http://…``, or ``mlflow:`` and a tracking URI); None: what the
+            environment variable RETEMPER_REGISTRY says, else ``registry`` below the working directory.
 
     Returns:
         The registry; a folder that isn't there yet is an empty one, and made by the first ``add``.
@@ -34,7 +35,12 @@ def registry(place: str | Path | None = None) -> Registry:
     >>> registry("no/such/folder").names()
     []
     """
-    return FolderRegistry(str(place or os.environ.get(VARIABLE) or DEFAULT))
+    where = str(place or os.environ.get(VARIABLE) or DEFAULT)
+    if is_mlflow(where):
+        from retemper.retraining.registry.mlflow_registry import MlflowRegistry  # loads Polars
+
+        return MlflowRegistry(where)
+    return FolderRegistry(where)
 
 
 def located(model: str | Path, place: str | Path | None = None) -> Path:

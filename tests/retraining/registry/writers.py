@@ -16,12 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from retemper.bundle.place import place_of
 from retemper.core.errors import InputError
 from retemper.retraining.registry import folder
 from retemper.retraining.registry.folder import FolderRegistry
 from retemper.retraining.registry.reference import Reference
 
-folder._load = lambda place: None  # type: ignore[assignment]
+folder.loadable = place_of  # type: ignore[assignment]
 os.fsync = lambda handle: None  # type: ignore[assignment]
 NAME = "m"
 WORKERS, STEPS = 4, 12

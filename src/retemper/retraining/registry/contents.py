@@ -6,13 +6,50 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from retemper.bundle.place import Place
+from retemper.bundle.place import Place, place_of
 from retemper.core.errors import InputError
+from retemper.core.records import to_json
+from retemper.core.run_folder import write_whole
 from retemper.retraining.registry.lineage import KEPT
 
 CHUNK = 1 << 20
+
+
+def loadable(model: Path | str) -> Place:
+    """Where a model's bundle and its run lie; one that can't be loaded now could not be put into force later.
+
+    Raises:
+        InputError: what is wrong with the bundle.
+    """
+    from retemper.bundle.load import load  # PyTorch, which nothing else of a registry needs
+
+    place = place_of(model)
+    load(place.bundle)
+    return place
+
+
+def put_together(place: Place, decision: Mapping[str, Any] | None, folder: Path) -> dict[str, str]:
+    """All files of a version but its record, with their SHA-256; ``decision`` goes before the run's own.
+
+    Raises:
+        InputError: ``damaged_bundle``.
+        OSError: a file can't be read or written.
+    """
+    files = copied(files_of(place), folder)
+    if decision is not None:
+        content = json.dumps(to_json(decision), indent=1, allow_nan=False).encode() + b"\n"
+        write_whole(folder / "decision.json", content)
+        files["decision.json"] = hashlib.sha256(content).hexdigest()
+    return files
+
+
+def now() -> str:
+    """The date and time in UTC, for people to read; nothing is decided by it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def files_of(place: Place) -> dict[str, Path]:

@@ -14,22 +14,16 @@ what is in force is among what it finds.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from retemper.bundle.place import Place, place_of
 from retemper.core.errors import InputError
-from retemper.core.records import to_json
-from retemper.core.run_folder import write_whole
 from retemper.core.version_records import Action, Change, Life, Version
 from retemper.retraining.registry import faults, on_disk
-from retemper.retraining.registry.contents import copied, files_of, first_changed
+from retemper.retraining.registry.contents import first_changed, loadable, now, put_together
 from retemper.retraining.registry.lineage import lineage_of
 from retemper.retraining.registry.reference import NAME, Reference, check_name
 from retemper.retraining.registry.sealed import Damaged
@@ -111,22 +105,19 @@ class FolderRegistry:
         self.check_new(name)
         if parent is not None:
             self._check_version(self.life(name), parent)
-        place = place_of(model)
-        _load(place)
+        place = loadable(model)
         lineage = lineage_of(place, name, parent, decision, note)
         folder = Path(self.place) / name
         with faults.registry_faults(folder), on_disk.draft(folder) as (draft, lock):
-            files = copied(files_of(place), draft)
-            if decision is not None:
-                files["decision.json"] = _write_json(draft / "decision.json", decision)
+            files = put_together(place, decision, draft)
             with held(folder):
                 changes = self._changes(folder)
                 there = on_disk.numbers(folder)
                 number = max([0, *there, *(change.version for change in changes)]) + 1
-                version = Version(number, _now(), lineage, files)
+                version = Version(number, now(), lineage, files)
                 on_disk.publish(draft, lock, version)
                 if number == 1:  # there is no other that it could be worse than
-                    on_disk.write_changes(folder, [Change("add", 1, None, _now())])
+                    on_disk.write_changes(folder, [Change("add", 1, None, now())])
         return version
 
     def promote(self, name: str, version: int, over: int | None = None, reason: str = "") -> Change:
@@ -166,7 +157,7 @@ class FolderRegistry:
     def _change(self, life: Life, action: Action, version: int, reason: str) -> Change:
         model = self._model(life.name)
         self._checked(model, version)
-        change = Change(action, version, life.in_force, _now(), reason)
+        change = Change(action, version, life.in_force, now(), reason)
         on_disk.write_changes(model, [*life.changes, change])
         return change
 
@@ -200,21 +191,3 @@ class FolderRegistry:
             if not on_disk.numbers(model):
                 raise faults.unknown_model(name, self.names(), self.place)
         return model
-
-
-def _load(place: Place) -> None:
-    """A model that can't be loaded now is none that could be put into force later."""
-    from retemper.bundle.load import load  # PyTorch, which only this needs
-
-    load(place.bundle)
-
-
-def _write_json(path: Path, document: Mapping[str, Any]) -> str:
-    content = json.dumps(to_json(document), indent=1, allow_nan=False).encode() + b"\n"
-    write_whole(path, content)
-    return hashlib.sha256(content).hexdigest()
-
-
-def _now() -> str:
-    # A date for people to read; nothing is decided by it.
-    return datetime.now(UTC).isoformat(timespec="seconds")

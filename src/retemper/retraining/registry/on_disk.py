@@ -50,13 +50,27 @@ def read_version(folder: Path) -> Version:
         Damaged: it is not what was written, or that of another version.
         InputError: ``other_version``.
     """
-    try:
-        version = _versions().validate_python(read_sealed(folder / RECORD))
-    except (ValidationError, FileNotFoundError, NotADirectoryError):
-        raise Damaged(RECORD) from None
+    version = read_record(folder)
     if version.number != int(folder.name):
         raise Damaged(RECORD)
     return version
+
+
+def read_record(folder: Path, **known: int) -> Version:
+    """The record of a version wherever it lies.
+
+    Args:
+        folder: that holds version.json.
+        known: what the record leaves to others: ``number``, where a server gives it.
+
+    Raises:
+        Damaged: it is not what was written.
+        InputError: ``other_version``.
+    """
+    try:
+        return _versions().validate_python({**read_sealed(folder / RECORD), **known})
+    except (ValidationError, FileNotFoundError, NotADirectoryError):
+        raise Damaged(RECORD) from None
 
 
 def read_changes(model: Path) -> tuple[Change, ...]:
