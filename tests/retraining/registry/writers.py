@@ -22,8 +22,6 @@ from retemper.retraining.registry import folder
 from retemper.retraining.registry.folder import FolderRegistry
 from retemper.retraining.registry.reference import Reference
 
-folder.loadable = place_of  # type: ignore[assignment]
-os.fsync = lambda handle: None  # type: ignore[assignment]
 NAME = "m"
 WORKERS, STEPS = 4, 12
 
@@ -185,5 +183,7 @@ def race(root: Path, seed: int) -> dict[str, int]:
 
 
 if __name__ == "__main__":
+    folder.loadable = place_of  # type: ignore[assignment]
+    os.fsync = lambda handle: None  # type: ignore[assignment]
     what, where = sys.argv[1], Path(sys.argv[2])
     print(json.dumps(kill(where) if what == "kill" else race(where, int(sys.argv[3]))))

@@ -144,10 +144,11 @@ class MlflowRegistry:
         found = [own for own in self._versions(reference.name) if int(own.version) == number]
         if not found:
             raise faults.unknown_version(self.life(reference.name), number, self.place)
-        kept = cache_folder() / "registry" / str(found[0].run_id)
+        run = found[0].run_id or "none"
+        kept = cache_folder() / "registry" / run
         with faults.registry_faults(kept):
-            if self._changed(kept, number) is not None:
-                self._download(str(found[0].run_id), kept)
+            if run != "none" and self._changed(kept, number) is not None:
+                self._download(run, kept)
         changed = self._changed(kept, number)
         if changed is not None:
             raise faults.damaged_version(reference.name, number, kept / changed)
@@ -166,7 +167,7 @@ class MlflowRegistry:
             new, old = Path(temporary) / "new", Path(temporary) / "old"
             new.mkdir()
             with answering(self.place):
-                if not self._client.list_artifacts(run, ARTIFACTS):
+                if not self._listed(run):
                     return  # a version that another program made
                 found = Path(self._client.download_artifacts(run, ARTIFACTS, str(new)))
             if kept.exists():
@@ -174,10 +175,10 @@ class MlflowRegistry:
             found.rename(kept)
 
     def _model(self, name: str) -> RegisteredModel:
-        from mlflow.exceptions import MlflowException
-
         check_name(name)
         with answering(self.place):
+            from mlflow.exceptions import MlflowException
+
             try:
                 return self._client.get_registered_model(name)
             except MlflowException as error:
@@ -191,14 +192,15 @@ class MlflowRegistry:
         return sorted(found, key=lambda own: int(own.version))
 
     def _record(self, own: ModelVersion) -> Version:
-        from mlflow.exceptions import MlflowException
+        file = f"{ARTIFACTS}/{RECORD}"
+        with TemporaryDirectory() as temporary, answering(self.place):
+            if not own.run_id or file not in self._listed(own.run_id):
+                raise Damaged(RECORD)  # a version that another program made
+            found = self._client.download_artifacts(own.run_id, file, temporary)
+            return read_record(Path(found).parent, number=int(own.version))
 
-        with TemporaryDirectory() as temporary:
-            try:
-                file = self._client.download_artifacts(str(own.run_id), f"{ARTIFACTS}/{RECORD}", temporary)
-            except (MlflowException, OSError):  # a version that another program made
-                raise Damaged(RECORD) from None
-            return read_record(Path(file).parent, number=int(own.version))
+    def _listed(self, run: str) -> list[str]:
+        return [artifact.path for artifact in self._client.list_artifacts(run, ARTIFACTS)]
 
     def _uploaded(self, name: str, folder: Path, lineage: Lineage) -> str:
         """The run that keeps a version's files, and its scores for MLflow's own pages."""

@@ -40,13 +40,7 @@ def client(place: str) -> MlflowClient:
     Raises:
         InputError: ``missing_package``: MLflow is not installed.
     """
-    if find_spec("mlflow") is None:
-        raise InputError(
-            "missing_package",
-            "A registry in MLflow needs MLflow, which is not installed.",
-            {"registry": place},
-            "Install it: pip install 'retemper[track]'.",
-        )
+    _check_installed(place)
     for variable, value in QUIETLY.items():
         os.environ.setdefault(variable, value)
     from mlflow import MlflowClient
@@ -63,8 +57,9 @@ def answering(place: str) -> Iterator[None]:
     """What the server refuses, or that it is not there.
 
     Raises:
-        InputError: ``registry_refused``.
+        InputError: ``registry_refused`` or ``missing_package``.
     """
+    _check_installed(place)
     from mlflow.exceptions import MlflowException
 
     try:
@@ -77,3 +72,13 @@ def answering(place: str) -> Iterator[None]:
             {"registry": place},
             "See that the server runs, that its address is right, and that you may write to it.",
         ) from error
+
+
+def _check_installed(place: str) -> None:
+    if find_spec("mlflow") is None:
+        raise InputError(
+            "missing_package",
+            "A registry in MLflow needs MLflow, which is not installed.",
+            {"registry": place},
+            "Install it: pip install 'retemper[track]'.",
+        )
