@@ -178,18 +178,24 @@ def of_real_gain(count: int, only: str) -> None:
 def of_forgetting(count: int) -> None:
     """Table 3."""
     lines = []
-    for spread in (0.01, 0.02):
+    for spread, power in ((0.01, 0.8), (0.02, 0.8), (0.01, 0.2)):
+        options = GateOptions(old_power=power)
         for rows in (200, 1000, 2000, 4000, 8000, 20_000):
             falls, promoted = 0, 0
             for k in range(count):
                 random = generator(k, "forgetting")
                 change = float(np.clip(spread * random.normal(), -0.09, 0.09))
-                found = gate(disagreeing(0.03)(random, 2000), disagreeing(change)(random, rows))
+                found = gate(
+                    disagreeing(0.03)(random, 2000), disagreeing(change)(random, rows), options=options
+                )
                 promoted += found.promoted
                 falls += found.promoted and change < -0.01
-            lines.append([f"{100 * spread:.0f}", str(rows), told(promoted, count), told(falls, promoted)])
+            lines.append(
+                [f"{100 * spread:.0f}", str(power), str(rows), told(promoted, count), told(falls, promoted)]
+            )
     header = [
         "change on old rows, points (sd)",
+        "old_power",
         "old rows",
         "promoted, %",
         "of these fall by over 1 point, %",

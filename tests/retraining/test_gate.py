@@ -98,6 +98,11 @@ def test_the_margin_is_ruled_out_at_the_level_asked_for():
     assert not not_worse("old", "accuracy", old, 1.0, 0.025).passed
     assert not_worse("old", "accuracy", old, 2.0, 0.025).passed
     assert not_worse("old", "accuracy", old, 1.0, 0.1).passed
+    few = classes(100, 105, 2000)
+    assert [not_worse("old", "accuracy", few, 1.0, 0.025, power).rule for power in (0.8, 0.2)] == [
+        "no_harm",
+        "not_worse",
+    ]
 
 
 def test_where_log_loss_decides_accuracy_alone_is_no_reason_but_is_told():

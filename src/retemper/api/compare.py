@@ -38,8 +38,9 @@ def compare(
         slices: columns; the challenger must not be worse at any of their levels or ranges.
         concept_drift: it is confirmed that the same inputs now have other targets: ``old`` is reported, and does
             not block unless ``strict``.
-        options: ``metric`` (``"log_loss"`` or ``"rmse"``), ``alpha`` (.025), ``margin_points`` (1), ``ece_points``
-            (2), ``cost_ratio`` (5), ``strict`` (False); see :class:`retemper.retraining.gate_options.GateOptions`.
+        options: ``metric`` (``"log_loss"`` or ``"rmse"``), ``alpha`` (.025), ``margin_points`` (1), ``old_power`` (.8),
+            ``ece_points`` (2), ``cost_ratio`` (5), ``strict`` (False); see
+            :class:`retemper.retraining.gate_options.GateOptions`.
 
     Returns:
         ``.verdict`` (``"promote"`` or ``"keep"``), ``.reason``, ``.tests``, ``.not_tested``, ``.to_json()``.

@@ -55,9 +55,9 @@ class Paired(Protocol):
         ...
 
 
-def could_see(gain: Paired, alpha: float) -> float:
-    """The change that a one-sided test at ``alpha`` tells from none with a probability of 80 %, about."""
-    return float(ndtri(1 - alpha) + ndtri(POWER)) * gain.error
+def could_see(gain: Paired, alpha: float, power: float = POWER) -> float:
+    """The change that a one-sided test at ``alpha`` tells from none with this probability, about."""
+    return float(ndtri(1 - alpha) + ndtri(power)) * gain.error
 
 
 @dataclass(frozen=True)

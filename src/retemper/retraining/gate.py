@@ -83,7 +83,7 @@ def _plans(
     metric: str, new: PairedRows, old: PairedRows | None, cost: Costs | None, options: GateOptions
 ) -> dict[str, Callable[[], GateTest]]:
     """Name → how the test is made, in the order they are told; the slices come last."""
-    alpha, margin = options.alpha, options.margin_points
+    alpha = options.alpha
     plans = {"better_on_new": lambda: better(metric, new, alpha)}
     on_old = {"not_worse_on_old": metric}
     if new.task == "classification":
@@ -95,14 +95,14 @@ def _plans(
     if cost is not None:
         plans["cost"] = lambda: cost_test(*cost, options.cost_ratio)
     for name, own in on_old.items():
-        plans[name] = partial(_on_old, name, own, old, margin, alpha)
+        plans[name] = partial(_on_old, name, own, old, options)
     return plans
 
 
-def _on_old(name: str, metric: str, old: PairedRows | None, margin: float, alpha: float) -> GateTest:
+def _on_old(name: str, metric: str, old: PairedRows | None, options: GateOptions) -> GateTest:
     if old is None:
         raise NotApplicable("there are no old rows")
-    return not_worse(name, metric, old, margin, alpha)
+    return not_worse(name, metric, old, options.margin_points, options.alpha, options.old_power)
 
 
 def _made(plans: dict[str, Callable[[], GateTest]]) -> tuple[list[GateTest], dict[str, str]]:

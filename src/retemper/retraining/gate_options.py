@@ -27,6 +27,13 @@ class GateOptions(Options):
     margin_points: float = Field(
         1.0, gt=0, description="loss on old rows that is let pass, in points: .01 of a rate, 1 % of an RMSE"
     )
+    old_power: float = Field(
+        0.8,
+        ge=0.01,
+        lt=1,
+        description="old rows are enough to rule out the margin where an equal challenger passes so often; with fewer, "
+        "only a proved loss blocks",
+    )
     ece_points: float = Field(
         2.0, ge=0, description="rise of the calibration error that is let pass, in points"
     )

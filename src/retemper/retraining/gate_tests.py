@@ -12,7 +12,7 @@ from scipy.stats import binom
 from retemper.core.errors import InputError
 from retemper.core.gate_records import GateRule, GateTest
 from retemper.core.records import NotApplicable
-from retemper.evaluation.paired import Paired, could_see
+from retemper.evaluation.paired import POWER, Paired, could_see
 from retemper.evaluation.paired_metrics import PairedRows, paired_metric, points
 from retemper.search.fold_test import holm
 
@@ -34,11 +34,12 @@ def better(metric: str, new: PairedRows, alpha: float) -> GateTest:
     return _test("better_on_new", metric, gain, "gain", gain.p_above(0.0), alpha, new.rows)
 
 
-def not_worse(name: str, metric: str, rows: PairedRows, margin: float, alpha: float) -> GateTest:
+def not_worse(
+    name: str, metric: str, rows: PairedRows, margin: float, alpha: float, power: float = POWER
+) -> GateTest:
     """Is a loss beyond the margin ruled out? Where rows are too few for that: is harm not proved?
 
-    Rows are enough where an equal challenger would pass with 80 %. With fewer, it would be kept out whatever it is
-    worth, and only a significant loss stops it.
+    With too few rows nearly every challenger would be kept out, whatever it is worth.
 
     Args:
         name: of the test.
@@ -46,6 +47,7 @@ def not_worse(name: str, metric: str, rows: PairedRows, margin: float, alpha: fl
         rows: labelled.
         margin: in points.
         alpha: level, one-sided.
+        power: rows are enough where an equal challenger passes this often.
 
     Raises:
         NotApplicable: the metric is not defined on these rows.
@@ -56,7 +58,7 @@ def not_worse(name: str, metric: str, rows: PairedRows, margin: float, alpha: fl
     ['not_worse', 'no_harm']
     """
     gain, limit = paired_metric(metric, rows), points(metric, rows, margin)
-    if could_see(gain, alpha) > limit:
+    if could_see(gain, alpha, power) > limit:
         return no_harm(name, metric, rows, alpha)
     return _test(name, metric, gain, "not_worse", gain.p_above(-limit), alpha, rows.rows, limit)
 
