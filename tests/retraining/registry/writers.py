@@ -169,8 +169,10 @@ def race(root: Path, seed: int) -> dict[str, int]:
             look(registry)
 
     reader = forked(read)
-    dead = [killed(child) for child in [forked(lambda w=worker: write(w)) for worker in range(WORKERS)]]  # type: ignore[misc]
-    (root / "over").touch()
+    try:
+        dead = [killed(child) for child in [forked(lambda w=worker: write(w)) for worker in range(WORKERS)]]  # type: ignore[misc]
+    finally:
+        (root / "over").touch()
     assert not killed(reader) and dead[1:] == [False] * (WORKERS - 1)
     added = [n for path in root.glob("?.json") for n in json.loads(path.read_text())["added"]]
     assert len(set(added)) == len(added)
