@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from retemper.api.callbacks.keras import KerasDoctor
     from retemper.api.callbacks.lightning import LightningDoctor
     from retemper.api.callbacks.transformers import TransformersDoctor
+    from retemper.api.change_point import change_point
     from retemper.api.check import check
+    from retemper.api.compare import compare
     from retemper.api.diagnose import diagnose
+    from retemper.api.drift import drift
     from retemper.api.estimators import NetClassifier, NetRegressor
     from retemper.api.evaluate import evaluate
     from retemper.api.minimize import minimize
     from retemper.api.predict import load, predict
+    from retemper.api.registry import registry
     from retemper.api.repair import repair
     from retemper.api.report import report
     from retemper.api.searches import GridSearch, RandomSearch
@@ -30,6 +34,9 @@ if TYPE_CHECKING:
     from retemper.api.tune import tune
     from retemper.api.watch import watch
     from retemper.core.errors import InputError, Interrupted, RetemperError
+    from retemper.retraining.streams.adwin import ADWIN
+    from retemper.retraining.streams.ddm import DDM
+    from retemper.retraining.streams.page_hinkley import PageHinkley
 
 # Not in __all__: each needs a library that retemper does not, and says so where it is missing.
 _CALLBACKS = {
@@ -39,21 +46,28 @@ _CALLBACKS = {
 }
 # Loaded at first use: `import retemper` must not wait for PyTorch.
 _HOMES = {
+    "ADWIN": "retraining.streams.adwin",
     "BayesSearch": "api.bayes_search",
+    "DDM": "retraining.streams.ddm",
     "GridSearch": "api.searches",
     "InputError": "core.errors",
     "Interrupted": "core.errors",
     "NetClassifier": "api.estimators",
     "NetRegressor": "api.estimators",
+    "PageHinkley": "retraining.streams.page_hinkley",
     "RandomSearch": "api.searches",
     "RetemperError": "core.errors",
     "Run": "api.train",
+    "change_point": "api.change_point",
     "check": "api.check",
+    "compare": "api.compare",
     "diagnose": "api.diagnose",
+    "drift": "api.drift",
     "evaluate": "api.evaluate",
     "load": "api.predict",
     "minimize": "api.minimize",
     "predict": "api.predict",
+    "registry": "api.registry",
     "repair": "api.repair",
     "report": "api.report",
     "resume": "api.train",
@@ -63,6 +77,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "ADWIN",
+    "DDM",
     "BayesSearch",
     "GridSearch",
     "InputError",
@@ -71,16 +87,21 @@ __all__ = [
     "LightningDoctor",
     "NetClassifier",
     "NetRegressor",
+    "PageHinkley",
     "RandomSearch",
     "RetemperError",
     "Run",
     "TransformersDoctor",
+    "change_point",
     "check",
+    "compare",
     "diagnose",
+    "drift",
     "evaluate",
     "load",
     "minimize",
     "predict",
+    "registry",
     "repair",
     "report",
     "resume",

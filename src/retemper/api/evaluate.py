@@ -48,7 +48,7 @@ def evaluate(model: Model | str | Path, data: Any, resamples: int = 1000, seed: 
     model's threshold or costs where it has one; with costs, ``cost`` is what a row costs on average.
 
     Args:
-        model: a model, or the path of a run or bundle folder.
+        model: a model, the path of a run or bundle folder, or ``name[@version]`` of the registry.
         data: rows with the model's columns and its target.
         resamples: bootstrap resamples behind each interval, 100 or more.
         seed: of the bootstrap.

@@ -45,6 +45,8 @@ class TrainOptions(TypedDict, total=False):
     """for everything, report included: ``"5m"``, ``"1h30m"``, ``90`` (seconds)"""
     out: str | Path | None
     """the run's folder; None: ``runs/<date>-<time>-<name>``"""
+    register: str | None
+    """add the model to the registry under this name; see :func:`retemper.registry`"""
     replay: str | Path | None
     """the log.jsonl of another run: its decisions about time, without a clock"""
     reporter: Reporter

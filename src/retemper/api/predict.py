@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from retemper.api.faults import machine_faults
+from retemper.api.registry import located
 from retemper.bundle.load import load as load_bundle
 from retemper.bundle.model import CHUNK_ROWS, Model
 from retemper.core.errors import InputError
@@ -20,28 +21,29 @@ from retemper.data.unlearnt import Unlearnt
 
 
 def load(path: str | Path) -> Model:
-    """The model of a run folder or a bundle folder.
+    """The model of a run folder, of a bundle folder, or of the registry.
 
     Args:
-        path: RUN or RUN/model, or where ``model.save`` wrote.
+        path: RUN or RUN/model, or where ``model.save`` wrote, or ``name[@version]`` (see
+            :func:`retemper.api.registry.located`).
 
     Returns:
         A model with ``predict``, ``predict_proba`` (classes) and ``save``.
 
     Raises:
-        InputError: there is no bundle, or it can't be read.
+        InputError: there is no bundle and no such name, or it can't be read.
 
     >>> load("runs/adult").predict("new.csv")  # doctest: +SKIP
     """
     with machine_faults():
-        return load_bundle(path)
+        return load_bundle(located(path))
 
 
 def predict(model: Model | str | Path, data: Any, interval: float | None = None) -> pl.DataFrame:
     """One row out for each row in, in the same order.
 
     Args:
-        model: a model, or the path of a run or bundle folder.
+        model: a model, the path of a run or bundle folder, or ``name[@version]`` of the registry.
         data: rows with the columns that the model was trained on; others are ignored.
         interval: coverage of a prediction interval, between 0 and 1; ``None``: without.
 

@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
+from retemper.api.register import Registration
 from retemper.core.budget import seconds_noted
 from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe, build, load
@@ -77,6 +78,7 @@ class Start:
     data: Source
     test: Source | None
     clock: Clock
+    register: Registration | None = None
 
 
 def read_tables(data: Any, test: Any, target: str | None) -> Tables:
@@ -92,7 +94,14 @@ def _rows(source: Any, target: str | None) -> Rows:
     return Rows(read(source, target), Path(source).resolve() if isinstance(source, (str, PathLike)) else None)
 
 
-def save_start(folder: RunFolder, recipe: Recipe, tables: Tables, clock: Clock, verb: Verb) -> Start:
+def save_start(
+    folder: RunFolder,
+    recipe: Recipe,
+    tables: Tables,
+    clock: Clock,
+    verb: Verb,
+    register: Registration | None = None,
+) -> Start:
     """Save the recipe, the sources and the clock; run.json comes last and makes the run resumable.
 
     Raises:
@@ -102,7 +111,8 @@ def save_start(folder: RunFolder, recipe: Recipe, tables: Tables, clock: Clock, 
     folder.write_bytes("recipe.yaml", content)
     data = _kept(folder, tables.data, "data")
     test = None if tables.test is None else _kept(folder, tables.test, "test")
-    start = Start(verb, tables.data.table.name, hashlib.sha256(content).hexdigest(), data, test, clock)
+    name, digest = tables.data.table.name, hashlib.sha256(content).hexdigest()
+    start = Start(verb, name, digest, data, test, clock, register)
     folder.write_json(START, {"schema": 1, **asdict(start)})
     return start
 
@@ -131,7 +141,10 @@ def _saved(folder: RunFolder) -> Start:
         saved = json.loads((folder.path / START).read_text(encoding="utf-8"))
         clock, test = Clock(**saved["clock"]), saved["test"]
         source = Source(**saved["data"])
-        return Start(saved["verb"], saved["name"], saved["recipe"], source, test and Source(**test), clock)
+        asked = saved.get("register")
+        register = asked and Registration(**asked)
+        names = saved["verb"], saved["name"], saved["recipe"]
+        return Start(*names, source, test and Source(**test), clock, register)
     except (ValueError, TypeError, KeyError):
         raise _damaged(folder, START) from None
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from retemper.api.faults import machine_faults
 from retemper.api.options import TrainOptions, compose, refuse_unknown, seconds_of
+from retemper.api.register import register, registration
 from retemper.api.start import SECONDS, Clock, Start, Tables, Verb, read_tables, reopen_start, save_start
 from retemper.core import device, interrupt
 from retemper.core.budget import Budget, decisions, now
@@ -39,6 +40,7 @@ class Run:
     Args:
         folder: where everything is, see the README.
         result: the content of result.json.
+        registered: ``name@version`` where its model was registered.
 
     >>> score = {"value": 0.3, "low": 0.2, "high": 0.4}
     >>> Run(Path("runs/a"), {"metrics": {"test": {"log_loss": score}}}).metrics["log_loss"].value
@@ -47,6 +49,7 @@ class Run:
 
     folder: Path
     result: dict[str, Any]
+    registered: str | None = None
 
     @property
     def metrics(self) -> dict[str, Score]:
@@ -95,6 +98,7 @@ def begin(data: Any, recipe: Recipe, options: TrainOptions, verb: Verb) -> Run:
     started = options.get("started", now())
     clock = Clock(seconds_of(options.get("time_limit")), None)
     replay = _read_replay(options.get("replay"))
+    asked = registration(options.get("register"))
     reporter = options.get("reporter", SilentReporter())
     with machine_faults(), started_ahead(recipe.workers or device.cores()):
         tables = read_tables(data, options.get("test"), recipe.data.target)
@@ -103,7 +107,7 @@ def begin(data: Any, recipe: Recipe, options: TrainOptions, verb: Verb) -> Run:
             if replay is not None:
                 folder.write_bytes(REPLAY, replay)
                 clock = replace(clock, replay=REPLAY)
-            start = save_start(folder, recipe, tables, clock, verb)
+            start = save_start(folder, recipe, tables, clock, verb, asked)
             return _carry_out(folder, (start, recipe, tables), started, reporter)
 
 
@@ -183,7 +187,8 @@ def _carry_out(
         folder.log({"event": "fault", "traceback": traceback.format_exc()})
         error.add_note(f"The traceback is in {folder.log_path}.")
         raise
-    return Run(folder.path, result)
+    registered = None if start.register is None else register(folder, start.register)
+    return Run(folder.path, result, registered)
 
 
 def _budget(folder: RunFolder, clock: Clock, started: float) -> Budget:

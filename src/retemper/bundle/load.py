@@ -13,6 +13,7 @@ from safetensors.torch import load as load_tensors
 
 from retemper.bundle.model import Model, shape_of
 from retemper.bundle.parts import Part
+from retemper.bundle.place import place_of
 from retemper.bundle.save import SCHEMA, checksum
 from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
@@ -41,9 +42,7 @@ def load(path: Path | str) -> Model:
     >>> bool((load(model.save(tempfile.mkdtemp())).predict(x) == model.predict(x)).all())
     True
     """
-    folder = Path(path)
-    if not (folder / "bundle.json").is_file() and (folder / "model" / "bundle.json").is_file():
-        folder = folder / "model"
+    folder = place_of(path).bundle
     try:
         facts = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     except OSError:

@@ -17,7 +17,7 @@ from typing import Any
 
 import typer
 
-from retemper.cli import check, diagnose, evaluate, predict, report, train, tune
+from retemper.cli import check, diagnose, evaluate, predict, registry, report, train, tune
 from retemper.cli.output import print_error
 from retemper.core.errors import InputError, Interrupted, RetemperError, nearest
 
@@ -29,6 +29,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "evaluate": evaluate.command,
     "predict": predict.command,
     "report": report.command,
+    "registry": registry.command,
 }
 STOPPED = 130
 
@@ -39,6 +40,9 @@ def app() -> typer.Typer:
     root = typer.Typer(name="retemper", rich_markup_mode=None, add_completion=False, help=__doc_help__)
     root.callback(invoke_without_command=True, add_help_option=False)(_root)
     for name, command in VERBS.items():
+        if name == "registry":  # a verb of verbs
+            root.add_typer(registry.app(), name=name)
+            continue
         epilog = train.epilog() if name == "train" else None
         root.command(name, epilog=epilog)(command)
     return root

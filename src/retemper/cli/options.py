@@ -11,7 +11,10 @@ Data = Annotated[
     Path,
     typer.Argument(metavar="DATA", help=".csv, .csv.gz, .parquet, .npz, or a folder of CSV or Parquet parts"),
 ]
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="a run folder or a bundle folder")]
+ModelPath = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL", help="a run folder, a bundle folder, or name[@version] of the registry"),
+]
 Target = Annotated[str | None, typer.Option("--target", metavar="COL", help="the column to predict")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, metavar="N", help="fixes every random choice")]
 Json = Annotated[bool, typer.Option("--json", help="standard output is one JSON document")]

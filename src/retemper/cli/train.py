@@ -50,6 +50,9 @@ Replay = Annotated[
     Path | None,
     _option("--replay", "LOG", "repeat the decisions in another run's log.jsonl; no clock is read"),
 ]
+Register = Annotated[
+    str | None, _option("--register", "NAME", "add the model to the registry under this name")
+]
 Resume = Annotated[Path | None, _option("--resume", "RUN", "go on with a stopped or killed run")]
 
 
@@ -67,6 +70,7 @@ def command(  # Typer reads the options from the signature: this is the record o
     test: TestFile = None,
     no_clean: NoClean = False,
     replay: Replay = None,
+    register: Register = None,
     resume: Resume = None,
     seed: Seed = None,
     json: Json = False,
@@ -88,6 +92,7 @@ def command(  # Typer reads the options from the signature: this is the record o
         "test": test,
         "clean": False if no_clean else None,
         "replay": replay,
+        "register": register,
         "seed": seed,
     }
     options = {name: value for name, value in given.items() if value not in (None, [])}
@@ -155,6 +160,8 @@ def print_run(run: Run, quiet: bool) -> None:
     title = f"\nTest, {run.result['rows']['test']} rows, 95 % intervals"
     print_table(title, ("metric", "network", *(name.replace("_", " ") for name in names)), rows)
     write(f"\nModel:  {run.folder / run.result['model']}\nReport: {page}\n")
+    if run.registered is not None:
+        write(f"Registered: {run.registered}\n")
 
 
 def _cell(scores: dict[str, Any], metric: str) -> str:

@@ -27,6 +27,7 @@ FAMILIES = {
     "sampler": "retemper.search.samplers",
     "fidelity": "retemper.search.fidelities",
     "remedy": "retemper.doctor.remedies",
+    "drift_test": "retemper.retraining.drift",
 }
 
 

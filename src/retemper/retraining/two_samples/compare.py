@@ -1,0 +1,75 @@
+"""All families of drift tests on two samples, and one verdict whose false alarms are bounded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from retemper.core import catalogue
+from retemper.core.drift_records import ColumnDrift, Drift, FamilyDrift, Kind
+from retemper.core.records import NotApplicable
+from retemper.retraining.two_samples.correction import holm
+from retemper.retraining.two_samples.found import Found
+from retemper.retraining.two_samples.samples import TwoSamples
+
+FAMILY = "drift_test"
+Reasons = tuple[tuple[str, str], ...]
+
+
+def compare(samples: TwoSamples, reasons: Reasons = ()) -> Drift:
+    """Test by every family that applies, and correct for all that was tested.
+
+    A family's p-value is the smallest of its tests after Holm; the comparison's is the smallest of a family times the
+    number of families (Bonferroni). When the sides are alike, that is at most alpha with probability alpha at most.
+
+    Args:
+        samples: both sides.
+        reasons: (column, why) of what can't be compared at all.
+    """
+    found: dict[str, tuple[Any, Found]] = {}
+    not_applicable = list(reasons)
+    for name in catalogue.names(FAMILY):
+        family = catalogue.entry(FAMILY, name)
+        try:
+            found[name] = family, family.run(samples)
+        except NotApplicable as error:
+            not_applicable.append((name, str(error)))
+    columns: list[ColumnDrift] = []
+    families: dict[str, FamilyDrift] = {}
+    kinds: set[Kind] = set()
+    for name, (family, tests) in found.items():
+        own = _corrected(name, tests, len(found))
+        not_applicable += tests.passed_over
+        least = min(own, key=lambda column: column.p_value)
+        families[name] = _family(family, tests, least)
+        if families[name].p_value * len(found) <= samples.alpha:
+            kinds.add(family.KIND)
+        over = {passed for passed, _ in tests.passed_over}
+        columns += [column for column in own if tests.by_column and column.name not in over]
+    p_value = min((1.0, *(family.p_value * len(found) for family in families.values())))
+    order: tuple[Kind, ...] = ("covariate", "prior", "concept")
+    return Drift(
+        bool(found) and p_value <= samples.alpha,
+        p_value if found else None,
+        samples.alpha,
+        families,
+        tuple(sorted(columns, key=lambda column: (column.adjusted_p, column.p_value))),
+        tuple(kind for kind in order if kind in kinds),
+        tuple(not_applicable),
+        {"reference": samples.n_reference, "current": samples.n_current},
+    )
+
+
+def _corrected(name: str, found: Found, families: int) -> list[ColumnDrift]:
+    adjusted = holm([test.p_value for test in found.tests])
+    return [
+        ColumnDrift(test.name, test.test, test.statistic, test.p_value, min(1.0, float(p) * families), name)
+        for test, p in zip(found.tests, adjusted, strict=True)
+    ]
+
+
+def _family(family: Any, found: Found, least: ColumnDrift) -> FamilyDrift:
+    """The family's verdict: Holm's smallest p-value is the smallest one times the number of tests."""
+    p_value = min(1.0, least.p_value * len(found.tests))
+    of_tests = f", smallest of {len(found.tests)} tests at {least.name!r}" if len(found.tests) > 1 else ""
+    what = f"{family.ABOUT[0].upper()}{family.ABOUT[1:]}: p = {p_value:.2g}{of_tests}."
+    return FamilyDrift(p_value, least.statistic, what)
