@@ -8,8 +8,9 @@ import pytest
 from scipy import special
 
 from retemper.core.errors import InputError
+from retemper.evaluation.correction import holm
 from retemper.search.fidelities import Extent, racing
-from retemper.search.fold_test import far_behind, holm, moderated
+from retemper.search.fold_test import far_behind, moderated
 from retemper.search.journal import Journal
 from retemper.search.study import Study
 from retemper.search.trials import Evaluation, ranked

@@ -42,7 +42,7 @@ def area_interval(
     ranked = [1] if classes == 2 else range(classes)
     areas, sizes, influence = [], [], np.zeros(len(y))
     for k in ranked:
-        own, values, counts = _placements(probabilities[:, k], y == k, weight)
+        own, values, counts = placements(probabilities[:, k], y == k, weight)
         areas.append(own)
         sizes.append(counts)
         influence += values / len(ranked)
@@ -75,7 +75,7 @@ def area_interval(
     return float(low), float(high)
 
 
-def _placements(
+def placements(
     score: Floats, positive: NDArray[np.bool_], weight: Floats
 ) -> tuple[float, Floats, tuple[float, float]]:
     """The area, each row's influence on it [N], and the effective numbers of positives and negatives.

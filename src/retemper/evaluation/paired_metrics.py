@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from retemper.core.errors import InputError, nearest
 from retemper.core.records import NotApplicable, Task
-from retemper.evaluation.area_interval import _placements
+from retemper.evaluation.area_interval import placements
 from retemper.evaluation.metrics import checked_classes, checked_values, row_weights
 from retemper.evaluation.paired import Paired, PairedMean
 from retemper.evaluation.paired_shares import PairedShares
@@ -204,7 +204,7 @@ def _roc_auc(rows: PairedRows) -> Paired:
     areas, influence = np.zeros(2), np.zeros(rows.rows)
     for side, own in enumerate(rows.outputs):
         for k in ranked:
-            area, moved, _ = _placements(own[:, k], rows.y == k, rows.weight)
+            area, moved, _ = placements(own[:, k], rows.y == k, rows.weight)
             areas[side] += area / len(ranked)
             influence += (2 * side - 1) * moved / len(ranked)
     return PairedMean.of(float(areas[1] - areas[0]), influence, rows.group, least_error=1.0)

@@ -12,9 +12,9 @@ from scipy.stats import binom
 from retemper.core.errors import InputError
 from retemper.core.gate_records import GateRule, GateTest
 from retemper.core.records import NotApplicable
+from retemper.evaluation.correction import holm
 from retemper.evaluation.paired import POWER, Paired, could_see
 from retemper.evaluation.paired_metrics import PairedRows, paired_metric, points
-from retemper.search.fold_test import holm
 
 Slices = Mapping[str, NDArray[np.bool_]]
 

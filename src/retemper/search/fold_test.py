@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
+from retemper.evaluation.correction import holm
+
 FEW = 3
 """From so few trials nothing is learnt of each other's variance."""
 
@@ -82,16 +84,3 @@ def _trigamma_is(value: float) -> float:
         return float(special.polygamma(1, math.exp(log_x))) - value
 
     return math.exp(optimize.brentq(off, -20.0, 20.0)) if off(-20.0) > 0 > off(20.0) else math.exp(20.0)
-
-
-def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Adjusted for being many (Holm 1979): each holds together with all that are smaller.
-
-    >>> holm(np.array([0.04, 0.01, 0.5])).tolist()
-    [0.08, 0.03, 0.5]
-    """
-    order = np.argsort(p_values)
-    steps = np.minimum(1.0, p_values[order] * np.arange(len(p_values), 0, -1))
-    adjusted = np.empty_like(steps)
-    adjusted[order] = np.maximum.accumulate(steps)
-    return adjusted

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, hypergeom, ks_2samp
 
+from retemper.evaluation.correction import holm
 from retemper.retraining.two_samples import kolmogorov
-from retemper.retraining.two_samples.correction import holm
 from retemper.retraining.two_samples.count_tables import CountTable
 from retemper.retraining.two_samples.monte_carlo import p_value, shuffled
 

@@ -7,7 +7,7 @@ from typing import Any
 from retemper.core import catalogue
 from retemper.core.drift_records import ColumnDrift, Drift, FamilyDrift, Kind
 from retemper.core.records import NotApplicable
-from retemper.retraining.two_samples.correction import holm
+from retemper.evaluation.correction import holm
 from retemper.retraining.two_samples.found import Found
 from retemper.retraining.two_samples.samples import TwoSamples
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from retemper.retraining.two_samples.monte_carlo import Floats
 
-
-def holm(p_values: Sequence[float]) -> Floats:
+def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
     """Adjusted p-values: rejecting those at most alpha errs at all with probability alpha at most (Holm 1979).
 
     >>> holm([0.01, 0.04, 0.03]).tolist()
