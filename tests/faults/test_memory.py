@@ -72,7 +72,7 @@ def test_a_stack_is_halved_to_the_same_bits(pool: Pool, job_for: Any, train: Any
 
 def test_a_single_network_that_is_too_large_is_told(pool: Pool, job_for: Any) -> None:
     with little_memory(pool, 20), pytest.raises(InputError) as caught:
-        pool.run([job_for("large", 2 * WIDTH, members=2)], [Deadline()], quiet)
+        pool.run([job_for("large", 4 * WIDTH, members=2)], [Deadline()], quiet)
     assert caught.value.code == "not_enough_memory" and caught.value.exit_code == 2
     assert "batch_size" in caught.value.hint
 
