@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 
 from retemper.api.faults import machine_faults
-from retemper.core.errors import InputError
 from retemper.core.recipe_sections import DataOptions
 from retemper.core.records import NotApplicable
 from retemper.data import label_errors
@@ -21,6 +20,7 @@ from retemper.data.read import Table, read
 from retemper.data.rewritten import rewritten
 from retemper.data.sampled import is_ordered, ordered_cells, sample_rows
 from retemper.data.schema import Column, Schema, infer
+from retemper.report.page_file import page_place
 from retemper.report.table.cells import LEVELS, Cells
 from retemper.report.table.facts import TableFacts, table_facts
 from retemper.report.table.page import write
@@ -59,7 +59,7 @@ def check(
     """
     given = options or DataOptions()
     columns = given if target is None else given.replaced(target=target)
-    page = None if out is None else _page(out)
+    page = None if out is None else page_place(out, "--out", "--out check.html")
     with machine_faults():
         table = read(data, columns.target)
         schema = infer(table, columns)
@@ -80,18 +80,6 @@ def _with_labels(checked: Checked, table: Table, schema: Schema) -> Checked:
     except NotApplicable as error:
         return replace(checked, not_applicable=[*checked.not_applicable, ("label_errors", str(error))])
     return replace(checked, findings=by_severity([*checked.findings, *([found] if found else [])]))
-
-
-def _page(out: str | Path) -> Path:
-    path = Path(out)
-    if path.suffix.lower() not in (".html", ".htm") or path.is_dir():
-        raise InputError(
-            "bad_option",
-            f"The page can't be {path.name!r}: it is a file whose name ends in .html.",
-            {"option": "--out"},
-            "Name a file, for example --out check.html.",
-        )
-    return path
 
 
 def _write(path: Path, table: Table, schema: Schema, checked: Checked) -> None:

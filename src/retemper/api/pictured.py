@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from retemper.core.errors import InputError
 from retemper.doctor.case import Case
 from retemper.doctor.examine import examine
 from retemper.doctor.observe.activations import Histogram
 from retemper.report.doctor_facts import DoctorRecords, doctor_facts
 from retemper.report.doctor_page import write
+from retemper.report.page_file import page_place
 
 
 def pictured(case: Case, first: Sequence[Histogram], last: Sequence[Histogram], path: str | Path) -> Path:
@@ -25,14 +25,7 @@ def pictured(case: Case, first: Sequence[Histogram], last: Sequence[Histogram], 
     Raises:
         InputError: it does not, or the file can't be written.
     """
-    place = Path(path)
-    if place.suffix.lower() not in (".html", ".htm") or place.is_dir():
-        raise InputError(
-            "bad_option",
-            f"The page can't be {place.name!r}: it is a file whose name ends in .html.",
-            {"option": "path"},
-            'Name a file, for example doctor.plot("doctor.html").',
-        )
+    place = page_place(path, "path", 'doctor.plot("doctor.html")')
     found = examine([case])
     told = DoctorRecords(
         findings=found.findings,

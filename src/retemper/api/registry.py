@@ -12,6 +12,7 @@ from retemper.core.errors import InputError, nearest
 from retemper.core.records import to_json
 from retemper.core.version_records import Life
 from retemper.report.life import life_facts, write
+from retemper.report.page_file import page_place
 from retemper.retraining.registry.folder import FolderRegistry
 from retemper.retraining.registry.mlflow_server import is_mlflow
 from retemper.retraining.registry.reference import could_be, parse
@@ -125,12 +126,5 @@ def page(known: Registry, name: str, out: str | Path) -> Path:
     >>> page(registry(), "churn", "churn.html")  # doctest: +SKIP
     PosixPath('churn.html')
     """
-    path = Path(out)
-    if path.suffix.lower() not in (".html", ".htm") or path.is_dir():
-        raise InputError(
-            "bad_option",
-            f"The page can't be {path.name!r}: it is a file whose name ends in .html.",
-            {"option": "--out"},
-            f"Name a file, for example --out {name}.html.",
-        )
+    path = page_place(out, "--out", f"--out {name}.html")
     return write(life_facts(known.life(name), known.place), path)

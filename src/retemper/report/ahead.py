@@ -8,7 +8,7 @@ from __future__ import annotations
 from retemper.report import write  # noqa: F401  # with all that it loads
 from retemper.report.page import environment
 
-OTHERS = ("check.html.j2", "doctor.html.j2")
+OTHERS = ("check.html.j2", "doctor.html.j2", "life.html.j2")
 """Pages of other commands."""
 
 

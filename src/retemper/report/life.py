@@ -11,9 +11,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from retemper.core.run_folder import disk_faults, write_whole
 from retemper.core.version_records import Life, Version
 from retemper.report.page import asset, environment
+from retemper.report.page_file import write_page
 from retemper.report.words import MAIN, metric
 
 AHEAD = 0.06
@@ -166,7 +166,4 @@ def write(facts: dict[str, Any], path: Path) -> Path:
     Raises:
         InputError: ``cannot_write``.
     """
-    with disk_faults(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, render(facts).encode("utf-8"))
-    return path
+    return write_page(render(facts), path)
