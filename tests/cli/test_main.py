@@ -50,10 +50,13 @@ def test_the_package_runs_as_a_module():
 
 
 def test_every_verb_has_help(retemper):
+    below = {"registry": ("list", "add", "promote", "rollback")}
     for verb in main.VERBS:
-        answer = retemper(verb, "--help")
-        assert answer.code == 0
-        assert "--json" in answer.out and "--quiet" in answer.out
+        assert retemper(verb, "--help").code == 0
+        for words in [(verb, own) for own in below.get(verb, ())] or [(verb,)]:
+            answer = retemper(*words, "--help")
+            assert answer.code == 0
+            assert "--json" in answer.out and "--quiet" in answer.out, words
 
 
 def test_the_help_of_train_lists_the_recipe(retemper):
