@@ -1,0 +1,20 @@
+"""What tests of several packages need."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, disk_kb: int) -> Iterator[Path]:
+    """A disk of the size that the module's ``disk_kb`` says."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={disk_kb}k", "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a disk takes more rights")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
