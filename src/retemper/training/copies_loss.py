@@ -50,6 +50,10 @@ class CopiesLoss:
         """What each copy's outputs are held against."""
         return self.loss.goal(target, weight, outputs, class_weight, smoothing)
 
+    def weighed(self, goal: Goal, factor: Tensor) -> Goal:
+        """The goal of which each row's loss counts ``factor`` [..., B] times as much."""
+        return self.loss.weighed(goal, factor)
+
     def value_and_gradient(self, outputs: Tensor, goal: Goal) -> tuple[Tensor, Tensor]:
         """Each member's mean of its copies' losses [M], and the gradient [M, B, copies·O]."""
         members, batch = outputs.shape[:2]

@@ -133,9 +133,9 @@ class BatchOrders:
         self._type = np.result_type(*rows)
         self._drawn: list[NDArray[np.integer[Any]]] = []
         self.of_member: list[int] = []
-        known: dict[tuple[int, int], int] = {}
+        known: dict[tuple[int, int, int], int] = {}
         for slot, (member, own) in enumerate(zip(members, rows, strict=True)):
-            number = known.setdefault((member.draws, id(own)), len(known))
+            number = known.setdefault((member.draws, id(own), id(odds and odds[slot])), len(known))
             self.of_member.append(number)
             if number == len(self._drawn):
                 random = seeds.generator(seed, "order", member.draws, epoch)
@@ -195,6 +195,7 @@ def _by_odds(
     mixed = random.permutation(len(own))
     reach = np.cumsum(odds[mixed])
     marks = (np.arange(count) + random.random()) * (reach[-1] / count)
-    at = np.minimum(np.searchsorted(reach, marks, side="right"), len(own) - 1)
+    # Rounding must not take the last mark past the last row that has any odds.
+    at = np.searchsorted(reach, np.minimum(marks, np.nextafter(reach[-1], 0)), side="right")
     found: NDArray[np.integer[Any]] = random.permutation(own[mixed[at]])
     return found

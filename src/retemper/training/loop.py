@@ -5,6 +5,7 @@
         gradients ← engine(parameters, batch)                for all members at once, in micro-batches
         gradients ← gradients + penalties (L1, L2), clipped
         parameters ← (1 − rate·decay)·parameters + rate·direction
+        parameters ← drawn to their anchor
                                                              (on_step_end)
         stop here if the deadline has passed
     val_loss ← validation rows, in evaluation mode           (on_epoch_end)
@@ -27,15 +28,20 @@ from torch import Tensor
 
 from retemper.core.budget import Deadline
 from retemper.core.memory import keep_freed
+from retemper.training.anchor import Pull
 from retemper.training.batches import Batch, batches
 from retemper.training.callback import Callback, joining_steps
-from retemper.training.draws import BatchOrders, EpochDraws, class_odds
+from retemper.training.copies_loss import CopiesLoss
+from retemper.training.draws import EpochDraws
 from retemper.training.engines import ENGINES, Name, dense
 from retemper.training.initialisers import Initialiser
 from retemper.training.judging import Verdict, judge
+from retemper.training.lesson import TaughtLoss
+from retemper.training.loss import Loss
+from retemper.training.meetings import Meetings
 from retemper.training.optimizers import Optimizer
 from retemper.training.penalties import add_penalties, clip
-from retemper.training.plan import Fit, Plan
+from retemper.training.plan import Fit, Plan, Rows
 from retemper.training.precision import compute_dtype
 from retemper.training.stack import Stack
 
@@ -65,7 +71,6 @@ class Training:
         self.deadline = deadline or Deadline()
         self.optimizer = options.optimizer.options
         self.engine = ENGINES[engine]
-        self._loss = plan.network_loss
         self.stack = Stack(
             plan.network,
             plan.members,
@@ -86,9 +91,11 @@ class Training:
         self.over = False
         self.fits: dict[int, Fit] = {}
         self._schedule = _schedule_factors(plan)
-        self._subsets = dict(zip((m.id for m in plan.members), _subsets(plan), strict=True))
-        self._meets = dict(zip((m.id for m in plan.members), plan.counts, strict=True))
-        self._odds = _odds(plan)
+        self._loss, self._rows = _taught(plan)
+        self._meetings = Meetings(plan)
+        self._still = self.stack.layout.places(plan.still)
+        self._decaying = self._decaying_places()
+        self._pull = plan.anchor and Pull(plan.anchor, self.stack, self._still)
         weight = plan.class_weight
         self._class_weight = None if weight is None else torch.from_numpy(weight).to(plan.train.x)
 
@@ -108,8 +115,11 @@ class Training:
         return [self.fits[member.id] for member in self.plan.members]
 
     def initialise(self) -> None:
-        """Draw the members' parameters, as the plan says."""
+        """Draw the members' parameters, or take them, as the plan says."""
         plan, options = self.plan, self.plan.options
+        if plan.start is not None:
+            self.stack.begin_at(plan.start)
+            return
         initialiser = options.initialiser.options
         if isinstance(initialiser, Initialiser) and initialiser.as_drawn:
             self.stack.initialise(initialiser, plan.seed)
@@ -119,6 +129,8 @@ class Training:
     def keep(self, slots: Sequence[int]) -> None:
         """Drop all members but those in ``slots``."""
         self.stack.keep(slots)
+        if self._pull:
+            self._pull.keep(slots)
         self.factors = self.factors[list(slots)]
         old = self.verdict
         self.verdict = Verdict(*(values[list(slots)] for values in (old.loss, old.judged, old.scale)))
@@ -131,14 +143,7 @@ class Training:
     def _epoch(self) -> None:
         plan, stack = self.plan, self.stack
         self._emit("on_epoch_start")
-        orders = BatchOrders(
-            stack.members,
-            [self._subsets[m.id] for m in stack.members],
-            plan.options.batch_size,
-            (plan.seed, self.epoch),
-            [self._meets[m.id] for m in stack.members],
-            [self._odds[m.id] for m in stack.members] if self._odds else None,
-        )
+        orders = self._meetings.of_epoch(stack.members, self.epoch)
         rates, keeps = self._rate_tables(steps := len(orders))
         momenta = self.optimizer.momenta([m.momentum for m in stack.members], stack.buffers["parameters"])
         draws = EpochDraws(stack, plan.seed, self.epoch, self.compute_dtype)
@@ -150,10 +155,12 @@ class Training:
         goal = partial(
             self._loss.goal, outputs=outputs, class_weight=self._class_weight, smoothing=self._smoothing()
         )
-        for batch in batches(plan.train, orders, goal, outputs):
+        for batch in batches(self._rows, orders, goal, outputs):
             now = self.step - first
             losses.append(self._gradients(batch, draws, parts))
-            add_penalties(stack, plan.options.l1, plan.options.l2, self._penalised())
+            add_penalties(stack, plan.options.l1, plan.options.l2, self._decaying)
+            for place in self._still:
+                stack.buffers["gradients"][:, place] = 0
             clip(stack, plan.options.clip_norm)
             self._move(rates[now], keeps[now], momenta)
             for join in joining:
@@ -193,12 +200,16 @@ class Training:
         self._count.fill_(self.step)
         direction = self.optimizer.direction(buffers["gradients"], buffers, self._count, momentum)
         if keep is not None:
-            buffers["parameters"][:, : self._penalised()].mul_(keep)
+            for place in self._decaying:
+                buffers["parameters"][:, place].mul_(keep)
         buffers["parameters"].addcmul_(direction, rate)
+        if self._pull:
+            metric = self.optimizer.metric(buffers, self._count, momentum)
+            self._pull.move(buffers["parameters"], rate, metric)
         self._last = direction, rate
 
     def last_update(self) -> Tensor:
-        """[M, P] what the last step added to the parameters, decay left out."""
+        """[M, P] what the last step added to the parameters, decay and anchor left out."""
         direction, rate = self._last
         return direction * rate
 
@@ -206,9 +217,12 @@ class Training:
         """The members' learning rates in the last step."""
         return [float(rate) for rate in self._last[1].flatten()]
 
-    def _penalised(self) -> int:
-        layout = self.stack.layout
-        return layout.size if self.optimizer.decay_biases else layout.decayed
+    def _decaying_places(self) -> list[slice]:
+        """Where the decay and the penalties reach."""
+        layout, every = self.stack.layout, self.optimizer.decay_biases
+        return layout.places(
+            {p.name for p in layout.parameters if (p.decays or every) and p.name not in self.plan.still}
+        )
 
     def _rate_tables(self, steps: int) -> tuple[Sequence[Tensor], Sequence[Tensor | None]]:
         """For each step of the epoch the rates [M, 1] and, where anyone decays, 1 − rate·decay."""
@@ -270,21 +284,12 @@ def _schedule_factors(plan: Plan) -> NDArray[np.float64]:
     return np.stack([shapes[json.dumps(member.schedule)] for member in plan.members], 1)
 
 
-def _subsets(plan: Plan) -> Sequence[NDArray[np.integer[Any]]]:
-    # Of millions of rows numbers take half the room.
-    small = np.int32 if plan.train.count < 1 << 31 else np.int64
-    every: NDArray[np.integer[Any]] = np.arange(plan.train.count, dtype=small)
-    return plan.subsets or [every] * len(plan.members)
-
-
-def _odds(plan: Plan) -> dict[int, NDArray[np.float64]]:
-    """For each member's id the odds of its rows to be met; empty: each is met once an epoch."""
-    if getattr(plan.loss, "resampling", "none") == "none":
-        return {}
-    y = plan.train.y.numpy(force=True)[: plan.train.count]
-    if not plan.subsets:
-        return dict.fromkeys((member.id for member in plan.members), class_odds(y))
-    return {member.id: class_odds(y[own]) for member, own in zip(plan.members, plan.subsets, strict=True)}
+def _taught(plan: Plan) -> tuple[Loss | CopiesLoss | TaughtLoss, Rows]:
+    """The loss that is learnt from, and the rows with what its goals are made of."""
+    loss, rows = plan.network_loss, plan.train
+    if plan.lesson is None:
+        return loss, rows
+    return TaughtLoss(loss, plan.network.head.outputs, plan.lesson, rows.y, rows.x), rows.numbered()
 
 
 def _micro_batches(stored: int, count: int) -> list[slice]:

@@ -83,6 +83,11 @@ class Loss(Options, ABC):
             smoothing: label smoothing, a number or one a member ``[M, 1]``; None: the option's.
         """
 
+    def weighed(self, goal: Goal, factor: Tensor) -> Goal:
+        """The goal of which each row's loss counts ``factor`` ``[…, B]`` times as much; the mean's divisor stays."""
+        across = factor.unsqueeze(-2) if goal.aim.ndim > factor.ndim else factor
+        return Goal(goal.aim * across, goal.share * factor)
+
     @abstractmethod
     def value_and_gradient(self, outputs: Tensor, goal: Goal) -> tuple[Tensor, Tensor]:
         """Each member's mean loss over its batch, Σ w·l / Σ w, and the gradient of that.

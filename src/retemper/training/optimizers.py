@@ -54,6 +54,13 @@ class Optimizer(Options):
         """
         raise TypeError(f"{type(self).__name__} is abstract")
 
+    def metric(self, slots: Slots, step: Tensor, momentum: Tensor | None = None) -> Tensor:
+        """D, what the direction of a gradient that stays the same is divided by: d = −g / D.
+
+        A number or [M, P], of the memory as the last direction left it; the arguments are those of :meth:`direction`.
+        """
+        raise TypeError(f"{type(self).__name__} is abstract")
+
     def momenta(self, own: Sequence[float | None], like: Tensor) -> Tensor | None:
         """The members' momenta [M, 1], the option's where a member has none; None where the optimizer has none."""
         option = getattr(self, "momentum", None)
@@ -76,6 +83,9 @@ class SGD(Optimizer):
         self, gradient: Tensor, slots: Slots, step: Tensor, momentum: Tensor | None = None
     ) -> Tensor:
         return gradient.neg_()
+
+    def metric(self, slots: Slots, step: Tensor, momentum: Tensor | None = None) -> Tensor:
+        return torch.ones_like(step)
 
 
 class Momentum(Optimizer):
@@ -102,6 +112,9 @@ class Momentum(Optimizer):
     ) -> Tensor:
         velocity = slots["velocity"].mul_(self._of(momentum, gradient)).add_(gradient)
         return torch.neg(velocity, out=slots["delta"])
+
+    def metric(self, slots: Slots, step: Tensor, momentum: Tensor | None = None) -> Tensor:
+        return 1 - self._of(momentum, slots["velocity"])
 
     def _of(self, momentum: Tensor | None, gradient: Tensor) -> Tensor:
         # A number would take another way through PyTorch than a member's own: its last bits might differ.
@@ -144,6 +157,9 @@ class RMSprop(Optimizer):
         square = slots["square"].mul_(self.alpha).addcmul_(gradient, gradient, value=1 - self.alpha)
         root = torch.sqrt(square, out=slots["delta"]).add_(self.epsilon)
         return torch.div(gradient, root, out=root).neg_()
+
+    def metric(self, slots: Slots, step: Tensor, momentum: Tensor | None = None) -> Tensor:
+        return torch.sqrt(slots["square"]).add_(self.epsilon)
 
 
 class Adam(Optimizer):
@@ -196,6 +212,10 @@ class Adam(Optimizer):
             maximize=False,
         )
         return delta
+
+    def metric(self, slots: Slots, step: Tensor, momentum: Tensor | None = None) -> Tensor:
+        correction = torch.sqrt(1 - self.beta2 ** step.double()).to(slots["square"])
+        return torch.sqrt(slots["square"]).div_(correction).add_(self.epsilon)
 
 
 class AdamW(Adam):

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from retemper.training.stack import Stack
 
 
-def add_penalties(stack: Stack, l1: float, l2: float, size: int) -> None:
-    """g ← g + l1·sign(w) + l2·w on the first ``size`` numbers of each row (weights; biases come after)."""
+def add_penalties(stack: Stack, l1: float, l2: float, places: Sequence[slice]) -> None:
+    """g ← g + l1·sign(w) + l2·w on some places of each row (the weights')."""
     if not (l1 or l2):
         return
-    gradient = stack.buffers["gradients"][:, :size]
-    weights = stack.buffers["parameters"][:, :size]
-    if l2:
-        gradient.add_(weights, alpha=l2)
-    if l1:
-        gradient.add_(torch.sign(weights), alpha=l1)
+    for place in places:
+        gradient = stack.buffers["gradients"][:, place]
+        weights = stack.buffers["parameters"][:, place]
+        if l2:
+            gradient.add_(weights, alpha=l2)
+        if l1:
+            gradient.add_(torch.sign(weights), alpha=l1)
 
 
 def clip(stack: Stack, norm: float) -> None:

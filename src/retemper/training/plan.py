@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,9 @@ from torch import Tensor
 from retemper.core.recipe_sections import TrainingOptions
 from retemper.models.layers.network import Network
 from retemper.models.layers.parameter import ROW_LANE, padded
+from retemper.training.anchor import Anchor
 from retemper.training.copies_loss import CopiesLoss
+from retemper.training.lesson import Lesson
 from retemper.training.loss import Loss
 from retemper.training.stack import Layout, Member
 
@@ -61,10 +63,19 @@ class Rows:
         weights[:count] = 1.0 if weight is None else torch.from_numpy(weight).to(dtype)
         return cls(x.to(device), levels.to(device), target.to(device), weights.to(device), count)
 
+    def numbered(self) -> Rows:
+        """The rows with their own numbers in the place of targets."""
+        numbers = np.arange(len(self.y))
+        mapped = (*self.mapped[:2], numbers, *self.mapped[3:]) if self.mapped else ()
+        return replace(self, y=torch.from_numpy(numbers).to(self.y.device), mapped=mapped)
+
 
 @dataclass(frozen=True)
 class Plan:
     """One training of a stack.
+
+    What begins with ``start`` below is for trainings that go on from what was learnt. It is held in memory alone:
+    jobs and checkpoints don't know it, so such a plan is trained in the process that made it.
 
     Args:
         network: the members' shape.
@@ -86,6 +97,13 @@ class Plan:
         until: end after so many of them; 0: after the last.
         rates: [steps, M] learning rates instead of rate × schedule (the learning-rate range).
         trivial_loss: loss of predicting the prior, for the record.
+        start: [M, P] where the members begin, in the stack's layout; None: drawn.
+        still: names of parameters that don't move: no step, no decay, no penalties.
+        anchor: what holds the parameters that move.
+        odds: [N] the odds of each training row to be met, or [M, N] the members' own; a member meets the rows of its
+            subset in proportion to them, each as often as they say to within one, in batches dealt out at random.
+            ``meets`` says how many in an epoch, which may be more than there are. None: each once.
+        lesson: what a teacher says of the training rows; validation stays the plain loss.
     """
 
     network: Network
@@ -106,6 +124,11 @@ class Plan:
     class_weight: NDArray[np.float64] | None = None
     rates: NDArray[np.float64] | None = None
     trivial_loss: float = float("nan")
+    start: Tensor | None = None
+    still: tuple[str, ...] = ()
+    anchor: Anchor | None = None
+    odds: NDArray[np.float64] | None = None
+    lesson: Lesson | None = None
 
     @property
     def network_loss(self) -> Loss | CopiesLoss:

@@ -6,7 +6,7 @@ on who trains beside it, and its last bit is the same alone (M = 1) as in any st
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -100,6 +100,25 @@ class Layout:
             p.name: buffer[:, s : s + p.size].view(-1, *p.stored)
             for p, s in zip(self.parameters, self.starts, strict=True)
         }
+
+    def places(self, names: Collection[str]) -> list[slice]:
+        """Where some parameters lie in a row [P], from left to right; what is adjacent is one place.
+
+        Raises:
+            ValueError: a name is no parameter's.
+        """
+        unknown = set(names) - {p.name for p in self.parameters}
+        if unknown:
+            raise ValueError(f"the network has no parameters named {', '.join(sorted(unknown))}")
+        found: list[slice] = []
+        for p, start in zip(self.parameters, self.starts, strict=True):
+            if p.name not in names:
+                continue
+            end = start + padded(p.size, ROW_LANE)
+            if found and found[-1].stop == start:
+                start = found.pop().start
+            found.append(slice(start, end))
+        return found
 
     def true_places(self) -> Tensor:
         """[P] bool: where parameters lie, as opposed to padding."""
@@ -207,6 +226,17 @@ class Stack:
                     start *= head_scale
                 view = self.parameters[parameter.name][slot]
                 view[: parameter.shape[0], : parameter.shape[1]] = torch.from_numpy(start).to(view)
+
+    def begin_at(self, start: Tensor) -> None:
+        """Take every member's parameters [M, P]; what lies in the padding is left out.
+
+        Raises:
+            ValueError: the start has not the stack's shape.
+        """
+        parameters = self.buffers["parameters"]
+        if start.shape != parameters.shape:
+            raise ValueError(f"the start must be {[*parameters.shape]}, the stack's, but is {[*start.shape]}")
+        parameters.copy_(start).mul_(self.layout.true_places().to(parameters))
 
     def network_of(self, member: Member) -> Network:
         """A member's own network."""

@@ -41,6 +41,9 @@ class ValueLoss(Loss):
         _no_class_options(class_weight, smoothing)
         return Goal(target, shares(target, weight, None))
 
+    def weighed(self, goal: Goal, factor: Tensor) -> Goal:
+        return Goal(goal.aim, goal.share * factor)
+
     def value_and_gradient(self, outputs: Tensor, goal: Goal) -> tuple[Tensor, Tensor]:
         difference = outputs.squeeze(-1) - goal.aim
         loss = (self._value(difference) * goal.share).sum(-1)
