@@ -28,6 +28,7 @@ FAMILIES = {
     "fidelity": "retemper.search.fidelities",
     "remedy": "retemper.doctor.remedies",
     "drift_test": "retemper.retraining.drift",
+    "strategy": "retemper.retraining.strategies",
 }
 
 

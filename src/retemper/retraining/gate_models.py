@@ -70,7 +70,7 @@ def paired_rows(
     weight = _weight(champion, table)
     rows = PairedRows.of(champion.task, y, first, second, calls, weight, _group(champion, table))
     there = slice(None) if weight is None else weight > 0
-    return rows, {name: inside[there] for name, inside in _slices(champion, table, slices).items()}
+    return rows, {name: inside[there] for name, inside in slices_of(champion, table.frame, slices).items()}
 
 
 def cost_of(model: Model) -> float:
@@ -119,7 +119,12 @@ def _group(model: Model, table: Table) -> NDArray[np.int64] | None:
     return groups_of(table.frame[name], table.source)
 
 
-def _slices(model: Model, table: Table, columns: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+def slices_of(model: Model, rows: pl.DataFrame, columns: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+    """Name of a slice → whether each row belongs to it: the levels or ranges of these columns of a model.
+
+    Raises:
+        InputError: ``unknown_column``.
+    """
     kinds = {column.name: column.kind for column in model.schema.columns}
     unknown = [name for name in columns if name not in kinds]
     if unknown:
@@ -127,8 +132,8 @@ def _slices(model: Model, table: Table, columns: Sequence[str]) -> dict[str, NDA
         raise InputError(
             "unknown_column", message, {"column": unknown[0]}, "Name columns that it was trained on."
         )
-    frame = read_numbers(table.frame, styles_of(model.schema)).select(columns)
-    dates = [demanded(frame[name], source=table.source) for name in columns if kinds[name] == "datetime"]
+    frame = read_numbers(rows, styles_of(model.schema)).select(columns)
+    dates = [demanded(frame[name]) for name in columns if kinds[name] == "datetime"]
     bands = bands_of(frame.with_columns(dates), {name: kinds[name] for name in columns}, LEAST_ROWS)
     return {
         condition.words: own.codes == code for own in bands for code, condition in enumerate(own.conditions)

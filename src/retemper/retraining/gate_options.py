@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from retemper.core.errors import InputError, nearest
+from retemper.core.checked_options import checked
 from retemper.core.options import Options
 
 GateMetric = Literal["log_loss", "accuracy", "balanced_accuracy", "roc_auc", "rmse", "mae"]
@@ -52,16 +52,4 @@ class GateOptions(Options):
         >>> GateOptions.checked({"margin_points": 2}).margin_points
         2.0
         """
-        try:
-            return cls.model_validate(given)
-        except ValidationError as error:
-            mistakes = [_sentence(str(own["loc"][0]), own, list(cls.model_fields)) for own in error.errors()]
-            where = {"option": ", ".join(str(own["loc"][0]) for own in error.errors())}
-            message = f"The gate's options can't be used: {'; '.join(mistakes)}."
-            raise InputError("bad_gate_option", message, where, "Mend each of them.") from None
-
-
-def _sentence(name: str, error: Any, known: list[str]) -> str:
-    if error["type"] == "extra_forbidden":
-        return f"there is no option {name!r}, {nearest(name, known)}"
-    return f"{name}: {error['msg']}, but got {error['input']!r}"
+        return checked(cls, given, "gate")

@@ -1,0 +1,160 @@
+"""Retrain a model on new rows, and replace it only where the gate lets the new one pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from retemper.api.faults import machine_faults
+from retemper.api.options import seconds_of
+from retemper.api.registry import located
+from retemper.core import device
+from retemper.core.budget import Budget, now
+from retemper.core.errors import InputError, nearest
+from retemper.core.interrupt import Watch
+from retemper.core.loading import loading
+from retemper.core.progress import Reporter, SilentReporter
+from retemper.core.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from retemper.bundle.model import Model
+
+
+class Settings(TypedDict, total=False):
+    """Everything about a retraining but the model and the new rows; all optional."""
+
+    old: Any
+    """labelled rows from before; None: those that the bundle kept"""
+    out: str | Path | None
+    """the run's folder; None: ``runs/<date>-<time>-<name>``"""
+    strategy: str
+    """``"auto"``, or a strategy by its name"""
+    gate: str
+    """``"standard"`` or ``"strict"``"""
+    time_limit: str | float | None
+    """for everything: ``"2m"``, ``90`` (seconds)"""
+    budget: float
+    """multiply-adds, as a share of what training from scratch on all rows would take"""
+    keep_old: int | str | None
+    """rows that the new bundle keeps; ``"none"``: none"""
+    if_drifted: bool
+    """train only where drift or harm is seen"""
+    seed: int
+    """fixes every random choice, 0 or more"""
+    set: Mapping[str, Any]
+    """further options of :class:`retemper.retraining.options.RetrainOptions` by name"""
+    reporter: Reporter
+    """told of each step; silent without"""
+    started: float
+    """when the time limit began (``time.monotonic()``); now"""
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A finished retraining.
+
+    Args:
+        folder: its RUN, which is itself a MODEL: the one in force.
+        decision: the content of decision.json.
+
+    >>> Retrained(Path("runs/a"), {"promoted": False, "strategy": "nothing"}).promoted
+    False
+    """
+
+    folder: Path
+    decision: dict[str, Any]
+
+    @property
+    def promoted(self) -> bool:
+        """Whether the challenger is in force."""
+        return bool(self.decision["promoted"])
+
+    @cached_property
+    def model(self) -> Model:
+        """The model in force."""
+        from retemper.bundle.load import load
+
+        return load(self.folder)
+
+
+def retrain(model: Model | str | Path, new: Any, **settings: Unpack[Settings]) -> Retrained:
+    """Is the world different, does it hurt, what is the cheapest cure, is the cured model truly better?
+
+    Only where the gate proves it better is the challenger promoted; else the champion stays, to the bit.
+
+    Args:
+        model: a model, the path of a run or bundle folder, or ``name[@version]`` of the registry.
+        new: rows of now: a path, frame, array or dict; without the target (or where its cells are empty) they show
+            drift and harm, and are not trained on.
+        **settings: see :class:`Settings`.
+
+    Returns:
+        ``.promoted``, ``.model`` (the one in force), ``.decision`` (decision.json), ``.folder``.
+
+    Raises:
+        InputError: the data, an option or the machine is at fault.
+        Interrupted: stopped by Ctrl-C or SIGTERM; the champion is untouched.
+
+    >>> retrain("runs/churn", "june.csv", old="may.csv").promoted  # doctest: +SKIP
+    True
+    """
+    began = settings.get("started", now())
+    options = _options(settings)
+    with machine_faults(), loading():
+        from retemper.api.retrain_inputs import before_of
+
+        champion, name = _champion(model)
+        before = before_of(champion, new, settings.get("old"), options)
+        with RunFolder.create(settings.get("out"), name) as folder, Watch(folder.path, "retrain"):
+            return _carried_out(folder, before, name, settings, began)
+
+
+def _carried_out(folder: RunFolder, before: Any, name: str, settings: Settings, began: float) -> Retrained:
+    from retemper.retraining import sequence
+
+    limit = seconds_of(settings.get("time_limit"))
+    budget = Budget(limit, began, log=folder.log)
+    workers = before.options.workers or device.cores()
+    tools = sequence.Tools(folder, budget, settings.get("reporter", SilentReporter()), workers)
+    folder.log({"event": "started", "options": before.options.model_dump(mode="json"), "time_limit_s": limit})
+    outcome = sequence.run(before, tools, settings.get("if_drifted", False))
+    challenger = (
+        None
+        if outcome.challenger is None
+        else (f"{folder.path.name}" if outcome.promoted else f"{folder.path.name}/challenger")
+    )
+    outcome.model.save(folder.model)
+    decision = outcome.to_json(name, challenger)
+    folder.write_json("decision.json", decision)
+    return Retrained(folder.path, json.loads((folder.path / "decision.json").read_text(encoding="utf-8")))
+
+
+def _champion(model: Model | str | Path) -> tuple[Model, str]:
+    if not isinstance(model, (str, Path)):
+        return model, "model"
+    from retemper.bundle.load import load
+
+    return load(located(model)), Path(model).name
+
+
+def _options(settings: Settings) -> Any:
+    from retemper.retraining.options import RetrainOptions
+
+    known = list(Settings.__annotations__)
+    wrong = [name for name in settings if name not in known]
+    if wrong:
+        message = f"retrain() has no option {wrong[0]!r}, {nearest(wrong[0], known)}"
+        raise InputError("unknown_option", message, {"option": wrong[0]}, "Mend the name.")
+    named = {
+        name: settings[name]
+        for name in ("strategy", "gate", "budget", "seed")
+        if settings.get(name) is not None
+    }  # type: ignore[literal-required]
+    keep = settings.get("keep_old")
+    if keep is not None:
+        named["keep_old"] = 0 if keep == "none" else keep
+    return RetrainOptions.checked({**settings.get("set", {}), **named})

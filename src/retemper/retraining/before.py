@@ -1,0 +1,133 @@
+"""What is there before a retraining begins: the champion, the new rows, the old ones, and what is known of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from retemper.bundle.model import Model
+from retemper.core import catalogue
+from retemper.core.budget import Budget
+from retemper.core.drift_records import Drift
+from retemper.core.harm_records import Harm, Standing
+from retemper.core.progress import Reporter
+from retemper.data.split import groups_of
+from retemper.evaluation.metrics import main_metric
+from retemper.retraining.ground import MOST_ROWS, Ground, drawn
+from retemper.retraining.harm.measured import measured
+from retemper.retraining.harm.rows import Rows
+from retemper.retraining.options import RetrainOptions
+from retemper.retraining.past import Past
+from retemper.retraining.race import Purse
+from retemper.retraining.sight import weights_of
+from retemper.retraining.stacks import work_of
+from retemper.retraining.two_samples.compare import FAMILY, compare
+from retemper.retraining.two_samples.side_by_side import Wanted, side_by_side
+
+
+@dataclass(frozen=True)
+class Before:
+    """The start of a retraining.
+
+    Args:
+        champion: the model in force.
+        grown: the same with room for what the new rows bring.
+        new: all new rows, with or without the target.
+        past: labelled old rows.
+        options: what the person said.
+    """
+
+    champion: Model
+    grown: Model
+    new: pl.DataFrame
+    past: Past
+    options: RetrainOptions
+
+    @cached_property
+    def labelled(self) -> pl.DataFrame:
+        """The new rows whose target is known, at most ``MOST_ROWS`` of them."""
+        target = self.champion.target
+        if target not in self.new.columns:
+            return self.new.clear()
+        known = self.new.filter(pl.col(target).is_not_null())
+        return drawn(known, MOST_ROWS, self.options.seed, "new rows")
+
+    def ground(self) -> Ground:
+        """The labelled rows in folds."""
+        return Ground.of(self.champion, self.grown, self.labelled, self.past, self.options)
+
+    def rows_of(self, frame: pl.DataFrame, labels: bool = True) -> Rows:
+        """Rows with what the champion says of them; classes that it does not know are left out."""
+        model = self.champion
+        if labels and model.classes:
+            known = (
+                pl.col(model.target)
+                .cast(pl.String)
+                .is_in([str(label) for label in model.target_codec.labels])
+            )
+            frame = frame.filter(known)
+        outputs = model.outputs(frame)
+        y = model.target_codec.encode(frame[model.target]) if labels else None
+        name = model.schema.group
+        return Rows.of(
+            model.task,
+            outputs,
+            y,
+            called=model.decision.codes(outputs) if model.classes else None,
+            weight=weights_of(model, frame),
+            group=groups_of(frame[name], name) if name is not None and name in frame.columns else None,
+        )
+
+    def purse(self, ground: Ground, budget: Budget, workers: int, reporter: Reporter) -> Purse:
+        """What may be spent: a share of what the champion's networks would take from scratch on all rows."""
+        recipe, rows = self.grown.recipe, ground.new.height + ground.past.lessons.height
+        visits = float(recipe.training.epochs * rows)
+        scratch = sum(work_of(ground.warm, part, visits) for part in self.grown.parts)
+        return Purse(
+            scratch,
+            self.options.budget * scratch,
+            budget,
+            workers,
+            lambda name: reporter.progress(None, name),
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What else decision.json tells of the start."""
+        return {"old_rows": {"source": self.past.source, "known": self.past.known}}
+
+    def counts(self, ground: Ground) -> dict[str, int]:
+        """How many rows did what."""
+        return {
+            "new": self.new.height,
+            "labelled": self.labelled.height,
+            "never_trained_on": int((ground.folds == 0).sum()),
+            "old_to_learn": self.past.lessons.height,
+            "old_to_judge": self.past.judges.height,
+        }
+
+
+def drift_of(before: Before) -> Drift:
+    """Whether the new rows come from another world than the old ones that the champion has not seen."""
+    options, past = before.options, before.past
+    if not past.judges.height:
+        why = "there are no old rows to compare with: give --old, or keep some with --keep-old"
+        return Drift(
+            False, None, options.alpha, not_applicable=(("rows", why),), rows={"current": before.new.height}
+        )
+    target = before.champion.target if before.champion.target in before.new.columns else None
+    families = len(catalogue.names(FAMILY))
+    wanted = Wanted(options.alpha, families, options.seed, before.champion, target)
+    return compare(*side_by_side(past.judges, before.new, wanted))
+
+
+def harm_of(before: Before) -> Harm:
+    """The champion's metric now against then."""
+    metric = before.options.metric or main_metric(before.champion.task)
+    past = before.past.judges
+    if not before.labelled.height:
+        return Harm.unknown(metric, "The new rows have no target.", True, None, before.new.height)
+    then: Rows | Standing | None = before.rows_of(past) if past.height else None
+    return measured(metric, then, before.rows_of(before.labelled), before.options.seed)

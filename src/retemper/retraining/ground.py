@@ -1,0 +1,165 @@
+"""What a retraining stands on: the champion, the new rows in folds, the old rows by what they may be used for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from retemper.bundle.model import Model
+from retemper.core.seeds import generator
+from retemper.evaluation.metrics import row_losses
+from retemper.retraining.course import Means
+from retemper.retraining.folds import NEVER, dealt
+from retemper.retraining.options import RetrainOptions
+from retemper.retraining.past import Past
+from retemper.retraining.sight import Sight, refitted, sight_of
+
+Floats = NDArray[np.float64]
+MOST_ROWS = 200_000
+"""Of each side; more are drawn from by the seed."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """All that strategies train on and are judged by.
+
+    Args:
+        champion: the model in force.
+        grown: the same with room for what is new: classes, levels, columns.
+        new: labelled new rows.
+        past: old rows.
+        folds: [new rows] see :func:`retemper.retraining.folds.dealt`.
+        options: what the person said.
+        concept_drift: the same inputs now have other targets: a cured model must lose on old rows.
+    """
+
+    champion: Model
+    grown: Model
+    new: pl.DataFrame
+    past: Past
+    folds: NDArray[np.int64]
+    options: RetrainOptions
+    concept_drift: bool = False
+
+    @classmethod
+    def of(
+        cls, champion: Model, grown: Model, new: pl.DataFrame, past: Past, options: RetrainOptions
+    ) -> Ground:
+        """Deal the new rows out."""
+        return cls(champion, grown, new, past, dealt(new, grown.schema, options), options)
+
+    @property
+    def old_counts(self) -> bool:
+        """Whether a loss on old rows speaks against a challenger."""
+        return self.options.gate == "strict" or not self.concept_drift
+
+    @property
+    def count(self) -> int:
+        """K, the number of folds whose networks differ."""
+        return int(self.folds.max())
+
+    @cached_property
+    def fold(self) -> NDArray[np.int64]:
+        """The fold of each row of the lessons: of old rows −1, since no network is judged by them."""
+        return np.concatenate([self.folds, np.full(self.past.lessons.height, -1, dtype=np.int64)])
+
+    @property
+    def means(self) -> Means:
+        """What strategies are chosen by."""
+        return Means(
+            self.new.height,
+            self.past.lessons.height,
+            len(self.grown.classes) - len(self.champion.classes),
+            len(self.grown.classes),
+        )
+
+    @cached_property
+    def warm(self) -> Sight:
+        """Rows as the champion's networks see them."""
+        return sight_of(self.grown, self._lessons, self.past.judges)
+
+    @cached_property
+    def fresh(self) -> Sight:
+        """Rows as networks see them for which everything is fitted anew, on all that may be trained on."""
+        allowed = self._lessons.filter(pl.Series(self.fold != NEVER))
+        return sight_of(refitted(self.grown, allowed), self._lessons, self.past.judges)
+
+    @cached_property
+    def _lessons(self) -> pl.DataFrame:
+        if not self.past.lessons.height:
+            return self.new
+        return pl.concat([self.new, self.past.lessons], how="diagonal_relaxed")
+
+    @cached_property
+    def y_new(self) -> NDArray[Any]:
+        """Class codes, or values in the target's units, of the new rows."""
+        return self.grown.target_codec.encode(self.new[self.grown.target])
+
+    @cached_property
+    def y_old(self) -> NDArray[Any]:
+        """The same of the old rows that judge."""
+        return self.grown.target_codec.encode(self.past.judges[self.grown.target])
+
+    @cached_property
+    def weight_new(self) -> Floats:
+        """Weights of the new rows."""
+        return self.warm.lessons.weight[: self.new.height].astype(np.float64)
+
+    @cached_property
+    def weight_old(self) -> Floats:
+        """Weights of the old rows that judge."""
+        return self.warm.judges.weight.astype(np.float64)
+
+    @cached_property
+    def said_new(self) -> Floats:
+        """What the champion says of the new rows: probabilities [N, C] in the grown order of classes, or values."""
+        return self._said(self.new)
+
+    @cached_property
+    def said_old(self) -> Floats:
+        """What the champion says of the old rows that judge."""
+        return self._said(self.past.judges)
+
+    def _said(self, frame: pl.DataFrame) -> Floats:
+        own = self.champion.outputs(frame)
+        if self.champion.task == "regression":
+            return own
+        spread = np.zeros((len(own), len(self.grown.classes)))
+        spread[:, [self.grown.classes.index(name) for name in self.champion.classes]] = own
+        return spread
+
+    def losses_new(self, outputs: Floats) -> Floats:
+        """Each new row's loss: log loss, or squared error in the target's units."""
+        return np.asarray(row_losses(self.grown.task, self.y_new, outputs))
+
+    def losses_old(self, outputs: Floats) -> Floats:
+        """The same of the old rows that judge, among the classes that there were."""
+        return np.asarray(row_losses(self.grown.task, self.y_old, self.among_known(outputs)))
+
+    def among_known(self, outputs: Floats) -> Floats:
+        """Probabilities of the classes that the champion knows, which sum to 1; what else is told stays as it is.
+
+        Whoever knows more classes can mistake an old row for a new one, which the champion can't. So what was learnt
+        is compared among what both know.
+        """
+        if not self.means.new_classes:
+            return outputs
+        known = np.isin(self.grown.classes, self.champion.classes)
+        some = np.where(known, outputs, 0.0)
+        return np.asarray(some / np.maximum(some.sum(axis=1, keepdims=True), 1e-30))
+
+
+def drawn(frame: pl.DataFrame, most: int, seed: int, purpose: str) -> pl.DataFrame:
+    """The rows, or so many of them drawn by the seed, in their order.
+
+    >>> drawn(pl.DataFrame({"a": range(9)}), 3, 0, "new rows").height
+    3
+    """
+    if frame.height <= most:
+        return frame
+    return frame[np.sort(generator(seed, purpose).choice(frame.height, most, replace=False))]

@@ -1,0 +1,190 @@
+"""The race: the strategies that make sense, each as a short stacked run, judged by rows that their networks have not seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from retemper.core import catalogue
+from retemper.core.budget import Budget, Deadline
+from retemper.core.errors import InputError, nearest
+from retemper.core.records import NotApplicable
+from retemper.retraining.calibrated import calibrated
+from retemper.retraining.course import Course, NewSearch, Plan, Recalibration
+from retemper.retraining.diet import diet_of
+from retemper.retraining.ground import Floats, Ground
+from retemper.retraining.recalibrated import recalibrated
+from retemper.retraining.stacks import Trained, places, train, work_of
+
+FAMILY = "strategy"
+NOTHING = "nothing"
+RATES = (0.3, 1.0)
+"""Each course is tried at its rate times these."""
+SELDOM = ("ewc", "gdumb", "new_search", "nothing")
+"""Not raced by ``auto``: dearer or worse than others that are, on all that we measured; each works by its name."""
+FEWEST_VISITS = 200.0
+"""A network meets so many rows at least, whatever the budget says: less shows nothing."""
+OLD_ROWS = 50
+"""Fewer old rows that judge have no say in the choice."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A strategy that was tried.
+
+    Args:
+        strategy: its name.
+        plan: what it does.
+        trained: what came of it.
+        loss_new: mean loss of the new rows, each by networks without it.
+    """
+
+    strategy: str
+    plan: Plan
+    trained: Trained
+    new: Floats
+    old: Floats
+
+    def regret(self, ground: Ground, rows: Any = slice(None)) -> float:
+        """What it is chosen by: the mean loss on these new rows, and what old rows lose beyond half of it."""
+        new = float(np.average(self.new[rows], weights=ground.weight_new[rows]))
+        return new + self.lost(ground)
+
+    def lost(self, ground: Ground) -> float:
+        """How much worse the old rows are than the champion's, in the units of the loss; 0 where they are not."""
+        if len(self.old) < OLD_ROWS or not ground.old_counts:
+            return 0.0
+        before = ground.losses_old(ground.said_old)
+        return max(0.0, float(np.average(self.old - before, weights=ground.weight_old)))
+
+
+def candidate_of(ground: Ground, strategy: str, plan: Plan, trained: Trained) -> Candidate:
+    """A trained strategy with its row losses."""
+    return Candidate(strategy, plan, trained, ground.losses_new(trained.new), ground.losses_old(trained.old))
+
+
+def plans(ground: Ground) -> tuple[dict[str, Plan], dict[str, str]]:
+    """The strategies to try, and why others can't be.
+
+    Raises:
+        InputError: ``unknown_strategy``; ``strategy_not_applicable`` for one that was named and can't be done.
+    """
+    names = catalogue.names(FAMILY)
+    wanted = ground.options.strategy
+    if wanted != "auto" and wanted not in names:
+        message = f"There is no strategy {wanted!r}; {nearest(wanted, ['auto', *names])}"
+        raise InputError(
+            "unknown_strategy", message, {"option": "strategy"}, f"Choose auto or one of {', '.join(names)}."
+        )
+    found: dict[str, Plan] = {}
+    left_out: dict[str, str] = {}
+    for name in [name for name in names if name not in SELDOM] if wanted == "auto" else [wanted]:
+        module = catalogue.entry(FAMILY, name)
+        try:
+            found[name] = module.plan(module.Options(), ground.means)
+        except NotApplicable as why:
+            left_out[name] = str(why)
+    if wanted != "auto" and left_out:
+        why = left_out[wanted]
+        raise InputError(
+            "strategy_not_applicable",
+            f"{wanted} can't be done here: {why}.",
+            {"option": "strategy"},
+            "Give what it needs, or let auto choose.",
+        )
+    if wanted == "auto" and ground.means.old_rows:
+        # With old rows at hand the champion need not speak for them.
+        found.pop("lwf", None)
+    return found, left_out
+
+
+@dataclass(frozen=True)
+class Purse:
+    """What may be spent, and the clock."""
+
+    scratch: float
+    work: float
+    budget: Budget
+    workers: int
+    tell: Callable[[str], None]
+
+
+def short_runs(ground: Ground, wanted: dict[str, Plan], purse: Purse) -> list[Candidate]:
+    """Each plan as a short run; courses at several rates, of which the best by the new rows stays."""
+    courses = [name for name, plan in wanted.items() if isinstance(plan, Course)]
+    share = ground.options.race_share * purse.work / max(1, len(courses))
+    found = []
+    for name, plan in wanted.items():
+        purse.tell(name)
+        if isinstance(plan, Recalibration):
+            found.append(candidate_of(ground, name, plan, recalibrated(ground)))
+        elif isinstance(plan, Course):
+            seconds = ground.options.race_share * purse.budget.left_s() / max(1, len(courses))
+            rates = RATES if len(wanted) > 1 else (1.0,)
+            found += [
+                _run(
+                    ground,
+                    name,
+                    replace(plan, rate=plan.rate * rate),
+                    ground.count,
+                    share / len(rates),
+                    purse,
+                    purse.budget.deadline(f"race.{name}.{rate:g}.stopped", seconds / len(rates)),
+                )
+                for rate in rates
+            ]
+    return [own for own in found if own.trained.sound]
+
+
+def long_run(ground: Ground, name: str, course: Course, purse: Purse) -> Candidate:
+    """The winner with what is left of the budget: more networks, and more passes."""
+    heaviest = ground.grown.parts
+    sight = ground.fresh if course.start == "fresh" else ground.warm
+    one = diet_of(ground, course, math.inf)
+    cost = max(work_of(sight, part, one.visits) for part in heaviest)
+    count = int(np.clip(purse.work // max(cost, 1.0), ground.count, max(ground.count, len(heaviest))))
+    seconds = purse.budget.left_s()
+    deadline = purse.budget.deadline("challenger.stopped", seconds)
+    return _run(ground, name, course, count, purse.work, purse, deadline)
+
+
+def _run(
+    ground: Ground, name: str, course: Course, count: int, work: float, purse: Purse, deadline: Deadline
+) -> Candidate:
+    sight = ground.fresh if course.start == "fresh" else ground.warm
+    own = places(ground, count, course.rate)
+    cost = sum(work_of(sight, place.part, 1.0) for place in own)
+    diet = diet_of(ground, course, max(FEWEST_VISITS, work / max(cost, 1.0)))
+    return candidate_of(
+        ground, name, course, calibrated(ground, train(ground, course, diet, own, purse.workers, deadline))
+    )
+
+
+def chosen(ground: Ground, candidates: Sequence[Candidate]) -> Candidate:
+    """The candidate of least regret."""
+    return min(candidates, key=lambda own: own.regret(ground))
+
+
+def chosen_without(ground: Ground, candidates: Sequence[Candidate], fold: int) -> Candidate:
+    """Who would have been chosen by the rows of all other folds."""
+    others = ground.folds != fold
+    return min(candidates, key=lambda own: own.regret(ground, others))
+
+
+def honest(ground: Ground, candidates: Sequence[Candidate], winner: Candidate, last: Candidate) -> Floats:
+    """What the whole of choosing and training says of each new row, where neither has seen the row.
+
+    A row that helped to choose a strategy speaks too well of it. So a fold's rows are judged by the strategy that the
+    other folds would have chosen: mostly the winner, else its short run.
+    """
+    outputs = last.trained.new.copy()
+    for fold in range(ground.count + 1):
+        rows = ground.folds == fold
+        other = chosen_without(ground, candidates, fold)
+        if rows.any() and other is not winner:
+            outputs[rows] = other.trained.new[rows]
+    return outputs

@@ -1,0 +1,183 @@
+"""The retraining loop, from new rows to a verdict. Start reading here.
+
+    new rows → drift? → does it hurt? → strategies race → the winner in full → the gate → promote or keep
+
+Each new row is judged by networks that were neither trained nor chosen with it; some rows are never trained on, so
+that later retrainings can tell what is forgotten.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars as pl
+
+from retemper.bundle.model import Model
+from retemper.core import catalogue, device, interrupt
+from retemper.core.budget import Budget
+from retemper.core.drift_records import Drift
+from retemper.core.gate_records import Gate
+from retemper.core.harm_records import Harm
+from retemper.core.progress import Reporter
+from retemper.core.records import Step
+from retemper.core.run_folder import RunFolder
+from retemper.evaluation.metrics import main_metric
+from retemper.retraining import race
+from retemper.retraining.before import Before, drift_of, harm_of
+from retemper.retraining.course import Course
+from retemper.retraining.decided import judged, with_decision
+from retemper.retraining.ground import MOST_ROWS, Ground, drawn
+from retemper.retraining.options import RetrainOptions
+from retemper.retraining.outcome import Outcome, tried
+from retemper.retraining.race import Candidate, Purse
+
+FEWEST_ROWS = 20
+"""Labelled new rows to retrain by: fewer can't be dealt to folds that judge."""
+STEPS = ("drift", "harm", "race", "challenger", "gate")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """A run's folder, its clock, and who is told."""
+
+    folder: RunFolder
+    budget: Budget
+    reporter: Reporter
+    workers: int
+
+    def told(self, name: str, do: Callable[[], tuple[Any, str, str]]) -> Any:
+        """One step: carried out, told and logged."""
+        interrupt.check()
+        number = STEPS.index(name) + 1
+        self.reporter.step_started(name, number, len(STEPS))
+        began = time.perf_counter()
+        found, verdict, message = do()
+        step = Step(name, verdict, message, {}, time.perf_counter() - began)  # type: ignore[arg-type]  # one of the four
+        self.folder.log({"event": "step", "name": name, "verdict": verdict, "message": message})
+        self.reporter.step_finished(step)
+        return found
+
+
+def run(before: Before, tools: Tools, only_if_drifted: bool = False) -> Outcome:
+    """Carry out a retraining.
+
+    Args:
+        before: the champion, the new rows and the old ones.
+        tools: folder, clock, reporter.
+        only_if_drifted: nothing is trained where neither drift nor harm is seen.
+
+    Returns:
+        The outcome; its model is the one in force.
+
+    Raises:
+        InputError: the data or an option is at fault.
+        Interrupted: stopped on request.
+    """
+    options = before.options
+    device.one_thread()
+    drift: Drift = tools.told("drift", lambda: _drift(before))
+    harm: Harm = tools.told("harm", lambda: _harm(before))
+    labelled = before.labelled
+    why = None
+    if not labelled.height:
+        why = "The new rows have no target: nothing can be trained or judged by them. The champion stays."
+    elif labelled.height < FEWEST_ROWS:
+        why = f"{labelled.height} labelled new rows are too few to train and to judge by; it takes {FEWEST_ROWS}. The champion stays."
+    elif only_if_drifted and not drift.detected and harm.verdict != "harm":
+        why = "Neither drift nor harm is seen, and retraining was asked for only then. The champion stays."
+    elif options.strategy == "nothing":
+        why = "The strategy asked for is to do nothing. The champion stays."
+    if why is not None:
+        return _kept(before, drift, harm, why)
+    ground = replace(before.ground(), concept_drift="concept" in drift.kinds)
+    return _trained(before, ground, tools, (drift, harm))
+
+
+def _drift(before: Before) -> tuple[Drift, str, str]:
+    found = drift_of(before)
+    return found, "warn" if found.detected else "pass", found.sentence()
+
+
+def _harm(before: Before) -> tuple[Harm, str, str]:
+    found = harm_of(before)
+    return found, "warn" if found.verdict == "harm" else "pass", found.reason
+
+
+def _kept(before: Before, drift: Drift, harm: Harm, why: str) -> Outcome:
+    gate = Gate("keep", why, (), {"better_on_new": "no challenger was trained"})
+    return Outcome(before.champion, None, drift, harm, gate, facts=before.facts())
+
+
+def _trained(before: Before, ground: Ground, tools: Tools, seen: tuple[Drift, Harm]) -> Outcome:
+    wanted, left_out = race.plans(ground)
+    purse = before.purse(ground, tools.budget, tools.workers, tools.reporter)
+    drift, harm = seen
+
+    def racing() -> tuple[list[Candidate], str, str]:
+        found = race.short_runs(ground, wanted, purse)
+        if not found:
+            return found, "fail", "No strategy trained to finite outputs."
+        best = race.chosen(ground, found)
+        return found, "pass", _race_words(ground, found, best)
+
+    candidates: list[Candidate] = tools.told("race", racing)
+    if not candidates:
+        return _kept(before, drift, harm, "No strategy trained to finite outputs. The champion stays.")
+    winner = race.chosen(ground, candidates)
+    spent = sum(own.trained.work for own in candidates)
+
+    def finishing() -> tuple[Candidate, str, str]:
+        if not isinstance(winner.plan, Course):
+            return winner, "pass", f"{winner.strategy} needs no further training."
+        rest = replace(purse, work=max(0.0, purse.work - spent))
+        last = race.long_run(ground, winner.strategy, winner.plan, rest)
+        if not last.trained.sound:
+            return winner, "warn", "The longer training did not stay finite; the short run stands."
+        return last, "pass", _last_words(ground, last, purse)
+
+    last: Candidate = tools.told("challenger", finishing)
+    challenger = with_decision(ground, last.trained)
+
+    def at_the_gate() -> tuple[Gate, str, str]:
+        outputs = race.honest(ground, candidates, winner, last)
+        found = judged(ground, challenger, outputs, last.trained.old)
+        return found, "pass" if found.promoted else "warn", found.reason
+
+    gate: Gate = tools.told("gate", at_the_gate)
+    rows = [
+        tried(ground, own, purse.scratch, "a short run of the race") for own in candidates if own is not last
+    ]
+    rows.append(tried(ground, last, purse.scratch, "the challenger"))
+    facts = before.facts() | {
+        "not_raced": left_out,
+        "compute": {
+            "spent": spent + (last.trained.work if last is not winner else 0.0),
+            "from_scratch": purse.scratch,
+        },
+        "rows": before.counts(ground),
+    }
+    model = challenger if gate.promoted else before.champion
+    return Outcome(model, challenger, drift, harm, gate, rows, winner.strategy, facts)
+
+
+def _race_words(ground: Ground, found: list[Candidate], best: Candidate) -> str:
+    metric = main_metric(ground.grown.task)
+    before = ground.losses_new(ground.said_new)
+    figures = [_metric(ground, losses) for losses in (before, best.new)]
+    names = len({own.strategy for own in found})
+    return f"{names} strategies tried; {best.strategy} does best: {metric} {figures[0]:.4g} → {figures[1]:.4g} on new rows."
+
+
+def _last_words(ground: Ground, last: Candidate, purse: Purse) -> str:
+    metric, figure = main_metric(ground.grown.task), _metric(ground, last.new)
+    share = last.trained.work / purse.scratch
+    count = len(last.trained.model.parts)
+    return f"{count} networks by {last.strategy}: {metric} {figure:.4g} on new rows, at {share:.0%} of the cost of from scratch."
+
+
+def _metric(ground: Ground, losses: Any) -> float:
+    mean = float((losses * ground.weight_new).sum() / ground.weight_new.sum())
+    return mean if ground.grown.task == "classification" else mean**0.5

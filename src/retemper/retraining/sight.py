@@ -1,0 +1,86 @@
+"""Rows as one preparer shows them to networks: what they learn from, and the old rows that judge them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from retemper.bundle.model import Model
+from retemper.core.prepare_options import PrepareOptions
+from retemper.data.prepare import Preparer
+from retemper.data.target import Target
+from retemper.procedure.prepare import weights
+from retemper.training.arrays import SplitArrays
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Prepared rows.
+
+    Args:
+        model: how rows are prepared and what the target's codes mean.
+        lessons: the new rows, then the old ones that may be trained on.
+        judges: the old rows that only judge.
+    """
+
+    model: Model
+    lessons: SplitArrays
+    judges: SplitArrays
+
+
+def sight_of(model: Model, lessons: pl.DataFrame, judges: pl.DataFrame) -> Sight:
+    """Rows prepared by a model's own preparer.
+
+    Args:
+        model: with every class that the rows hold.
+        lessons, judges: labelled rows.
+
+    Raises:
+        InputError: a column is absent, or a cell can't be read as its column's kind.
+    """
+    return Sight(model, arrays_of(model, lessons), arrays_of(model, judges))
+
+
+def arrays_of(model: Model, frame: pl.DataFrame) -> SplitArrays:
+    """Labelled rows as a network of this model learns them."""
+    target = model.target_codec
+    inputs = model.preparer.transform(frame)
+    y = target.encode(frame[target.name])
+    if target.task == "regression":
+        y = target.scale(y).astype(np.float32)
+    return SplitArrays(inputs.dense, inputs.categories, y, weights_of(model, frame))
+
+
+def weights_of(model: Model, frame: pl.DataFrame) -> NDArray[np.float32]:
+    """The rows' weights; 1 where their column is absent."""
+    if model.schema.weight not in frame.columns:
+        return np.ones(frame.height, dtype=np.float32)
+    return weights(model.schema, frame)
+
+
+def refitted(model: Model, frame: pl.DataFrame) -> Model:
+    """The model with its preparer, and a regression's scale, fitted anew; its networks don't fit any more.
+
+    Columns that the target tells (group means, words' scores) are left out: the rows that judge a fold would be in
+    them.
+
+    Args:
+        model: its schema and its recipe are used.
+        frame: rows that may be trained on.
+    """
+    options = model.recipe.prepare
+    told: dict[str, object] = {
+        "constructed": [name for name in options.constructed if name != "group_mean"],
+        "text_scores": False,
+        "select": "none",
+    }
+    plain: PrepareOptions = options.replaced(**told)
+    preparer = Preparer.fit(frame, model.schema, plain)
+    target = model.target_codec
+    if target.task == "regression":
+        target = Target.fit(frame[target.name], model.schema, plain)
+    recipe = model.recipe.with_changes({f"prepare.{name}": value for name, value in told.items()})
+    return replace(model, preparer=preparer, target_codec=target, recipe=recipe, parts=())

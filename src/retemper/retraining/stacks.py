@@ -1,0 +1,229 @@
+"""Networks of a course, trained as stacks; what those say of a row that have not seen it."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from retemper.bundle.model import Model
+from retemper.bundle.parts import Part
+from retemper.core import device, forked
+from retemper.core.budget import Deadline
+from retemper.core.recipe_sections import TrainingOptions
+from retemper.models.layers.build import network_of
+from retemper.models.layers.cost import multiply_adds
+from retemper.models.layers.network import Network
+from retemper.procedure.jobs import member_of
+from retemper.retraining.course import Course
+from retemper.retraining.diet import Diet
+from retemper.retraining.folds import NEVER
+from retemper.retraining.ground import Floats, Ground
+from retemper.retraining.sight import Sight
+from retemper.retraining.taught import taught
+from retemper.training.class_losses import ClassLoss
+from retemper.training.loop import Training
+from retemper.training.plan import Plan, Rows, predict
+from retemper.training.planning import callbacks_of, output_bias
+from retemper.training.arrays import TaskArrays
+from retemper.training.stack import Member
+
+STEP_PASSES = 3
+"""A step costs as much as three passes forward."""
+TRAINED_WITH = {"patience_epochs": 0, "signals": False, "judge": "plain"}
+"""No row that judges may say when to stop: each training goes to its planned end."""
+SCHEDULE = {"name": "one_cycle", "rise_fraction": 0.1, "start_factor": 0.04}
+"""The rate is warmed up anew: the optimizer knows nothing of the gradients that come."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One network to train: the part of the champion it begins at, its fold, its rate."""
+
+    id: int
+    part: Part
+    fold: int
+    rate: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Networks of one course.
+
+    Args:
+        model: they predict together, not calibrated.
+        new: what networks that have not seen them say of the new rows, in the grown model's order of classes.
+        old: what all of them say of the old rows that judge.
+        work: multiply-adds spent.
+        seconds: of the processes together.
+    """
+
+    model: Model
+    new: Floats
+    old: Floats
+    work: float
+    seconds: float
+
+    @property
+    def sound(self) -> bool:
+        """Whether all stayed finite."""
+        return bool(np.isfinite(self.new).all() and np.isfinite(self.old).all())
+
+
+def places(ground: Ground, count: int, rate: float, first: int = 0) -> list[Place]:
+    """So many networks, dealt over the folds in turn; the champion's heaviest parts come first, and come again."""
+    parts = sorted(ground.grown.parts, key=lambda part: -part.weight)
+    return [Place(first + k, parts[k % len(parts)], 1 + k % ground.count, rate) for k in range(count)]
+
+
+def work_of(sight: Sight, part: Part, visits: float) -> float:
+    """Multiply-adds of a network's training."""
+    model = sight.model
+    network = network_of(part.model, model.shape, model.loss.n_outputs(len(model.classes)))
+    return STEP_PASSES * visits * multiply_adds(network, model.shape.width, model.shape.n_codes)
+
+
+def train(
+    ground: Ground, course: Course, diet: Diet, own: Sequence[Place], workers: int, deadline: Deadline
+) -> Trained:
+    """Train networks and ask those of each fold about its rows.
+
+    Args:
+        ground: the rows.
+        course: how.
+        diet: by which rows, for how long.
+        own: at least one network a fold.
+        workers: processes; it changes no result.
+        deadline: ends all of them.
+    """
+    sight = ground.fresh if course.start == "fresh" else ground.warm
+    stacks: dict[str, list[Place]] = {}
+    for place in own:
+        stacks.setdefault(json.dumps(place.part.model, sort_keys=True), []).append(place)
+    pieces = [
+        piece for stack in stacks.values() for piece in _pieces(stack, workers if len(stacks) == 1 else 1)
+    ]
+    began = time.perf_counter()
+    device.one_thread()
+    found = forked.each(
+        lambda k: _train(ground, sight, course, diet, pieces[k], deadline), len(pieces), workers
+    )
+    rows = {
+        place.id: row
+        for piece, (found_rows, _) in zip(pieces, found, strict=True)
+        for place, row in zip(piece, found_rows, strict=True)
+    }
+    parts = tuple(Part(place.part.model, torch.from_numpy(rows[place.id]), 1 / len(own)) for place in own)
+    model = replace(sight.model, parts=parts)
+    work = sum(work_of(sight, place.part, diet.visits) for place in own)
+    new, old = _answers(ground, sight, own, parts)
+    seconds = time.perf_counter() - began
+    return Trained(model, new, old, work, seconds)
+
+
+def _pieces(stack: list[Place], count: int) -> list[list[Place]]:
+    count = min(count, len(stack))
+    return [stack[k::count] for k in range(count)]
+
+
+def _train(
+    ground: Ground, sight: Sight, course: Course, diet: Diet, stack: Sequence[Place], deadline: Deadline
+) -> tuple[list[NDArray[np.float32]], int]:
+    """The members' parameters, and the steps that were made."""
+    plan = _plan(ground, sight, course, diet, stack)
+    training = Training(plan, callbacks_of(plan, lambda share, text: None, None, None), deadline)
+    fits = training.run()
+    return [fit.row.cpu().numpy() for fit in fits], training.step
+
+
+def _plan(ground: Ground, sight: Sight, course: Course, diet: Diet, stack: Sequence[Place]) -> Plan:
+    model, recipe = sight.model, sight.model.recipe
+    options = recipe.training.model_dump(mode="json")
+    options |= {**TRAINED_WITH, "schedule": SCHEDULE, "batch_size": diet.batch_size}
+    training = TrainingOptions.model_validate(options)
+    network = network_of(stack[0].part.model, model.shape, model.loss.n_outputs(len(model.classes)))
+    members = tuple(_member(ground, place) for place in stack)
+    subsets = tuple(np.flatnonzero(diet.allowed & (ground.fold != place.fold)) for place in stack)
+    facts = _facts(ground, sight, diet)
+    plan = Plan(
+        network=network,
+        loss=model.loss,
+        options=training,
+        members=members,
+        seed=ground.options.seed,
+        train=sight.lessons.rows(),
+        validation=None,
+        epochs=diet.epochs,
+        subsets=subsets,
+        meets=(diet.meets,) * len(stack),
+        odds=diet.odds,
+        output_bias=output_bias(facts, model.loss.n_outputs(len(model.classes)), training),
+        class_weight=None if facts.class_weight is None else np.asarray(facts.class_weight),
+    )
+    return taught(plan, ground, sight, course, [place.part for place in stack])
+
+
+def _member(ground: Ground, place: Place) -> Member:
+    recipe = ground.grown.recipe
+    optimizer: Any = recipe.training.optimizer.options
+    changes = {"learning_rate": place.rate * optimizer.learning_rate}
+    if "dropout" in place.part.model:
+        changes["dropout"] = place.part.model["dropout"]
+    return member_of(recipe, place.id, **changes)
+
+
+def _facts(ground: Ground, sight: Sight, diet: Diet) -> TaskArrays:
+    """What a start from nothing needs to know of the rows: the target's prior and the classes' weights."""
+    model, lessons = sight.model, sight.lessons
+    y = lessons.y[diet.allowed]
+    weight = None
+    if model.task == "classification":
+        counts = np.bincount(y, minlength=len(model.classes)) + 1.0
+        prior = tuple((counts / counts.sum()).tolist())
+        if isinstance(model.loss, ClassLoss):
+            weight = model.loss.class_weight(model.classes, prior)
+    else:
+        prior = (float(np.mean(y)), float(np.std(y)))
+    own = None if weight is None else tuple(weight.tolist())
+    return TaskArrays(model.task, len(model.classes), model.shape, prior, own, lessons, sight.judges)
+
+
+def _answers(
+    ground: Ground, sight: Sight, own: Sequence[Place], parts: Sequence[Part]
+) -> tuple[Floats, Floats]:
+    """Of the new rows what networks that have not seen them say, of the old ones that judge what all say; their means."""
+    model, count = sight.model, len(ground.folds)
+    width = (len(model.classes),) if model.classes else ()
+    total, votes = np.zeros((count, *width)), np.zeros(count)
+    old = np.zeros((len(sight.judges.y), *width))
+    rows, judges = sight.lessons.rows(), sight.judges.rows() if len(sight.judges.y) else None
+    groups: dict[str, list[int]] = {}
+    for k, part in enumerate(parts):
+        groups.setdefault(json.dumps(part.model, sort_keys=True), []).append(k)
+    for numbers in groups.values():
+        network = network_of(parts[numbers[0]].model, model.shape, model.loss.n_outputs(len(model.classes)))
+        parameters = torch.stack([parts[k].row for k in numbers])
+        asked = [np.flatnonzero((ground.folds == own[k].fold) | (ground.folds == NEVER)) for k in numbers]
+        said = predict(network, parameters, rows, model.loss, _index(asked)).double().numpy()
+        for places_, answers in zip(asked, said, strict=True):
+            total[places_] += answers[: len(places_)]
+            votes[places_] += 1
+        if judges is not None:
+            old += predict(network, parameters, judges, model.loss).double().sum(0).numpy()
+    new = total / votes.reshape(-1, *(1,) * len(width))
+    return model.in_units(new), model.in_units(old / len(parts))
+
+
+def _index(asked: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    index = np.full((len(asked), max(1, *map(len, asked))), -1, dtype=np.int64)
+    for k, rows in enumerate(asked):
+        index[k, : len(rows)] = rows
+    return index

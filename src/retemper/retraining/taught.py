@@ -1,0 +1,49 @@
+"""What of the champion goes into a course's networks: where they begin, what stays, what it says, what it holds back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from retemper.bundle.parts import Part
+from retemper.retraining.course import Course
+from retemper.retraining.ground import Ground
+from retemper.retraining.sight import Sight
+from retemper.training.initialisers import Initialiser
+from retemper.training.plan import Plan
+from retemper.training.stack import Stack
+
+HEAD = ("head_weight", "head_bias")
+
+
+def taught(plan: Plan, ground: Ground, sight: Sight, course: Course, parts: Sequence[Part]) -> Plan:
+    """The plan with its start, and with what keeps the networks near the champion.
+
+    Args:
+        plan: of networks that begin anew.
+        ground, sight: the rows.
+        course: how.
+        parts: the champion's part that each member begins at.
+    """
+    if course.start == "fresh":
+        return plan
+    changes: dict[str, Any] = {"start": _start(plan, course, parts)}
+    if course.moves == "head":
+        changes["still"] = tuple(p.name for p in plan.network.parameters if p.role not in HEAD)
+    return replace(plan, **changes)
+
+
+def _start(plan: Plan, course: Course, parts: Sequence[Part]) -> Tensor:
+    """[M, P] the champion's weights, shrunk and stirred where the course says so."""
+    rows = torch.stack([part.row for part in parts])
+    if course.keep == 1 and not course.noise:
+        return rows
+    drawn = Stack(plan.network, plan.members)
+    initialiser = plan.options.initialiser.options
+    assert isinstance(initialiser, Initialiser)
+    drawn.initialise(initialiser, plan.seed, plan.output_bias, plan.options.head_scale)
+    return course.keep * rows + course.noise * drawn.buffers["parameters"]
