@@ -40,7 +40,7 @@ def test_a_bundle_holds_json_and_the_networks_true_shapes(table: Any, model_for:
     model.save(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle.json", "weights.safetensors"]
     facts = json.loads((tmp_path / "bundle.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
-    assert facts["schema"] == 2 and [network["weight"] for network in facts["networks"]] == [0.5, 0.3, 0.2]
+    assert facts["schema"] == 3 and [network["weight"] for network in facts["networks"]] == [0.5, 0.3, 0.2]
     tensors = load_file(tmp_path / "weights.safetensors")
     expected = {
         f"network_{k}.{parameter.name}": parameter.shape
@@ -96,7 +96,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         edit(lambda facts: facts.update(temperature=float("nan"))),
         "damaged_bundle",
     ),
-    "bundle.json cut": (write("bundle.json", b'{"schema": 2, "ta'), "damaged_bundle"),
+    "bundle.json cut": (write("bundle.json", b'{"schema": 3, "ta'), "damaged_bundle"),
     "bundle.json of another form": (write("bundle.json", b"[1, 2]"), "damaged_bundle"),
     "bundle.json in other bytes": (write("bundle.json", b"\xff\xfe\x00"), "damaged_bundle"),
     "no preparer": (edit(lambda facts: facts.pop("preparer")), "damaged_bundle"),
@@ -104,7 +104,8 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "another width": (edit(lambda facts: facts["networks"][0]["model"].update(width=64)), "damaged_bundle"),
     "another network": (edit(lambda facts: facts["networks"][2]["model"].update(name="x")), "damaged_bundle"),
     "no networks": (edit(lambda facts: facts.update(networks=[])), "damaged_bundle"),
-    "another version": (edit(lambda facts: facts.update(schema=3)), "other_version"),
+    "another version": (edit(lambda facts: facts.update(schema=99)), "other_version"),
+    "no memory": (edit(lambda facts: facts.pop("memory")), "damaged_bundle"),
     "no version": (edit(lambda facts: facts.pop("schema")), "other_version"),
     "no bundle.json": (lambda folder: (folder / "bundle.json").unlink(), "no_model"),
 }

@@ -11,6 +11,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
+from retemper.bundle.memory.record import Memory
+from retemper.bundle.migrate import STEPS, migrated
 from retemper.bundle.model import Model, shape_of
 from retemper.bundle.parts import Part
 from retemper.bundle.place import place_of
@@ -56,25 +58,23 @@ def load(path: Path | str) -> Model:
         raise _damaged(folder, "bundle.json") from None
     if not isinstance(facts, dict):
         raise _damaged(folder, "bundle.json")
-    if facts.get("schema") != SCHEMA:
+    if facts.get("schema") not in (SCHEMA, *STEPS):
         raise InputError(
             "other_version",
-            f"The bundle has format {facts.get('schema')!r}; this retemper reads format {SCHEMA}.",
+            f"The bundle has format {facts.get('schema')!r}; this retemper reads formats {min(STEPS)} to {SCHEMA}.",
             {"file": str(folder / "bundle.json")},
             "Install the retemper that wrote it, or train again.",
         )
     try:
         if facts.pop("sha256", None) != checksum(facts):
             raise _damaged(folder, "bundle.json")
-        return _model(folder, facts)
+        return _model(folder, migrated(facts))
     except (KeyError, TypeError, ValueError, AttributeError, OSError, SafetensorError):
         raise _damaged(folder, "the bundle") from None
 
 
 def _model(folder: Path, facts: dict[str, Any]) -> Model:
-    content = (folder / facts["weights"]["file"]).read_bytes()
-    if hashlib.sha256(content).hexdigest() != facts["weights"]["sha256"]:
-        raise _damaged(folder, facts["weights"]["file"])
+    content = _content(folder, facts["weights"])
     preparer, target = Preparer.from_json(facts["preparer"]), Target.from_json(facts["target"])
     recipe = Recipe.model_validate(facts["recipe"])
     shape = shape_of(preparer)
@@ -91,7 +91,20 @@ def _model(folder: Path, facts: dict[str, Any]) -> Model:
         raise _damaged(folder, "bundle.json")
     schema, temperature = Schema.from_json(facts["columns"]), facts["temperature"]
     decision = Decision.from_json(facts["decision"])
-    return Model(schema, preparer, target, recipe, tuple(parts), temperature, decision)
+    memory = None if facts["memory"] is None else _memory(folder, facts)
+    return Model(schema, preparer, target, recipe, tuple(parts), temperature, decision, memory)
+
+
+def _memory(folder: Path, facts: dict[str, Any]) -> Memory:
+    named = [key for key in ("trained", "rows") if key in facts]
+    return Memory.from_json(facts["memory"], {key: _content(folder, facts[key]) for key in named})
+
+
+def _content(folder: Path, named: dict[str, str]) -> bytes:
+    content = (folder / named["file"]).read_bytes()
+    if hashlib.sha256(content).hexdigest() != named["sha256"]:
+        raise _damaged(folder, named["file"])
+    return content
 
 
 def _damaged(folder: Path, what: str) -> InputError:

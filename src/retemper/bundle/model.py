@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from retemper.bundle.memory.record import Memory
 from retemper.bundle.parts import Part, tensors_of
 from retemper.bundle.save import save
 from retemper.core.errors import InputError
@@ -48,6 +49,7 @@ def shape_of(preparer: Preparer) -> InputShape:
         groups=preparer.groups,
         gaps=preparer.gaps,
         one_hot=preparer.one_hot,
+        late=preparer.late,
     )
 
 
@@ -61,6 +63,7 @@ class Model:
         parts: the networks, weights summing to 1.
         temperature: divides the log-probabilities; 1 for regression.
         decision: threshold, prediction sets and intervals.
+        memory: what retraining needs to know of the training; None: nothing is remembered.
 
     >>> from retemper import NetClassifier
     >>> x = np.linspace(-1, 1, 80)[:, None]
@@ -79,6 +82,7 @@ class Model:
     parts: tuple[Part, ...]
     temperature: float = 1.0
     decision: Decision = field(default_factory=Decision)
+    memory: Memory | None = None
 
     @property
     def task(self) -> Task:
@@ -267,7 +271,8 @@ class Model:
     def save(self, path: Path | str) -> Path:
         """Write the bundle into a folder; see :func:`retemper.bundle.save.save`."""
         outputs = self.loss.n_outputs(len(self.classes))
-        return save(self.facts(), tensors_of(self.parts, self.shape, outputs), Path(path))
+        files = None if self.memory is None else self.memory.files()
+        return save(self.facts(), tensors_of(self.parts, self.shape, outputs), Path(path), files)
 
     def facts(self) -> dict[str, Any]:
         """All but the weights as plain data; :func:`retemper.bundle.load.load` is the way back."""
@@ -280,6 +285,7 @@ class Model:
             "networks": [{"model": part.model, "weight": part.weight} for part in self.parts],
             "temperature": self.temperature,
             "decision": self.decision.to_json(),
+            "memory": None if self.memory is None else self.memory.to_json(),
         }
 
     def _frame(self, data: Any) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""A model as a folder: bundle.json and weights.safetensors, nothing that runs code when loaded."""
+"""A model as a folder: bundle.json, weights.safetensors and what it remembers; nothing that runs code when loaded."""
 
 from __future__ import annotations
 
@@ -11,20 +11,29 @@ from typing import Any
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from retemper.bundle.memory.record import ROWS, TRAINED
 from retemper.core.records import to_json
 from retemper.core.run_folder import disk_faults, write_whole
 
-SCHEMA = 2
+SCHEMA = 3
 WEIGHTS = "weights.safetensors"
 
 
-def save(facts: Mapping[str, Any], tensors: Mapping[str, Tensor], folder: Path) -> Path:
-    """Write a bundle; bundle.json comes last and holds the weights' checksum and its own.
+def save(
+    facts: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    folder: Path,
+    files: Mapping[str, tuple[str, bytes]] | None = None,
+) -> Path:
+    """Write a bundle; bundle.json comes last and holds the checksums of all files and its own.
+
+    What an older bundle in this folder remembered (rows, above all) and this one does not is deleted.
 
     Args:
         facts: all but the weights, as :meth:`retemper.bundle.model.Model.facts` gives it.
         tensors: the weights by name.
         folder: made where it is not there.
+        files: further ones: key in bundle.json → name and content.
 
     Returns:
         The folder.
@@ -32,13 +41,19 @@ def save(facts: Mapping[str, Any], tensors: Mapping[str, Tensor], folder: Path) 
     Raises:
         InputError: the disk is full or can't be written.
     """
-    content = save_tensors(dict(tensors))
-    weights = {"file": WEIGHTS, "sha256": hashlib.sha256(content).hexdigest()}
-    whole = to_json({"schema": SCHEMA, **facts, "weights": weights})
+    named = {"weights": (WEIGHTS, save_tensors(dict(tensors))), **(files or {})}
+    sums = {
+        key: {"file": name, "sha256": hashlib.sha256(content).hexdigest()}
+        for key, (name, content) in named.items()
+    }
+    whole = to_json({"schema": SCHEMA, **facts, **sums})
     with disk_faults(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / WEIGHTS, content)
+        for name, content in named.values():
+            write_whole(folder / name, content)
         write_whole(folder / "bundle.json", _text({**whole, "sha256": checksum(whole)}))
+        for name in {TRAINED, ROWS} - {name for name, _ in named.values()}:
+            (folder / name).unlink(missing_ok=True)
     return folder
 
 

@@ -21,6 +21,7 @@ from retemper.core.recipe_sections import (
     DEFAULTS,
     DataOptions,
     DecisionOptions,
+    KeepOptions,
     ModelChoice,
     ProcedureOptions,
     SearchOptions,
@@ -47,6 +48,7 @@ class Recipe(Options):
     tune: TuneOptions = Field(default_factory=TuneOptions)
     decision: DecisionOptions = DecisionOptions()
     procedure: ProcedureOptions = ProcedureOptions()
+    keep: KeepOptions = KeepOptions()
 
     def to_yaml(self) -> str:
         """The recipe with every default written out."""

@@ -206,6 +206,17 @@ class ProcedureOptions(Options):
     bootstrap: int = Field(1000, ge=100, description="resamples behind every interval")
 
 
+class KeepOptions(Options):
+    """What the model remembers of its rows, for later retraining."""
+
+    rows: int = Field(
+        0, ge=0, description="raw rows in the model's folder, half of them never trained on; 0: none"
+    )
+    sketches: bool = Field(
+        True, description="counts of the test rows' cells in the model's folder, for a later drift test"
+    )
+
+
 class DecisionOptions(Options):
     """What predictions are used for: the class that counts, its threshold, the coverage of intervals.
 
