@@ -24,7 +24,8 @@ class FittedColumns:
     ``numbers`` are the raw columns of kind number; ``dates``, ``texts`` and ``levels`` hold the state of the others.
     ``derived`` mends the numbers and adds new ones; ``code`` scales them. ``sentinels`` are the cells that count as
     missing, ``units`` the cells that are divided by a factor, ``written`` how columns of text are written that hold
-    numbers.
+    numbers. ``joined`` are columns that came after the networks were built, ``gone`` those that came no more: rows
+    without them count as missing there.
     """
 
     numbers: tuple[str, ...]
@@ -36,6 +37,8 @@ class FittedColumns:
     sentinels: Sentinels = NO_SENTINELS
     units: Conversions = NO_CONVERSIONS
     written: dict[str, Style] = field(default_factory=dict)
+    joined: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
     @property
     def n_numbers(self) -> int:
@@ -82,6 +85,30 @@ class FittedColumns:
         """The raw columns that are needed."""
         dates = (name for name, _ in self.dates)
         return (*self.numbers, *dates, *(t.name for t in self.texts), *(v.name for v in self.levels))
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """Columns that rows may lack: they count as missing there."""
+        return self.joined + self.gone
+
+    @property
+    def late(self) -> tuple[int, ...]:
+        """Places of what joined late, among the numbers, then the blocks of inputs that belong together (gaps, each
+        one-hot column, each text's words), then the columns with learned embeddings.
+        """
+        parts = [name for name, dates in self.dates for _ in dates.names]
+        raw = [*self.numbers, *parts, *(text.name for text in self.texts for _ in LENGTHS)]
+        spoken = [text.name for text in self.texts for _ in text.spoken_names]
+        derived = self.n_numbers - len(raw) - len(spoken)
+        numbers = [*(name in self.joined for name in raw), *[False] * derived]
+        numbers += [name in self.joined for name in spoken]
+        gaps = [all(numbers[k] for k in self.code.gaps)] if self.code.gaps else []
+        words = [text.name in self.joined for text in self.texts if text.words]
+        one_hot, tables = (
+            [own.name in self.joined for own in self.levels if own.embedded == kind] for kind in (False, True)
+        )
+        late = [*numbers, *gaps, *one_hot, *words, *tables]
+        return tuple(place for place, is_late in enumerate(late) if is_late)
 
     @property
     def raw_names(self) -> list[str]:

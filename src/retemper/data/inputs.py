@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,24 +76,30 @@ class Cells:
         return np.stack(self.codes, axis=1, dtype=np.int64)
 
 
-def needed_cells(frame: pl.DataFrame, columns: Iterable[str], is_tidy: bool) -> pl.DataFrame:
-    """The columns of these names, tidy.
+def needed_cells(
+    frame: pl.DataFrame, columns: Iterable[str], is_tidy: bool, optional: Collection[str] = ()
+) -> pl.DataFrame:
+    """The columns of these names, tidy; those that are ``optional`` and absent are missing in every row.
 
     Raises:
         InputError: ``missing_column``, or see :func:`retemper.data.cells.tidy`.
     """
     columns = list(columns)
     given = set(frame.columns)
-    for name in columns:
-        if name not in given:
+    absent = [name for name in columns if name not in given]
+    for name in absent:
+        if name not in optional:
             raise InputError(
                 "missing_column",
                 f"The column {name!r} is absent, but the network needs it; {nearest(name, frame.columns)}",
                 place("", name),
                 "Give the columns that the network was trained on; further ones are ignored.",
             )
-    cells = chosen(frame, columns)
-    return cells if is_tidy else tidy(cells)
+    cells = chosen(frame, [name for name in columns if name in given])
+    cells = cells if is_tidy else tidy(cells)
+    return cells.with_columns(
+        pl.repeat(None, frame.height, dtype=pl.String, eager=True).alias(name) for name in absent
+    )
 
 
 def code_type(largest: int) -> type[np.integer[Any]]:

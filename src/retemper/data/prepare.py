@@ -144,8 +144,12 @@ class Preparer(FittedColumns):
         Raises:
             InputError: see :meth:`transform`.
         """
-        cells = read_numbers(needed_cells(frame, self.columns, is_tidy), self.written)
-        return self._read(self.sentinels.apply(cells)[0])
+        return self._read(self.raw_cells(frame, is_tidy))
+
+    def raw_cells(self, frame: pl.DataFrame, is_tidy: bool = False) -> pl.DataFrame:
+        """The needed columns of any rows, tidy; numbers read from text, placeholders missing. See :meth:`transform`."""
+        cells = read_numbers(needed_cells(frame, self.columns, is_tidy, self.optional), self.written)
+        return self.sentinels.apply(cells)[0]
 
     def inputs(self, cells: Cells, told: Floats | None = None) -> Inputs:
         """Network inputs of rows that were read; see :meth:`transform`."""
@@ -234,6 +238,8 @@ class Preparer(FittedColumns):
             "sentinels": self.sentinels.to_json(),
             "units": self.units.to_json(),
             "written": {name: asdict(style) for name, style in self.written.items()},
+            "joined": list(self.joined),
+            "gone": list(self.gone),
         }
 
     @classmethod
@@ -249,6 +255,8 @@ class Preparer(FittedColumns):
             Sentinels.from_json(data["sentinels"]),
             Conversions.from_json(data["units"]),
             {name: Style(**own) for name, own in data["written"].items()},
+            tuple(data.get("joined", ())),  # bundles from before columns could join have neither
+            tuple(data.get("gone", ())),
         )
 
 

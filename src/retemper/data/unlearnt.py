@@ -62,7 +62,8 @@ class Unlearnt:
         levels: dict[str, UnknownLevel] = {}
         empty = first_empty = before = 0
         for part in parts:
-            cells = read_numbers(needed_cells(part, preparer.columns, is_tidy=False), preparer.written)
+            needed = needed_cells(part, preparer.columns, is_tidy=False, optional=preparer.optional)
+            cells = read_numbers(needed, preparer.written)
             cells = preparer.sentinels.apply(cells)[0]
             for own in preparer.levels:
                 found = _unknown(cells[own.name], own.codes(cells[own.name]) == UNKNOWN, before)

@@ -28,6 +28,8 @@ class InputShape:
         gaps: the columns after the places that say which numbers were missing.
         one_hot: levels of each column that is worked out one-hot; their codes, 0 for none and k for level k,
             stand to the right of those with learned embeddings.
+        late: places of what joined after the network was built, among numbers, ``blocks`` and ``cardinalities`` in
+            this order; attention must not see them as tokens of their own (see :mod:`retemper.models.layers.tokens`).
     """
 
     width: int
@@ -37,6 +39,7 @@ class InputShape:
     groups: tuple[int, ...] = ()
     gaps: int = 0
     one_hot: tuple[int, ...] = ()
+    late: tuple[int, ...] = ()
 
     @property
     def blocks(self) -> tuple[int, ...]:
