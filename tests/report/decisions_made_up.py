@@ -321,3 +321,34 @@ def bare() -> dict[str, Any]:
     gate = {"verdict": "keep", "reason": made["gate"]["reason"], "tests": tests}
     rest = {key: made[key] for key in ("schema", "strategy", "champion", "challenger", "promoted")}
     return {**rest, "drift": drift, "harm": harm, "candidates": tried, "gate": gate}
+
+
+def stream() -> list[tuple[str, dict[str, Any]]]:
+    """Fourteen months: quiet, a jump that is cured in the fifth, slow decay, cures that pass and one that does not."""
+    now = [0.279, 0.284, 0.290, 0.283, 0.395, 0.322, 0.327, 0.331, 0.342, 0.347, 0.352, 0.349, 0.371, 0.330]
+    made, champion, before = [], 3, 0.281
+    for month, value in enumerate(now, 1):
+        hurt, labels = value - before > 0.03, month not in (9, 10)
+        own = promoted() if hurt and month != 12 else kept() if hurt else unlabelled()
+        took = own["promoted"] and labels
+        own["promoted"] = took
+        own["champion"], own["challenger"] = f"income@{champion}", f"income@{champion + 1}" if took else None
+        own["harm"] = {
+            "metric": "log_loss",
+            "before": before,
+            "now": value,
+            "low": value - before - 0.026,
+            "high": value - before + 0.026,
+            "estimated": not labels,
+        }
+        own["drift"] |= {
+            "detected": hurt or month == 3,
+            "p_value": 1e-9 if hurt else 0.03 if month == 3 else 0.4,
+        }
+        if not hurt:
+            own["drift"] |= {"kinds": []}
+        if not labels:
+            own["candidates"] = []
+        champion, before = champion + took, 0.318 if took else before
+        made.append((f"2026-{month:02}", own))
+    return made

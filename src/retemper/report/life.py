@@ -1,4 +1,4 @@
-"""A registered model's life as a page: its scores from version to version, and which was in force when."""
+"""A registered model's life as a page: scores from version to version, which was in force when, and decisions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from retemper.core.version_records import Life, Version
+from retemper.report.life_course import Decisions, course
 from retemper.report.page import asset, environment
 from retemper.report.page_file import write_page
 from retemper.report.words import MAIN, metric
@@ -20,12 +21,13 @@ AHEAD = 0.06
 """Of the time line, behind the last event: what is in force stays in force."""
 
 
-def life_facts(life: Life, place: str) -> dict[str, Any]:
+def life_facts(life: Life, place: str, decisions: Decisions = ()) -> dict[str, Any]:
     """What the page shows, as plain data.
 
     Args:
         life: the model's versions and changes.
         place: the registry.
+        decisions: (label, content of decision.json) of retrainings, oldest first; the versions' own, or a stream's.
 
     Returns:
         Positions along a time line and along a scale of scores are in per cent of their width.
@@ -48,6 +50,7 @@ def life_facts(life: Life, place: str) -> dict[str, Any]:
             for own in reversed(life.changes)
         ],
         "ends": line.ends,
+        "course": course(decisions) if decisions else None,
         "rollbacks": sum(own.action == "rollback" for own in life.changes),
     }
 
@@ -157,7 +160,9 @@ def render(facts: dict[str, Any]) -> str:
     (True, False)
     """
     template = environment().get_template("life.html.j2")
-    return template.render(facts, style=Markup(asset("page.css")), by=installed("retemper"))
+    return template.render(
+        facts, style=Markup(asset("page.css") + asset("decision.css")), by=installed("retemper")
+    )
 
 
 def write(facts: dict[str, Any], path: Path) -> Path:
