@@ -21,6 +21,10 @@ class ValueLoss(Loss):
     @abstractmethod
     def _slope(self, difference: Tensor) -> Tensor: ...
 
+    @abstractmethod
+    def information(self) -> float:
+        """E f'(d)² for a target whose density is in proportion to exp(−f(d)): the output's Fisher information."""
+
     def n_outputs(self, n_classes: int) -> int:
         return 1
 
@@ -80,6 +84,9 @@ class MeanSquaredError(ValueLoss):
     def _slope(self, difference: Tensor) -> Tensor:
         return difference * 2
 
+    def information(self) -> float:
+        return 2.0
+
     def expected_initial(self, prior: Sequence[float], class_weight: Sequence[float] | None = None) -> float:
         """The target's variance.
 
@@ -103,6 +110,9 @@ class MeanAbsoluteError(ValueLoss):
 
     def _slope(self, difference: Tensor) -> Tensor:
         return difference.sign()
+
+    def information(self) -> float:
+        return 1.0
 
     def expected_initial(self, prior: Sequence[float], class_weight: Sequence[float] | None = None) -> float:
         """σ·√(2/π): the mean absolute deviation of a normal target, an approximation for others."""
@@ -132,6 +142,11 @@ class Huber(ValueLoss):
 
     def _slope(self, difference: Tensor) -> Tensor:
         return difference.clamp(-self.delta, self.delta)
+
+    def information(self) -> float:
+        # E f'² = E f'' is the share of the density where the loss is squared.
+        near = sqrt(2 * pi) * erf(self.delta / sqrt(2))
+        return near / (near + 2 / self.delta * exp(-self.delta * self.delta / 2))
 
     def expected_initial(self, prior: Sequence[float], class_weight: Sequence[float] | None = None) -> float:
         """Its mean over a normal target of the prior's σ, an approximation for others."""
