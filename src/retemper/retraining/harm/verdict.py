@@ -90,7 +90,7 @@ class Change:
         if verdict in ("harm", "better"):
             return f"{said}: a {'loss' if verdict == 'harm' else 'gain'} of {size:.1f} points"
         if verdict == "cannot tell":
-            return f"{said}: too few rows to rule out a loss of {HIDDEN_POINTS:g} points"
+            return f"{said}: a loss of {HIDDEN_POINTS:g} points is not ruled out"
         if self.lost_ends[0] > 0:
             return f"{said}: a loss, but of no more than a point"
         return f"{said}: no loss is proved, and one of {HIDDEN_POINTS:g} points is ruled out"

@@ -1,0 +1,90 @@
+"""How far is an estimate without labels to be trusted? A word with a rule, and the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from retemper.core.harm_records import Reliability
+from retemper.retraining.harm.likeness import Likeness
+from retemper.retraining.harm.ways import Way
+
+LEAST_EFFECTIVE, MOST_BEYOND = 30, 0.5
+"""With fewer effective rows, or more new rows beyond the reference, the weights are not used."""
+MANY_EFFECTIVE, FEW_EFFECTIVE = 200, 50
+LITTLE_BEYOND, MUCH_BEYOND = 0.01, 0.1
+NEAR_POINTS, FAR_POINTS = 2.0, 5.0
+CHANCE = 2.0
+"""Standard errors that the ways may differ by chance."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What an estimate rests on.
+
+    Args:
+        like: importance weights; None: too few rows for any.
+        left_out: columns that the reference does not cover.
+    """
+
+    like: Likeness | None
+    left_out: int = 0
+
+    @property
+    def usable(self) -> bool:
+        """Whether the weights are good for anything."""
+        return (
+            self.like is not None
+            and self.like.effective_rows >= LEAST_EFFECTIVE
+            and self.like.beyond <= MOST_BEYOND
+        )
+
+
+def reliability(ways: Mapping[str, Way], evidence: Evidence, point: float) -> Reliability:
+    """How far to trust an estimate.
+
+    *good*: 200 effective rows or more, at most 1 % of the new rows beyond the reference, no column left out, and both
+    ways agree, within two standard errors or 2 points. *poor*: weights that can't be used, fewer than 50 effective
+    rows, more than 10 % of the new rows beyond, or ways that differ by more than two standard errors and 5 points.
+    *fair*: between; a metric with one way alone is fair at best.
+
+    Args:
+        ways: what each says.
+        evidence: that they rest on.
+        point: in the metric's units.
+
+    >>> reliability({}, Evidence(None), .01)
+    'poor'
+    """
+    like = evidence.like
+    if like is None or not evidence.usable:
+        return "poor"
+    apart = 0.0
+    if "words" in ways:
+        words, importance = ways["words"], ways["importance"]
+        chance = CHANCE * (words.error**2 + importance.error**2) ** 0.5
+        difference = abs(words.change - importance.change)
+        apart = difference / point if difference > chance and point > 0 else 0.0
+    if like.effective_rows < FEW_EFFECTIVE or like.beyond > MUCH_BEYOND or apart > FAR_POINTS:
+        return "poor"
+    sound = like.effective_rows >= MANY_EFFECTIVE and like.beyond <= LITTLE_BEYOND and apart <= NEAR_POINTS
+    return "good" if sound and "words" in ways and not evidence.left_out else "fair"
+
+
+def grounds(evidence: Evidence) -> str:
+    """What the estimate rests on, in words.
+
+    >>> grounds(Evidence(None))
+    "the model's own words alone"
+    """
+    said = []
+    like = evidence.like
+    if like is None or not evidence.usable:
+        said.append("the model's own words alone")
+    else:
+        said.append(f"{like.effective_rows:.0f} effective reference rows")
+        if like.beyond > 0:
+            said.append(f"{100 * like.beyond:.1f} % of the new rows unlike any of them")
+    if evidence.left_out:
+        said.append(f"{evidence.left_out} columns left out that they do not cover")
+    return ", ".join(said)
