@@ -116,7 +116,11 @@ class Bag:
 
 @dataclass(frozen=True)
 class State:
-    """What is known so far."""
+    """What is known so far.
+
+    ``tested``: once the seal is broken, the test rows that were read (numbers in the table, ascending), and what the
+    model says of them: probabilities [N, C] or values [N].
+    """
 
     recipe: Recipe
     table: Table
@@ -142,6 +146,7 @@ class State:
     decision: Decision = field(default_factory=Decision)
     findings: tuple[Finding, ...] = ()
     test: dict[str, Any] = field(default_factory=dict)
+    tested: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
     search: dict[str, Any] = field(default_factory=dict)
 
     def with_(self, **changes: Any) -> State:

@@ -40,6 +40,7 @@ from retemper.procedure import (
     nested_search,
     overfit_sample,
     read_curves,
+    remember,
     search_coarse,
     search_engine,
     search_refine,
@@ -152,7 +153,7 @@ def run(
                 understanding = understand.run(book, state) if recipe.procedure.understand else {}
                 estimate = nested.run(book, state)
     if state.chosen:
-        test_once.model_of(state).save(folder.model)
+        remember.remembering(test_once.model_of(state), state).save(folder.model)
     else:
         raise InputError(
             "no_model",

@@ -80,7 +80,8 @@ def run(book: Book, state: State) -> tuple[State, Step]:
     copied = copies_in_test(state, opened)
     message += f" {copied.message}" if copied else ""
     findings = (*state.findings, *([copied] if copied else []))
-    state = state.with_(test={"metrics": measured, "baselines": baselines}, findings=findings)
+    scores = {"metrics": measured, "baselines": baselines}
+    state = state.with_(test=scores, tested=(rows, outputs), findings=findings)
     return state, Step("test_once", "warn" if missed or copied else "pass", message, evidence)
 
 

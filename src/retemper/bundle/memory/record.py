@@ -12,6 +12,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from retemper.bundle.memory.kept import Kept
+from retemper.bundle.memory.sketches import Sketches
 from retemper.bundle.memory.trained import Trained
 from retemper.core.harm_records import Standing
 from retemper.core.records import to_json
@@ -46,12 +47,14 @@ class Memory:
         standing: by metric, how the model stood on rows that it had not seen.
         work: what its training took.
         kept: raw rows; None: none are kept.
+        sketches: counts of rows that it had not seen; None: the user wanted none.
     """
 
     trained: Trained
     standing: Mapping[str, Standing] = field(default_factory=dict)
     work: Work | None = None
     kept: Kept | None = None
+    sketches: Sketches | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What is in bundle.json; the rest is in :meth:`files`."""
@@ -59,6 +62,7 @@ class Memory:
             "trained": self.trained.to_json(),
             "standing": {name: own.to_json() for name, own in self.standing.items()},
             "work": to_json(self.work),
+            "sketches": None if self.sketches is None else self.sketches.to_json(),
         }
 
     def files(self) -> dict[str, tuple[str, bytes]]:
@@ -84,4 +88,5 @@ class Memory:
             {name: Standing.from_json(own) for name, own in data["standing"].items()},
             None if data["work"] is None else Work(**data["work"]),
             Kept.from_json(json.loads(files["rows"])) if "rows" in files else None,
+            None if data["sketches"] is None else Sketches.from_json(data["sketches"]),
         )

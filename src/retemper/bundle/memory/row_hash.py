@@ -18,9 +18,10 @@ from retemper.data.sampled import ordered_cells
 from retemper.data.schema import Column, Schema
 
 Hashes = NDArray[np.uint64]
+WINDOW_ROWS = 1 << 16
 
 
-def row_hashes(frame: Frame, schema: Schema, salt: int) -> Hashes:
+def row_hashes(frame: Frame, schema: Schema, salt: int, rows: NDArray[np.int64] | None = None) -> Hashes:
     """64 bits for each row, of its features and its target.
 
     A cell is hashed as the schema reads it: a number in single precision (a file of float32 and its text agree), a date
@@ -33,6 +34,7 @@ def row_hashes(frame: Frame, schema: Schema, salt: int) -> Hashes:
         frame: rows with the target, of any types that a table can have; large ones stay on disk.
         schema: says how cells are read.
         salt: 0 to 2⁶³ − 1; another one gives other numbers.
+        rows: numbers of the rows in ``frame``, ascending; None: all.
 
     Returns:
         uint64 [N].
@@ -57,13 +59,15 @@ def row_hashes(frame: Frame, schema: Schema, salt: int) -> Hashes:
         )
     columns = [*schema.features(), *([target] if target else [])]
     there = [column for column in columns if column.name in frame.columns]
-    windows = _windows(narrowed(frame, [column.name for column in there]))
-    return np.concatenate([_hashes(rows, there, schema, salt) for rows in windows])
+    windows = _windows(narrowed(frame, [column.name for column in there]), rows)
+    return np.concatenate([np.zeros(0, np.uint64), *(_hashes(own, there, schema, salt) for own in windows)])
 
 
-def _windows(frame: Frame) -> Iterator[pl.DataFrame]:
-    if isinstance(frame, FrameOnDisk):
-        yield from (rows for _, rows in frame.windows())
+def _windows(frame: Frame, rows: NDArray[np.int64] | None) -> Iterator[pl.DataFrame]:
+    if rows is not None:
+        yield from (frame[rows[start : start + WINDOW_ROWS]] for start in range(0, len(rows), WINDOW_ROWS))
+    elif isinstance(frame, FrameOnDisk):
+        yield from (own for _, own in frame.windows())
     else:
         yield frame
 

@@ -121,13 +121,14 @@ class Trained:
         """
         return self._holds(row_hashes(frame, schema, self.salt))
 
-    def with_rows(self, frame: Frame, schema: Schema) -> Trained:
+    def with_rows(self, frame: Frame, schema: Schema, rows: NDArray[np.int64] | None = None) -> Trained:
         """With further rows that a model was trained on.
 
         Args:
             frame, schema: as for :meth:`seen`.
+            rows: their numbers in ``frame``, ascending; None: all.
         """
-        keys = np.unique(row_hashes(frame, schema, self.salt))
+        keys = np.unique(row_hashes(frame, schema, self.salt, rows))
         keys = keys[~self._holds(keys)]
         layers = list(self.layers)
         room = layers[-1].capacity - layers[-1].rows if layers else 0
