@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from retemper.api.registry import registry
     from retemper.api.repair import repair
     from retemper.api.report import report
+    from retemper.api.retrain import Retrained, retrain
     from retemper.api.searches import GridSearch, RandomSearch
     from retemper.api.train import Run, resume, train
     from retemper.api.tune import tune
@@ -57,6 +58,7 @@ _HOMES = {
     "PageHinkley": "retraining.streams.page_hinkley",
     "RandomSearch": "api.searches",
     "RetemperError": "core.errors",
+    "Retrained": "api.retrain",
     "Run": "api.train",
     "change_point": "api.change_point",
     "check": "api.check",
@@ -71,6 +73,7 @@ _HOMES = {
     "repair": "api.repair",
     "report": "api.report",
     "resume": "api.train",
+    "retrain": "api.retrain",
     "train": "api.train",
     "tune": "api.tune",
     "watch": "api.watch",
@@ -90,6 +93,7 @@ __all__ = [
     "PageHinkley",
     "RandomSearch",
     "RetemperError",
+    "Retrained",
     "Run",
     "TransformersDoctor",
     "change_point",
@@ -105,6 +109,7 @@ __all__ = [
     "repair",
     "report",
     "resume",
+    "retrain",
     "train",
     "tune",
     "watch",

@@ -4,27 +4,71 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
+from retemper.bundle.grown import Grown, grown
+from retemper.bundle.memory.row_hash import row_hashes
 from retemper.bundle.model import Model
+from retemper.core.errors import InputError, nearest
+from retemper.core.recipe_sections import DataOptions
+from retemper.data.read import Table
 from retemper.data.rewritten import read_for
+from retemper.data.schema import infer
 from retemper.retraining.before import Before
 from retemper.retraining.ground import MOST_ROWS, drawn
 from retemper.retraining.options import RetrainOptions
-from retemper.retraining.past import Past
+from retemper.retraining.past import OldRows, Past
 
 
 def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions) -> Before:
-    """Read both sources.
+    """Read both sources, and make room in the champion for what is new.
+
+    Args:
+        champion: the model in force.
+        new: rows of now, with or without the target.
+        old: labelled rows from before; None: those that the bundle kept.
+        options: what the person said.
 
     Raises:
         InputError: a source can't be read, or lacks columns.
     """
     table = read_for(new, champion.schema)
     frame = table.frame[:]
-    past = Past.none(frame)
-    if old is not None:
-        rows = read_for(old, champion.schema).frame[:]
-        rows = drawn(rows.filter(pl.col(champion.target).is_not_null()), MOST_ROWS, options.seed, "old rows")
-        past = Past.dealt(rows, None, options.seed, "given")
-    return Before(champion, champion, frame, past, options)
+    found = _kept(champion) if old is None else _given(champion, old, frame, options)
+    past = Past.none(frame) if found is None else Past.dealt(found, options.seed)
+    larger = _grown(champion, table, frame, past)
+    return Before(champion, larger, frame, past, options)
+
+
+def _kept(champion: Model) -> OldRows | None:
+    kept = None if champion.memory is None else champion.memory.kept
+    if kept is None or not kept.frame.height:
+        return None
+    return OldRows(kept.frame, ~kept.unseen, kept.weights(), kept.as_they_came(), "kept")
+
+
+def _given(champion: Model, old: Any, new: pl.DataFrame, options: RetrainOptions) -> OldRows:
+    table, target = read_for(old, champion.schema), champion.target
+    if target not in table.frame.columns:
+        raise InputError(
+            "missing_target",
+            f"The old rows have no column {target!r}; {nearest(target, table.frame.columns)}",
+            {"file": table.source, "column": target},
+            "Old rows are learnt from and judged by: give them with their target.",
+        )
+    rows = drawn(table.frame[:].filter(pl.col(target).is_not_null()), MOST_ROWS, options.seed, "old rows")
+    if target in new.columns:
+        # A row that is in both would be known to networks that it is to judge.
+        twice = np.isin(*(row_hashes(frame, champion.schema, 0) for frame in (rows, new)))
+        rows = rows.filter(~twice)
+    memory = champion.memory
+    return OldRows(rows, None if memory is None else memory.trained.seen(rows, champion.schema))
+
+
+def _grown(champion: Model, table: Table, new: pl.DataFrame, past: Past) -> Grown:
+    """The champion with room for the classes, levels and columns of the new rows."""
+    rows = pl.concat([new, past.lessons], how="diagonal_relaxed")
+    target = champion.target if champion.target in new.columns else None
+    schema = infer(table, DataOptions(target=target, task=champion.task if target else "auto"), least_rows=1)
+    return grown(champion, rows, schema)

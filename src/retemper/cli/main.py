@@ -17,7 +17,7 @@ from typing import Any
 
 import typer
 
-from retemper.cli import check, diagnose, evaluate, predict, registry, report, train, tune
+from retemper.cli import check, diagnose, evaluate, predict, registry, report, retrain, train, tune
 from retemper.cli.output import print_error
 from retemper.core.errors import InputError, Interrupted, RetemperError, nearest
 
@@ -29,6 +29,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "evaluate": evaluate.command,
     "predict": predict.command,
     "report": report.command,
+    "retrain": retrain.command,
     "registry": registry.command,
 }
 STOPPED = 130

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from retemper.bundle.grown import Grown
 from retemper.bundle.model import Model
 from retemper.core import catalogue
 from retemper.core.budget import Budget
@@ -27,8 +28,11 @@ from retemper.retraining.stacks import work_of
 from retemper.retraining.two_samples.compare import FAMILY, compare
 from retemper.retraining.two_samples.side_by_side import Wanted, side_by_side
 
+FEWEST_ROWS = 10
+"""Fewer old rows are no sample of the past."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Before:
     """The start of a retraining.
 
@@ -41,7 +45,7 @@ class Before:
     """
 
     champion: Model
-    grown: Model
+    grown: Grown
     new: pl.DataFrame
     past: Past
     options: RetrainOptions
@@ -57,7 +61,7 @@ class Before:
 
     def ground(self) -> Ground:
         """The labelled rows in folds."""
-        return Ground.of(self.champion, self.grown, self.labelled, self.past, self.options)
+        return Ground.of(self.champion, self.grown.model, self.labelled, self.past, self.options)
 
     def rows_of(self, frame: pl.DataFrame, labels: bool = True) -> Rows:
         """Rows with what the champion says of them; classes that it does not know are left out."""
@@ -69,7 +73,12 @@ class Before:
                 .is_in([str(label) for label in model.target_codec.labels])
             )
             frame = frame.filter(known)
-        outputs = model.outputs(frame)
+        outputs = self.grown.model.outputs(frame)
+        if model.classes:
+            # The grown copy speaks for it, which does without columns that are gone; known classes come first.
+            outputs = outputs[:, : len(model.classes)] / outputs[:, : len(model.classes)].sum(
+                1, keepdims=True
+            )
         y = model.target_codec.encode(frame[model.target]) if labels else None
         name = model.schema.group
         return Rows.of(
@@ -83,12 +92,15 @@ class Before:
 
     def purse(self, ground: Ground, budget: Budget, workers: int, reporter: Reporter) -> Purse:
         """What may be spent: a share of what the champion's networks would take from scratch on all rows."""
-        recipe, rows = self.grown.recipe, ground.new.height + ground.past.lessons.height
-        visits = float(recipe.training.epochs * rows)
-        scratch = sum(work_of(ground.warm, part, visits) for part in self.grown.parts)
+        rows, memory = ground.new.height + ground.past.lessons.height, self.champion.memory
+        if memory is not None and memory.work is not None:
+            scratch = memory.work.multiply_adds * rows / memory.work.rows
+        else:
+            visits = float(ground.grown.recipe.training.epochs * rows)
+            scratch = sum(work_of(ground.warm, part, visits) for part in ground.grown.parts)
         return Purse(
             scratch,
-            self.options.budget * scratch,
+            self.options.share * scratch,
             budget,
             workers,
             lambda name: reporter.progress(None, name),
@@ -96,7 +108,11 @@ class Before:
 
     def facts(self) -> dict[str, Any]:
         """What else decision.json tells of the start."""
-        return {"old_rows": {"source": self.past.source, "known": self.past.known}}
+        return {
+            "old_rows": {"source": self.past.source, "known": self.past.known},
+            "added": self.grown.added,
+            "findings": list(self.grown.findings),
+        }
 
     def counts(self, ground: Ground) -> dict[str, int]:
         """How many rows did what."""
@@ -112,7 +128,7 @@ class Before:
 def drift_of(before: Before) -> Drift:
     """Whether the new rows come from another world than the old ones that the champion has not seen."""
     options, past = before.options, before.past
-    if not past.judges.height:
+    if past.reference.height < FEWEST_ROWS:
         why = "there are no old rows to compare with: give --old, or keep some with --keep-old"
         return Drift(
             False, None, options.alpha, not_applicable=(("rows", why),), rows={"current": before.new.height}
@@ -120,14 +136,16 @@ def drift_of(before: Before) -> Drift:
     target = before.champion.target if before.champion.target in before.new.columns else None
     families = len(catalogue.names(FAMILY))
     wanted = Wanted(options.alpha, families, options.seed, before.champion, target)
-    return compare(*side_by_side(past.judges, before.new, wanted))
+    return compare(*side_by_side(past.reference, before.new, wanted))
 
 
 def harm_of(before: Before) -> Harm:
     """The champion's metric now against then."""
     metric = before.options.metric or main_metric(before.champion.task)
-    past = before.past.judges
+    memory, past = before.champion.memory, before.past
     if not before.labelled.height:
         return Harm.unknown(metric, "The new rows have no target.", True, None, before.new.height)
-    then: Rows | Standing | None = before.rows_of(past) if past.height else None
+    then: Rows | Standing | None = None if memory is None else memory.standing.get(metric)
+    if then is None and past.reference.height:
+        then = before.rows_of(past.reference)
     return measured(metric, then, before.rows_of(before.labelled), before.options.seed)

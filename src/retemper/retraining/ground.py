@@ -24,7 +24,7 @@ MOST_ROWS = 200_000
 """Of each side; more are drawn from by the seed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ground:
     """All that strategies train on and are judged by.
 
@@ -113,7 +113,7 @@ class Ground:
     @cached_property
     def weight_old(self) -> Floats:
         """Weights of the old rows that judge."""
-        return self.warm.judges.weight.astype(np.float64)
+        return self.warm.judges.weight.astype(np.float64) * self.past.weight
 
     @cached_property
     def said_new(self) -> Floats:
@@ -126,12 +126,13 @@ class Ground:
         return self._said(self.past.judges)
 
     def _said(self, frame: pl.DataFrame) -> Floats:
-        own = self.champion.outputs(frame)
-        if self.champion.task == "regression":
-            return own
-        spread = np.zeros((len(own), len(self.grown.classes)))
-        spread[:, [self.grown.classes.index(name) for name in self.champion.classes]] = own
-        return spread
+        """The champion speaks through its grown copy, which says the same and does without columns that are gone."""
+        own = self.grown.outputs(frame) if frame.height else self._nothing
+        return self.among_known(own)
+
+    @property
+    def _nothing(self) -> Floats:
+        return np.zeros((0, len(self.grown.classes)) if self.grown.classes else 0)
 
     def losses_new(self, outputs: Floats) -> Floats:
         """Each new row's loss: log loss, or squared error in the target's units."""

@@ -10,23 +10,27 @@ from pydantic import Field
 from retemper.core.checked_options import checked
 from retemper.core.options import Options
 
+AUTO_SHARE = 0.25
+"""What ``auto`` may spend of the cost of training from scratch."""
+
 
 class RetrainOptions(Options):
     """How a model is retrained and judged.
 
-    >>> RetrainOptions(strategy="replay").budget
-    0.25
+    >>> RetrainOptions().share, RetrainOptions(strategy="replay").share
+    (0.25, 1.0)
     """
 
     strategy: str = Field("auto", description="auto: those that make sense race; or one by its name")
     gate: Literal["standard", "strict"] = Field(
         "standard", description="strict: old rows count even where concept drift is confirmed"
     )
-    budget: float = Field(
-        0.25,
+    budget: float | None = Field(
+        None,
         gt=0,
         le=10,
-        description="multiply-adds of all trainings, as a share of what training from scratch on all rows would take",
+        description="multiply-adds of all trainings, as a share of what training from scratch on all rows would take; "
+        "none said: a quarter for auto, the whole for a strategy by its name",
     )
     keep_old: int | None = Field(
         None,
@@ -45,6 +49,13 @@ class RetrainOptions(Options):
     slices: tuple[str, ...] = Field((), description="columns whose levels or ranges must not get worse")
     seed: int = Field(0, ge=0, description="fixes every random choice")
     workers: int = Field(0, ge=0, description="processes that train; 0: one a core")
+
+    @property
+    def share(self) -> float:
+        """The budget that holds."""
+        if self.budget is not None:
+            return self.budget
+        return AUTO_SHARE if self.strategy == "auto" else 1.0
 
     @classmethod
     def checked(cls, given: Mapping[str, Any]) -> Self:

@@ -42,7 +42,7 @@ class Tried:
     note: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outcome:
     """What came of a retraining.
 

@@ -11,65 +11,89 @@ from numpy.typing import NDArray
 
 from retemper.core.seeds import generator
 
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 MOST_JUDGES = 8_000
-"""With 8,000 rows a loss of a point is ruled out at 10 % disagreement (decision 18); more would only be lost to learn."""
+"""8,000 rows rule out a loss of a point at 10 % disagreement (decision 18); more are better learnt from."""
 UNSEEN_SHARE = 0.5
 """Of the rows that the champion was not trained on so many judge, and the others are learnt from."""
 UNKNOWN_SHARE = 0.2
 """Where nobody knows what it was trained on, so many of all old rows judge."""
 Known = Literal["unseen", "unknown", "none"]
+Source = Literal["given", "kept", "none"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class OldRows:
+    """Labelled rows from before, as they were found.
+
+    Args:
+        frame: the rows.
+        seen: which of them the champion was trained on [N]; None: nobody knows.
+        weight: how many rows each stands for [N]; None: one each.
+        plain: which are a plain sample of the past [N], as opposed to one that is balanced by class; None: all.
+        source: given by the user, or kept in the bundle.
+    """
+
+    frame: pl.DataFrame
+    seen: Flags | None = None
+    weight: Floats | None = None
+    plain: Flags | None = None
+    source: Source = "given"
+
+
+@dataclass(frozen=True, eq=False)
 class Past:
-    """Old rows.
+    """Old rows, dealt out.
 
     Args:
         lessons: that may be trained on.
         judges: that only judge: no network of this retraining trains on them.
-        known: whether the champion is known not to have trained on the judges (``unseen``). Where that is not known, it
-            may know them by heart, and a test against it is harder than it should be: none is promoted for that.
-        source: where they come from: the rows given, or those the bundle kept.
+        weight: how many rows each judge stands for.
+        reference: a plain sample of the past that the champion has not seen, to tell drift by.
+        known: whether the champion is known not to have trained on the judges (``unseen``). Where that is not known
+            (``unknown``), it may know them by heart, and a test against it is harder than it should be.
+        source: given by the user, or kept in the bundle.
     """
 
     lessons: pl.DataFrame
     judges: pl.DataFrame
+    weight: Floats
+    reference: pl.DataFrame
     known: Known
-    source: Literal["given", "kept", "none"] = "none"
+    source: Source = "none"
 
     @classmethod
     def none(cls, like: pl.DataFrame) -> Past:
         """No old rows."""
-        return cls(like.clear(), like.clear(), "none")
+        nothing = like.clear()
+        return cls(nothing, nothing, np.empty(0), nothing, "none")
 
     @classmethod
-    def dealt(
-        cls,
-        frame: pl.DataFrame,
-        seen: NDArray[np.bool_] | None,
-        seed: int,
-        source: Literal["given", "kept"],
-    ) -> Past:
-        """Deal out labelled old rows.
+    def dealt(cls, old: OldRows, seed: int) -> Past:
+        """Deal out old rows, those that judge drawn by the seed.
 
-        Args:
-            frame: the rows.
-            seen: which the champion was trained on; None: nobody knows.
-            seed: of the draw.
-            source: where they come from.
-
-        >>> past = Past.dealt(pl.DataFrame({"a": range(10)}), np.arange(10) < 6, 0, "given")
-        >>> past.lessons.height, past.judges.height, past.known
-        (8, 2, 'unseen')
+        >>> old = OldRows(pl.DataFrame({"a": range(10)}), seen=np.arange(10) < 6)
+        >>> past = Past.dealt(old, 0)
+        >>> past.lessons.height, past.judges.height, past.reference.height, past.known
+        (8, 2, 4, 'unseen')
         """
-        order = generator(seed, "old rows that judge").permutation(frame.height)
-        if seen is None:
-            count, known = round(UNKNOWN_SHARE * frame.height), "unknown"
-        else:
-            order, known = order[~seen[order]], "unseen"
-            count = round(UNSEEN_SHARE * len(order))
-        judging = np.zeros(frame.height, dtype=bool)
-        judging[order[: min(count, MOST_JUDGES)]] = True
-        if not judging.any():
-            known = "none"
-        return cls(frame.filter(pl.Series(~judging)), frame.filter(pl.Series(judging)), known, source)  # type: ignore[arg-type]  # one of the three
+        count = old.frame.height
+        order = generator(seed, "old rows that judge").permutation(count)
+        known: Known = "unknown" if old.seen is None else "unseen"
+        free = np.ones(count, dtype=bool) if old.seen is None else ~old.seen
+        order = order[free[order]]
+        share = UNKNOWN_SHARE if old.seen is None else UNSEEN_SHARE
+        judging = np.zeros(count, dtype=bool)
+        judging[order[: min(round(share * len(order)), MOST_JUDGES)]] = True
+        plain = np.ones(count, dtype=bool) if old.plain is None else old.plain
+        reference = plain & (judging if old.seen is None else free)
+        weight = np.ones(count) if old.weight is None else old.weight
+        return cls(
+            old.frame.filter(~judging),
+            old.frame.filter(judging),
+            weight[judging],
+            old.frame.filter(reference),
+            known if judging.any() else "none",
+            old.source,
+        )

@@ -26,13 +26,16 @@ RATES = (0.3, 1.0)
 """Each course is tried at its rate times these."""
 SELDOM = ("ewc", "gdumb", "new_search", "nothing")
 """Not raced by ``auto``: dearer or worse than others that are, on all that we measured; each works by its name."""
+ANEW = ("from_scratch", "shrink_and_perturb")
+ANEW_SHARE = 0.5
+"""What begins anew, or nearly so, is raced where the budget allows at least half of a training from scratch."""
 FEWEST_VISITS = 200.0
 """A network meets so many rows at least, whatever the budget says: less shows nothing."""
 OLD_ROWS = 50
 """Fewer old rows that judge have no say in the choice."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """A strategy that was tried.
 
@@ -50,7 +53,7 @@ class Candidate:
     old: Floats
 
     def regret(self, ground: Ground, rows: Any = slice(None)) -> float:
-        """What it is chosen by: the mean loss on these new rows, and what old rows lose beyond half of it."""
+        """What it is chosen by: the mean loss on these new rows, and what old rows lose against the champion."""
         new = float(np.average(self.new[rows], weights=ground.weight_new[rows]))
         return new + self.lost(ground)
 
@@ -99,6 +102,12 @@ def plans(ground: Ground) -> tuple[dict[str, Plan], dict[str, str]]:
     if wanted == "auto" and ground.means.old_rows:
         # With old rows at hand the champion need not speak for them.
         found.pop("lwf", None)
+    if wanted == "auto" and ground.options.share < ANEW_SHARE:
+        for name in ANEW:
+            if found.pop(name, None):
+                left_out[name] = (
+                    f"a budget of {ground.options.share:g} of a training from scratch is too small for it"
+                )
     return found, left_out
 
 
@@ -164,27 +173,52 @@ def _run(
     )
 
 
-def chosen(ground: Ground, candidates: Sequence[Candidate]) -> Candidate:
-    """The candidate of least regret."""
-    return min(candidates, key=lambda own: own.regret(ground))
+def finished(ground: Ground, candidates: Sequence[Candidate], purse: Purse) -> Candidate | None:
+    """The best course in full, with what is left of the budget; None where none was raced."""
+    courses = [own for own in candidates if isinstance(own.plan, Course)]
+    if not courses:
+        return None
+    best = _least(ground, courses)
+    assert isinstance(best.plan, Course)
+    spent = sum(own.trained.work for own in candidates)
+    found = long_run(ground, best.strategy, best.plan, replace(purse, work=max(0.0, purse.work - spent)))
+    return found if found.trained.sound else best
 
 
-def chosen_without(ground: Ground, candidates: Sequence[Candidate], fold: int) -> Candidate:
-    """Who would have been chosen by the rows of all other folds."""
-    others = ground.folds != fold
-    return min(candidates, key=lambda own: own.regret(ground, others))
+def chosen(ground: Ground, candidates: Sequence[Candidate], last: Candidate | None) -> Candidate:
+    """The challenger: the course in full, or what needed no training, whichever has less regret."""
+    return _least(ground, _finals(candidates, last, last))
 
 
-def honest(ground: Ground, candidates: Sequence[Candidate], winner: Candidate, last: Candidate) -> Floats:
+def honest(ground: Ground, candidates: Sequence[Candidate], last: Candidate | None) -> Floats:
     """What the whole of choosing and training says of each new row, where neither has seen the row.
 
-    A row that helped to choose a strategy speaks too well of it. So a fold's rows are judged by the strategy that the
-    other folds would have chosen: mostly the winner, else its short run.
+    A row that helped to choose a strategy speaks too well of it. So the rows of a fold are judged by what the other
+    folds would have chosen: mostly the challenger, else a short run.
     """
-    outputs = last.trained.new.copy()
-    for fold in range(ground.count + 1):
-        rows = ground.folds == fold
-        other = chosen_without(ground, candidates, fold)
-        if rows.any() and other is not winner:
-            outputs[rows] = other.trained.new[rows]
+    outputs = chosen(ground, candidates, last).trained.new.copy()
+    courses = [own for own in candidates if isinstance(own.plan, Course)]
+    for fold in np.unique(ground.folds):
+        others = ground.folds != fold
+        other = _least(ground, courses, others) if courses else None
+        if last is not None and other is not None and _same(other, last):
+            other = last
+        own = _least(ground, _finals(candidates, last, other), others)
+        outputs[~others] = own.trained.new[~others]
     return outputs
+
+
+def _finals(
+    candidates: Sequence[Candidate], last: Candidate | None, course: Candidate | None
+) -> list[Candidate]:
+    at_once = [own for own in candidates if not isinstance(own.plan, Course)]
+    return [*at_once, *([] if last is None or course is None else [course])]
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    """Whether both are runs of one plan."""
+    return one.strategy == other.strategy and one.plan == other.plan
+
+
+def _least(ground: Ground, candidates: Sequence[Candidate], rows: Any = slice(None)) -> Candidate:
+    return min(candidates, key=lambda own: own.regret(ground, rows))

@@ -27,15 +27,16 @@ from retemper.core.run_folder import RunFolder
 from retemper.evaluation.metrics import main_metric
 from retemper.retraining import race
 from retemper.retraining.before import Before, drift_of, harm_of
-from retemper.retraining.course import Course
 from retemper.retraining.decided import judged, with_decision
 from retemper.retraining.ground import MOST_ROWS, Ground, drawn
 from retemper.retraining.options import RetrainOptions
 from retemper.retraining.outcome import Outcome, tried
 from retemper.retraining.race import Candidate, Purse
+from retemper.retraining.remembered import remembering
 
 FEWEST_ROWS = 20
 """Labelled new rows to retrain by: fewer can't be dealt to folds that judge."""
+SHORT, LONG = "a short run of the race", "the best course in full"
 STEPS = ("drift", "harm", "race", "challenger", "gate")
 
 
@@ -91,7 +92,7 @@ def run(before: Before, tools: Tools, only_if_drifted: bool = False) -> Outcome:
     elif options.strategy == "nothing":
         why = "The strategy asked for is to do nothing. The champion stays."
     if why is not None:
-        return _kept(before, drift, harm, why)
+        return _kept(before, (drift, harm), why)
     ground = replace(before.ground(), concept_drift="concept" in drift.kinds)
     return _trained(before, ground, tools, (drift, harm))
 
@@ -106,9 +107,10 @@ def _harm(before: Before) -> tuple[Harm, str, str]:
     return found, "warn" if found.verdict == "harm" else "pass", found.reason
 
 
-def _kept(before: Before, drift: Drift, harm: Harm, why: str) -> Outcome:
+def _kept(before: Before, seen: tuple[Drift, Harm], why: str) -> Outcome:
     gate = Gate("keep", why, (), {"better_on_new": "no challenger was trained"})
-    return Outcome(before.champion, None, drift, harm, gate, facts=before.facts())
+    model = remembering(before, None, before.champion, False, None, 0.0)
+    return Outcome(model, None, *seen, gate, facts=before.facts())
 
 
 def _trained(before: Before, ground: Ground, tools: Tools, seen: tuple[Drift, Harm]) -> Outcome:
@@ -120,50 +122,43 @@ def _trained(before: Before, ground: Ground, tools: Tools, seen: tuple[Drift, Ha
         found = race.short_runs(ground, wanted, purse)
         if not found:
             return found, "fail", "No strategy trained to finite outputs."
-        best = race.chosen(ground, found)
-        return found, "pass", _race_words(ground, found, best)
+        return found, "pass", _race_words(ground, found)
 
     candidates: list[Candidate] = tools.told("race", racing)
     if not candidates:
-        return _kept(before, drift, harm, "No strategy trained to finite outputs. The champion stays.")
-    winner = race.chosen(ground, candidates)
-    spent = sum(own.trained.work for own in candidates)
+        return _kept(before, seen, "No strategy trained to finite outputs. The champion stays.")
 
-    def finishing() -> tuple[Candidate, str, str]:
-        if not isinstance(winner.plan, Course):
-            return winner, "pass", f"{winner.strategy} needs no further training."
-        rest = replace(purse, work=max(0.0, purse.work - spent))
-        last = race.long_run(ground, winner.strategy, winner.plan, rest)
-        if not last.trained.sound:
-            return winner, "warn", "The longer training did not stay finite; the short run stands."
-        return last, "pass", _last_words(ground, last, purse)
+    def finishing() -> tuple[Candidate | None, str, str]:
+        found = race.finished(ground, candidates, purse)
+        return found, "pass", _last_words(ground, race.chosen(ground, candidates, found), purse)
 
-    last: Candidate = tools.told("challenger", finishing)
-    challenger = with_decision(ground, last.trained)
+    last: Candidate | None = tools.told("challenger", finishing)
+    winner = race.chosen(ground, candidates, last)
+    challenger = with_decision(ground, winner.trained)
+    outputs = race.honest(ground, candidates, last)
 
     def at_the_gate() -> tuple[Gate, str, str]:
-        outputs = race.honest(ground, candidates, winner, last)
-        found = judged(ground, challenger, outputs, last.trained.old)
+        found = judged(ground, challenger, outputs, winner.trained.old)
         return found, "pass" if found.promoted else "warn", found.reason
 
     gate: Gate = tools.told("gate", at_the_gate)
-    rows = [
-        tried(ground, own, purse.scratch, "a short run of the race") for own in candidates if own is not last
-    ]
-    rows.append(tried(ground, last, purse.scratch, "the challenger"))
+    notes = [(own, SHORT) for own in candidates if own is not winner]
+    notes += [(last, LONG)] if last is not None and last not in (winner, *candidates) else []
+    rows = [tried(ground, own, purse.scratch, note) for own, note in (*notes, (winner, "the challenger"))]
+    runs = candidates if last is None or last in candidates else [*candidates, last]
     facts = before.facts() | {
         "not_raced": left_out,
-        "compute": {
-            "spent": spent + (last.trained.work if last is not winner else 0.0),
-            "from_scratch": purse.scratch,
-        },
+        "compute": {"spent": sum(own.trained.work for own in runs), "from_scratch": purse.scratch},
         "rows": before.counts(ground),
     }
-    model = challenger if gate.promoted else before.champion
+    promoted = gate.promoted
+    model = challenger if promoted else before.champion
+    model = remembering(before, ground, model, promoted, outputs, purse.scratch)
     return Outcome(model, challenger, drift, harm, gate, rows, winner.strategy, facts)
 
 
-def _race_words(ground: Ground, found: list[Candidate], best: Candidate) -> str:
+def _race_words(ground: Ground, found: list[Candidate]) -> str:
+    best = min(found, key=lambda own: own.regret(ground))
     metric = main_metric(ground.grown.task)
     before = ground.losses_new(ground.said_new)
     figures = [_metric(ground, losses) for losses in (before, best.new)]
@@ -171,11 +166,10 @@ def _race_words(ground: Ground, found: list[Candidate], best: Candidate) -> str:
     return f"{names} strategies tried; {best.strategy} does best: {metric} {figures[0]:.4g} → {figures[1]:.4g} on new rows."
 
 
-def _last_words(ground: Ground, last: Candidate, purse: Purse) -> str:
-    metric, figure = main_metric(ground.grown.task), _metric(ground, last.new)
-    share = last.trained.work / purse.scratch
-    count = len(last.trained.model.parts)
-    return f"{count} networks by {last.strategy}: {metric} {figure:.4g} on new rows, at {share:.0%} of the cost of from scratch."
+def _last_words(ground: Ground, winner: Candidate, purse: Purse) -> str:
+    metric, figure = main_metric(ground.grown.task), _metric(ground, winner.new)
+    share, count = winner.trained.work / purse.scratch, len(winner.trained.model.parts)
+    return f"{count} networks by {winner.strategy}: {metric} {figure:.4g} on new rows, at {share:.0%} of the cost of from scratch."
 
 
 def _metric(ground: Ground, losses: Any) -> float:

@@ -16,7 +16,7 @@ from retemper.procedure.prepare import weights
 from retemper.training.arrays import SplitArrays
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sight:
     """Prepared rows.
 

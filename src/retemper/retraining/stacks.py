@@ -54,7 +54,7 @@ class Place:
     rate: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trained:
     """Networks of one course.
 

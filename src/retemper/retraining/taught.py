@@ -13,6 +13,7 @@ from retemper.bundle.parts import Part
 from retemper.retraining.course import Course
 from retemper.retraining.ground import Ground
 from retemper.retraining.sight import Sight
+from retemper.retraining.teacher import lesson_of
 from retemper.training.initialisers import Initialiser
 from retemper.training.plan import Plan
 from retemper.training.stack import Stack
@@ -34,6 +35,8 @@ def taught(plan: Plan, ground: Ground, sight: Sight, course: Course, parts: Sequ
     changes: dict[str, Any] = {"start": _start(plan, course, parts)}
     if course.moves == "head":
         changes["still"] = tuple(p.name for p in plan.network.parameters if p.role not in HEAD)
+    if course.teaching is not None:
+        changes["lesson"] = lesson_of(ground, sight, course)
     return replace(plan, **changes)
 
 

@@ -1,0 +1,137 @@
+"""``retemper retrain``: drift, harm, the cheapest cure, and the gate; or a folder of new files, one after another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from retemper.cli.options import Json, ModelPath, Quiet, Seed
+from retemper.cli.output import print_json, print_table, score_text, write
+from retemper.cli.train import reporter_for
+from retemper.core.budget import process_started
+from retemper.core.errors import InputError
+
+if TYPE_CHECKING:
+    from retemper.api.retrain import Retrained
+
+STARTED = process_started()
+
+
+def _option(name: str, metavar: str, text: str) -> Any:
+    return typer.Option(name, metavar=metavar, help=text)
+
+
+New = Annotated[
+    Path | None,
+    typer.Argument(metavar="NEW", help="new rows; without the target's column they only show drift and harm"),
+]
+Old = Annotated[
+    Path | None, _option("--old", "OLD", "labelled rows from before; else those that the bundle kept")
+]
+Out = Annotated[Path | None, _option("--out", "RUN", "the run's folder; else runs/<date>-<time>-<name>")]
+Strategy = Annotated[
+    str | None,
+    _option("--strategy", "NAME", "auto (the default): those that make sense race; or one by name"),
+]
+GateKind = Annotated[
+    str | None,
+    _option(
+        "--gate", "KIND", "standard (the default); strict: old rows count even where the concept drifted"
+    ),
+]
+TimeLimit = Annotated[str | None, _option("--time-limit", "TIME", "for everything, report included: 90s, 5m")]
+Spend = Annotated[
+    float | None,
+    _option("--budget", "X", "multiply-adds, as a share of training from scratch on all rows; 0.25 for auto"),
+]
+KeepOld = Annotated[
+    str | None,
+    _option("--keep-old", "N", "rows that the new bundle keeps, or none; else as many as the old one kept"),
+]
+IfDrifted = Annotated[bool, typer.Option("--if-drifted", help="train only where drift or harm is seen")]
+Settings = Annotated[
+    list[str] | None,
+    _option("--set", "a=b", "a further option: folds, alpha, margin_points, metric, slices; can be repeated"),
+]
+
+
+def command(
+    model: ModelPath,
+    new: New = None,
+    old: Old = None,
+    out: Out = None,
+    strategy: Strategy = None,
+    gate: GateKind = None,
+    time_limit: TimeLimit = None,
+    budget: Spend = None,
+    keep_old: KeepOld = None,
+    if_drifted: IfDrifted = False,
+    settings: Settings = None,
+    seed: Seed = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Retrain MODEL on NEW, and replace it only where the new model is proved better.
+
+    RUN holds decision.json, a report, and model/: the challenger when promoted, else the champion.
+    """
+    if new is None:
+        raise InputError(
+            "missing_argument", "There are no NEW rows to retrain on.", None, "retemper retrain MODEL NEW"
+        )
+    given: dict[str, Any] = {
+        "old": old,
+        "out": out,
+        "strategy": strategy,
+        "gate": gate,
+        "time_limit": time_limit,
+        "budget": budget,
+        "keep_old": keep_old,
+        "seed": seed,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
+    reporter = reporter_for(json, quiet)
+    try:
+        found = _retrain(
+            model, new, options | {"if_drifted": if_drifted, "reporter": reporter}, settings or []
+        )
+    finally:
+        reporter.close()
+    if json:
+        print_json(found.decision)
+    else:
+        _print(found, quiet)
+
+
+def _retrain(model: Path, new: Path, options: dict[str, Any], settings: list[str]) -> Retrained:
+    from retemper.api.retrain import retrain
+    from retemper.core.recipe import parse_setting
+
+    given = dict(parse_setting(text) for text in settings)
+    return retrain(model, new, **options, set=given, started=STARTED)
+
+
+def _print(found: Retrained, quiet: bool) -> None:
+    decision = found.decision
+    verdict = "promoted" if found.promoted else "kept"
+    write(
+        f"{'The challenger is ' if found.promoted else 'The champion is '}{verdict}: {decision['gate']['reason']}\n"
+    )
+    if quiet:
+        return
+    metric = decision["harm"]["metric"]
+    rows = [
+        (
+            own["strategy"],
+            score_text(own["new"][metric]) if own["new"] else "",
+            score_text(own["old"][metric]) if own["old"] else "",
+            f"{own['cost']:.1%}",
+            own["note"],
+        )
+        for own in decision["candidates"]
+    ]
+    if rows:
+        print_table(f"\n{metric}, 95 % intervals", ("strategy", "new rows", "old rows", "cost", ""), rows)
+    write(f"\nModel:  {found.folder / 'model'}\nReport: {found.folder / 'report.html'}\n")
