@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.report.decisions_made_up import bare, kept, promoted, unlabelled
+from tests.report.decisions_made_up import bare, candidate, kept, promoted, unlabelled
 
 from retemper.core.errors import InputError
 from retemper.report.decision_facts import decision_facts, told_of
@@ -131,6 +131,68 @@ def test_what_stands_against_it(name: str, ends: tuple[float, float], against: s
     tests = [failed] if name == "better_on_new" else [gain, failed]
     made = kept() | {"gate": {"verdict": "keep", "reason": "", "tests": tests}}
     assert told_of(made, "run")["answer"]["headline"].endswith(against)
+
+
+def test_runs_of_one_strategy_are_told_by_the_best() -> None:
+    made = promoted()
+    short = "a short run of the race"
+    runs = [("ewc", short, 0.35, 0.8), ("ewc", short, 0.34, 0.82), ("ewc", "the challenger", 0.33, 0.85)]
+    made["candidates"] = [
+        candidate(name, (loss, right), (0.3, 0.86), 1.0, 0.1) for name, _, loss, right in runs
+    ]
+    for own, (_, note, *_) in zip(made["candidates"], runs, strict=True):
+        own["note"] = note
+    made |= {
+        "strategy": "ewc",
+        "compute": {"spent": 3.0, "from_scratch": 12.0},
+        "not_raced": {"gdumb": "too dear"},
+    }
+    told = told_of(made, "run")["candidates"]
+    assert [(own["note"], own["chosen"], own["new"]["value"]) for own in told["shown"]] == [
+        ("the challenger", True, "0.3300"),
+        ("a short run of the race, the best of 2", False, "0.3400"),
+    ]
+    page = page_of(made)
+    for said in (
+        "1 strategy tried",
+        "Strategies tried 1 Their runs 3",
+        "All runs together took 3.0 s and cost 25 % of training from scratch.",
+        "1 not tried, with the reason GDumb too dear",
+        "Elastic weights, on new rows 0.3300",
+    ):
+        assert said in page, said
+
+
+def test_what_the_model_did_not_know() -> None:
+    made = promoted()
+    gone = {"code": "columns_gone", "severity": "warning", "message": "The new rows have no column 'age'."}
+    levels = {"workclass": ["Platform"], "city": [f"c{k}" for k in range(20)]}
+    made |= {
+        "added": {"classes": {"500K": 0.1}, "levels": levels, "columns": {}, "gone": ["age"]},
+        "findings": [gone],
+    }
+    made |= {"rows": {"new": 2000, "never_trained_on": 333}}
+    page = page_of(made)
+    for said in (
+        "New classes 500K",
+        "New levels workclass: Platform; city: c0, c1,",
+        "c11, and 8 more",
+        "Columns that are gone age",
+        "The new rows have no column 'age'.",
+        "Kept apart, never trained on 333",
+    ):
+        assert said in page, said
+    assert "New columns" not in page
+
+
+def test_nothing_to_compare_with_is_said() -> None:
+    made = unlabelled()
+    why = [{"code": "rows", "why": "there are no old rows to compare with"}]
+    nothing = {"detected": False, "p_value": None, "families": {}, "columns": [], "not_applicable": why}
+    made["drift"] = {"alpha": 0.05, "rows": {"current": 50}, **nothing}
+    page = page_of(made)
+    assert "Nothing could be compared." in page and "there are no old rows to compare with" in page
+    assert "– is the world different?" in page
 
 
 def test_a_family_has_its_share_of_alpha() -> None:

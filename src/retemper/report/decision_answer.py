@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from retemper.report.decision_file import challenger_of
 from retemper.report.decision_gate import blocking
 from retemper.report.decision_harm import judged
 from retemper.report.decision_words import change, gain_ends, loss_ends, plural, strategy, told
@@ -122,10 +123,7 @@ def _old(decision: dict[str, Any], tests: list[dict[str, Any]], name: str) -> st
         span = loss_ends if loss > 0 else gain_ends
         interval = f"95\N{NO-BREAK SPACE}% interval {span(own, test.get('low'), test.get('high'))}"
         return f"On old rows it {_lost(own, loss)} ({interval})."
-    chosen = [
-        each for each in decision.get("candidates") or [] if each.get("strategy") == decision.get("strategy")
-    ]
-    forgotten = chosen[0].get("forgetting") if chosen else None
+    forgotten = challenger_of(decision).get("forgetting")
     return "" if forgotten is None else f"On old rows it {_lost(name, forgotten)}."
 
 
@@ -164,8 +162,7 @@ def _marks(decision: dict[str, Any], name: str) -> list[dict[str, Any]]:
             "",
         ),
     ]
-    own = {str(each.get("strategy")): each for each in decision.get("candidates") or []}
-    found = own.get(str(decision.get("strategy")))
+    found = challenger_of(decision)
     if found:
         score = (found.get("new") or {}).get(name)
         title = f"{strategy(str(decision['strategy']))}, on new rows"

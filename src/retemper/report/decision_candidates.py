@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
+from retemper.report.decision_file import challenger_of
 from retemper.report.decision_words import STRATEGIES, change, strategy, told
 from retemper.report.scale import placed
 from retemper.report.words import metric, percent
@@ -17,11 +19,12 @@ def candidate_facts(decision: dict[str, Any], name: str) -> dict[str, Any]:
         name: of the main metric.
 
     Returns:
-        ``metric``, ``shown`` (each with ``new`` and ``old`` as marks on common scales), ``best``: whether more is
-        better, ``chosen``, ``why``.
+        ``metric``; ``shown``, each with ``new`` and ``old`` as marks on common scales; ``chosen`` and ``why``; how many
+        ``strategies`` and ``runs``; ``spent``; ``not_raced``: those that were left out.
     """
     known = metric(name)
     own = [each for each in decision.get("candidates") or [] if isinstance(each, dict)]
+    challenger = challenger_of(decision)
 
     def rank(candidate: dict[str, Any]) -> float:
         value = _score(candidate, "new", name).get("value")
@@ -29,37 +32,53 @@ def candidate_facts(decision: dict[str, Any], name: str) -> dict[str, Any]:
             return float("inf")
         return -float(value) if known.higher else float(value)
 
-    ranked = sorted(own, key=rank)
+    runs = Counter(map(_kind, own))
+    ranked = list({_kind(each): each for each in sorted(own, key=rank, reverse=True)}.values())[::-1]
     sides = {side: _marks([_score(each, side, name) for each in ranked], name) for side in ("new", "old")}
     chosen = str(decision.get("strategy") or "")
     return {
         "metric": known._asdict(),
         "shown": [
             {
-                **_candidate(each, chosen, name),
+                **_candidate(each, runs[_kind(each)], name),
+                "chosen": each == challenger,
                 **{side: marks[k] for side, marks in sides.items()},
             }
             for k, each in enumerate(ranked)
         ],
         "sides": {side: any(marks) for side, marks in sides.items()},
+        "strategies": len({each.get("strategy") for each in own}),
+        "runs": len(own),
         "chosen": strategy(chosen),
         "meaning": STRATEGIES.get(chosen, ("", ""))[1],
         "why": decision.get("choice") or "",
         "seconds": sum(each.get("seconds") or 0 for each in own),
+        "spent": _spent(decision.get("compute") or {}),
+        "not_raced": [(strategy(str(each)), why) for each, why in (decision.get("not_raced") or {}).items()],
     }
 
 
-def _candidate(own: dict[str, Any], chosen: str, name: str) -> dict[str, Any]:
+def _kind(own: dict[str, Any]) -> tuple[str, str]:
+    """Runs of one strategy and one kind (short, in full) are told by the best of them."""
+    return str(own.get("strategy")), str(own.get("note") or "")
+
+
+def _spent(compute: dict[str, Any]) -> str | None:
+    """What all trainings cost, as a share of training from scratch."""
+    spent, scratch = compute.get("spent"), compute.get("from_scratch")
+    return None if spent is None or not scratch else percent(spent / scratch, 0)
+
+
+def _candidate(own: dict[str, Any], runs: int, name: str) -> dict[str, Any]:
     strategy_name = str(own.get("strategy"))
     cost = own.get("cost")
     return {
         "title": strategy(strategy_name),
         "meaning": STRATEGIES.get(strategy_name, ("", ""))[1],
-        "chosen": strategy_name == chosen,
         "forgetting": change(name, own.get("forgetting"), signed=True),
         "seconds": own.get("seconds"),
         "cost": None if cost is None else percent(cost, 0 if cost > 0.1 else 1),
-        "note": own.get("note") or "",
+        "note": f"{own.get('note') or 'a run'}, the best of {runs}" if runs > 1 else own.get("note") or "",
         "others": [
             (metric(each).title, _told(each, own, "new"), _told(each, own, "old"))
             for each in dict.fromkeys([*(own.get("new") or {}), *(own.get("old") or {})])
@@ -77,7 +96,7 @@ def _told(name: str, candidate: dict[str, Any], side: str) -> str:
     low, high = score.get("low"), score.get("high")
     if low is None or high is None:
         return told(name, score.get("value"))
-    return f"{told(name, score['value'])} ({told(name, low)} to {told(name, high)})"
+    return f"{told(name, score.get('value'))} ({told(name, low)} to {told(name, high)})"
 
 
 def _marks(scores: list[dict[str, Any]], name: str) -> list[dict[str, Any] | None]:

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from retemper.core.errors import InputError
 from retemper.report.decision_answer import answer
 from retemper.report.decision_candidates import candidate_facts
 from retemper.report.decision_drift import drift_facts
+from retemper.report.decision_file import read_decision
 from retemper.report.decision_forgetting import forgetting_facts
 from retemper.report.decision_gate import gate_facts
 from retemper.report.decision_harm import harm_facts
 from retemper.report.decision_log import log_of
 from retemper.report.decision_words import main_metric
 from retemper.report.words import number, phrase
+
+MOST_NAMES = 12
+GROWTH = {
+    "classes": "New classes",
+    "columns": "New columns",
+    "levels": "New levels",
+    "gone": "Columns that are gone",
+    "given_up": "Not taken up",
+}
+USES = {
+    "new": "New rows",
+    "labelled": "With their target",
+    "never_trained_on": "Kept apart, never trained on",
+    "old_to_learn": "Old rows to learn from",
+    "old_to_judge": "Old rows to judge by",
+}
 
 
 def decision_facts(folder: Path) -> dict[str, Any]:
@@ -53,38 +68,52 @@ def told_of(decision: dict[str, Any], name: str) -> dict[str, Any]:
         "candidates": candidate_facts(decision, metric),
         "gate": gate_facts(decision.get("gate") or {}),
         "forgetting": forgetting_facts(decision.get("forgetting") or {}),
+        "grown": _grown(decision.get("added") or {}, decision.get("findings") or []),
+        "used": [
+            (USES.get(name, phrase(name)), number(rows))
+            for name, rows in (decision.get("rows") or {}).items()
+        ],
         "counts": counts(decision),
         "log": [],
         "log_left_out": 0,
     }
 
 
-def read_decision(path: Path) -> dict[str, Any]:
-    """A decision.json.
+def _grown(added: dict[str, Any], findings: list[Any]) -> dict[str, Any]:
+    """What the new rows have that the model did not know, and what they lack."""
+    lines = []
+    for name, title in GROWTH.items():
+        found = added.get(name) or []
+        if isinstance(found, dict):
+            words = [
+                f"{key}: {_listed(own)}" if isinstance(own, list) else str(key) for key, own in found.items()
+            ]
+        else:
+            words = [str(own) for own in found]
+        if words:
+            lines.append((title, _listed(words, "; " if name == "levels" else ", ")))
+    return {
+        "lines": lines,
+        "findings": [own for own in findings if isinstance(own, dict) and own.get("message")],
+    }
 
-    Raises:
-        InputError: ``no_result`` or ``bad_result``.
-    """
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        message = "The folder has no decision.json, so there is no retraining to report."
-        hint = "Name the RUN folder of a finished `retemper retrain`."
-        raise InputError("no_result", message, {"folder": str(path.parent)}, hint) from None
-    except (ValueError, TypeError):
-        hint = "Restore the file, or retrain again."
-        raise InputError("bad_result", "decision.json is damaged.", {"file": str(path)}, hint) from None
+
+def _listed(names: list[Any], between: str = ", ") -> str:
+    more = len(names) - MOST_NAMES
+    return between.join(map(str, names[:MOST_NAMES])) + (f"{between}and {more} more" if more > 0 else "")
 
 
 def counts(decision: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was tried and tested, counted: whoever looks often enough finds something.
 
-    >>> counts({"candidates": [], "tried": {"short_runs": 12}})[0]
-    ('Strategies tried', '0')
+    >>> counts({"candidates": [{"strategy": "ewc"}, {"strategy": "ewc"}], "tried": {"networks": 12}})[:2]
+    [('Strategies tried', '1'), ('Their runs', '2')]
     """
     drift, gate = decision.get("drift") or {}, decision.get("gate") or {}
+    runs = decision.get("candidates") or []
     counted = {
-        "Strategies tried": len(decision.get("candidates") or []),
+        "Strategies tried": len({own.get("strategy") for own in runs}),
+        "Their runs": len(runs),
         "Tests of the gate": len(gate.get("tests") or []),
         "Families of drift tests": len(drift.get("families") or {}),
         "Tests of single columns and outputs": len(drift.get("columns") or []),

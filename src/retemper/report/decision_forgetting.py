@@ -26,7 +26,8 @@ def forgetting_facts(found: dict[str, Any]) -> dict[str, Any] | None:
     transfers = [found.get(f"{way}_transfer") for way in ("backward", "forward")]
     if not matrix and not classes and transfers == [None, None]:
         return None
-    batches = [str(own) for own in found.get("batches") or range(1, len(matrix) + 1)]
+    batches = [str(own) for own in found.get("batches") or []]
+    batches += [f"batch {k}" for k in range(len(batches) + 1, len(found.get("matrix") or []) + 1)]
     return {
         "metric": metric(name)._asdict(),
         "batches": batches[-len(matrix) :] if matrix else [],

@@ -11,13 +11,13 @@ SHARES = {"accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "recal
 
 STRATEGIES = {
     "nothing": ("Nothing", "the model as it is"),
-    "recalibrate": ("Recalibrate", "only the stated probabilities are corrected"),
+    "recalibrate": ("Recalibrate", "only a few numbers behind the outputs are corrected"),
     "new_head": ("New head", "only the last layer learns"),
     "fine_tune": ("Fine-tune", "all weights learn on, slowly, on new rows"),
     "warm_start": ("Warm start", "training goes on from the old weights, on old and new rows"),
     "shrink_and_perturb": ("Shrink and perturb", "training starts from shrunken, shaken old weights"),
     "replay": ("Replay", "learns new rows mixed with old ones"),
-    "der": ("DER++", "replay that also keeps the old model's answers on old rows"),
+    "der_plus_plus": ("DER++", "replay that also keeps the old model's answers on old rows"),
     "lwf": ("Learning without forgetting", "keeps the old model's answers on new rows; needs no old ones"),
     "ewc": ("Elastic weights", "weights that old rows need are held back"),
     "gdumb": ("GDumb", "trained from nothing on a balanced few rows"),

@@ -10,7 +10,7 @@ from typing import Any
 from retemper.core.errors import InputError
 from retemper.report.decision_answer import answer, judged_verdict
 from retemper.report.decision_drift import equals
-from retemper.report.decision_facts import read_decision
+from retemper.report.decision_file import challenger_of, read_decision
 from retemper.report.decision_harm import TITLES
 from retemper.report.decision_words import change, ends, main_metric, strategy, told
 from retemper.report.words import metric, phrase
@@ -142,8 +142,7 @@ def _decision(label: str, own: dict[str, Any]) -> dict[str, Any]:
 
 def _after(own: dict[str, Any], name: str) -> float | None:
     """How the chosen candidate does on the new rows."""
-    by_name = {str(each.get("strategy")): each for each in own.get("candidates") or []}
-    score = (by_name.get(str(own.get("strategy")), {}).get("new") or {}).get(name)
+    score = (challenger_of(own).get("new") or {}).get(name)
     return score.get("value") if isinstance(score, dict) else score
 
 
