@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from retemper.api.faults import machine_faults
 from retemper.api.options import seconds_of
-from retemper.api.registry import located
+from retemper.api.registry import located, registry
+from retemper.bundle.place import holds_model
 from retemper.core import device
 from retemper.core.budget import Budget, now
 from retemper.core.errors import InputError, nearest
@@ -19,9 +20,14 @@ from retemper.core.interrupt import Watch
 from retemper.core.loading import loading
 from retemper.core.progress import Reporter, SilentReporter
 from retemper.core.run_folder import RunFolder
+from retemper.retraining.registry.reference import parse
 
 if TYPE_CHECKING:
     from retemper.bundle.model import Model
+    from retemper.retraining.before import Before
+
+CHALLENGER = "challenger"
+"""Where a challenger lies that was not promoted, to be looked at."""
 
 
 class Settings(TypedDict, total=False):
@@ -107,38 +113,78 @@ def retrain(model: Model | str | Path, new: Any, **settings: Unpack[Settings]) -
     with machine_faults(), loading():
         from retemper.api.retrain_inputs import before_of
 
-        champion, name = _champion(model)
-        before = before_of(champion, new, settings.get("old"), options)
-        with RunFolder.create(settings.get("out"), name) as folder, Watch(folder.path, "retrain"):
-            return _carried_out(folder, before, name, settings, began)
+        champion = _champion(model)
+        before = before_of(champion.model, new, settings.get("old"), options)
+        with RunFolder.create(settings.get("out"), champion.title) as folder, Watch(folder.path, "retrain"):
+            return _carried_out(folder, before, champion, settings, began)
 
 
-def _carried_out(folder: RunFolder, before: Any, name: str, settings: Settings, began: float) -> Retrained:
+@dataclass(frozen=True)
+class _Champion:
+    """The model in force, how decision.json calls it, and the name and version by which it is registered."""
+
+    model: Model
+    title: str
+    name: str | None = None
+    version: int | None = None
+
+    @property
+    def called(self) -> str:
+        return self.title if self.version is None else f"{self.name}@{self.version}"
+
+
+def _champion(model: Model | str | Path) -> _Champion:
+    if not isinstance(model, (str, Path)):
+        return _Champion(model, "model")
+    from retemper.bundle.load import load
+
+    loaded = load(located(model))
+    if holds_model(model):
+        return _Champion(loaded, Path(model).resolve().name)
+    reference = parse(str(model))
+    in_force = registry().life(reference.name).in_force
+    return _Champion(loaded, reference.name, reference.name, reference.version or in_force)
+
+
+def _carried_out(
+    folder: RunFolder, before: Before, champion: _Champion, settings: Settings, began: float
+) -> Retrained:
+    from retemper.report.write import write as write_report
     from retemper.retraining import sequence
 
     limit = seconds_of(settings.get("time_limit"))
     budget = Budget(limit, began, log=folder.log)
-    workers = before.options.workers or device.cores()
-    tools = sequence.Tools(folder, budget, settings.get("reporter", SilentReporter()), workers)
-    folder.log({"event": "started", "options": before.options.model_dump(mode="json"), "time_limit_s": limit})
+    reporter = settings.get("reporter", SilentReporter())
+    tools = sequence.Tools(folder, budget, reporter, before.options.workers or device.cores())
+    told = before.options.model_dump(mode="json")
+    folder.log({"event": "started", "options": told, "time_limit_s": limit})
     outcome = sequence.run(before, tools, settings.get("if_drifted", False))
-    challenger = (
-        None
-        if outcome.challenger is None
-        else (f"{folder.path.name}" if outcome.promoted else f"{folder.path.name}/challenger")
-    )
+    challenger = None
+    if outcome.challenger is not None:
+        place = folder.model if outcome.promoted else folder.path / CHALLENGER
+        challenger = str(place.relative_to(folder.path.parent))
+        if not outcome.promoted:
+            outcome.challenger.save(place)
     outcome.model.save(folder.model)
-    decision = outcome.to_json(name, challenger)
+    folder.write_text("recipe.yaml", outcome.model.recipe.to_yaml())
+    decision = outcome.to_json(champion.called, challenger) | {
+        "seconds": now() - began,
+        "seed": before.options.seed,
+    }
     folder.write_json("decision.json", decision)
+    write_report(folder.path)
+    _register(champion, folder, decision)
     return Retrained(folder.path, json.loads((folder.path / "decision.json").read_text(encoding="utf-8")))
 
 
-def _champion(model: Model | str | Path) -> tuple[Model, str]:
-    if not isinstance(model, (str, Path)):
-        return model, "model"
-    from retemper.bundle.load import load
-
-    return load(located(model)), Path(model).name
+def _register(champion: _Champion, folder: RunFolder, decision: dict[str, Any]) -> None:
+    """The challenger joins the registry that its champion came from, and takes its place there in one step."""
+    if champion.name is None or not decision["promoted"]:
+        return
+    known = registry()
+    version = known.add(champion.name, folder.path, parent=champion.version)
+    known.promote(champion.name, version.number, over=champion.version, reason=decision["gate"]["reason"])
+    folder.log({"event": "promoted", "model": f"{champion.name}@{version.number}", "registry": known.place})
 
 
 def _options(settings: Settings) -> Any:

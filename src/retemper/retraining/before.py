@@ -18,6 +18,7 @@ from retemper.core.progress import Reporter
 from retemper.data.split import groups_of
 from retemper.evaluation.metrics import main_metric
 from retemper.retraining.ground import MOST_ROWS, Ground, drawn
+from retemper.retraining.harm.estimated import estimated
 from retemper.retraining.harm.measured import measured
 from retemper.retraining.harm.rows import Rows
 from retemper.retraining.options import RetrainOptions
@@ -81,10 +82,12 @@ class Before:
             )
         y = model.target_codec.encode(frame[model.target]) if labels else None
         name = model.schema.group
+        preparer = self.grown.model.preparer
         return Rows.of(
             model.task,
             outputs,
             y,
+            features=preparer.encoded(preparer.transform(frame), places=False),
             called=model.decision.codes(outputs) if model.classes else None,
             weight=weights_of(model, frame),
             group=groups_of(frame[name], name) if name is not None and name in frame.columns else None,
@@ -143,9 +146,13 @@ def harm_of(before: Before) -> Harm:
     """The champion's metric now against then."""
     metric = before.options.metric or main_metric(before.champion.task)
     memory, past = before.champion.memory, before.past
+    standing = None if memory is None else memory.standing.get(metric)
     if not before.labelled.height:
-        return Harm.unknown(metric, "The new rows have no target.", True, None, before.new.height)
-    then: Rows | Standing | None = None if memory is None else memory.standing.get(metric)
+        reference = before.rows_of(past.reference) if past.reference.height else None
+        return estimated(
+            metric, before.rows_of(before.new, labels=False), reference, standing, before.options.seed
+        )
+    then: Rows | Standing | None = standing
     if then is None and past.reference.height:
         then = before.rows_of(past.reference)
     return measured(metric, then, before.rows_of(before.labelled), before.options.seed)

@@ -14,7 +14,7 @@ from retemper.core.budget import Budget, Deadline
 from retemper.core.errors import InputError, nearest
 from retemper.core.records import NotApplicable
 from retemper.retraining.calibrated import calibrated
-from retemper.retraining.course import Course, NewSearch, Plan, Recalibration
+from retemper.retraining.course import Course, Plan, Recalibration
 from retemper.retraining.diet import diet_of
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.recalibrated import recalibrated

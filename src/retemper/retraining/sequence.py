@@ -13,10 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import polars as pl
-
-from retemper.bundle.model import Model
-from retemper.core import catalogue, device, interrupt
+from retemper.core import device, interrupt
 from retemper.core.budget import Budget
 from retemper.core.drift_records import Drift
 from retemper.core.gate_records import Gate
@@ -28,8 +25,7 @@ from retemper.evaluation.metrics import main_metric
 from retemper.retraining import race
 from retemper.retraining.before import Before, drift_of, harm_of
 from retemper.retraining.decided import judged, with_decision
-from retemper.retraining.ground import MOST_ROWS, Ground, drawn
-from retemper.retraining.options import RetrainOptions
+from retemper.retraining.ground import Ground
 from retemper.retraining.outcome import Outcome, tried
 from retemper.retraining.race import Candidate, Purse
 from retemper.retraining.remembered import remembering

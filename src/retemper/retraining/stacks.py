@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from retemper.bundle.model import Model
 from retemper.bundle.parts import Part
@@ -21,7 +19,6 @@ from retemper.core.budget import Deadline
 from retemper.core.recipe_sections import TrainingOptions
 from retemper.models.layers.build import network_of
 from retemper.models.layers.cost import multiply_adds
-from retemper.models.layers.network import Network
 from retemper.procedure.jobs import member_of
 from retemper.retraining.course import Course
 from retemper.retraining.diet import Diet
@@ -29,11 +26,11 @@ from retemper.retraining.folds import NEVER
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.sight import Sight
 from retemper.retraining.taught import taught
+from retemper.training.arrays import TaskArrays
 from retemper.training.class_losses import ClassLoss
 from retemper.training.loop import Training
-from retemper.training.plan import Plan, Rows, predict
+from retemper.training.plan import Plan, predict
 from retemper.training.planning import callbacks_of, output_bias
-from retemper.training.arrays import TaskArrays
 from retemper.training.stack import Member
 
 STEP_PASSES = 3

@@ -1,4 +1,4 @@
-"""What of the champion goes into a course's networks: where they begin, what stays, what it says, what it holds back."""
+"""What of the champion goes into a course's networks: where they begin, what stays, what it says, what is held back."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from retemper.bundle.parts import Part
+from retemper.core.seeds import generator
 from retemper.retraining.course import Course
 from retemper.retraining.ground import Ground
 from retemper.retraining.sight import Sight
 from retemper.retraining.teacher import lesson_of
+from retemper.training.anchor import Anchor
+from retemper.training.fisher import fisher
 from retemper.training.initialisers import Initialiser
 from retemper.training.plan import Plan
+from retemper.training.planning import plain_loss
 from retemper.training.stack import Stack
 
 HEAD = ("head_weight", "head_bias")
+ANCHOR_ROWS = 512
+"""Old rows that tell what mattered: its expectation over targets is exact, so some hundred are enough."""
 
 
 def taught(plan: Plan, ground: Ground, sight: Sight, course: Course, parts: Sequence[Part]) -> Plan:
@@ -37,7 +44,19 @@ def taught(plan: Plan, ground: Ground, sight: Sight, course: Course, parts: Sequ
         changes["still"] = tuple(p.name for p in plan.network.parameters if p.role not in HEAD)
     if course.teaching is not None:
         changes["lesson"] = lesson_of(ground, sight, course)
+    if course.anchor:
+        changes["anchor"] = _anchor(plan, ground, course, parts)
     return replace(plan, **changes)
+
+
+def _anchor(plan: Plan, ground: Ground, course: Course, parts: Sequence[Part]) -> Anchor:
+    """The start holds the weights, by the Fisher information of old rows."""
+    center = torch.stack([part.row for part in parts])
+    old = np.flatnonzero(ground.fold < 0)
+    some = np.sort(generator(plan.seed, "rows of the anchor").permutation(old)[:ANCHOR_ROWS])
+    subsets = [some] * len(plan.members)
+    found = fisher(plan.network, center, plan.train, plain_loss(plan.loss), subsets, plan.seed)
+    return Anchor(center, course.anchor * found)
 
 
 def _start(plan: Plan, course: Course, parts: Sequence[Part]) -> Tensor:

@@ -18,7 +18,7 @@ ABOUT = "new rows alone, with weights that mattered held back"
 class Options(Base):
     """How much is held back."""
 
-    strength: float = Field(10.0, gt=0, description="λ")
+    strength: float = Field(100.0, gt=0, description="λ")
     rate: float = Field(0.3, gt=0, description="learning rate, as a multiple of the champion's")
     epochs: int = Field(15, ge=1, description="most passes over the rows")
 
