@@ -9,10 +9,12 @@ from typing import Any
 from retemper.api.faults import machine_faults
 from retemper.api.predict import load
 from retemper.bundle.model import Model
+from retemper.bundle.place import holds_model
 from retemper.core import catalogue
 from retemper.core.drift_records import Drift
 from retemper.core.errors import InputError
 from retemper.retraining.two_samples.compare import FAMILY, compare
+from retemper.retraining.two_samples.remembered import against_memory
 from retemper.retraining.two_samples.side_by_side import Wanted, side_by_side
 
 
@@ -34,7 +36,8 @@ def drift(
 
     Args:
         reference: rows from before: a path, frame, array or dict, as for :func:`retemper.train`. With a ``model``, rows
-            that it was not trained on: it answers those that it knows too well.
+            that it was not trained on: it answers those that it knows too well. Or a model, or the folder of one: the
+            rows that it keeps and was not trained on, else its sketches of such rows, are the reference.
         current: rows of now, with the same columns; the target may be absent.
         alpha: chance of a false alarm, above 0 and below 1.
         model: a model or the folder of one; its predictions are compared too, and with the target there, how they fit.
@@ -61,10 +64,21 @@ def drift(
         _refuse("alpha", f"alpha must be above 0 and below 1, but got {alpha!r}.", "0.05 is usual.")
     if seed < 0:
         _refuse("seed", f"seed must be 0 or more, but got {seed!r}.", "Give 0 or a positive number.")
-    loaded = load(model) if isinstance(model, (str, Path)) else model
+    remembered = isinstance(reference, Model) or (
+        isinstance(reference, (str, Path)) and holds_model(reference)
+    )
+    if remembered and model is not None:
+        _refuse(
+            "model", "The reference is a model already, but another one is named.", "Give one of the two."
+        )
+    given = reference if remembered else model
+    loaded = load(given) if isinstance(given, (str, Path)) else given
     names = catalogue.names(FAMILY)
     wanted = Wanted(alpha, len(names), seed, loaded, target, tuple(leave_out))
     with machine_faults():
+        if remembered:
+            assert loaded is not None
+            return against_memory(loaded, current, wanted)
         return compare(*side_by_side(reference, current, wanted))
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from retemper.bundle.memory.cells import Cells, Counts, edges_of, places
 from retemper.core.records import to_json
-from retemper.data.cells import as_numbers
+from retemper.data.cells import as_numbers, as_words
 from retemper.data.sampled import cell_columns
 from retemper.data.schema import Schema
 
@@ -60,7 +60,7 @@ class Grid:
             target = Cells(name, "number", edges_of(y))
             alike = edges_of(outputs, STRATA)
             return cls(columns, (of_values,), target, (alike,), edges_of(y - outputs, RESIDUAL_CELLS))
-        target = Cells(name, "category", levels=schema.classes)
+        target = Cells(name, "category", levels=tuple(as_words(pl.Series(schema.classes))))
         count = len(schema.classes)
         if count > MOST_CLASSES:
             return cls(columns, (), target, (), ())

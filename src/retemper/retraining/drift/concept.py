@@ -6,10 +6,11 @@ import numpy as np
 
 from retemper.core.drift_records import Kind
 from retemper.core.records import NotApplicable
+from retemper.retraining.two_samples import within_groups
 from retemper.retraining.two_samples.count_tables import Counts, CountTable
 from retemper.retraining.two_samples.found import Found, Tested
 from retemper.retraining.two_samples.labelled import Labelled
-from retemper.retraining.two_samples.monte_carlo import Floats, p_value
+from retemper.retraining.two_samples.monte_carlo import Floats
 from retemper.retraining.two_samples.samples import TwoSamples
 
 KIND: Kind = "concept"
@@ -39,19 +40,9 @@ def run(samples: TwoSamples) -> Found:
         strata, cells = _answers(labelled.outputs), labelled.values.astype(np.int64)
     groups = [strata == stratum for stratum in np.unique(strata)]
     tables = [CountTable.of(cells[rows], labelled.is_current[rows]) for rows in groups]
-    tables = [table for table in tables if 0 not in table.n]
-    if not tables:
-        return Found((Tested(labelled.name, "chi-square within groups of alike predictions", 0.0, 1.0),))
-    draw = samples.generator("concept")
-    draws = [table.draws(draw) for table in tables]
-
-    def statistics(count: int) -> Floats:
-        of_groups = [table.chi_square(drawn(count)) for table, drawn in zip(tables, draws, strict=True)]
-        return np.asarray(np.sum(of_groups, axis=0))
-
-    observed = float(sum(table.chi_square(table.current) for table in tables))
-    found = p_value(observed, statistics, samples.draws(1))
-    return Found((Tested(labelled.name, "chi-square within groups of alike predictions", observed, found),))
+    draw, most = samples.generator("concept"), samples.draws(1)
+    observed, p_value = within_groups.chi_square(tables, draw, most)
+    return Found((Tested(labelled.name, "chi-square within groups of alike predictions", observed, p_value),))
 
 
 def _parts(values: Floats, parts: int) -> Counts:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from scipy.stats import hypergeom
-
 from retemper.core.drift_records import Kind
 from retemper.core.records import NotApplicable
+from retemper.retraining.two_samples import fisher
 from retemper.retraining.two_samples.found import Found, Tested
 from retemper.retraining.two_samples.samples import TwoSamples
 
@@ -15,9 +14,6 @@ ABOUT = "the share of a column's missing cells"
 
 def run(samples: TwoSamples) -> Found:
     """One test a column that misses any cell; its statistic is the current share less the reference's.
-
-    Of the missing cells, the number on the current side is hypergeometric when the sides are alike: twice the smaller
-    tail (Fisher 1935) is an exact p-value.
 
     Raises:
         NotApplicable: no cell is missing.
@@ -30,8 +26,7 @@ def run(samples: TwoSamples) -> Found:
     for column in columns:
         missing = samples.frame[column.name].is_null().to_numpy()
         total, current = int(missing.sum()), int(missing[samples.is_current].sum())
-        null = hypergeom(rows, total, n_current)
-        p_value = min(1.0, 2 * float(min(null.cdf(current), null.sf(current - 1))))
+        p_value = fisher.p_value(total, current, rows, n_current)
         difference = current / n_current - (total - current) / samples.n_reference
-        tests.append(Tested(column.name, "Fisher's exact", difference, max(p_value, 1e-300)))
+        tests.append(Tested(column.name, "Fisher's exact", difference, p_value))
     return Found(tuple(tests))

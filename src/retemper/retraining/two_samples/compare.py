@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from retemper.core import catalogue
@@ -25,37 +26,53 @@ def compare(samples: TwoSamples, reasons: Reasons = ()) -> Drift:
         samples: both sides.
         reasons: (column, why) of what can't be compared at all.
     """
-    found: dict[str, tuple[Any, Found]] = {}
+    found: dict[str, Found] = {}
     not_applicable = list(reasons)
     for name in catalogue.names(FAMILY):
-        family = catalogue.entry(FAMILY, name)
         try:
-            found[name] = family, family.run(samples)
+            found[name] = catalogue.entry(FAMILY, name).run(samples)
         except NotApplicable as error:
             not_applicable.append((name, str(error)))
+    rows = {"reference": samples.n_reference, "current": samples.n_current}
+    return judged(found, not_applicable, samples.alpha, rows)
+
+
+def judged(
+    found: Mapping[str, Found], reasons: Sequence[tuple[str, str]], alpha: float, rows: Mapping[str, int]
+) -> Drift:
+    """One verdict of what all families found; see :func:`compare`.
+
+    Args:
+        found: by the family's name.
+        reasons: (family or column, why) of what was not tested.
+        alpha: the chance of a false alarm.
+        rows: of each side.
+    """
     columns: list[ColumnDrift] = []
     families: dict[str, FamilyDrift] = {}
     kinds: set[Kind] = set()
-    for name, (family, tests) in found.items():
+    not_applicable = list(reasons)
+    for name, tests in found.items():
+        family = catalogue.entry(FAMILY, name)
         own = _corrected(name, tests, len(found))
         not_applicable += tests.passed_over
         least = min(own, key=lambda column: column.p_value)
         families[name] = _family(family, tests, least)
-        if families[name].p_value * len(found) <= samples.alpha:
+        if families[name].p_value * len(found) <= alpha:
             kinds.add(family.KIND)
         over = {passed for passed, _ in tests.passed_over}
         columns += [column for column in own if tests.by_column and column.name not in over]
     p_value = min((1.0, *(family.p_value * len(found) for family in families.values())))
     order: tuple[Kind, ...] = ("covariate", "prior", "concept")
     return Drift(
-        bool(found) and p_value <= samples.alpha,
+        bool(found) and p_value <= alpha,
         p_value if found else None,
-        samples.alpha,
+        alpha,
         families,
         tuple(sorted(columns, key=lambda column: (column.adjusted_p, column.p_value))),
         tuple(kind for kind in order if kind in kinds),
         tuple(not_applicable),
-        {"reference": samples.n_reference, "current": samples.n_current},
+        dict(rows),
     )
 
 

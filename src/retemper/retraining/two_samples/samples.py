@@ -79,7 +79,7 @@ class TwoSamples:
 
     def draws(self, tests: int) -> int:
         """Permutations at most: enough for the smallest p-value to pass all corrections."""
-        return int(np.clip(ceil(2 * self.families * tests / self.alpha), FEWEST_DRAWS, MOST_DRAWS))
+        return draws_for(tests, self.families, self.alpha)
 
     def generator(self, family: str, number: int = 0) -> np.random.Generator:
         """Random numbers of a family's test of that number."""
@@ -93,6 +93,15 @@ class TwoSamples:
             np.sort(draw.choice(side, most, replace=False)) if len(side) > most else side for side in sides
         ]
         return np.concatenate(kept), np.repeat([False, True], [len(side) for side in kept])
+
+
+def draws_for(tests: int, families: int, alpha: float) -> int:
+    """Permutations at most: enough for the smallest p-value to pass all corrections.
+
+    >>> draws_for(1, 8, 0.05), draws_for(100, 8, 0.05)
+    (999, 32000)
+    """
+    return int(np.clip(ceil(2 * families * tests / alpha), FEWEST_DRAWS, MOST_DRAWS))
 
 
 def numbers_of(cells: pl.Series, column: Column) -> Floats:

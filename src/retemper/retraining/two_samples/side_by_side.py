@@ -49,17 +49,17 @@ def side_by_side(reference: Any, current: Any, wanted: Wanted) -> tuple[TwoSampl
             column has cells of another kind in one of them.
     """
     model = wanted.model
-    tables = [read(data) if model is None else read_for(data, model.schema) for data in (reference, current)]
+    tables = [read(data) if model is None else as_learnt(data, model) for data in (reference, current)]
     for side, table in zip(("reference", "current"), tables, strict=True):
-        _check_rows(side, table)
+        check_rows(side, table)
     target = wanted.target or (model.target if model else None) or tables[0].target
-    _check_names(wanted, tables)
+    check_names(wanted, tables)
     shared = [name for name in tables[0].frame.columns if name in tables[1].frame.columns]
     both = append(_only(tables[0], shared), _only(tables[1], shared))
     aside = (*wanted.leave_out, *([target] if target in shared else []))
     columns, both, reasons = _columns(both, model, [name for name in shared if name in aside])
     labels = both.frame[target] if target in shared else None
-    outputs, no_outputs = _outputs(model, both)
+    outputs, no_outputs = outputs_of(model, both)
     samples = TwoSamples(
         both.frame,
         tables[0].frame.height,
@@ -75,7 +75,17 @@ def side_by_side(reference: Any, current: Any, wanted: Wanted) -> tuple[TwoSampl
     return samples, (*_not_shared(tables, target, model), *reasons, *no_outputs)
 
 
-def _check_rows(side: str, table: Table) -> None:
+def as_learnt(data: Any, model: Model) -> Table:
+    """Rows read for a model, numbers that are written as text among them.
+
+    Raises:
+        InputError: they can't be read.
+    """
+    return rewritten(read_for(data, model.schema), model.schema)
+
+
+def check_rows(side: str, table: Table) -> None:
+    """Refuse a side with fewer than two rows."""
     if table.frame.height < FEWEST_ROWS:
         raise InputError(
             "too_few_rows",
@@ -85,16 +95,17 @@ def _check_rows(side: str, table: Table) -> None:
         )
 
 
-def _check_names(wanted: Wanted, tables: Sequence[Table]) -> None:
+def check_names(wanted: Wanted, tables: Sequence[Table]) -> None:
+    """Refuse names that are no columns, and sources without a column in common."""
     known = list(dict.fromkeys(name for table in tables for name in table.frame.columns))
     named = [("target", wanted.target), *(("leave_out", name) for name in wanted.leave_out)]
     for option, name in named:
         if name is not None and name not in known:
             message = f"{option} names {name!r}, which is no column of either source; {nearest(name, known)}"
             raise InputError("missing_column", message, {"option": option}, "Name a column of the data.")
-    if not set(tables[0].frame.columns) & set(tables[1].frame.columns):
+    if not set.intersection(*(set(table.frame.columns) for table in tables)):
         message = "The two sources have no column in common, so there is nothing to compare."
-        raise InputError("different_columns", message, {"file": tables[1].source}, "Give rows of one table.")
+        raise InputError("different_columns", message, {"file": tables[-1].source}, "Give rows of one table.")
 
 
 def _only(table: Table, columns: list[str]) -> Table:
@@ -139,8 +150,8 @@ def _not_shared(tables: Sequence[Table], target: str | None, model: Model | None
     return tuple((name, why) for name, why in only if name != target and (own is None or name in own))
 
 
-def _outputs(model: Model | None, both: Table) -> tuple[Floats | None, Reasons]:
-    """The model's outputs [N, C] of all rows; without them, why."""
+def outputs_of(model: Model | None, both: Table) -> tuple[Floats | None, Reasons]:
+    """The model's outputs [N, C] of all rows; without them, None and why."""
     if model is None:
         return None, ()
     frame = both.frame
