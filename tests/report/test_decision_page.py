@@ -136,7 +136,12 @@ def test_what_stands_against_it(name: str, ends: tuple[float, float], against: s
 def test_runs_of_one_strategy_are_told_by_the_best() -> None:
     made = promoted()
     short = "a short run of the race"
-    runs = [("ewc", short, 0.35, 0.8), ("ewc", short, 0.34, 0.82), ("ewc", "the challenger", 0.33, 0.85)]
+    runs = [
+        ("ewc", short, 0.39, 0.8),
+        ("ewc", short, 0.34, 0.82),
+        ("lwf", short, 0.36, 0.8),
+        ("ewc", "the challenger", 0.33, 0.85),
+    ]
     made["candidates"] = [
         candidate(name, (loss, right), (0.3, 0.86), 1.0, 0.1) for name, _, loss, right in runs
     ]
@@ -151,12 +156,13 @@ def test_runs_of_one_strategy_are_told_by_the_best() -> None:
     assert [(own["note"], own["chosen"], own["new"]["value"]) for own in told["shown"]] == [
         ("the challenger", True, "0.3300"),
         ("a short run of the race, the best of 2", False, "0.3400"),
+        (short, False, "0.3600"),
     ]
     page = page_of(made)
     for said in (
-        "1 strategy tried",
-        "Strategies tried 1 Their runs 3",
-        "All runs together took 3.0 s and cost 25 % of training from scratch.",
+        "2 strategies tried",
+        "Strategies tried 2 Their runs 4",
+        "All runs together took 4.0 s and cost 25 % of training from scratch.",
         "1 not tried, with the reason GDumb too dear",
         "Elastic weights, on new rows 0.3300",
     ):

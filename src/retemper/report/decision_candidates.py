@@ -33,7 +33,10 @@ def candidate_facts(decision: dict[str, Any], name: str) -> dict[str, Any]:
         return -float(value) if known.higher else float(value)
 
     runs = Counter(map(_kind, own))
-    ranked = list({_kind(each): each for each in sorted(own, key=rank, reverse=True)}.values())[::-1]
+    best: dict[tuple[str, str], dict[str, Any]] = {}
+    for each in sorted(own, key=rank):
+        best.setdefault(_kind(each), each)
+    ranked = list(best.values())
     sides = {side: _marks([_score(each, side, name) for each in ranked], name) for side in ("new", "old")}
     chosen = str(decision.get("strategy") or "")
     return {
