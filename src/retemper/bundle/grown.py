@@ -84,18 +84,18 @@ def grown(model: Model, frame: pl.DataFrame, schema_of_new: Schema | None = None
     target, classes = with_new_classes(model.target_codec, labels)
     schema = _with_classes(model.schema, target)
     columns = new_columns(schema, frame, recipe.data, schema_of_new)
-    if columns:
-        own = replace(schema, columns=columns)
-        preparer = with_new_columns(preparer, frame, own, recipe.prepare)
-        schema = _with_columns(schema, columns)
+    joining = tuple(column for column in columns if column.name not in preparer.columns)
+    if joining:
+        preparer = with_new_columns(preparer, frame, Schema(joining), recipe.prepare)
+    schema = _with_columns(schema, columns, set(preparer.optional) - set(frame.columns))
     added = Added(
         classes,
         new_levels(model.preparer, preparer),
-        {column.name: column.kind for column in columns},
+        {column.name: column.kind for column in joining},
         preparer.gone[len(gone_before) :],
         _given_up(model.decision) if classes else (),
     )
-    if not added:
+    if not added and schema == model.schema:
         return Grown(model, added)
     larger = replace(
         model,
@@ -116,9 +116,10 @@ def _with_classes(schema: Schema, target: Target) -> Schema:
     return replace(schema, classes=target.classes, target=own)
 
 
-def _with_columns(schema: Schema, columns: Sequence[Column]) -> Schema:
-    names = {column.name for column in columns}
-    kept = tuple(column for column in schema.columns if column.name not in names)  # constants that vary now
+def _with_columns(schema: Schema, columns: Sequence[Column], absent: set[str]) -> Schema:
+    """The schema with columns that joined or came back, without those of which no row is left."""
+    left_out = absent | {column.name for column in columns}  # constants that vary now among them
+    kept = tuple(column for column in schema.columns if column.name not in left_out)
     return replace(schema, columns=(*kept, *columns))
 
 

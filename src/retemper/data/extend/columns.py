@@ -17,8 +17,9 @@ from retemper.data.prepare import Preparer
 from retemper.data.read import read
 from retemper.data.schema import Column, Schema, infer
 
-AS_BEFORE = {"constructed": [], "components": 0, "select": "none"}
-"""Numbers are derived, and columns chosen, for the network that is trained: what joins later has no part in it."""
+ALONE = {"constructed": [], "components": 0, "select": "none", "text_scores": False}
+"""A column that joins is only read: no numbers are derived from it, and the target has no say in what it becomes, since
+networks are judged by rows that are among these."""
 
 
 def new_columns(
@@ -51,8 +52,8 @@ def with_new_columns(
 
     Args:
         preparer: of a model.
-        frame: rows with these columns (missing where rows are older), and the target, which texts are read by.
-        schema: of these columns alone, with the target.
+        frame: rows with these columns, missing where rows are older.
+        schema: of these columns alone.
         options: of the model. Bins are as many as if all columns had come together.
 
     Raises:
@@ -60,7 +61,7 @@ def with_new_columns(
     """
     others = max(1, preparer.n_numbers + len(schema.columns))
     bins = max(2, min(options.bins, options.embedding_inputs // others))
-    own = options.replaced(**AS_BEFORE, bins=bins, scaling=preparer.code.scaler.method)
+    own = options.replaced(**ALONE, bins=bins, scaling=preparer.code.scaler.method)
     return joined(preparer, Preparer.fit(frame, schema, own))
 
 
