@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from retemper.core import catalogue
 from retemper.models.layers.inputs import InputShape
 from retemper.training.anchor import Anchor
 from retemper.training.lesson import Lesson
@@ -193,6 +194,29 @@ def test_what_is_still_has_the_very_bits_it_began_with(goes_on: Any, train: Any,
             assert torch.equal(before[name], after) == (name in STILL), name
     assert not training.stack.buffers["gradients"][:, layout.places(STILL)[0]].any()
     assert torch.linalg.vector_norm(training.stack.buffers["gradients"], dim=1).max() <= 0.5 + 1e-6
+
+
+@pytest.mark.parametrize("name", catalogue.names("model"))
+def test_the_way_back_ends_before_what_is_still(plan_for: Any, name: str) -> None:
+    """The others' gradients have the same bits, and what is left out is not even written."""
+    network = plan_for(model={"name": name, **({"depth": 2} if name != "linear" else {})}).network
+    names = [parameter.name for parameter in network.parameters]
+    layout, draw = Layout(network), torch.Generator().manual_seed(0)
+    row = torch.randn((2, layout.size), generator=draw) * layout.true_places()
+    x = torch.randn((2, 32, 16), generator=draw)
+    codes = torch.randint(5, (2, 32, 1), generator=draw)
+    found = {}
+    for still in ((), tuple(own for own in names if not own.startswith("head."))):
+        gradients = torch.full_like(row, torch.nan)
+        outputs, backward = replace(network, still=still).forward(layout.views(row), x, codes)
+        backward(torch.cos(outputs), layout.views(gradients), False)
+        found[still] = layout.views(gradients)
+    every, some = found.values()
+    for own in names:
+        if own.startswith("head."):
+            assert torch.equal(every[own], some[own])
+        else:
+            assert every[own].isfinite().all() and some[own].isnan().all()
 
 
 def test_the_padding_of_a_start_is_left_out(goes_on: Any, train: Any) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -72,7 +73,7 @@ class Training:
         self.optimizer = options.optimizer.options
         self.engine = ENGINES[engine]
         self.stack = Stack(
-            plan.network,
+            replace(plan.network, still=plan.still),
             plan.members,
             self.optimizer.slots,
             plan.own,
@@ -220,9 +221,8 @@ class Training:
     def _decaying_places(self) -> list[slice]:
         """Where the decay and the penalties reach."""
         layout, every = self.stack.layout, self.optimizer.decay_biases
-        return layout.places(
-            {p.name for p in layout.parameters if (p.decays or every) and p.name not in self.plan.still}
-        )
+        names = {p.name for p in layout.parameters if p.decays or every}
+        return layout.places(names - set(self.plan.still))
 
     def _rate_tables(self, steps: int) -> tuple[Sequence[Tensor], Sequence[Tensor | None]]:
         """For each step of the epoch the rates [M, 1] and, where anyone decays, 1 − rate·decay."""
@@ -287,9 +287,9 @@ def _schedule_factors(plan: Plan) -> NDArray[np.float64]:
 def _taught(plan: Plan) -> tuple[Loss | CopiesLoss | TaughtLoss, Rows]:
     """The loss that is learnt from, and the rows with what its goals are made of."""
     loss, rows = plan.network_loss, plan.train
-    if plan.lesson is None:
-        return loss, rows
-    return TaughtLoss(loss, plan.network.head.outputs, plan.lesson, rows.y, rows.x), rows.numbered()
+    if plan.lesson:
+        return TaughtLoss(loss, plan.network.head.outputs, plan.lesson, rows.y, rows.x), rows.numbered()
+    return loss, rows
 
 
 def _micro_batches(stored: int, count: int) -> list[slice]:

@@ -22,11 +22,14 @@ class Network:
         inputs: the front.
         body: layers, each [M, B, ·] → [M, B, ·].
         head: [M, B, ·] → [M, B, outputs].
+        still: names of parameters that want no gradient: on the way back the layers before the first that has another
+            are left out, which for a new head alone is most of the work.
     """
 
     inputs: Front
     body: tuple[Layer, ...]
     head: Head
+    still: tuple[str, ...] = ()
 
     @property
     def copies(self) -> int:
@@ -59,12 +62,20 @@ class Network:
         """Outputs [M, B, outputs] for x [M, B, dense] and codes [M, B, K], with the gradient written out."""
         front, front_backward = self.inputs.forward(p, x, codes)
         y, backwards = run((*self.body, self.head), p, front, draws)
-        front_learns = bool(self.inputs.parameters)
+        front_learns, learning = self._learning
 
         def backward(gy: Tensor, g: Views, wants_input: bool) -> Tensor | None:
-            gradient = unwind(backwards, gy, g, front_learns)
-            if gradient is not None:
+            gradient = unwind(backwards[learning], gy, g, front_learns)
+            if front_learns and gradient is not None:
                 front_backward(gradient, g, False)
             return None
 
         return y, backward
+
+    @cached_property
+    def _learning(self) -> tuple[bool, slice]:
+        """Whether the front learns, and the layers that the way back goes through."""
+        parameters = [self.inputs.parameters, *(layer.parameters for layer in (*self.body, self.head))]
+        learns = [any(parameter.name not in self.still for parameter in own) for own in parameters]
+        first = 0 if learns[0] else next((k for k, own in enumerate(learns[1:]) if own), len(learns) - 1)
+        return learns[0], slice(first, None)
