@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 
@@ -118,7 +119,7 @@ def promoted() -> dict[str, Any]:
             "kinds": ["covariate", "concept"],
             "not_applicable": [{"code": "house number", "why": "it has one value on both sides"}],
             "rows": {"reference": 8000, "current": 2000},
-            "pictures": PICTURES,
+            "pictures": deepcopy(PICTURES),
             "change_point": {
                 "row": 12000,
                 "rows": 20000,
@@ -235,7 +236,7 @@ def kept() -> dict[str, Any]:
     }
     del made["drift"]["change_point"], made["forgetting"], made["choice"]
     made["drift"]["columns"] = [own for own in made["drift"]["columns"] if own["family"] == "numbers"]
-    made["drift"]["pictures"] = PICTURES[:1]
+    made["drift"]["pictures"] = deepcopy(PICTURES[:1])
     made["strategy"] = "fine_tune"
     made["gate"] = {
         "verdict": "keep",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from tests.report.decisions_made_up import bare, candidate, kept, promoted, unla
 from retemper.core.errors import InputError
 from retemper.report.decision_facts import decision_facts, told_of
 from retemper.report.decision_page import render
+from retemper.report.life_course import course
 from retemper.report.write import write
 
 EVIL = "<script>alert(1)</script>"
@@ -237,6 +241,30 @@ def test_gains_and_losses_of_errors_read_the_right_way_round() -> None:
     assert "better by 4 points (95 % interval 2 to 6 points)" in page_of(made)
     made["harm"] |= {"metric": "rmse", "before": 8.0, "now": 8.1, "low": -0.2, "high": 0.4, "verdict": "none"}
     assert "worse by 0.1 (95 % interval −0.2 to 0.4), no more than noise or a trifle." in page_of(made)
+
+
+@pytest.mark.parametrize("make", [promoted, unlabelled])
+@pytest.mark.parametrize("null", [False, True])
+def test_whatever_is_missing_or_null_there_is_a_page(make: Callable[[], dict[str, Any]], null: bool) -> None:
+    kinds = {tuple("#" if isinstance(key, int) else key for key in path): path for path in paths(make())}
+    assert len(kinds) > 60
+    for *way, last in kinds.values():
+        made = make()
+        holder: Any = reduce(getitem, way, made)
+        if null and isinstance(holder, dict):
+            holder[last] = None
+        else:
+            del holder[last]
+        assert "</html>" in render(told_of(made, "run")), (*way, last)
+        assert course([("May", made)])["count"] == 1
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every value below this one."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, own in pairs:
+        yield (*path, key)
+        yield from paths(own, (*path, key))
 
 
 def test_text_of_the_data_stays_text() -> None:

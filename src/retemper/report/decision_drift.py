@@ -39,7 +39,7 @@ def drift_facts(drift: dict[str, Any]) -> dict[str, Any]:
         "kinds": [KINDS.get(kind, (phrase(kind), "")) for kind in drift.get("kinds") or []],
         "concept": "concept" in (drift.get("kinds") or []),
         "since": _since(drift.get("change_point") or {}),
-        "families": [_family(name, own, share) for name, own in families.items()],
+        "families": [_family(name, own or {}, share) for name, own in families.items()],
         "share": share,
         "drifted": drifted[:MOST_COLUMNS],
         "quiet": [own for own in columns if not own["drifted"]][:MOST_COLUMNS],
@@ -103,7 +103,8 @@ def _since(change: dict[str, Any]) -> dict[str, Any] | None:
     row, rows = change.get("row"), change.get("rows")
     if row is None:
         return None
-    columns = sorted((change.get("columns") or {}).items(), key=lambda pair: -pair[1])[:3]
+    shares = {name: share or 0.0 for name, share in (change.get("columns") or {}).items()}
+    columns = sorted(shares.items(), key=lambda pair: -pair[1])[:3]
     return {
         "row": number(row),
         "rows": number(rows) if rows else None,

@@ -44,7 +44,7 @@ def harm_facts(harm: dict[str, Any], detected: bool, rows_now: int | None = None
         # A measured harm is told by the sentence; what could not be told, or was estimated, needs its reason.
         "reason": harm.get("reason") if verdict == "cannot tell" or harm.get("estimated") else None,
         "reliability": harm.get("reliability"),
-        "estimates": [_estimate(name, way, own) for way, own in (harm.get("estimates") or {}).items()],
+        "estimates": [_estimate(name, way, own or {}) for way, own in (harm.get("estimates") or {}).items()],
         "rows": (harm.get("rows_before"), harm.get("rows_now") or rows_now),
     }
 
