@@ -53,7 +53,7 @@ class Change:
     @property
     def point(self) -> float:
         """A point in the metric's units."""
-        return POINT * self.before if self.metric in ("rmse", "mae") else POINT
+        return point_of(self.metric, self.before)
 
     @property
     def lost(self) -> float:
@@ -94,6 +94,15 @@ class Change:
         if self.lost_ends[0] > 0:
             return f"{said}: a loss, but of no more than a point"
         return f"{said}: no loss is proved, and one of {HIDDEN_POINTS:g} points is ruled out"
+
+
+def point_of(metric: str, before: float) -> float:
+    """A point in the metric's units.
+
+    >>> point_of("accuracy", 0.9), point_of("rmse", 300.0)
+    (0.01, 3.0)
+    """
+    return POINT * before if metric in ("rmse", "mae") else POINT
 
 
 def sign_of(task: Task, metric: str) -> int:

@@ -1,0 +1,154 @@
+"""Harm without labels: estimates beside the truth of simulated shifts, and what they admit."""
+
+import json
+
+import numpy as np
+import pytest
+
+from retemper.core.harm_records import Standing
+from retemper.retraining.harm.estimated import estimated
+from retemper.retraining.harm.likeness import likeness
+from retemper.retraining.harm.measured import measured
+from retemper.retraining.harm.rows import Rows
+from retemper.retraining.harm.ways import ways
+
+
+def classes(draw, middle, count, sure=1.0, **more):
+    """Two classes that are hard to tell near 0; ``sure`` ≠ 1: the model's words are wrong by this factor there."""
+    x = draw.normal(middle, 1.0, count)
+    logit = 3 * (x + 2)
+    p, said = 1 / (1 + np.exp(-logit)), 1 / (1 + np.exp(-sure * logit))
+    noise = draw.normal(size=count)
+    return Rows.of(
+        "classification",
+        np.stack([1 - said, said], 1),
+        draw.random(count) < p,
+        features=np.stack([x, noise], 1),
+        **more,
+    )
+
+
+def values(draw, middle, count):
+    """Errors that grow with x."""
+    x = draw.normal(middle, 1.0, count)
+    return Rows.of("regression", x, x + np.exp(x / 2) * draw.normal(size=count), features=x[:, None])
+
+
+def blind(rows):
+    return Rows.of(rows.task, rows.outputs, features=rows.features)
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "accuracy", "f1_macro", "roc_auc"])
+def test_harm_of_a_shift_is_seen_without_labels(metric):
+    draw = np.random.default_rng(0)
+    then, later = classes(draw, 0.0, 1000), classes(draw, -1.2, 1000)
+    found, truth = estimated(metric, blind(later), then), measured(metric, then, later)
+    assert found.estimated and found.low <= truth.now - truth.before <= found.high
+    if metric in ("log_loss", "accuracy"):
+        assert found.verdict == truth.verdict == "harm"
+
+
+def test_a_shift_that_does_not_hurt_is_harmless():
+    draw = np.random.default_rng(1)
+    then, later = classes(draw, 1.0, 2000), classes(draw, 1.6, 2000)
+    assert estimated("accuracy", blind(later), then).verdict in ("none", "better")
+
+
+def test_without_a_shift_weights_are_one():
+    draw = np.random.default_rng(2)
+    found = likeness(classes(draw, 0.0, 400), classes(draw, 0.0, 300), 0)
+    assert found.effective_rows > 380 and found.beyond == 0
+
+
+def test_errors_of_values_are_estimated():
+    draw = np.random.default_rng(3)
+    then, later = values(draw, 0.0, 1500), values(draw, 1.0, 1000)
+    found, truth = estimated("rmse", blind(later), then), measured("rmse", then, later)
+    assert found.verdict == "harm" and found.low <= truth.now - truth.before <= found.high
+
+
+def test_both_ways_mend_words_that_are_wrong_where_the_new_rows_are():
+    """A model that is three times too sure: its words promise more than it keeps, known losses know better."""
+    draw = np.random.default_rng(4)
+    then, later = classes(draw, 0.0, 2000, sure=3.0), classes(draw, -1.0, 2000, sure=3.0)
+    truth = measured("log_loss", then, later)
+    found = ways("log_loss", then, blind(later), likeness(then, later, 0), 0)
+    off = {name: abs(way.change - (truth.now - truth.before)) for name, way in found.items()}
+    assert off["both"] < off["words"] / 2
+    assert found["words"].gap > off["words"] / 4  # and the words' gap shows on the reference
+
+
+def test_rows_unlike_any_known_one_are_poor_evidence():
+    draw = np.random.default_rng(5)
+    found = estimated("accuracy", blind(classes(draw, -5.0, 500)), classes(draw, 0.0, 500))
+    assert found.reliability == "poor"
+
+
+def test_a_column_that_is_new_in_every_row_is_left_out():
+    draw = np.random.default_rng(6)
+    then, later = classes(draw, 0.0, 400), classes(draw, 0.0, 400)
+    dated = [
+        Rows.of(
+            own.task, own.outputs, own.y, features=np.column_stack([own.features, np.full(own.count, year)])
+        )
+        for own, year in ((then, 2020), (later, 2021))
+    ]
+    found = estimated("accuracy", dated[1], dated[0])
+    assert found.reliability == "fair" and "1 column" in found.reason
+    assert found.now == pytest.approx(estimated("accuracy", later, then).now)
+
+
+def test_labels_of_the_new_rows_are_not_looked_at():
+    draw = np.random.default_rng(7)
+    then, later = classes(draw, 0.0, 300), classes(draw, -0.5, 200)
+    assert estimated("log_loss", later, then) == estimated("log_loss", blind(later), then)
+
+
+def test_the_change_is_added_to_a_better_known_standing():
+    draw = np.random.default_rng(8)
+    then, later = classes(draw, 0.0, 300), classes(draw, -0.5, 200)
+    plain = estimated("log_loss", later, then)
+    moved = estimated("log_loss", later, then, Standing(0.25, 0.24, 0.26, 9000))
+    assert moved.before == 0.25 and moved.rows_before == 9000
+    assert moved.now - moved.before == pytest.approx(plain.now - plain.before)
+
+
+def test_words_alone_are_poor_and_wide():
+    draw = np.random.default_rng(9)
+    then, later = classes(draw, 0.0, 2000), classes(draw, -1.5, 2000)
+    before = measured("accuracy", None, then)
+    stood = Standing(before.now, before.now - 0.01, before.now + 0.01, 2000)
+    found = estimated("accuracy", blind(later), standing=stood)
+    assert (found.verdict, found.reliability) == ("harm", "poor")
+    assert found.high - found.low >= 0.08
+    assert list(found.estimates) == ["words"]
+
+
+@pytest.mark.parametrize(("metric", "make"), [("rmse", values), ("ece", classes)])
+def test_nothing_kept_nothing_said(metric, make):
+    found = estimated(metric, make(np.random.default_rng(0), 0.0, 100), standing=Standing(1.0, 0.9, 1.1, 99))
+    assert (found.verdict, found.now, found.before) == ("cannot tell", None, 1.0)
+    assert "kept none" in found.reason
+
+
+def test_metrics_without_words_go_by_importance():
+    draw = np.random.default_rng(10)
+    found = estimated("ece", classes(draw, -0.5, 400, sure=2.0), classes(draw, 0.0, 400, sure=2.0))
+    assert list(found.estimates) == ["importance"] and found.reliability in ("fair", "poor")
+    assert np.isfinite(found.high - found.low)
+
+
+def test_a_seed_fixes_everything_and_json_holds_it():
+    draw = np.random.default_rng(11)
+    then, later = classes(draw, 0.0, 200), classes(draw, -0.5, 40)
+    first, second = (estimated("log_loss", later, then, seed=3) for _ in range(2))
+    assert first == second
+    plain = json.loads(json.dumps(first.to_json(), allow_nan=False))
+    assert set(plain["estimates"]) == {"words", "importance", "both"}
+    assert plain["estimated"] is True
+
+
+def test_few_new_rows_leave_the_words():
+    draw = np.random.default_rng(12)
+    found = estimated("accuracy", classes(draw, 0.0, 10), classes(draw, 0.0, 500))
+    assert list(found.estimates) == ["words"] and found.reliability == "poor"
