@@ -64,6 +64,25 @@ def test_it_is_autograds(drawn: Any, monkeypatch: Any, model: dict[str, Any], cl
         torch.testing.assert_close(own, by_autograd(plan, row, rows), rtol=1e-9, atol=1e-12)
     (alone,) = fisher(plan.network, parameters[1:], plan.train, plan.loss, subsets[1:])
     assert torch.equal(alone, found[1]) and alone.max() > 1e-3
+    with pytest.raises(ValueError, match="mean over rows"):
+        fisher(plan.network, parameters, plan.train, plan.loss, (subsets[0], subsets[0][:0]))
+
+
+def test_members_alike_cost_one(drawn: Any, monkeypatch: Any) -> None:
+    plan, parameters = drawn(3, {"name": "linear"})
+    done: list[Any] = []
+    real = module._of_member
+
+    def spy(*given: Any) -> Tensor:
+        done.append(given)
+        return real(*given)
+
+    monkeypatch.setattr(module, "_of_member", spy)
+    rows, others = np.arange(40), np.arange(30)
+    stack = parameters[[0, 0, 1, 0]]
+    found = fisher(plan.network, stack, plan.train, plan.loss, (rows, rows, rows, others))
+    assert len(done) == 3 and torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2]) and not torch.equal(found[0], found[3])
 
 
 def test_of_numbers_it_is_that_of_a_plain_pytorch_network(drawn: Any) -> None:

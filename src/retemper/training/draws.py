@@ -178,14 +178,25 @@ class BatchOrders:
         return torch.from_numpy(order), torch.from_numpy(inside)
 
 
-def class_odds(codes: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+def class_odds(
+    codes: NDArray[np.integer[Any]], odds: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Odds [N] of rows of these classes, 1/√N_class: a class is met in proportion to the root of its rows.
+
+    Args:
+        codes: [N] classes.
+        odds: [N] that the rows have already, 0 or more: of a class their sum stands for its number of rows.
 
     >>> class_odds(np.array([0, 0, 0, 0, 1])).tolist()
     [0.5, 0.5, 0.5, 0.5, 1.0]
+    >>> class_odds(np.array([0, 0, 1, 1]), np.array([2.0, 2.0, 1.0, 0.0])).tolist()
+    [1.0, 1.0, 1.0, 0.0]
     """
-    odds: NDArray[np.float64] = 1.0 / np.sqrt(np.bincount(codes)[codes])
-    return odds
+    given = np.ones(len(codes)) if odds is None else odds
+    roots = np.sqrt(np.bincount(codes, weights=given)[codes])
+    found = np.zeros(len(codes))
+    np.divide(given, roots, out=found, where=given > 0)
+    return found
 
 
 def _by_odds(

@@ -52,7 +52,11 @@ def fisher(
         seed: of the signs, where there are copies.
 
     Returns:
-        [M, P], 0 in the padding. The value of a squared error d² is that of a target with variance ½.
+        [M, P], 0 in the padding. The value of a squared error d² is that of a target with variance ½. Members with the
+        same parameters and rows cost one.
+
+    Raises:
+        ValueError: a member has no rows of any weight.
 
     >>> from retemper.models.layers.dense import Head
     >>> from retemper.models.layers.inputs import Inputs, InputShape
@@ -63,11 +67,12 @@ def fisher(
     >>> {name: round(value.item(), 4) for name, value in Layout(network).unpadded(found[0]).items()}
     {'head.weight': 10.0, 'head.bias': 2.0}
     """
-    every = np.arange(rows.count)
-    found = [
-        _of_member(network, row, rows, loss, own, seed)
-        for row, own in zip(parameters, subsets or [every] * len(parameters), strict=True)
-    ]
+    chosen = subsets or [np.arange(rows.count)] * len(parameters)
+    found: list[Tensor] = []
+    for row, own in zip(parameters, chosen, strict=True):
+        twins = (k for k in range(len(found)) if chosen[k] is own and torch.equal(parameters[k], row))
+        twin = next(twins, None)
+        found.append(_of_member(network, row, rows, loss, own, seed) if twin is None else found[twin])
     return torch.stack(found)
 
 
@@ -93,6 +98,8 @@ def _of_member(
                 backward((slope * signs).flatten(1).unsqueeze(1), views, False)
                 total.add_(weight @ gradients.square_())
             weights = weights + weight.sum()
+    if not weights > 0:
+        raise ValueError("the Fisher information is a mean over rows, but a member has none of any weight")
     return total / weights
 
 

@@ -18,8 +18,8 @@ Numbers = NDArray[np.integer[Any]]
 class Meetings:
     """The rows of a plan's members, from which every epoch draws its batches.
 
-    Odds come from two sides and are multiplied: what the plan says of each row (``Plan.odds``: half of each batch
-    is replay), and what the loss says of its class (``resampling``).
+    Odds come from two sides: what the plan says of each row (``Plan.odds``: half of each batch is replay), and what
+    the loss says of its class (``resampling``): then a class is met in proportion to the root of its rows' odds.
 
     Args:
         plan: whose members meet rows.
@@ -68,7 +68,7 @@ def _odds(plan: Plan, subsets: Sequence[Numbers]) -> list[NDArray[np.float64]]:
         # Members with the same rows and odds share one array, by which the order that they share is known.
         key = (id(own), row.ctypes.data)
         if key not in known:
-            known[key] = row[own] if y is None else row[own] * class_odds(y[own])
+            known[key] = row[own] if y is None else class_odds(y[own], row[own])
         if not known[key].any():
             raise ValueError("a member's rows must have odds above 0 somewhere, but all are 0")
         found.append(known[key])
