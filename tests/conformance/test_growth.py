@@ -148,7 +148,7 @@ def raw_outputs(model: Model, frame: pl.DataFrame) -> torch.Tensor:
     inputs = model.preparer.transform(frame)
     rows = Rows.of(inputs.dense, inputs.categories, np.zeros(frame.height), dtype=torch.float64)
     found = network.forward(parameters, rows.x.unsqueeze(0), rows.codes.long().unsqueeze(0))[0]
-    return found[0, : frame.height].unflatten(-1, (network.copies, outputs)).transpose(0, 1)
+    return found[0, : frame.height].reshape(frame.height, network.copies, outputs).transpose(0, 1)
 
 
 def assert_same(before: torch.Tensor, after: torch.Tensor) -> None:
@@ -159,7 +159,7 @@ def assert_same(before: torch.Tensor, after: torch.Tensor) -> None:
 
 
 @every_model
-@pytest.mark.parametrize("target", ["one output", "three", "numbers"])
+@pytest.mark.parametrize("target", ["one output", "numbers"])
 def test_what_was_known_is_said_as_before(model: dict[str, Any], target: str) -> None:
     champion = model_of(model, target)
     found = grown(champion, both_rows(target))
