@@ -45,6 +45,8 @@ class TrainOptions(TypedDict, total=False):
     """for everything, report included: ``"5m"``, ``"1h30m"``, ``90`` (seconds)"""
     out: str | Path | None
     """the run's folder; None: ``runs/<date>-<time>-<name>``"""
+    keep_old: int | str | None
+    """raw rows that the model keeps for later retraining, half of them never trained on; 0 or ``"none"``: none"""
     register: str | None
     """add the model to the registry under this name; see :func:`retemper.registry`"""
     replay: str | Path | None
@@ -82,7 +84,11 @@ def compose(target: str | None, options: TrainOptions) -> Recipe:
         InputError: all mistakes of the recipe at once.
     """
     named = {f"data.{key}": options.get(key) for key in ("weight", "group", "time")}
-    named |= {"data.target": target, "seed": options.get("seed")}
+    named |= {
+        "data.target": target,
+        "seed": options.get("seed"),
+        "keep.rows": rows_of(options.get("keep_old")),
+    }
     if not options.get("clean", True):
         named["data.clean"] = False
     given = {path: value for path, value in named.items() if value is not None}
@@ -132,6 +138,28 @@ def recipe_layer(recipe: Recipe | Mapping[str, Any] | str | Path | None) -> Mapp
     except UnicodeDecodeError:
         raise InputError("bad_recipe", "The recipe is not UTF-8 text.", where, "Save it as UTF-8.") from None
     return load(text, str(recipe))
+
+
+def rows_of(keep_old: int | str | None) -> int | None:
+    """How many raw rows to keep; None: nothing was said.
+
+    >>> rows_of("1000"), rows_of("none"), rows_of(None)
+    (1000, 0, None)
+
+    Raises:
+        InputError: ``bad_option``: neither a whole number from 0 on nor ``none``.
+    """
+    if keep_old is None:
+        return None
+    text = str(keep_old).strip().lower()
+    if text != "none" and not (text.isascii() and text.isdigit()):
+        raise InputError(
+            "bad_option",
+            f"The rows to keep must be a whole number from 0 on, or none, but got {keep_old!r}.",
+            {"option": "keep-old"},
+            "Write 1000, or none.",
+        )
+    return 0 if text == "none" else int(text)
 
 
 def seconds_of(limit: str | float | None) -> float | None:

@@ -53,6 +53,12 @@ Replay = Annotated[
 Register = Annotated[
     str | None, _option("--register", "NAME", "add the model to the registry under this name")
 ]
+KeepOld = Annotated[
+    str | None,
+    _option(
+        "--keep-old", "N|none", "raw rows that the model keeps for retraining; without it none, only counts"
+    ),
+]
 Resume = Annotated[Path | None, _option("--resume", "RUN", "go on with a stopped or killed run")]
 
 
@@ -71,6 +77,7 @@ def command(  # Typer reads the options from the signature: this is the record o
     no_clean: NoClean = False,
     replay: Replay = None,
     register: Register = None,
+    keep_old: KeepOld = None,
     resume: Resume = None,
     seed: Seed = None,
     json: Json = False,
@@ -93,6 +100,7 @@ def command(  # Typer reads the options from the signature: this is the record o
         "clean": False if no_clean else None,
         "replay": replay,
         "register": register,
+        "keep_old": keep_old,
         "seed": seed,
     }
     options = {name: value for name, value in given.items() if value not in (None, [])}

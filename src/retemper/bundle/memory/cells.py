@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from retemper.core.recipe_sections import ColumnKind
 from retemper.data.cells import as_words, level_counts
+from retemper.data.kinds import truth
 from retemper.data.sampled import is_ordered, ordered_cells
 from retemper.data.schema import Column
 
@@ -43,7 +44,7 @@ class Cells:
         """
         if is_ordered(column):
             return cls(column.name, column.kind, edges_of(ordered_cells(cells, column)))
-        counts = level_counts(as_words(cells))
+        counts = level_counts(_words(cells, column.kind))
         named = counts.filter(pl.col("rows") >= FEWEST_ROWS).head(MOST_LEVELS)["level"]
         return cls(column.name, column.kind, levels=tuple(named))
 
@@ -57,7 +58,7 @@ class Cells:
         if self.ordered:
             values = ordered_cells(cells, Column(self.name, self.kind, 0, 0, ""))
             return np.where(np.isnan(values), -1, places(values, self.edges))
-        words = as_words(cells)
+        words = _words(cells, self.kind)
         if not self.levels:
             codes = pl.select(pl.when(words.is_null()).then(None).otherwise(0).cast(pl.Int64)).to_series()
         else:
@@ -78,6 +79,11 @@ class Cells:
     def from_json(cls, data: Mapping[str, Any]) -> Cells:
         """The cells that were written as plain data."""
         return cls(data["name"], data["kind"], tuple(data["edges"]), tuple(data["levels"]))
+
+
+def _words(cells: pl.Series, kind: ColumnKind) -> pl.Series:
+    """Levels as text; yes and no in all their spellings are true and false."""
+    return truth(cells) if kind == "boolean" else as_words(cells)
 
 
 def edges_of(values: Floats, most: int = MOST_CELLS) -> tuple[float, ...]:

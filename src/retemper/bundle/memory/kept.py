@@ -121,19 +121,21 @@ class Kept:
     def now_trained(self, rows: Flags) -> Kept:
         """The same rows, of which these [n] are trained on from now on.
 
-        Each stands for its part of the rows that were met, and takes it along.
+        Of the rows that were met they take the part along that they stand for.
         """
-        moved = rows & self.unseen
-        weights, met = self.weights(), {(s.unseen, s.label): s for s in self.strata}
-        for number in np.flatnonzero(moved):
-            label, part = self.labels[number], round(float(weights[number]))
-            source, target = (
-                met[True, label],
-                met.get((False, label), Stratum(False, label, 0, met[True, label].limit)),
-            )
+        met = {(own.unseen, own.label): own for own in self.strata}
+        moved, before = (
+            Counter(np.array(self.labels, dtype=object)[own].tolist())
+            for own in (rows & self.unseen, self.unseen)
+        )
+        for label, count in moved.items():
+            source = met[True, label]
+            target = met.get((False, label), Stratum(False, label, 0))
+            part = round(source.met * count / before[label])
             met[True, label] = replace(source, met=source.met - part)
-            met[False, label] = replace(target, met=target.met + part, limit=min(source.limit, target.limit))
-        return replace(self, unseen=self.unseen & ~moved, strata=tuple(s for s in met.values() if s.met > 0))
+            met[False, label] = Stratum(False, label, target.met + part, min(source.limit, target.limit))
+        strata = tuple(own for own in met.values() if own.met)
+        return replace(self, unseen=self.unseen & ~rows, strata=strata)
 
     def weights(self) -> Floats:
         """How many rows that were met each kept one stands for [n]: of its class and side."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from retemper.core.errors import InputError, nearest
 from retemper.data.cells import as_numbers, as_words, tidy
 from retemper.data.frame import Frame, FrameOnDisk, narrowed
+from retemper.data.kinds import truth
 from retemper.data.rewritten import read_numbers, styles_of
 from retemper.data.sampled import ordered_cells
 from retemper.data.schema import Column, Schema
@@ -90,7 +91,7 @@ def _cell_hashes(cells: pl.Series, column: Column) -> Hashes:
         return numbers.view(np.uint32).astype(np.uint64)
     if column.kind == "datetime":
         return (ordered_cells(cells, column) + 0.0).view(np.uint64)
-    words = as_words(cells)
+    words = truth(cells) if column.kind == "boolean" else as_words(cells)
     different = words.drop_nulls().unique()
     codes = words.cast(pl.Enum(different)).to_physical().fill_null(len(different)).to_numpy()
     return np.asarray(np.array([*map(_of_text, different), 0], dtype=np.uint64)[codes])
