@@ -11,11 +11,12 @@ from retemper.bundle.place import holds_model, place_of
 from retemper.core.errors import InputError, nearest
 from retemper.core.records import to_json
 from retemper.core.version_records import Life
+from retemper.report.decision_file import read_decision
 from retemper.report.life import life_facts, write
 from retemper.report.page_file import page_place
 from retemper.retraining.registry.folder import FolderRegistry
 from retemper.retraining.registry.mlflow_server import is_mlflow
-from retemper.retraining.registry.reference import could_be, parse
+from retemper.retraining.registry.reference import Reference, could_be, parse
 
 if TYPE_CHECKING:
     from retemper.retraining.registry.interface import Registry
@@ -127,4 +128,10 @@ def page(known: Registry, name: str, out: str | Path) -> Path:
     PosixPath('churn.html')
     """
     path = page_place(out, "--out", f"--out {name}.html")
-    return write(life_facts(known.life(name), known.place), path)
+    life = known.life(name)
+    decisions = [
+        (f"version {own.number}", read_decision(known.fetch(Reference(name, own.number)) / "decision.json"))
+        for own in life.versions
+        if "decision.json" in own.files and own.number not in life.damaged
+    ]
+    return write(life_facts(life, known.place, decisions), path)

@@ -25,12 +25,14 @@ def report(run: str | Path) -> Path:
     Traceback (most recent call last):
     retemper.core.errors.InputError: There is no finished run here. (folder no/such/run) Name a RUN folder ...
     """
-    if not (Path(run) / "result.json").is_file():
+    place = Path(run)
+    finished = any((place / name).is_file() for name in ("result.json", "decision.json"))
+    if not finished and not any(place.glob("batches/*/decision.json")):
         raise InputError(
             "not_a_run",
             "There is no finished run here.",
             {"folder": str(run)},
-            "Name a RUN folder that holds result.json, or resume it with `retemper train --resume RUN`.",
+            "Name a RUN folder that holds result.json or decision.json, or resume it with `retemper train --resume RUN`.",
         )
     with disk_faults(run):
-        return write(Path(run))
+        return write(place)

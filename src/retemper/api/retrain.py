@@ -25,6 +25,7 @@ from retemper.retraining.registry.reference import parse
 if TYPE_CHECKING:
     from retemper.bundle.model import Model
     from retemper.retraining.before import Before
+    from retemper.retraining.options import RetrainOptions
 
 CHALLENGER = "challenger"
 """Where a challenger lies that was not promoted, to be looked at."""
@@ -109,19 +110,21 @@ def retrain(model: Model | str | Path, new: Any, **settings: Unpack[Settings]) -
     True
     """
     began = settings.get("started", now())
-    options = _options(settings)
+    options = options_of(settings)
     with machine_faults(), loading():
         from retemper.api.retrain_inputs import before_of
 
         champion = _champion(model)
         before = before_of(champion.model, new, settings.get("old"), options)
         with RunFolder.create(settings.get("out"), champion.title) as folder, Watch(folder.path, "retrain"):
-            return _carried_out(folder, before, champion, settings, began)
+            done = carried_out(folder, before, champion, settings, began)
+            _register(champion, folder, done.decision)
+            return done
 
 
 @dataclass(frozen=True)
-class _Champion:
-    """The model in force, how decision.json calls it, and the name and version by which it is registered."""
+class Champion:
+    """The model in force, a title for it, and the name and version by which it is registered."""
 
     model: Model
     title: str
@@ -130,25 +133,41 @@ class _Champion:
 
     @property
     def called(self) -> str:
+        """Its name in decision.json."""
         return self.title if self.version is None else f"{self.name}@{self.version}"
 
 
-def _champion(model: Model | str | Path) -> _Champion:
+def _champion(model: Model | str | Path) -> Champion:
     if not isinstance(model, (str, Path)):
-        return _Champion(model, "model")
+        return Champion(model, "model")
     from retemper.bundle.load import load
 
     loaded = load(located(model))
     if holds_model(model):
-        return _Champion(loaded, Path(model).resolve().name)
+        return Champion(loaded, Path(model).resolve().name)
     reference = parse(str(model))
     in_force = registry().life(reference.name).in_force
-    return _Champion(loaded, reference.name, reference.name, reference.version or in_force)
+    return Champion(loaded, reference.name, reference.name, reference.version or in_force)
 
 
-def _carried_out(
-    folder: RunFolder, before: Before, champion: _Champion, settings: Settings, began: float
+def carried_out(
+    folder: RunFolder,
+    before: Before,
+    champion: Champion,
+    settings: Settings,
+    began: float,
+    facts: Mapping[str, Any] | None = None,
 ) -> Retrained:
+    """A retraining with all its files; no registry is told of it.
+
+    Args:
+        folder: the run's, empty.
+        before: what there is.
+        champion: the model in force.
+        settings: of these, time_limit, if_drifted and reporter.
+        began: when the time limit began.
+        facts: what else decision.json says.
+    """
     from retemper.report.write import write as write_report
     from retemper.retraining import sequence
 
@@ -170,14 +189,14 @@ def _carried_out(
     decision = outcome.to_json(champion.called, challenger) | {
         "seconds": now() - began,
         "seed": before.options.seed,
+        **(facts or {}),
     }
     folder.write_json("decision.json", decision)
     write_report(folder.path)
-    _register(champion, folder, decision)
     return Retrained(folder.path, json.loads((folder.path / "decision.json").read_text(encoding="utf-8")))
 
 
-def _register(champion: _Champion, folder: RunFolder, decision: dict[str, Any]) -> None:
+def _register(champion: Champion, folder: RunFolder, decision: dict[str, Any]) -> None:
     """The challenger joins the registry that its champion came from, and takes its place there in one step."""
     if champion.name is None or not decision["promoted"]:
         return
@@ -187,7 +206,15 @@ def _register(champion: _Champion, folder: RunFolder, decision: dict[str, Any]) 
     folder.log({"event": "promoted", "model": f"{champion.name}@{version.number}", "registry": known.place})
 
 
-def _options(settings: Settings) -> Any:
+def options_of(settings: Settings) -> RetrainOptions:
+    """What the settings say about retraining.
+
+    Raises:
+        InputError: ``unknown_option``, ``bad_retrain_option``.
+
+    >>> options_of({"keep_old": "none"}).keep_old
+    0
+    """
     from retemper.retraining.options import RetrainOptions
 
     known = list(Settings.__annotations__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from retemper.core.budget import Budget
 from retemper.core.drift_records import Drift
 from retemper.core.harm_records import Harm, Standing
 from retemper.core.progress import Reporter
+from retemper.data.cells import as_words
 from retemper.data.split import groups_of
 from retemper.evaluation.metrics import main_metric
 from retemper.retraining.ground import MOST_ROWS, Ground, drawn
@@ -64,16 +65,17 @@ class Before:
         """The labelled rows in folds."""
         return Ground.of(self.champion, self.grown.model, self.labelled, self.past, self.options)
 
-    def rows_of(self, frame: pl.DataFrame, labels: bool = True) -> Rows:
-        """Rows with what the champion says of them; classes that it does not know are left out."""
+    def known(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The labelled rows of classes that the champion knows."""
         model = self.champion
-        if labels and model.classes:
-            known = (
-                pl.col(model.target)
-                .cast(pl.String)
-                .is_in([str(label) for label in model.target_codec.labels])
-            )
-            frame = frame.filter(known)
+        if not model.classes or not frame.height:
+            return frame
+        words = as_words(frame[model.target])
+        return frame.filter(words.is_in(as_words(pl.Series([*model.target_codec.labels])).implode()))
+
+    def rows_of(self, frame: pl.DataFrame, labels: bool = True) -> Rows:
+        """Rows of known classes, with what the champion says of them."""
+        model = self.champion
         outputs = self.grown.model.outputs(frame)
         if model.classes:
             # The grown copy speaks for it, which does without columns that are gone; known classes come first.
@@ -152,7 +154,17 @@ def harm_of(before: Before) -> Harm:
         return estimated(
             metric, before.rows_of(before.new, labels=False), reference, standing, before.options.seed
         )
+    known = before.known(before.labelled)
+    strange = before.labelled.height - known.height
+    if not known.height:
+        reason = f"All {strange} labelled new rows are of classes that the model does not know: it is wrong on each."
+        then_value, rows = (None, None) if standing is None else (standing.value, standing.rows)
+        return Harm(metric, then_value, None, None, None, False, "harm", reason, rows, strange)
     then: Rows | Standing | None = standing
     if then is None and past.reference.height:
         then = before.rows_of(past.reference)
-    return measured(metric, then, before.rows_of(before.labelled), before.options.seed)
+    found = measured(metric, then, before.rows_of(known), before.options.seed)
+    if not strange:
+        return found
+    reason = f"{found.reason} Besides, {strange} rows are of classes that the model does not know."
+    return replace(found, verdict="harm", reason=reason)

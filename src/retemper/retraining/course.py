@@ -25,7 +25,7 @@ class Course:
         memory_only: a class-balanced draw of both sides in place of all rows (GDumb).
         rate: the learning rate, as a multiple of the champion's.
         epochs: passes at most over the rows that are met.
-        teaching: what the champion teaches: its raw outputs of old rows (DER++), or its softened ones of new rows (LwF).
+        teaching: what the champion teaches: raw outputs of old rows (DER++), or softened ones of new rows (LwF).
         teach: weight of the champion's word.
         truth: weight of the true target where the champion has a word.
         temperature: T of softened outputs.

@@ -102,7 +102,8 @@ def _within(ground: Ground, course: Course, rows: NDArray[np.int64]) -> Floats:
     codes = ground.warm.lessons.y[rows]
     counts = np.bincount(codes)
     odds: Floats = 1.0 / counts[codes]
-    return odds / odds.sum()
+    odds /= odds.sum()
+    return odds
 
 
 def _memory(ground: Ground, count: int) -> NDArray[np.bool_]:

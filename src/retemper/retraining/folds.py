@@ -38,4 +38,5 @@ def dealt(frame: pl.DataFrame, schema: Schema, options: RetrainOptions) -> NDArr
     if schema.group is not None and schema.group in frame.columns:
         units = min(units, frame[schema.group].n_unique())
     count = max(FEWEST_FOLDS, min(options.folds, units // FOLD_ROWS - 1))
-    return folds_of(frame, schema, count + 1, 1, options.seed)[0].astype(np.int64)
+    folds: NDArray[np.int64] = folds_of(frame, schema, count + 1, 1, options.seed)[0].astype(np.int64)
+    return folds

@@ -1,4 +1,4 @@
-"""The race: the strategies that make sense, each as a short stacked run, judged by rows that their networks have not seen."""
+"""The race: the strategies that make sense, each a short stacked run, judged by rows that its networks have not seen."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ def plans(ground: Ground) -> tuple[dict[str, Plan], dict[str, str]]:
         module = catalogue.entry(FAMILY, name)
         try:
             found[name] = module.plan(module.Options(), ground.means)
-        except NotApplicable as why:
-            left_out[name] = str(why)
+        except NotApplicable as error:
+            left_out[name] = str(error)
     if wanted != "auto" and left_out:
         why = left_out[wanted]
         raise InputError(

@@ -82,7 +82,8 @@ def run(before: Before, tools: Tools, only_if_drifted: bool = False) -> Outcome:
     if not labelled.height:
         why = "The new rows have no target: nothing can be trained or judged by them. The champion stays."
     elif labelled.height < FEWEST_ROWS:
-        why = f"{labelled.height} labelled new rows are too few to train and to judge by; it takes {FEWEST_ROWS}. The champion stays."
+        why = f"{labelled.height} labelled new rows are too few to train and to judge by (it takes {FEWEST_ROWS})."
+        why += " The champion stays."
     elif only_if_drifted and not drift.detected and harm.verdict != "harm":
         why = "Neither drift nor harm is seen, and retraining was asked for only then. The champion stays."
     elif options.strategy == "nothing":
@@ -159,13 +160,15 @@ def _race_words(ground: Ground, found: list[Candidate]) -> str:
     before = ground.losses_new(ground.said_new)
     figures = [_metric(ground, losses) for losses in (before, best.new)]
     names = len({own.strategy for own in found})
-    return f"{names} strategies tried; {best.strategy} does best: {metric} {figures[0]:.4g} → {figures[1]:.4g} on new rows."
+    change = f"{metric} {figures[0]:.4g} → {figures[1]:.4g} on new rows"
+    return f"{names} strategies tried; {best.strategy} does best: {change}."
 
 
 def _last_words(ground: Ground, winner: Candidate, purse: Purse) -> str:
     metric, figure = main_metric(ground.grown.task), _metric(ground, winner.new)
     share, count = winner.trained.work / purse.scratch, len(winner.trained.model.parts)
-    return f"{count} networks by {winner.strategy}: {metric} {figure:.4g} on new rows, at {share:.0%} of the cost of from scratch."
+    cost = f"at {share:.0%} of the cost of from scratch"
+    return f"{count} networks by {winner.strategy}: {metric} {figure:.4g} on new rows, {cost}."
 
 
 def _metric(ground: Ground, losses: Any) -> float:

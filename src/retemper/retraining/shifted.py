@@ -33,7 +33,7 @@ class Shift:
     shift: Floats
 
     def of(self, model: Model) -> Model:
-        """The model with this in its last layer; its temperature divides what is shifted, so the shift is that larger."""
+        """The model with this in its last layer; its temperature divides what is shifted, which makes up for it."""
         own = Shift(self.scale, self.shift * model.temperature)
         return replace(model, parts=tuple(own._part(model, part) for part in model.parts))
 
@@ -82,7 +82,7 @@ def fit_classes(probabilities: Floats, y: NDArray[np.int64], weight: Floats) -> 
 
 
 def fit_values(values: Floats, y: Floats, weight: Floats) -> Shift:
-    """The line y ≈ scale·value + shift by least squares, held to no shift by ``PRIOR_ROWS`` rows; both in network units.
+    """The line y ≈ scale·value + shift by least squares, held to no shift by ``PRIOR_ROWS`` rows, in network units.
 
     >>> found = fit_values(np.linspace(-1, 1, 500), np.linspace(-1, 1, 500) + 2, np.ones(500))
     >>> round(found.scale, 2), found.shift.round(1).tolist()

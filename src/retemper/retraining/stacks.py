@@ -196,7 +196,7 @@ def _facts(ground: Ground, sight: Sight, diet: Diet) -> TaskArrays:
 def _answers(
     ground: Ground, sight: Sight, own: Sequence[Place], parts: Sequence[Part]
 ) -> tuple[Floats, Floats]:
-    """Of the new rows what networks that have not seen them say, of the old ones that judge what all say; their means."""
+    """The mean word on new rows of networks that have not seen them, and on the old rows that judge of all networks."""
     model, count = sight.model, len(ground.folds)
     width = (len(model.classes),) if model.classes else ()
     total, votes = np.zeros((count, *width)), np.zeros(count)

@@ -1,4 +1,4 @@
-"""Train anew on old and new rows, by the champion's recipe, everything fitted anew: the mark for cost and for quality."""
+"""Train anew on old and new rows, by the champion's recipe, everything fitted anew: the mark for cost and quality."""
 
 from __future__ import annotations
 
