@@ -71,3 +71,13 @@ def test_recipe_files_that_are_none(tmp_path, content):
 def test_unknown_options_get_their_spelling():
     with pytest.raises(InputError, match="did you mean time_limit"):
         refuse_unknown({"timelimit": 3})
+
+
+def test_rows_to_keep_beat_the_recipe_and_are_checked() -> None:
+    assert compose("y", {"keep_old": "250"}).keep.rows == 250
+    assert compose("y", {"keep_old": "none", "set": {"keep.rows": 9}}).keep.rows == 0
+    assert compose("y", {"set": {"keep.rows": 9}}).keep.rows == 9
+    for wrong in ("-1", "some", 2.5, ""):
+        with pytest.raises(InputError) as caught:
+            compose("y", {"keep_old": wrong})
+        assert caught.value.code == "bad_option" and caught.value.where == {"option": "keep-old"}
