@@ -169,9 +169,8 @@ def answered(shift: Shift, folder: Path) -> tuple[Rows, Floats]:
 
 
 def drawn(draw: Random, rows: Rows, of: NDArray[np.int64], odds: Floats, size: int) -> Rows:
-    """So many of some rows, by their odds; fewer where fewer can be met."""
-    chance = odds[of] / odds[of].sum()
-    return rows.take(draw.choice(of, min(size, int((chance > 0).sum())), p=chance, replace=False))
+    """So many of some rows, each let in by its odds; fewer where fewer are."""
+    return rows.take(of[draw.random(len(of)) < odds[of] / odds.max()][:size])
 
 
 def estimates(rows: Rows, reference: Floats, new: Floats, sizes: tuple[int, int], trials: int) -> list[str]:

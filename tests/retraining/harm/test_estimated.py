@@ -152,3 +152,39 @@ def test_few_new_rows_leave_the_words():
     draw = np.random.default_rng(12)
     found = estimated("accuracy", classes(draw, 0.0, 10), classes(draw, 0.0, 500))
     assert list(found.estimates) == ["words"] and found.reliability == "poor"
+
+
+@pytest.mark.parametrize("one", ["then", "later"])
+def test_rows_of_one_group_say_nothing_sure(one):
+    draw = np.random.default_rng(13)
+    groups = {side: np.zeros(200) if side == one else np.arange(200) for side in ("then", "later")}
+    then, later = (classes(draw, 0.0, 200, group=groups[side]) for side in ("then", "later"))
+    found = estimated("log_loss", later, then)
+    assert found.verdict == "cannot tell" and found.low is None
+
+
+def test_groups_are_held_out_together_and_widen():
+    draw = np.random.default_rng(14)
+    group = np.repeat(np.arange(40), 10)
+    found = []
+    for own in (None, group):
+        x = np.repeat(draw.normal(size=40), 10)
+        p = np.clip(0.5 + 0.3 * np.tanh(x), 0.05, 0.95)
+        y = np.repeat(draw.random(40), 10) < p
+        rows = Rows.of("classification", np.stack([1 - p, p], 1), y, group=own, features=x[:, None])
+        found.append(estimated("log_loss", rows, rows).estimates["both"].error)
+        draw = np.random.default_rng(14)
+    assert found[1] > 1.5 * found[0]
+
+
+def test_missing_cells_are_no_obstacle():
+    draw = np.random.default_rng(15)
+    sides = []
+    for middle in (0.0, 0.8):
+        rows = values(draw, middle, 300)
+        features = np.column_stack(
+            [np.where(draw.random(300) < 0.3, np.nan, rows.outputs), np.full(300, np.nan)]
+        )
+        sides.append(Rows.of("regression", rows.outputs, rows.y, features=features))
+    found = estimated("mae", sides[1], sides[0])
+    assert found.now > found.before

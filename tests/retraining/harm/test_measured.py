@@ -133,5 +133,7 @@ def test_mistakes_are_the_users():
         measured("roc_auk", None, called(10, 1))
     with pytest.raises(InputError, match="without labels"):
         standings(Rows.of("regression", np.zeros(3)))
+    with pytest.raises(InputError, match="finite"):
+        Rows.of("regression", np.zeros(2), features=[[np.inf], [0.0]])
     with pytest.raises(InputError, match="spread: 2"):
         Rows.of("regression", np.zeros(3), spread=[1, 2])

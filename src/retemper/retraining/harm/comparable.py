@@ -9,17 +9,18 @@ import numpy as np
 from retemper.core.seeds import generator
 from retemper.retraining.harm.rows import Rows
 
-MOST_ROWS, MOST_CELLS = 10_000, 100_000
-"""Of a side, and of its rows × classes: more settle nothing and take seconds."""
+MOST_ROWS, MOST_CELLS, CLASS_CELLS = 10_000, 1_000_000, 10
+"""Of a side: rows, and rows × columns, a class counting as ten. More settle nothing and take seconds."""
 EDGE = 0.005
 """Share of the reference at each end that does not count as a column's range."""
 MOST_OUTSIDE = 0.5
 
 
 def some(rows: Rows, seed: int) -> Rows:
-    """At most 10,000 of the rows, by chance; of many classes fewer, 1,000 at least."""
+    """At most 10,000 of the rows, by chance; with many classes or columns fewer, 1,000 at least."""
     classes = rows.outputs.shape[1] if rows.outputs.ndim == 2 else 1
-    most = int(np.clip(MOST_CELLS // classes, MOST_ROWS // 10, MOST_ROWS))
+    cells = max(CLASS_CELLS * classes, rows.features.shape[1])
+    most = int(np.clip(MOST_CELLS // cells, MOST_ROWS // 10, MOST_ROWS))
     if rows.count <= most:
         return rows
     return rows.take(np.sort(generator(seed, "harm_rows").choice(rows.count, most, replace=False)))
@@ -45,6 +46,7 @@ def covered(reference: Rows, new: Rows) -> tuple[Rows, Rows, int]:
     low, high = np.nanquantile(filled, [EDGE, 1 - EDGE], axis=0)
     with np.errstate(invalid="ignore"):
         outside = (new.features < low) | (new.features > high)
-    kept = outside.mean(axis=0) <= MOST_OUTSIDE
+    kept = (outside.mean(axis=0) <= MOST_OUTSIDE) & ~empty
     old, later = (replace(own, features=own.features[:, kept]) for own in (reference, new))
-    return old, later, int((~kept).sum())
+    told = ~np.isnan(new.features).all(axis=0)  # empty on both sides: nothing is lost with it
+    return old, later, int((~kept & told).sum())

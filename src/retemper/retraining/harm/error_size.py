@@ -12,6 +12,8 @@ from retemper.retraining.harm.expected import error_power
 from retemper.retraining.harm.rows import Rows
 
 FOLDS = 3
+LARGEST = float(np.finfo(np.float32).max)
+"""Trees look at float32."""
 
 
 def error_sizes(metric: str, reference: Rows, new: Rows, seed: int) -> tuple[Floats, Floats]:
@@ -69,6 +71,7 @@ def _middle(features: Floats) -> Floats:
 
 def _features(rows: Rows, middle: NDArray[np.float64]) -> Features:
     dense = np.where(np.isnan(rows.features), middle, rows.features)
+    dense = np.clip(dense, -LARGEST, LARGEST)
     return features_of(dense, rows.outputs, rows.spread)
 
 

@@ -57,6 +57,9 @@ def estimated(
     ('harm', True, 'good')
     """
     sign = sign_of(now.task, metric)
+    if any(own.units.max() == 0 for own in (now, reference) if own is not None):
+        reason = f"{metric} can't be estimated: all rows of a side are one group, and nothing tells it from chance."
+        return Harm.unknown(metric, reason, True, standing, now.count)
     if reference is None or reference.y is None or reference.count < FEWEST_ROWS:
         return _by_words_alone(metric, sign, now, standing, seed)
     then, new, left = covered(some(reference, seed), some(now, seed + 1))
@@ -114,8 +117,8 @@ def _by_words_alone(metric: str, sign: int, now: Rows, standing: Standing | None
     new = some(now, seed)
     says = expected_of_classes(metric, new)(left_out(new, seed))
     error, value = standard_error(says), float(says[0])
-    if not np.isfinite(error):
-        reason = f"{metric} can't be estimated from {now.count} rows."
+    if not np.isfinite(value):
+        reason = f"{metric} can't be estimated from these {now.count} rows."
         return Harm.unknown(metric, reason, True, standing, now.count)
     reach = HALF_WIDTH * float(np.hypot(error, UNKNOWN_POINTS * point_of(metric, standing.value)))
     ends = Standing(value, value - reach, value + reach, new.count)

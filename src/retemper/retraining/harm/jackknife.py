@@ -25,7 +25,7 @@ def left_out(rows: Rows, seed: int, blocks: int = BLOCKS) -> Floats:
     >>> left_out(rows, 0).sum(axis=0).tolist()[0], left_out(rows, 0).shape
     (4.0, (3, 4))
     """
-    units = np.arange(rows.count) if rows.group is None else np.unique(rows.group, return_inverse=True)[1]
+    units = rows.units
     count = int(units.max()) + 1
     block = generator(seed, "jackknife").permutation(count)[units] % blocks
     without = block[:, None] != np.arange(min(blocks, count))

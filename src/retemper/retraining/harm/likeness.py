@@ -89,7 +89,13 @@ def _seen(rows: Rows) -> Floats:
 
 
 def _groups(reference: Rows, new: Rows) -> NDArray[Any] | None:
+    """One number a group; None where rows are independent, or a side has too few groups to hold some out.
+
+    Then a group is known again from its other rows, weights are extreme, and few effective rows are left: safe.
+    """
     if reference.group is None or new.group is None:
+        return None
+    if min(len(np.unique(own)) for own in (reference.group, new.group)) < FOLDS:
         return None
     return np.unique(np.concatenate([reference.group, new.group]), return_inverse=True)[1]
 
@@ -124,6 +130,6 @@ def _learners() -> tuple[Any, ...]:
     )  # fmt: skip
     filled = SimpleImputer(strategy="median", keep_empty_features=True)
     return (
-        make_pipeline(filled, StandardScaler(), LogisticRegression(max_iter=200)),
+        make_pipeline(filled, StandardScaler(), LogisticRegression(max_iter=1000)),
         make_pipeline(trees),
     )

@@ -84,6 +84,9 @@ class Rows:
         lengths |= {"called": len(calls)} if task == "classification" else {}
         lengths |= {} if groups is None else {"group": len(groups)}
         wrong = [f"{name}: {own}" for name, own in lengths.items() if own != count]
+        if np.isinf(table).any() or not np.isfinite(spreads).all():
+            message = "Features must be finite, or NaN where missing, and spreads finite."
+            raise InputError("bad_harm_rows", message, None, "Give what the preparer made of the rows.")
         if wrong or table.ndim != 2:
             message = f"All columns must have {count} rows, features [N, D]; but got {', '.join(wrong) or table.shape}."
             raise InputError("bad_harm_rows", message, None, "Give what one model says of the same rows.")
@@ -94,6 +97,13 @@ class Rows:
     def count(self) -> int:
         """How many rows."""
         return len(self.outputs)
+
+    @property
+    def units(self) -> NDArray[np.int64]:
+        """Which rows vary together: each row's own number, or its group's, 0 … G−1 [N]."""
+        if self.group is None:
+            return np.arange(self.count)
+        return np.asarray(np.unique(self.group, return_inverse=True)[1], dtype=np.int64)
 
     def take(self, which: NDArray[Any]) -> Rows:
         """Some of the rows: their numbers, or true for each that is meant [N]."""

@@ -87,10 +87,12 @@ def ways(metric: str, reference: Rows, new: Rows, like: Likeness | None, seed: i
         return Way(float(change[0]), float(np.hypot(*errors)), gap)
 
     weighted = base if like is None else base * like.weights[:, None]
-    beyond, steady = 0.0, np.zeros_like(then)
+    beyond = 0.0
     if like is not None:
         beyond = like.beyond / 2 * standard_error(finished(metric, then)) * float(np.sqrt(reference.count))
-        found["importance"] = way(true(weighted), steady, beyond)
+        # The new rows enter by the weights alone; so many rows of the reference would vary as they do.
+        as_many = then[0] + (then - then[0]) * np.sqrt(reference.count / new.count)
+        found["importance"] = way(true(weighted), as_many, beyond)
     if metric in NOT_EXPECTED:
         return found
     told, told_new = _expected(metric, reference, new, seed)
