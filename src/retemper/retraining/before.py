@@ -105,7 +105,7 @@ class Before:
             scratch = sum(work_of(ground.warm, part, visits) for part in ground.grown.parts)
         return Purse(
             scratch,
-            self.options.share * scratch,
+            self.options.share(ground.means.new_classes) * scratch,
             budget,
             workers,
             lambda name: reporter.progress(None, name),

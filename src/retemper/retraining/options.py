@@ -17,7 +17,7 @@ AUTO_SHARE = 0.25
 class RetrainOptions(Options):
     """How a model is retrained and judged.
 
-    >>> RetrainOptions().share, RetrainOptions(strategy="replay").share
+    >>> RetrainOptions().share(), RetrainOptions(strategy="replay").share()
     (0.25, 1.0)
     """
 
@@ -30,7 +30,7 @@ class RetrainOptions(Options):
         gt=0,
         le=10,
         description="multiply-adds of all trainings, as a share of what training from scratch on all rows would take; "
-        "none said: a quarter for auto, the whole for a strategy by its name",
+        "none said: a quarter for auto, the whole for a strategy by its name, and where there are new classes",
     )
     keep_old: int | None = Field(
         None,
@@ -50,12 +50,11 @@ class RetrainOptions(Options):
     seed: int = Field(0, ge=0, description="fixes every random choice")
     workers: int = Field(0, ge=0, description="processes that train; 0: one a core")
 
-    @property
-    def share(self) -> float:
-        """The budget that holds."""
+    def share(self, new_classes: int = 0) -> float:
+        """The budget that holds; new classes are a new task, which takes as much as any."""
         if self.budget is not None:
             return self.budget
-        return AUTO_SHARE if self.strategy == "auto" else 1.0
+        return AUTO_SHARE if self.strategy == "auto" and not new_classes else 1.0
 
     @classmethod
     def checked(cls, given: Mapping[str, Any]) -> Self:

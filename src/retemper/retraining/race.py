@@ -1,4 +1,4 @@
-"""The race: the strategies that make sense, each a short stacked run, judged by rows that its networks have not seen."""
+"""The race: strategies that make sense, each a short stacked run, judged by rows that its networks have not seen."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from retemper.core import catalogue
 from retemper.core.budget import Budget, Deadline
 from retemper.core.errors import InputError, nearest
 from retemper.core.records import NotApplicable
+from retemper.evaluation.metrics import row_losses
 from retemper.retraining.calibrated import calibrated
 from retemper.retraining.course import Course, Plan, Recalibration
 from retemper.retraining.diet import diet_of
@@ -31,7 +32,7 @@ ANEW_SHARE = 0.5
 """What begins anew, or nearly so, is raced where the budget allows at least half of a training from scratch."""
 FEWEST_VISITS = 200.0
 """A network meets so many rows at least, whatever the budget says: less shows nothing."""
-OLD_ROWS = 50
+OLD_ROWS = 20
 """Fewer old rows that judge have no say in the choice."""
 
 
@@ -55,7 +56,15 @@ class Candidate:
     def regret(self, ground: Ground, rows: Any = slice(None)) -> float:
         """What it is chosen by: the mean loss on these new rows, and what old rows lose against the champion."""
         new = float(np.average(self.new[rows], weights=ground.weight_new[rows]))
-        return new + self.lost(ground)
+        means = ground.means
+        if not means.new_classes:
+            return new + self.lost(ground)
+        if len(self.old) < OLD_ROWS:
+            return new
+        # Whoever must tell old classes from new ones is judged by how well it tells all of them, each class alike.
+        old = row_losses(ground.grown.task, ground.y_old, self.trained.old)
+        share = means.new_classes / means.classes
+        return share * new + (1 - share) * float(np.average(old, weights=ground.weight_old))
 
     def lost(self, ground: Ground) -> float:
         """How much worse the old rows are than the champion's, in the units of the loss; 0 where they are not."""
@@ -102,11 +111,12 @@ def plans(ground: Ground) -> tuple[dict[str, Plan], dict[str, str]]:
     if wanted == "auto" and ground.means.old_rows:
         # With old rows at hand the champion need not speak for them.
         found.pop("lwf", None)
-    if wanted == "auto" and ground.options.share < ANEW_SHARE:
+    share = ground.options.share(ground.means.new_classes)
+    if wanted == "auto" and share < ANEW_SHARE:
         for name in ANEW:
             if found.pop(name, None):
                 left_out[name] = (
-                    f"a budget of {ground.options.share:g} of a training from scratch is too small for it"
+                    f"a budget of {share:g} of a training from scratch is too small for it"
                 )
     return found, left_out
 

@@ -78,7 +78,8 @@ def refitted(model: Model, frame: pl.DataFrame) -> Model:
         "select": "none",
     }
     plain: PrepareOptions = options.replaced(**told)
-    preparer = Preparer.fit(frame, model.schema, plain)
+    # Rows may lack what they may lack for the champion: columns that came late, and those that are gone.
+    preparer = replace(Preparer.fit(frame, model.schema, plain), gone=model.preparer.optional)
     target = model.target_codec
     if target.task == "regression":
         target = Target.fit(frame[target.name], model.schema, plain)
