@@ -16,14 +16,12 @@ from retemper.bundle.model import Model
 from retemper.core.harm_records import Standing
 from retemper.core.seeds import generator
 from retemper.models.layers.build import network_of
-from retemper.models.layers.cost import multiply_adds
+from retemper.models.layers.cost import STEP_PASSES, multiply_adds
 from retemper.procedure.book import Candidate, State
 from retemper.procedure.test_once import held_out_outputs
 
 ROWS_OF_GRID = 20_000
 """Training rows that cells are cut by, at most: of so many, 128 quantiles are known well enough."""
-STEP_PASSES = 3
-"""A training step takes as many multiply-adds as so many forward passes."""
 
 
 def remembering(model: Model, state: State) -> Model:

@@ -19,7 +19,7 @@ from retemper.retraining.course import Course, Plan, Recalibration
 from retemper.retraining.diet import diet_of
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.recalibrated import recalibrated
-from retemper.retraining.stacks import Trained, places, train, work_of
+from retemper.retraining.stacks import Place, Trained, heaviest, places, places_to_serve, train, work_of
 
 FAMILY = "strategy"
 NOTHING = "nothing"
@@ -115,9 +115,7 @@ def plans(ground: Ground) -> tuple[dict[str, Plan], dict[str, str]]:
     if wanted == "auto" and share < ANEW_SHARE:
         for name in ANEW:
             if found.pop(name, None):
-                left_out[name] = (
-                    f"a budget of {share:g} of a training from scratch is too small for it"
-                )
+                left_out[name] = f"a budget of {share:g} of a training from scratch is too small for it"
     return found, left_out
 
 
@@ -149,7 +147,7 @@ def short_runs(ground: Ground, wanted: dict[str, Plan], purse: Purse) -> list[Ca
                     ground,
                     name,
                     replace(plan, rate=plan.rate * rate),
-                    ground.count,
+                    places(ground, ground.count, plan.rate * rate),
                     share / len(rates),
                     purse,
                     purse.budget.deadline(f"race.{name}.{rate:g}.stopped", seconds / len(rates)),
@@ -161,21 +159,25 @@ def short_runs(ground: Ground, wanted: dict[str, Plan], purse: Purse) -> list[Ca
 
 def long_run(ground: Ground, name: str, course: Course, purse: Purse) -> Candidate:
     """The winner with what is left of the budget: more networks, and more passes."""
-    heaviest = ground.grown.parts
-    sight = ground.fresh if course.start == "fresh" else ground.warm
+    parts, sight = heaviest(ground), ground.fresh if course.start == "fresh" else ground.warm
     one = diet_of(ground, course, math.inf)
-    cost = max(work_of(sight, part, one.visits) for part in heaviest)
-    count = int(np.clip(purse.work // max(cost, 1.0), ground.count, max(ground.count, len(heaviest))))
-    seconds = purse.budget.left_s()
-    deadline = purse.budget.deadline("challenger.stopped", seconds)
-    return _run(ground, name, course, count, purse.work, purse, deadline)
+    cost = max(work_of(sight, part, one.visits) for part in parts)
+    count = int(np.clip(purse.work // max(cost, 1.0), ground.count, max(ground.count, len(parts))))
+    deadline = purse.budget.deadline("challenger.stopped", purse.budget.left_s())
+    own = places_to_serve(ground, count, course.rate)
+    return _run(ground, name, course, own, purse.work, purse, deadline)
 
 
 def _run(
-    ground: Ground, name: str, course: Course, count: int, work: float, purse: Purse, deadline: Deadline
+    ground: Ground,
+    name: str,
+    course: Course,
+    own: Sequence[Place],
+    work: float,
+    purse: Purse,
+    deadline: Deadline,
 ) -> Candidate:
     sight = ground.fresh if course.start == "fresh" else ground.warm
-    own = places(ground, count, course.rate)
     cost = sum(work_of(sight, place.part, 1.0) for place in own)
     diet = diet_of(ground, course, max(FEWEST_VISITS, work / max(cost, 1.0)))
     return candidate_of(

@@ -18,7 +18,7 @@ from retemper.core import device, forked
 from retemper.core.budget import Deadline
 from retemper.core.recipe_sections import TrainingOptions
 from retemper.models.layers.build import network_of
-from retemper.models.layers.cost import multiply_adds
+from retemper.models.layers.cost import STEP_PASSES, multiply_adds
 from retemper.procedure.jobs import member_of
 from retemper.retraining.course import Course
 from retemper.retraining.diet import Diet
@@ -33,8 +33,6 @@ from retemper.training.plan import Plan, predict
 from retemper.training.planning import callbacks_of, output_bias
 from retemper.training.stack import Member
 
-STEP_PASSES = 3
-"""A step costs as much as three passes forward."""
 TRAINED_WITH = {"patience_epochs": 0, "signals": False, "judge": "plain"}
 """No row that judges may say when to stop: each training goes to its planned end."""
 SCHEDULE = {"name": "one_cycle", "rise_fraction": 0.1, "start_factor": 0.04}
@@ -43,12 +41,21 @@ SCHEDULE = {"name": "one_cycle", "rise_fraction": 0.1, "start_factor": 0.04}
 
 @dataclass(frozen=True)
 class Place:
-    """One network to train: the part of the champion it begins at, its fold, its rate."""
+    """One network to train.
+
+    Args:
+        id: keys its randomness.
+        part: of the champion, which it begins at or is shaped like.
+        fold: whose rows it does not train on; ``NEVER``: it trains on all that may be trained on.
+        rate: its learning rate, as a multiple of the champion's.
+        serves: it is part of the model; else it only judges.
+    """
 
     id: int
     part: Part
     fold: int
     rate: float
+    serves: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +84,27 @@ class Trained:
 
 def places(ground: Ground, count: int, rate: float, first: int = 0) -> list[Place]:
     """So many networks, dealt over the folds in turn; the champion's heaviest parts come first, and come again."""
-    parts = sorted(ground.grown.parts, key=lambda part: -part.weight)
+    parts = heaviest(ground)
     return [Place(first + k, parts[k % len(parts)], 1 + k % ground.count, rate) for k in range(count)]
+
+
+def places_to_serve(ground: Ground, count: int, rate: float) -> list[Place]:
+    """So many networks, of which the model is made.
+
+    A champion of fewer networks than there are folds is replaced by as many, trained on all rows: no model grows by
+    being retrained. Those of the folds then say how well such networks do on rows that they have not seen.
+    """
+    parts = heaviest(ground)
+    if len(parts) >= ground.count:
+        return places(ground, count, rate)
+    judges = [replace(place, serves=False) for place in places(ground, ground.count, rate)]
+    own = [Place(len(judges) + k, part, NEVER, rate) for k, part in enumerate(parts)]
+    return [*judges, *own]
+
+
+def heaviest(ground: Ground) -> list[Part]:
+    """The champion's networks by their weight."""
+    return sorted(ground.grown.parts, key=lambda part: -part.weight)
 
 
 def work_of(sight: Sight, part: Part, visits: float) -> float:
@@ -118,8 +144,10 @@ def train(
         for piece, (found_rows, _) in zip(pieces, found, strict=True)
         for place, row in zip(piece, found_rows, strict=True)
     }
-    parts = tuple(Part(place.part.model, torch.from_numpy(rows[place.id]), 1 / len(own)) for place in own)
-    model = replace(sight.model, parts=parts)
+    serving = sum(place.serves for place in own)
+    parts = [Part(place.part.model, torch.from_numpy(rows[place.id]), 1 / serving) for place in own]
+    served = tuple(part for part, place in zip(parts, own, strict=True) if place.serves)
+    model = replace(sight.model, parts=served, temperature=1.0)
     work = sum(work_of(sight, place.part, diet.visits) for place in own)
     new, old = _answers(ground, sight, own, parts)
     seconds = time.perf_counter() - began
@@ -208,15 +236,23 @@ def _answers(
     for numbers in groups.values():
         network = network_of(parts[numbers[0]].model, model.shape, model.loss.n_outputs(len(model.classes)))
         parameters = torch.stack([parts[k].row for k in numbers])
-        asked = [np.flatnonzero((ground.folds == own[k].fold) | (ground.folds == NEVER)) for k in numbers]
+        asked = [np.flatnonzero(_may_judge(ground, own[k])) for k in numbers]
         said = predict(network, parameters, rows, model.loss, _index(asked)).double().numpy()
         for places_, answers in zip(asked, said, strict=True):
             total[places_] += answers[: len(places_)]
             votes[places_] += 1
-        if judges is not None:
-            old += predict(network, parameters, judges, model.loss).double().sum(0).numpy()
+        serve = [at for at, k in enumerate(numbers) if own[k].serves]
+        if judges is not None and serve:
+            old += predict(network, parameters[serve], judges, model.loss).double().sum(0).numpy()
     new = total / votes.reshape(-1, *(1,) * len(width))
-    return model.in_units(new), model.in_units(old / len(parts))
+    plain = replace(model, temperature=1.0)
+    return plain.in_units(new), plain.in_units(old / sum(place.serves for place in own))
+
+
+def _may_judge(ground: Ground, place: Place) -> NDArray[np.bool_]:
+    """Which new rows a network answers: those of its fold, and if it serves, those that nobody trains on."""
+    never = ground.folds == NEVER
+    return (ground.folds == place.fold) | never if place.serves else ground.folds == place.fold
 
 
 def _index(asked: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:

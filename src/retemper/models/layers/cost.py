@@ -10,6 +10,9 @@ from torch.overrides import TorchFunctionMode
 from retemper.models.layers.network import Network
 from retemper.models.layers.parameter import ROW_LANE, padded
 
+STEP_PASSES = 3
+"""A step of training takes as many multiply-adds as three passes forward."""
+
 
 class _Products(TorchFunctionMode):
     """Counts the multiply-adds of batched products; PyTorch's own counter takes a second to import."""
