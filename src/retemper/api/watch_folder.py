@@ -42,7 +42,7 @@ class FolderSettings(Settings, total=False):
     """column that names a row, for labels that come later in files of their own"""
     every: str | float | None
     """look again after so long (``"60s"``), until stopped; None: one look"""
-    told: Callable[[Passed], None]
+    told: Callable[[Passed], None] | None
     """called after each look"""
 
 

@@ -1,4 +1,4 @@
-"""``retemper retrain``: drift, harm, the cheapest cure, and the gate; or a folder of new files, one after another."""
+"""``retemper retrain``: drift, harm, the cheapest cure, and the gate; with --watch, for each new file of a folder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from retemper.cli import watched
 from retemper.cli.options import Json, ModelPath, Quiet, Seed
 from retemper.cli.output import print_json, print_table, score_text, write
 from retemper.cli.train import reporter_for
@@ -15,6 +16,7 @@ from retemper.core.errors import InputError
 
 if TYPE_CHECKING:
     from retemper.api.retrain import Retrained
+    from retemper.api.watch_folder import Passed
 
 STARTED = process_started()
 
@@ -51,6 +53,20 @@ KeepOld = Annotated[
     _option("--keep-old", "N", "rows that the new bundle keeps, or none; else as many as the old one kept"),
 ]
 IfDrifted = Annotated[bool, typer.Option("--if-drifted", help="train only where drift or harm is seen")]
+WatchFolder = Annotated[
+    Path | None,
+    _option(
+        "--watch", "FOLDER", "instead of NEW: each new file of a folder, once, in order; RUN stays the same"
+    ),
+]
+Every = Annotated[
+    str | None,
+    _option("--every", "TIME", "with --watch: look again after so long, until stopped; else one look"),
+]
+Key = Annotated[
+    str | None,
+    _option("--key", "COL", "with --watch: names a row, for labels that come in files of their own"),
+]
 Settings = Annotated[
     list[str] | None,
     _option("--set", "a=b", "a further option: folds, alpha, margin_points, metric, slices; can be repeated"),
@@ -68,6 +84,9 @@ def command(
     budget: Spend = None,
     keep_old: KeepOld = None,
     if_drifted: IfDrifted = False,
+    watch: WatchFolder = None,
+    every: Every = None,
+    key: Key = None,
     settings: Settings = None,
     seed: Seed = None,
     json: Json = False,
@@ -75,12 +94,10 @@ def command(
 ) -> None:
     """Retrain MODEL on NEW, and replace it only where the new model is proved better.
 
-    RUN holds decision.json, a report, and model/: the challenger when promoted, else the champion.
+    RUN holds decision.json, a report, and model/: the challenger when promoted, else the champion. With --watch it
+    holds them for each file below batches/, and the same command, given again, goes on where it was.
     """
-    if new is None:
-        raise InputError(
-            "missing_argument", "There are no NEW rows to retrain on.", None, "retemper retrain MODEL NEW"
-        )
+    _refuse_mixed(new, watch, every, key, json)
     given: dict[str, Any] = {
         "old": old,
         "out": out,
@@ -93,24 +110,60 @@ def command(
     }
     options = {name: value for name, value in given.items() if value is not None}
     reporter = reporter_for(json, quiet)
+    options |= {"if_drifted": if_drifted, "reporter": reporter, "set": _parsed(settings or [])}
     try:
-        found = _retrain(
-            model, new, options | {"if_drifted": if_drifted, "reporter": reporter}, settings or []
-        )
+        if watch is not None:
+            told = None if every is None else lambda passed: watched.print_passed(passed, quiet)
+            passed = _watch(model, watch, options | {"every": every, "key": key, "told": told})
+        else:
+            found = _retrain(model, new, options)
     finally:
         reporter.close()
-    if json:
+    if watch is not None:
+        watched.leave(passed, json, quiet)
+    elif json:
         print_json(found.decision)
     else:
         _print(found, quiet)
 
 
-def _retrain(model: Path, new: Path, options: dict[str, Any], settings: list[str]) -> Retrained:
-    from retemper.api.retrain import retrain
+def _refuse_mixed(
+    new: Path | None, watch: Path | None, every: str | None, key: str | None, json: bool
+) -> None:
+    """Options that don't go together."""
+    if (new is None) == (watch is None):
+        message = (
+            "Give NEW rows or a folder to watch, not both."
+            if watch
+            else "There are no NEW rows to retrain on."
+        )
+        hint = "retemper retrain MODEL NEW, or retemper retrain NAME --watch FOLDER"
+        raise InputError("missing_argument" if watch is None else "bad_option", message, None, hint)
+    for name, value in (("every", every), ("key", key)):
+        if value is not None and watch is None:
+            message = f"--{name} says how a folder is watched, but none is."
+            raise InputError("bad_option", message, {"option": name}, "Add --watch FOLDER, or leave it out.")
+    if every is not None and json:
+        message = "--json prints one document, but with --every there is no last one."
+        raise InputError("bad_option", message, {"option": "every"}, "Leave one of them out.")
+
+
+def _parsed(settings: list[str]) -> dict[str, Any]:
     from retemper.core.recipe import parse_setting
 
-    given = dict(parse_setting(text) for text in settings)
-    return retrain(model, new, **options, set=given, started=STARTED)
+    return dict(parse_setting(text) for text in settings)
+
+
+def _retrain(model: Path, new: Path | None, options: dict[str, Any]) -> Retrained:
+    from retemper.api.retrain import retrain
+
+    return retrain(model, new, **options, started=STARTED)
+
+
+def _watch(model: Path, folder: Path, options: dict[str, Any]) -> Passed:
+    from retemper.api.watch_folder import retrain_folder
+
+    return retrain_folder(model, folder, **options)
 
 
 def _print(found: Retrained, quiet: bool) -> None:

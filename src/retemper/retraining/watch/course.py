@@ -52,6 +52,7 @@ class Tally:
         batches: that came to a decision.
         failed: file → error, as ``--json`` prints errors; only those that are told for the first time.
         failed_before: files that failed in an earlier pass and have not changed since.
+        labels: files of labels whose rows have not come yet.
         same: file → the earlier file that has the same content.
         waiting: the file that is still being written; it and those behind it wait for the next pass.
     """
@@ -59,6 +60,7 @@ class Tally:
     batches: list[Batch] = field(default_factory=list)
     failed: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed_before: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
     same: dict[str, str] = field(default_factory=dict)
     waiting: str | None = None
 
@@ -69,6 +71,7 @@ class Tally:
             "promoted": [own.folder.name for own in self.batches if own.decision["promoted"]],
             "failed": self.failed,
             "failed_before": self.failed_before,
+            "labels": self.labels,
             "same": self.same,
             "waiting": self.waiting,
         }
@@ -163,8 +166,12 @@ def _treated(stream: Stream, path: Path, way: Way, tally: Tally) -> bool:
 
 def _note_failure(stream: Stream, path: Path, facts: dict[str, Any], error: InputError, tally: Tally) -> None:
     facts = {**facts, "error": error.as_json()["error"]}
-    if stream.files.get(path.name) == facts:
+    known = stream.files.get(path.name) == facts
+    if error.code == NO_ROWS_YET:
+        tally.labels.append(path.name)
+    elif known:
         tally.failed_before.append(path.name)
     else:
         tally.failed[path.name] = facts["error"]
+    if not known:
         stream.note(path.name, facts)

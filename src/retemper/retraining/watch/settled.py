@@ -51,9 +51,7 @@ def settled(batch: Batch, registry: Registry) -> Batch:
 def note_of(batch: Batch) -> str:
     """The words by which a version is known to be this batch's."""
     facts = batch.stream
-    return (
-        f"Batch {batch.number} of stream {facts['id']}: {batch.decision['batch']}, SHA-256 {facts['sha256']}"
-    )
+    return f"Batch {batch.number} ({batch.decision['batch']}) of stream {facts['id'][:8]}, {facts['sha256'][:16]}"
 
 
 def _number(life: Life, note: str) -> int | None:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from retemper.core.errors import InputError
-from retemper.core.folder_lock import FolderLock
+from retemper.core.folder_lock import LOCK_NAME, FolderLock
 from retemper.core.run_folder import disk_faults
 from retemper.core.run_place import refuse_files
 from retemper.retraining.registry.contents import flush_folder
@@ -118,6 +118,7 @@ class Stream:
     def publish(self, draft: Path) -> None:
         """Make a draft the newest batch: one rename."""
         with disk_faults(draft):
+            _tidy(draft)
             flush_folder(draft)
             draft.rename(self.run / "batches" / draft.name)
             flush_folder(self.run / "batches")
@@ -155,6 +156,14 @@ class Stream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.lock.close()
+
+
+def _tidy(draft: Path) -> None:
+    """A run's lock, and folders that nothing was put into, tell nobody anything later."""
+    (draft / LOCK_NAME).unlink(missing_ok=True)
+    for path in draft.iterdir():
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def _begun(run: Path, watched: Watched) -> str:
