@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from retemper.core.errors import InputError, nearest
 from retemper.core.recipe_sections import DataOptions
 from retemper.data.read import Table
 from retemper.data.rewritten import read_for
-from retemper.data.schema import infer
+from retemper.data.schema import Schema, infer
 from retemper.retraining.before import Before
 from retemper.retraining.ground import MOST_ROWS, drawn
 from retemper.retraining.options import RetrainOptions
@@ -35,7 +36,12 @@ def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions) -> B
     """
     table = read_for(new, champion.schema)
     frame = table.frame[:]
-    found = _kept(champion) if old is None else _given(champion, old, frame, options)
+    found = _kept(champion) if old is None else _given(champion, old, options)
+    if found is not None and champion.target in frame.columns:
+        # A row that is in both would be known to networks that it is to judge.
+        found = found.where(
+            ~np.isin(*(row_hashes(rows, champion.schema, 0) for rows in (found.frame, frame)))
+        )
     past = Past.none(frame) if found is None else Past.dealt(found, options.seed)
     larger = _grown(champion, table, frame, past)
     return Before(champion, larger, frame, past, options)
@@ -45,10 +51,10 @@ def _kept(champion: Model) -> OldRows | None:
     kept = None if champion.memory is None else champion.memory.kept
     if kept is None or not kept.frame.height:
         return None
-    return OldRows(kept.frame, ~kept.unseen, kept.weights(), kept.as_they_came(), "kept")
+    return OldRows(kept.frame, ~kept.unseen, kept.weights(), kept.as_they_came(), kept.batch, "kept")
 
 
-def _given(champion: Model, old: Any, new: pl.DataFrame, options: RetrainOptions) -> OldRows:
+def _given(champion: Model, old: Any, options: RetrainOptions) -> OldRows:
     table, target = read_for(old, champion.schema), champion.target
     if target not in table.frame.columns:
         raise InputError(
@@ -58,10 +64,6 @@ def _given(champion: Model, old: Any, new: pl.DataFrame, options: RetrainOptions
             "Old rows are learnt from and judged by: give them with their target.",
         )
     rows = drawn(table.frame[:].filter(pl.col(target).is_not_null()), MOST_ROWS, options.seed, "old rows")
-    if target in new.columns:
-        # A row that is in both would be known to networks that it is to judge.
-        twice = np.isin(*(row_hashes(frame, champion.schema, 0) for frame in (rows, new)))
-        rows = rows.filter(~twice)
     memory = champion.memory
     return OldRows(rows, None if memory is None else memory.trained.seen(rows, champion.schema))
 
@@ -69,6 +71,8 @@ def _given(champion: Model, old: Any, new: pl.DataFrame, options: RetrainOptions
 def _grown(champion: Model, table: Table, new: pl.DataFrame, past: Past) -> Grown:
     """The champion with room for the classes, levels and columns of the new rows."""
     rows = pl.concat([new, past.lessons], how="diagonal_relaxed")
-    target = champion.target if champion.target in new.columns else None
-    schema = infer(table, DataOptions(target=target, task=champion.task if target else "auto"), least_rows=1)
+    # Without the target: its cells may be missing, or all of one class, and what it means is known.
+    inputs = replace(table, frame=new.drop(champion.target, strict=False), target=None)
+    clean = DataOptions(clean=champion.recipe.data.clean)
+    schema = infer(inputs, clean, least_rows=1) if inputs.frame.width else Schema(())
     return grown(champion, rows, schema)

@@ -40,7 +40,9 @@ def remembering(model: Model, state: State) -> Model:
     metrics = state.test.get("metrics", {}).get("test", {})
     standing = {name: Standing.of(score, len(unseen)) for name, score in metrics.items()}
     sketches = _sketches(state, known) if state.recipe.keep.sketches and len(unseen) else None
-    memory = Memory(trained, standing, _work(model, state), _kept(state, known, unseen), sketches)
+    told = standing.get("accuracy" if state.task == "classification" else "rmse")
+    matrix = ((None if told is None else told.value,),)
+    memory = Memory(trained, standing, _work(model, state), _kept(state, known, unseen), sketches, matrix)
     return replace(model, memory=memory)
 
 

@@ -91,7 +91,10 @@ def _pair(
     y, weight = rows
     calls = None
     if ground.grown.task == "classification":
-        calls = ground.champion.decision.codes(said[0]), challenger.decision.codes(said[1])
+        # Codes are of the grown order of classes, in which a model of a new search need not be.
+        alike = challenger.classes == ground.grown.classes
+        called = challenger.decision.codes(said[1]) if alike else said[1].argmax(axis=1)
+        calls = ground.champion.decision.codes(said[0]), called
     group = None
     name = ground.champion.schema.group
     if name is not None and name in frame.columns:  # type: ignore[attr-defined]  # a frame

@@ -14,6 +14,7 @@ from retemper.core.gate_records import Gate
 from retemper.core.harm_records import Harm
 from retemper.core.records import Score, to_json
 from retemper.evaluation.metrics import main_metric
+from retemper.retraining.course import Course
 from retemper.retraining.ground import Ground
 from retemper.retraining.race import Candidate
 
@@ -31,6 +32,7 @@ class Tried:
         seconds: it took.
         cost: its multiply-adds, as a share of what training from scratch on all rows takes.
         note: what it was: a short run of the race, or the challenger.
+        rate: its learning rate, as a multiple of the champion's; None: nothing was trained by gradients.
     """
 
     strategy: str
@@ -40,6 +42,7 @@ class Tried:
     seconds: float
     cost: float
     note: str
+    rate: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +106,14 @@ def tried(ground: Ground, candidate: Candidate, scratch: float, note: str) -> Tr
             model.task, ground.y_old, own.old, RESAMPLES, ground.options.seed, ground.weight_old
         )
     return Tried(
-        candidate.strategy, new, old, _forgetting(ground, candidate), own.seconds, own.work / scratch, note
+        candidate.strategy,
+        new,
+        old,
+        _forgetting(ground, candidate),
+        own.seconds,
+        own.work / scratch,
+        note,
+        candidate.plan.rate if isinstance(candidate.plan, Course) else None,
     )
 
 

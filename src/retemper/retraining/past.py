@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -32,6 +32,7 @@ class OldRows:
         seen: which of them the champion was trained on [N]; None: nobody knows.
         weight: how many rows each stands for [N]; None: one each.
         plain: which are a plain sample of the past [N], as opposed to one that is balanced by class; None: all.
+        batch: of each row [N], 0 for the first training's; None: nobody knows.
         source: given by the user, or kept in the bundle.
     """
 
@@ -39,7 +40,18 @@ class OldRows:
     seen: Flags | None = None
     weight: Floats | None = None
     plain: Flags | None = None
+    batch: NDArray[np.int64] | None = None
     source: Source = "given"
+
+    def where(self, rows: Flags) -> OldRows:
+        """Some of the rows [N, true for those].
+
+        >>> OldRows(pl.DataFrame({"a": range(3)}), weight=np.arange(3.0)).where(np.arange(3) > 1).weight
+        array([2.])
+        """
+        parts = {name: getattr(self, name) for name in ("seen", "weight", "plain", "batch")}
+        some = {name: None if part is None else part[rows] for name, part in parts.items()}
+        return replace(self, frame=self.frame.filter(rows), **some)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +66,7 @@ class Past:
         known: whether the champion is known not to have trained on the judges (``unseen``). Where that is not known
             (``unknown``), it may know them by heart, and a test against it is harder than it should be.
         source: given by the user, or kept in the bundle.
+        batch: of each judge, 0 for the first training's; None: nobody knows.
     """
 
     lessons: pl.DataFrame
@@ -62,6 +75,7 @@ class Past:
     reference: pl.DataFrame
     known: Known
     source: Source = "none"
+    batch: NDArray[np.int64] | None = None
 
     @classmethod
     def none(cls, like: pl.DataFrame) -> Past:
@@ -96,4 +110,5 @@ class Past:
             old.frame.filter(reference),
             known if judging.any() else "none",
             old.source,
+            None if old.batch is None else old.batch[judging],
         )

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retemper.bundle.memory.kept import Kept, tenths_of
 from retemper.bundle.memory.record import Memory, Work
+from retemper.bundle.memory.sketches import Grid, Sketches
 from retemper.bundle.memory.trained import Trained
 from retemper.bundle.model import Model
 from retemper.retraining.before import Before
-from retemper.retraining.folds import NEVER
+from retemper.retraining.forgetting import Matrix
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.harm.measured import standings
 from retemper.retraining.harm.rows import Rows
 
+Flags = NDArray[np.bool_]
+FEWEST_TO_COUNT = 40
+"""Fewer new rows are no sketch of the present."""
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """What a promoted challenger learnt from, and how it did where it had not.
+
+    Args:
+        taught: [new rows] which of them trained it.
+        judged: the rows that it was judged by.
+        honest: what it says of the new ones of these, by networks that have not seen them.
+        work: multiply-adds of training such networks from scratch on all rows.
+    """
+
+    taught: Flags
+    judged: Ground
+    honest: Floats
+    work: float
+
 
 def remembering(
-    before: Before, ground: Ground | None, model: Model, promoted: bool, honest: Floats | None, work: float
+    before: Before, ground: Ground | None, model: Model, learnt: Learnt | None, matrix: Matrix
 ) -> Model:
     """The model with its memory brought up to date.
 
@@ -29,40 +52,55 @@ def remembering(
         before: with the champion and its memory.
         ground: the rows by what they were used for; None: nothing was trained.
         model: in force from now on.
-        promoted: whether it is the challenger.
-        honest: what the challenger says of the new rows, by networks that have not seen them.
-        work: multiply-adds of training such networks from scratch on all rows.
+        learnt: of the challenger, where it is promoted; None: the champion stays.
+        matrix: what the models in force were worth on every batch, this one included.
     """
     old, schema = before.champion.memory, model.schema
     trained = Trained.drawn(before.options.seed) if old is None else old.trained
-    if not promoted or ground is None or honest is None:
-        kept = _kept(before, ground, model, trained, promoted=False)
-        return model if old is None and kept is None else replace(model, memory=_with(old, trained, kept))
-    taught = ground.new.filter(ground.folds != NEVER)
+    if learnt is None or ground is None:
+        kept = _kept(before, ground, model, trained, None)
+        if old is None and kept is None:
+            return model
+        memory = Memory(trained) if old is None else old
+        return replace(model, memory=replace(memory, kept=kept, matrix=matrix or memory.matrix))
+    taught = ground.new.filter(learnt.taught)
     for rows in (taught, ground.past.lessons):
         trained = trained.with_rows(rows, schema) if rows.height else trained
-    said = Rows.of(
-        model.task,
-        honest,
-        ground.y_new,
-        called=model.decision.codes(honest) if model.classes else None,
-        weight=ground.weight_new,
-    )
     networks = len(model.parts)
     count = taught.height + ground.past.lessons.height
-    spent = Work(count, networks, model.recipe.training.epochs * networks, work)
-    kept = _kept(before, ground, model, trained, promoted=True)
-    return replace(model, memory=Memory(trained, standings(said, before.options.seed), spent, kept))
+    memory = Memory(
+        trained,
+        standings(_said(model, learnt), before.options.seed),
+        Work(count, networks, model.recipe.training.epochs * networks, learnt.work),
+        _kept(before, ground, model, trained, learnt.taught),
+        _sketches(model, learnt) if old is None or old.sketches is not None else None,
+        matrix,
+    )
+    return replace(model, memory=memory)
 
 
-def _with(old: Memory | None, trained: Trained, kept: Kept | None) -> Memory:
-    return Memory(trained, kept=kept) if old is None else replace(old, kept=kept)
+def _said(model: Model, learnt: Learnt) -> Rows:
+    ground, honest = learnt.judged, learnt.honest
+    called = model.decision.codes(honest) if model.classes else None
+    return Rows.of(model.task, honest, ground.y_new, called=called, weight=ground.weight_new)
+
+
+def _sketches(model: Model, learnt: Learnt) -> Sketches | None:
+    """Counts of the new rows: one half says where cells are cut, the other is counted, so that the counts are fair."""
+    ground = learnt.judged
+    if model.classes != ground.grown.classes or ground.new.height < FEWEST_TO_COUNT:
+        return None
+    cut = np.arange(ground.new.height) % 2 == 0
+    y = np.asarray(ground.y_new, dtype=np.float64)
+    rows = ground.new.filter(~cut)
+    grid = Grid.fit(ground.new.filter(cut), model.schema, learnt.honest[cut], y[cut])
+    return Sketches(grid, grid.tally(rows, learnt.honest[~cut], rows[model.target]))
 
 
 def _kept(
-    before: Before, ground: Ground | None, model: Model, trained: Trained, promoted: bool
+    before: Before, ground: Ground | None, model: Model, trained: Trained, taught: Flags | None
 ) -> Kept | None:
-    """The reservoir with this batch's rows in it."""
+    """The reservoir with this batch's rows in it; ``taught``: which of them trained the model in force."""
     memory, most = before.champion.memory, before.options.keep_old
     kept = None if memory is None else memory.kept
     if most is None:
@@ -76,7 +114,7 @@ def _kept(
     rows = before.labelled if ground is None else ground.new
     if not rows.height:
         return kept
-    unseen = ground.folds == NEVER if promoted and ground is not None else np.ones(rows.height, dtype=bool)
+    unseen = np.ones(rows.height, dtype=bool) if taught is None else ~taught
     return kept.updated(rows, unseen, int(kept.batch.max(initial=0)) + 1, most, model.schema)
 
 

@@ -9,10 +9,14 @@ that later retrainings can tell what is forgotten.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from retemper.bundle.model import Model
 from retemper.core import device, interrupt
 from retemper.core.budget import Budget
 from retemper.core.drift_records import Drift
@@ -24,15 +28,19 @@ from retemper.core.run_folder import RunFolder
 from retemper.evaluation.metrics import main_metric
 from retemper.retraining import race
 from retemper.retraining.before import Before, drift_of, harm_of
+from retemper.retraining.course import NewSearch, Plan
 from retemper.retraining.decided import judged, with_decision
-from retemper.retraining.ground import Ground
+from retemper.retraining.folds import NEVER
+from retemper.retraining.forgetting import forgotten
+from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.outcome import Outcome, tried
 from retemper.retraining.race import Candidate, Purse
-from retemper.retraining.remembered import remembering
+from retemper.retraining.remembered import Learnt, remembering
+from retemper.retraining.searched import apart, searched, set_apart
 
 FEWEST_ROWS = 20
 """Labelled new rows to retrain by: fewer can't be dealt to folds that judge."""
-SHORT, LONG = "a short run of the race", "the best course in full"
+SHORT, LONG, CHALLENGER = "a short run of the race", "the best course in full", "the challenger"
 STEPS = ("drift", "harm", "race", "challenger", "gate")
 
 
@@ -106,15 +114,66 @@ def _harm(before: Before) -> tuple[Harm, str, str]:
 
 def _kept(before: Before, seen: tuple[Drift, Harm], why: str) -> Outcome:
     gate = Gate("keep", why, (), {"better_on_new": "no challenger was trained"})
-    model = remembering(before, None, before.champion, False, None, 0.0)
+    model = remembering(before, None, before.champion, None, ())
     return Outcome(model, None, *seen, gate, facts=before.facts())
+
+
+@dataclass(frozen=True, eq=False)
+class Challenge:
+    """A challenger at the gate.
+
+    Args:
+        ground: the rows that judge it.
+        winner: its strategy, with what its networks say.
+        model: as it would be in force.
+        honest: what it says of each new row, where neither training nor choosing has seen the row.
+        runs: all that was trained, with what each run was.
+        taught: which of all new rows trained it.
+    """
+
+    ground: Ground
+    winner: Candidate
+    model: Model
+    honest: Floats
+    runs: Sequence[tuple[Candidate, str]]
+    taught: NDArray[np.bool_]
 
 
 def _trained(before: Before, ground: Ground, tools: Tools, seen: tuple[Drift, Harm]) -> Outcome:
     wanted, left_out = race.plans(ground)
     purse = before.purse(ground, tools.budget, tools.workers, tools.reporter)
-    drift, harm = seen
+    by_search = any(isinstance(plan, NewSearch) for plan in wanted.values())
+    found = _search(ground, tools, purse) if by_search else _race(ground, tools, wanted, purse)
+    if found is None:
+        return _kept(before, seen, "No strategy trained to finite outputs. The champion stays.")
 
+    def at_the_gate() -> tuple[Gate, str, str]:
+        verdict = judged(found.ground, found.model, found.honest, found.winner.trained.old)
+        return verdict, "pass" if verdict.promoted else "warn", verdict.reason
+
+    gate: Gate = tools.told("gate", at_the_gate)
+    promoted = gate.promoted
+    model = found.model if promoted else before.champion
+    said = (
+        (found.honest, found.winner.trained.old)
+        if promoted
+        else (found.ground.said_new, found.ground.said_old)
+    )
+    course = forgotten(found.ground, before.matrix, said)
+    learnt = Learnt(found.taught, found.ground, found.honest, purse.scratch) if promoted else None
+    matrix = tuple(tuple(row) for row in course["matrix"]) if before.matrix else ()
+    model = remembering(before, ground, model, learnt, matrix)
+    facts = before.facts() | {
+        "not_raced": left_out,
+        "compute": {"spent": sum(own.trained.work for own, _ in found.runs), "from_scratch": purse.scratch},
+        "rows": before.counts(ground),
+        "forgetting": course,
+    }
+    rows = [tried(found.ground, own, purse.scratch, note) for own, note in found.runs]
+    return Outcome(model, found.model, *seen, gate, rows, found.winner.strategy, facts)
+
+
+def _race(ground: Ground, tools: Tools, wanted: dict[str, Plan], purse: Purse) -> Challenge | None:
     def racing() -> tuple[list[Candidate], str, str]:
         found = race.short_runs(ground, wanted, purse)
         if not found:
@@ -123,7 +182,7 @@ def _trained(before: Before, ground: Ground, tools: Tools, seen: tuple[Drift, Ha
 
     candidates: list[Candidate] = tools.told("race", racing)
     if not candidates:
-        return _kept(before, seen, "No strategy trained to finite outputs. The champion stays.")
+        return None
 
     def finishing() -> tuple[Candidate | None, str, str]:
         found = race.finished(ground, candidates, purse)
@@ -131,27 +190,26 @@ def _trained(before: Before, ground: Ground, tools: Tools, seen: tuple[Drift, Ha
 
     last: Candidate | None = tools.told("challenger", finishing)
     winner = race.chosen(ground, candidates, last)
-    challenger = with_decision(ground, winner.trained)
-    outputs = race.honest(ground, candidates, last)
+    runs = [(own, SHORT) for own in candidates if own is not winner]
+    if last is not None and last not in (winner, *candidates):
+        runs.append((last, LONG))
+    honest = race.honest(ground, candidates, last)
+    model = with_decision(ground, winner.trained)
+    return Challenge(ground, winner, model, honest, [*runs, (winner, CHALLENGER)], ground.folds != NEVER)
 
-    def at_the_gate() -> tuple[Gate, str, str]:
-        found = judged(ground, challenger, outputs, winner.trained.old)
-        return found, "pass" if found.promoted else "warn", found.reason
 
-    gate: Gate = tools.told("gate", at_the_gate)
-    notes = [(own, SHORT) for own in candidates if own is not winner]
-    notes += [(last, LONG)] if last is not None and last not in (winner, *candidates) else []
-    rows = [tried(ground, own, purse.scratch, note) for own, note in (*notes, (winner, "the challenger"))]
-    runs = candidates if last is None or last in candidates else [*candidates, last]
-    facts = before.facts() | {
-        "not_raced": left_out,
-        "compute": {"spent": sum(own.trained.work for own in runs), "from_scratch": purse.scratch},
-        "rows": before.counts(ground),
-    }
-    promoted = gate.promoted
-    model = challenger if promoted else before.champion
-    model = remembering(before, ground, model, promoted, outputs, purse.scratch)
-    return Outcome(model, challenger, drift, harm, gate, rows, winner.strategy, facts)
+def _search(ground: Ground, tools: Tools, purse: Purse) -> Challenge:
+    """Rows that are set apart judge the model of a search: all others were searched by."""
+    apart_ground = apart(ground)
+
+    def searching() -> tuple[Candidate, str, str]:
+        trained = searched(ground, tools.folder, tools.budget, purse.scratch)
+        found = race.candidate_of(apart_ground, "new_search", NewSearch(), trained)
+        return found, "pass", _last_words(apart_ground, found, purse)
+
+    winner: Candidate = tools.told("challenger", searching)
+    trained, runs = winner.trained, [(winner, CHALLENGER)]
+    return Challenge(apart_ground, winner, trained.model, trained.new, runs, ~set_apart(ground))
 
 
 def _race_words(ground: Ground, found: list[Candidate]) -> str:

@@ -48,6 +48,8 @@ class Memory:
         work: what its training took.
         kept: raw rows; None: none are kept.
         sketches: counts of rows that it had not seen; None: the user wanted none.
+        matrix: what the models in force were worth after each batch (rows) on unseen rows of each (columns): the
+            accuracy, or the RMSE.
     """
 
     trained: Trained
@@ -55,6 +57,7 @@ class Memory:
     work: Work | None = None
     kept: Kept | None = None
     sketches: Sketches | None = None
+    matrix: tuple[tuple[float | None, ...], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """What is in bundle.json; the rest is in :meth:`files`."""
@@ -62,6 +65,7 @@ class Memory:
             "trained": self.trained.to_json(),
             "standing": {name: own.to_json() for name, own in self.standing.items()},
             "work": to_json(self.work),
+            "matrix": to_json(self.matrix),
             "sketches": None if self.sketches is None else self.sketches.to_json(),
         }
 
@@ -89,4 +93,5 @@ class Memory:
             None if data["work"] is None else Work(**data["work"]),
             Kept.from_json(json.loads(files["rows"])) if "rows" in files else None,
             None if data["sketches"] is None else Sketches.from_json(data["sketches"]),
+            tuple(tuple(row) for row in data["matrix"]),
         )

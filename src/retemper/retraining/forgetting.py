@@ -1,0 +1,87 @@
+"""What became of the past: the metric on every batch after every batch, by class, and what is carried over.
+
+R[i, j] is the metric of the model in force after batch i on rows of batch j that no network was trained on. Backward
+transfer is the mean of R[T, j] − R[j, j] over the batches before the last, T; forward transfer is R[T−1, T] − b, with b
+the metric of always saying what was most frequent (the mean) before (Lopez-Paz & Ranzato 2017).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retemper.retraining.ground import Floats, Ground
+
+Matrix = tuple[tuple[float | None, ...], ...]
+
+
+def name_of(task: str) -> str:
+    """The metric that is told: what people count."""
+    return "accuracy" if task == "classification" else "rmse"
+
+
+def forgotten(ground: Ground, matrix: Matrix, after: tuple[Floats, Floats]) -> dict[str, Any]:
+    """``forgetting`` of decision.json.
+
+    Args:
+        ground: the rows and what the champion says of them.
+        matrix: R so far, without this batch; empty where old rows carry no batch.
+        after: what the model in force from now on says of the new rows and of the old ones that judge.
+    """
+    past, judged = ground.past, bool(len(ground.y_old))
+    new, old = after
+    told: dict[str, Any] = {"metric": name_of(ground.grown.task)}
+    before_new = _metric(ground, ground.y_new, ground.said_new, ground.weight_new)
+    after_new = _metric(ground, ground.y_new, new, ground.weight_new)
+    if matrix and past.batch is not None:
+        row = [_on(ground, past.batch == j, old) for j in range(len(matrix))]
+        told["matrix"] = [*matrix, (*row, after_new)]
+        told["batches"] = ["training", *(f"batch {j}" for j in range(1, len(matrix) + 1))]
+        first = [own[j] for j, own in enumerate(matrix)]
+        changes = [
+            now - then for now, then in zip(row, first, strict=True) if now is not None and then is not None
+        ]
+    else:
+        every = np.ones(len(ground.y_old), dtype=bool)
+        then, now = (_on(ground, every, said) for said in (ground.said_old, old))
+        told["matrix"], told["batches"] = [(then, before_new), (now, after_new)], ["old rows", "new rows"]
+        changes = [now - then] if now is not None and then is not None else []
+    told["backward_transfer"] = float(np.mean(changes)) if changes else None
+    told["forward_transfer"] = before_new - _blind(ground)
+    if judged and ground.grown.classes:
+        told["by_class"] = _by_class(ground, old)
+    return told
+
+
+def _metric(ground: Ground, y: NDArray[Any], said: Floats, weight: Floats) -> float:
+    if ground.grown.task == "regression":
+        return float(np.sqrt(np.average((y - said) ** 2, weights=weight)))
+    return float(np.average(said.argmax(axis=1) == y, weights=weight))
+
+
+def _on(ground: Ground, rows: NDArray[np.bool_], said: Floats) -> float | None:
+    """On some of the old rows that judge; None without any."""
+    if not rows.any() or not ground.weight_old[rows].any():
+        return None
+    return _metric(ground, ground.y_old[rows], said[rows], ground.weight_old[rows])
+
+
+def _blind(ground: Ground) -> float:
+    """The metric of whoever knows only what the target was like before."""
+    codec, y = ground.champion.target_codec, ground.y_new
+    if codec.task == "regression":
+        return float(np.sqrt(np.average((y - codec.prior[0]) ** 2, weights=ground.weight_new)))
+    return float(np.average(y == int(np.argmax(codec.prior)), weights=ground.weight_new))
+
+
+def _by_class(ground: Ground, old: Floats) -> list[dict[str, Any]]:
+    """How many rows of each known class are called right, before and after."""
+    found = []
+    for code, name in enumerate(ground.grown.classes):
+        rows = ground.y_old == code
+        if rows.any():
+            before, after = (_on(ground, rows, said) for said in (ground.said_old, old))
+            found.append({"class": name, "before": before, "after": after, "rows": int(rows.sum())})
+    return found
