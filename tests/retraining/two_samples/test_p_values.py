@@ -50,15 +50,58 @@ def test_the_smallest_p_value_is_one_over_the_draws():
 def test_tied_values_have_the_p_value_of_all_deals(values):
     values = np.array(values, dtype=float)
     exact = _of_all_deals(values, 4, lambda a, b: ks_2samp(a, b, method="asymp").statistic)
-    statistic, found = kolmogorov.test(values, 5, np.random.default_rng(0), 100_000)
+    statistic, found = kolmogorov.test(values, 5)
     assert statistic == pytest.approx(ks_2samp(values[:5], values[5:]).statistic)
-    assert found == pytest.approx(exact, rel=0.5)
+    assert found == pytest.approx(exact, abs=1e-10)
+
+
+@pytest.mark.parametrize(("rows", "cells"), [((60, 40), 12), ((900, 30), 6), ((31, 470), 60)])
+@pytest.mark.parametrize("shift", [0, 1])
+def test_tied_values_have_the_p_value_of_random_tables(rows, cells, shift):
+    draws = np.random.default_rng(cells)
+    sides = [draws.integers(0, cells, n) for n in rows]
+    sides[1] = np.minimum(sides[1] + shift * cells // 12, cells - 1)
+    table = CountTable.of(np.concatenate(sides), np.arange(sum(rows)) >= rows[0])
+    statistic, found = kolmogorov.of_table(table)
+    drawn = table.largest_step(table.draws(draws)(20_000))
+    reached = int((drawn >= statistic - 1e-9).sum())
+    assert 0 < reached < 20_000
+    assert binomtest(reached, 20_000, found).pvalue > 1e-3
+
+
+def test_two_cells_have_the_p_value_of_the_hypergeometric():
+    null, counts = hypergeom(430, 100, 80), np.arange(81)
+    gaps = np.abs(counts / 80 - (100 - counts) / 350)
+    for current in (17, 25, 33, 40):
+        exact = null.pmf(counts[gaps >= gaps[current] - 1e-12]).sum()
+        found = kolmogorov.of_table(CountTable(np.array([100, 330]), np.array([current, 80 - current])))[1]
+        assert exact <= found <= exact * (1 + 1e-9) + 2e-11
+
+
+def test_ties_never_raise_the_p_value():
+    draws = np.random.default_rng(0)
+    for shift in (0.0, 0.3, 1.0):
+        values = np.round(np.concatenate([draws.normal(size=700), shift + draws.normal(size=300)]), 1)
+        untied = ks_2samp(values[:700], values[700:], method="exact").pvalue
+        assert kolmogorov.test(values, 700)[1] <= max(untied, 1e-10)
+
+
+def test_a_column_of_one_value_shows_nothing():
+    assert kolmogorov.of_table(CountTable(np.array([9]), np.array([4]))) == (0.0, 1.0)
+
+
+def test_more_rows_than_can_be_counted_take_the_limit():
+    total = np.full(200, 4000)
+    current = 2000 + 20 * np.where(np.arange(200) < 100, 1, -1)
+    statistic, found = kolmogorov.of_table(CountTable(total, current))
+    assert statistic == pytest.approx(0.01)
+    assert found == kolmogorov.limit_p(statistic, 400_000, 400_000)
 
 
 def test_values_without_ties_have_the_p_value_of_all_deals():
     values = np.array([0.1, 0.7, 0.2, 0.4, 0.3, 0.9, 0.8, 1.0, 0.6])
     exact = _of_all_deals(values, 4, lambda a, b: ks_2samp(a, b, method="asymp").statistic)
-    assert kolmogorov.test(values, 5, np.random.default_rng(0), 999)[1] == pytest.approx(exact)
+    assert kolmogorov.test(values, 5)[1] == pytest.approx(exact)
 
 
 @pytest.mark.parametrize("rows", [(20, 50), (50, 2000), (400, 1000), (2000, 3000)])
@@ -73,7 +116,7 @@ def test_the_limit_lies_above_the_exact_p_value(rows):
 def test_many_rows_take_the_limit():
     draws = np.random.default_rng(0)
     values = np.concatenate([draws.normal(size=11_003), 0.03 + draws.normal(size=11_004)])
-    statistic, found = kolmogorov.test(values, 11_003, draws, 999)
+    statistic, found = kolmogorov.test(values, 11_003)
     assert found == kolmogorov.limit_p(statistic, 11_003, 11_004)
     assert found == pytest.approx(ks_2samp(values[:11_003], values[11_003:], method="asymp").pvalue, rel=0.1)
 

@@ -31,8 +31,7 @@ def run(samples: TwoSamples) -> Found:
     most = samples.draws(outputs.shape[1] + 2)
     tests = []
     for number in range(first, outputs.shape[1]):
-        draw = samples.generator("predictions", number)
-        statistic, p_value = kolmogorov.test(outputs[:, number], samples.n_reference, draw, most)
+        statistic, p_value = kolmogorov.test(outputs[:, number], samples.n_reference)
         tests.append(Tested(names[number], "Kolmogorov-Smirnov", statistic, p_value))
     if outputs.shape[1] > 1:
         table = CountTable.of(outputs.argmax(axis=1), samples.is_current)

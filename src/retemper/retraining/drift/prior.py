@@ -20,12 +20,11 @@ def run(samples: TwoSamples) -> Found:
         NotApplicable: the target is not there on both sides.
     """
     labelled = Labelled.of(samples)
-    draw, most = samples.generator("prior"), samples.draws(1)
     if samples.task == "regression":
         n_reference = int((~labelled.is_current).sum())
-        statistic, p_value = kolmogorov.test(labelled.values, n_reference, draw, most)
+        statistic, p_value = kolmogorov.test(labelled.values, n_reference)
         return Found((Tested(labelled.name, "Kolmogorov-Smirnov", statistic, p_value),))
     table = CountTable.of(labelled.values.astype("int64"), labelled.is_current)
-    p_value = table.p_value(table.chi_square, draw, most)
+    p_value = table.p_value(table.chi_square, samples.generator("prior"), samples.draws(1))
     statistic = float(table.chi_square(table.current))
     return Found((Tested(labelled.name, "chi-square by permutation", statistic, p_value),))

@@ -72,8 +72,7 @@ def numbers(sides: TwoTallies) -> Found:
     columns = list(sides.columns(ordered=True))
     if not columns:
         raise NotApplicable("there is no column of numbers or dates")
-    most = sides.draws(len(columns))
-    return _tested(columns, lambda number, table: steps(table, sides.generator("numbers", number), most))
+    return _tested(columns, lambda number, table: steps(table))
 
 
 def categories(sides: TwoTallies) -> Found:
@@ -99,10 +98,9 @@ def _tested(
     return Found(tuple(tests), tuple(passed_over))
 
 
-def steps(table: CountTable, draw: np.random.Generator, most: int) -> tuple[str, float, float]:
+def steps(table: CountTable) -> tuple[str, float, float]:
     """Name, statistic and p-value of Kolmogorov and Smirnov's test over cells in their order."""
-    p_value = kolmogorov.p_value_of(table, draw, most)
-    return "Kolmogorov-Smirnov of counts", float(table.largest_step(table.current)), p_value
+    return "Kolmogorov-Smirnov of counts", *kolmogorov.of_table(table)
 
 
 def shares(table: CountTable, draw: np.random.Generator, most: int) -> tuple[str, float, float]:
@@ -156,7 +154,7 @@ def predictions(sides: TwoTallies) -> Found:
     tests = []
     for number, cells in list(enumerate(sides.grid.outputs))[first:]:
         table = table_of(one.outputs[number], two.outputs[number])
-        tests.append(Tested(cells.name, *steps(table, sides.generator("predictions", number), most)))
+        tests.append(Tested(cells.name, *steps(table)))
     if one.predicted is not None and two.predicted is not None:
         table = table_of(one.predicted, two.predicted)
         tests.append(Tested("prediction", *shares(table, sides.generator("predicted class"), most)))
@@ -165,10 +163,9 @@ def predictions(sides: TwoTallies) -> Found:
 
 def prior(sides: TwoTallies) -> Found:
     """The target's own distribution."""
-    one, two = _targets(sides)
-    test = steps if sides.task == "regression" else shares
-    table = table_of(one, two)
-    return Found((Tested(sides.grid.target.name, *test(table, sides.generator("prior"), sides.draws(1))),))
+    table, draw, most = table_of(*_targets(sides)), sides.generator("prior"), sides.draws(1)
+    tested = steps(table) if sides.task == "regression" else shares(table, draw, most)
+    return Found((Tested(sides.grid.target.name, *tested),))
 
 
 def concept(sides: TwoTallies) -> Found:
