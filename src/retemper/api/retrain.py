@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from retemper.api.registry import located, registry
 from retemper.bundle.place import holds_model
 from retemper.core import device
 from retemper.core.budget import Budget, now
-from retemper.core.errors import InputError, nearest
+from retemper.core.errors import InputError, Interrupted, nearest
 from retemper.core.interrupt import Watch
 from retemper.core.loading import loading
 from retemper.core.progress import Reporter, SilentReporter
@@ -117,9 +118,25 @@ def retrain(model: Model | str | Path, new: Any, **settings: Unpack[Settings]) -
         champion = _champion(model)
         before = before_of(champion.model, new, settings.get("old"), options)
         with RunFolder.create(settings.get("out"), champion.title) as folder, Watch(folder.path, "retrain"):
-            done = carried_out(folder, before, champion, settings, began)
+            with _whole_or_none(folder):
+                done = carried_out(folder, before, champion, settings, began)
             _register(champion, folder, done.decision)
             return done
+
+
+@contextmanager
+def _whole_or_none(folder: RunFolder) -> Iterator[None]:
+    """A run that the input, the machine or a person stops is deleted: its name is free again."""
+    try:
+        yield
+    except Interrupted as stopped:
+        folder.discard()
+        message = "Stopped on request; the champion stays as it is, and nothing of this run is kept."
+        hint = "Give the same command again: a retraining begins anew."
+        raise Interrupted(stopped.code, message, {"folder": str(folder.path)}, hint) from stopped
+    except InputError:
+        folder.discard()
+        raise
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,8 @@ class Ground:
 
     def losses_old(self, outputs: Floats) -> Floats:
         """The same of the old rows that judge, among the classes that there were."""
+        if not len(self.y_old):
+            return np.empty(0)
         return np.asarray(row_losses(self.grown.task, self.y_old, self.among_known(outputs)))
 
     def among_known(self, outputs: Floats) -> Floats:
