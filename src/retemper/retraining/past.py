@@ -49,9 +49,14 @@ class OldRows:
         >>> OldRows(pl.DataFrame({"a": range(3)}), weight=np.arange(3.0)).where(np.arange(3) > 1).weight
         array([2.])
         """
-        parts = {name: getattr(self, name) for name in ("seen", "weight", "plain", "batch")}
-        some = {name: None if part is None else part[rows] for name, part in parts.items()}
-        return replace(self, frame=self.frame.filter(rows), **some)
+        return replace(
+            self,
+            frame=self.frame.filter(rows),
+            seen=None if self.seen is None else self.seen[rows],
+            weight=None if self.weight is None else self.weight[rows],
+            plain=None if self.plain is None else self.plain[rows],
+            batch=None if self.batch is None else self.batch[rows],
+        )
 
 
 @dataclass(frozen=True, eq=False)
