@@ -27,7 +27,7 @@ from retemper.retraining.options import RetrainOptions
 from retemper.retraining.registry.interface import Registry
 from retemper.retraining.registry.mlflow_server import is_mlflow
 from retemper.retraining.registry.reference import Reference, parse
-from retemper.retraining.watch.arrivals import Mark
+from retemper.retraining.watch.arrivals import Mark, tables_in
 from retemper.retraining.watch.course import Tally, Task, Way, one_pass
 from retemper.retraining.watch.spending import level
 from retemper.retraining.watch.stream import Stream, Watched
@@ -93,6 +93,7 @@ def retrain_folder(model: str | Path, folder: str | Path, **settings: Unpack[Fol
     pause = _pause(settings.get("every"))
     options = options_of(_retraining(settings))
     with machine_faults():
+        tables_in(Path(folder))  # a folder that is not there begins no stream
         watched, known = _watched(model)
         treating = _Treating(str(model), options, settings, known, watched)
         run = Path(settings.get("out") or _default_run(Path(folder), watched))

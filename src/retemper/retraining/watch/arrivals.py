@@ -63,14 +63,14 @@ def _is_table(path: Path) -> bool:
     return not path.name.startswith(".") and path.name.lower().endswith(ENDINGS) and path.is_file()
 
 
-def unfinished(paths: Sequence[Path], wait: Callable[[float], None] = time.sleep) -> Path | None:
+def unfinished(paths: Sequence[Path], wait: Callable[[float], object] = time.sleep) -> Path | None:
     """The first file that changes, or goes, between two looks; None: all are whole, as far as one can see.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "a.csv"
     >>> file.write_text("a")
     1
-    >>> unfinished([file], lambda s: None), unfinished([file], lambda s: file.write_text("a,b") and None).name
+    >>> unfinished([file], lambda s: None), unfinished([file], lambda s: file.write_text("a,b")).name
     (None, 'a.csv')
     """
     before = [Mark.of(path) for path in paths]

@@ -79,6 +79,8 @@ class Stream:
             number = _begun(run, watched)
             with disk_faults(run):
                 (run / "batches").mkdir(exist_ok=True)
+                for half_written in [*run.glob(".*.tmp"), *run.glob("batches/*/.*.tmp")]:
+                    half_written.unlink()
             stream = cls(run, number, lock, batches_of(run), read_json(run / FILES))
             stream.discard()
             return stream
