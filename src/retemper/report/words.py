@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 NOTHING = "\N{EN DASH}"
@@ -93,11 +93,17 @@ def phrase(name: str) -> str:
 
 
 def number(value: Any, digits: int = 4) -> str:
-    """A number with so many significant digits, thousands apart; a dash for nothing.
+    """A number with so many significant digits, thousands apart; a dash for nothing, an option's name for the option.
 
     >>> number(0.28263), number(48842), number(1234.56), number(2.5e-5), number(None), number(-0.5), number(1.7726e16)
     ('0.2826', '48,842', '1,235', '2.5e-5', '–', '−0.5', '1.773e16')
+    >>> number({"name": "adamw", "learning_rate": 0.01})
+    'adamw'
     """
+    if isinstance(value, Mapping):
+        return str(value.get("name") or NOTHING)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(number(own, digits) for own in value) or NOTHING
     if value is None or isinstance(value, str):
         return value or NOTHING
     if isinstance(value, bool):
