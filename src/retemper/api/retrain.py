@@ -243,7 +243,7 @@ def options_of(settings: Settings) -> RetrainOptions:
         name: settings[name]
         for name in ("strategy", "gate", "budget", "seed")
         if settings.get(name) is not None
-    }  # type: ignore[literal-required]
+    }
     keep = settings.get("keep_old")
     if keep is not None:
         named["keep_old"] = 0 if keep == "none" else keep

@@ -39,9 +39,8 @@ def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions) -> B
     found = _kept(champion) if old is None else _given(champion, old, options)
     if found is not None and champion.target in frame.columns:
         # A row that is in both would be known to networks that it is to judge.
-        found = found.where(
-            ~np.isin(*(row_hashes(rows, champion.schema, 0) for rows in (found.frame, frame)))
-        )
+        was, now = (row_hashes(rows, champion.schema, 0) for rows in (found.frame, frame))
+        found = found.where(~np.isin(was, now))
     past = Past.none(frame) if found is None else Past.dealt(found, options.seed)
     larger = _grown(champion, table, frame, past)
     return Before(champion, larger, frame, past, options)

@@ -11,7 +11,7 @@ import numpy as np
 
 from retemper.core import catalogue
 from retemper.core.budget import Budget, Deadline
-from retemper.core.errors import InputError, nearest
+from retemper.core.errors import InputError
 from retemper.core.records import NotApplicable
 from retemper.evaluation.metrics import row_losses
 from retemper.retraining.calibrated import calibrated
@@ -83,15 +83,10 @@ def plans(ground: Ground) -> tuple[dict[str, Plan], dict[str, str]]:
     """The strategies to try, and why others can't be.
 
     Raises:
-        InputError: ``unknown_strategy``; ``strategy_not_applicable`` for one that was named and can't be done.
+        InputError: ``strategy_not_applicable`` for one that was named and can't be done.
     """
     names = catalogue.names(FAMILY)
     wanted = ground.options.strategy
-    if wanted != "auto" and wanted not in names:
-        message = f"There is no strategy {wanted!r}; {nearest(wanted, ['auto', *names])}"
-        raise InputError(
-            "unknown_strategy", message, {"option": "strategy"}, f"Choose auto or one of {', '.join(names)}."
-        )
     found: dict[str, Plan] = {}
     left_out: dict[str, str] = {}
     for name in [name for name in names if name not in SELDOM] if wanted == "auto" else [wanted]:

@@ -26,7 +26,7 @@ from retemper.core.progress import Reporter
 from retemper.core.records import Step
 from retemper.core.run_folder import RunFolder
 from retemper.evaluation.metrics import main_metric
-from retemper.retraining import race
+from retemper.retraining import demands, race
 from retemper.retraining.before import Before, drift_of, harm_of
 from retemper.retraining.course import NewSearch, Plan
 from retemper.retraining.decided import judged, with_decision
@@ -82,6 +82,7 @@ def run(before: Before, tools: Tools, only_if_drifted: bool = False) -> Outcome:
         Interrupted: stopped on request.
     """
     options = before.options
+    demands.check(before)
     device.one_thread()
     drift: Drift = tools.told("drift", lambda: _drift(before))
     harm: Harm = tools.told("harm", lambda: _harm(before))
