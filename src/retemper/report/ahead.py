@@ -8,8 +8,8 @@ from __future__ import annotations
 from retemper.report import write  # noqa: F401  # with all that it loads
 from retemper.report.page import environment
 
-OTHERS = ("check.html.j2", "doctor.html.j2", "life.html.j2")
-"""Pages of other commands."""
+OTHERS = ("check", "decision", "doctor", "life")
+"""What the names of other commands' pages, and of their parts, begin with."""
 
 
 def compiled() -> list[str]:
@@ -18,7 +18,7 @@ def compiled() -> list[str]:
     >>> "page.html.j2" in compiled()
     True
     """
-    names = [name for name in environment().list_templates(extensions=["j2"]) if name not in OTHERS]
+    names = [name for name in environment().list_templates(extensions=["j2"]) if not name.startswith(OTHERS)]
     for name in names:
         environment().get_template(name)
     return names
