@@ -1,0 +1,66 @@
+"""The new rows in folds: all judge, each fold by networks without it, and one fold is never trained on."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retemper.core.errors import InputError
+from retemper.core.recipe_sections import DataOptions
+from retemper.data.read import read
+from retemper.data.schema import Schema, infer
+from retemper.retraining.folds import FEWEST_FOLDS, FOLD_ROWS, NEVER, dealt
+from retemper.retraining.options import RetrainOptions
+
+from .made import table
+
+
+def schema_of(frame: pl.DataFrame, **roles: str) -> Schema:
+    return infer(read(frame), DataOptions(target="y", **roles))
+
+
+@given(st.integers(20, 400), st.integers(2, 20), st.integers(0, 5))
+@settings(max_examples=30, deadline=None)
+def test_every_row_has_a_fold_and_no_fold_is_empty(rows: int, most: int, seed: int) -> None:
+    frame = table("classes", 400, 1)[:rows]
+    folds = dealt(frame, schema_of(table("classes", 400, 1)), RetrainOptions(folds=most, seed=seed))
+    sizes = np.bincount(folds)
+    assert folds.shape == (rows,) and sizes.min() > 0
+    assert sizes.max() - sizes.min() <= 1
+    assert FEWEST_FOLDS <= folds.max() <= most
+    assert folds.max() == FEWEST_FOLDS or sizes.min() >= FOLD_ROWS
+
+
+def test_classes_are_spread_evenly() -> None:
+    frame = pl.DataFrame(
+        {"a": np.arange(120.0), "y": ["rare" if k % 10 == 0 else "often" for k in range(120)]}
+    )
+    folds = dealt(frame, schema_of(frame), RetrainOptions(folds=5))
+    rare = np.bincount(folds[(frame["y"] == "rare").to_numpy()], minlength=6)
+    assert rare.tolist() == [2] * 6
+
+
+def test_rows_of_a_group_stay_together_and_few_groups_make_few_folds() -> None:
+    frame = table("classes", 300, 1).with_columns(g=pl.int_range(pl.len()) % 30)
+    schema = schema_of(frame, group="g")
+    folds = dealt(frame, schema, RetrainOptions(folds=5))
+    assert folds.max() == 30 // FOLD_ROWS - 1
+    own = frame.with_columns(fold=folds).group_by("g").agg(pl.col("fold").n_unique())
+    assert own["fold"].max() == 1
+    assert set(folds) == {NEVER, 1, 2}
+
+
+def test_two_groups_can_not_be_dealt() -> None:
+    frame = table("classes", 300, 1).with_columns(g=pl.int_range(pl.len()) % 30)
+    few = frame.with_columns(g=pl.int_range(pl.len()) % 2)
+    with pytest.raises(InputError) as caught:
+        dealt(few, schema_of(frame, group="g"), RetrainOptions())
+    assert caught.value.code == "too_few_groups"
+
+
+def test_the_seed_deals() -> None:
+    frame = table("numbers", 120, 1)
+    schema = schema_of(frame)
+    one, same, other = (dealt(frame, schema, RetrainOptions(seed=seed)) for seed in (3, 3, 4))
+    assert (one == same).all() and (one != other).any()
