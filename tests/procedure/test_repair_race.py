@@ -147,7 +147,7 @@ def test_a_schedule_that_has_ended_is_not_gone_on_with() -> None:
 
 
 def test_few_rows_need_no_training_on_all_of_them() -> None:
-    own, regimen = bench(rows=40, **{"training.optimizer.learning_rate": 0.01})
+    own, regimen = bench(rows=40, **{"training.optimizer.learning_rate": 0.1})
     runs = [own.enter(regimen, member, "proof") for member in range(3)]
     for each in runs:
         each.go_on(1.0)

@@ -17,7 +17,7 @@ from retemper.doctor.proof import Proof
 from retemper.doctor.sequential import COUNTS, EARLY, look
 from retemper.procedure.repair_bench import Bench, Run
 from retemper.procedure.repair_fit import seeded
-from retemper.procedure.repair_last import forget_all_but_the_best, last, last_price, rises
+from retemper.procedure.repair_last import forget_all_but_the_best, last, last_price, rises, untouched
 from retemper.procedure.repair_leaner import leaner
 from retemper.procedure.repair_plan import Regimen, proposals
 from retemper.procedure.repair_race import GOOD, Race
@@ -154,7 +154,7 @@ def _proof_run(bench: Bench, regimen: Regimen, member: int) -> Run:
 
 def _ended(bench: Bench, best: Run, proof: Proof | None) -> Repaired:
     first = bench.runs[0]
-    network, regimen = last(bench, best)
+    network, regimen = (untouched(bench, first), first.regimen) if best is first else last(bench, best)
     findings = tuple(replace(each, outcome=_outcome(each, regimen, proof)) for each in first.findings or ())
     return Repaired(network, regimen, findings, proof, tuple(bench.runs), bench.spent)
 
