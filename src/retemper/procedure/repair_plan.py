@@ -30,10 +30,12 @@ ORDER = (
     "scale_targets",
     "class_weights",
     "label_smoothing",
+    "evaluation_mode",
     "thaw_parameters",
+    "training_mode",
 )
-"""Operations in the order in which they are done: from the end to the inside, scales around it, last the loss and
-what learns."""
+"""Operations in the order in which they are done: from the end to the inside, scales around it, last the loss, and
+what learns and when."""
 RATE = "training.optimizer.learning_rate"
 RATES = {"raise_learning_rate": (10.0, 3.0), "lower_learning_rate": (1 / 10, 1 / 3)}
 """Factors that are tried beside one another, for a rate is seldom off by just as much as a remedy's step."""
