@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from retemper.core.records import NotApplicable
 from retemper.doctor.looks import Signals
+from retemper.doctor.observe.allowance import LARGE
 from retemper.doctor.observe.losses import Losses
 from retemper.doctor.observe.passes import Calls
 from retemper.doctor.observe.probe import Probe
@@ -21,8 +22,8 @@ EVERY_STEPS, EARLY_LOOKS = 10, 30
 """A look every so many steps at first; after so many looks, one an epoch."""
 LATER = 1.25
 """Without epochs the next look comes when the steps have grown by this factor."""
-LARGE, SHARE, OWN = 50_000, 0.01, 1.0
-"""From so many parameters on, looks may cost this share of the steps; each costs ``OWN`` steps beside its passes."""
+SHARE, OWN = 0.01, 1.0
+"""Of a large network looks may cost this share of the steps; each costs ``OWN`` steps beside its passes."""
 RARELY = 3.0
 """Whatever it costs, a look comes when the steps have grown by this factor."""
 PROBE_ROWS, LARGE_PROBE_ROWS = 256, 64
@@ -61,6 +62,11 @@ class Watched:
     def step(self) -> int:
         """Steps of the optimizer that took most."""
         return max(self._steps, default=0)
+
+    @property
+    def rows(self) -> int:
+        """Of all batches so far; 0: not known."""
+        return 0 if self.failed else self._calls.rows
 
     def close(self) -> None:
         """Take the hooks away."""
