@@ -7,7 +7,9 @@ original on seeds and splits that chose nothing. All is paid out of a budget of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import mean
 
 from torch import nn
 
@@ -70,7 +72,7 @@ def repair(bench: Bench, recipe: Recipe) -> Repaired:
             break
     if best is first:
         return _ended(bench, first, None)
-    proof, proved = _prove(bench, original, best.regimen)
+    proof, proved = _prove(bench, first, best.regimen)
     if not proof.kept:
         return _ended(bench, first, proof)
     if not rises(best):
@@ -121,8 +123,9 @@ def _provable(bench: Bench, regimen: Regimen, before: float = 0.0) -> bool:
     return _reserve(bench, regimen, 1) + before <= bench.left + ROUNDING
 
 
-def _prove(bench: Bench, original: Regimen, regimen: Regimen) -> tuple[Proof, list[Run]]:
+def _prove(bench: Bench, first: Run, regimen: Regimen) -> tuple[Proof, list[Run]]:
     """The verdict on fresh seeds and splits, as many pairs as needed and allowed; and the runs of the repaired."""
+    original = first.regimen
     pair = bench.part(original) + bench.part(regimen)
     purse = bench.left - last_price(bench, regimen) + ROUNDING
     most = max((count for count in COUNTS if count * pair <= purse), default=0)
@@ -139,10 +142,22 @@ def _prove(bench: Bench, original: Regimen, regimen: Regimen) -> tuple[Proof, li
         if proof is not None:
             break
     assert proof is not None
-    before, after = (sum(own.right for own in side) for side in sides)
-    if proof.kept and after < before:
-        proof = replace(proof, kept=False, message="Reverted: fewer rows are called right after the change.")
-    return proof, sides[1]
+    doubt = _doubt(first, *sides) if proof.kept else None
+    return (replace(proof, kept=False, message=f"Reverted: {doubt}.") if doubt else proof), sides[1]
+
+
+def _doubt(first: Run, before: Sequence[Run], after: Sequence[Run]) -> str | None:
+    """Why a gain that was proved is no reason to part with the original.
+
+    What comes back else is the original's first start, not one of its starts at random: where that was a lucky one, the
+    change must do as well as it.
+    """
+    right, skill = mean([own.right for own in after]), mean([own.skill for own in after])
+    if right < mean([own.right for own in before]):
+        return "fewer rows are called right after the change"
+    if right < first.right or skill < first.skill:
+        return "the change does not do as well as the original's own start, which is a good one"
+    return None
 
 
 def _proof_run(bench: Bench, regimen: Regimen, member: int) -> Run:
