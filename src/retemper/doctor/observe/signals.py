@@ -47,7 +47,7 @@ class Watched:
         self._rows: list[dict[str, Any]] = []
         self._open: dict[str, Any] = {}
         self._ended: dict[str, Any] = {}
-        self._steps = [0] * len(self._optimizers)
+        self._steps, self._alone = [0] * len(self._optimizers), len(self._optimizers) == 1
         self._losses = Losses()
         self._spent = 0.0
         self._handles: list[Any] = []
@@ -73,7 +73,7 @@ class Watched:
     def after_step(self, loss: Tensor | float) -> None:
         """The training hands over a batch's loss."""
         self._losses.take(loss)
-        if len(self._optimizers) > 1:
+        if not self._alone:
             self._guarded(self._turn)()
         if self._ended:
             self._guarded(self._end)()
@@ -169,12 +169,11 @@ class Watched:
         return hook
 
     def _hook_after(self, number: int) -> Hook:
-        act, alone = self._guarded(self._after_step), len(self._optimizers) == 1
-        steps, plan = self._steps, self._plan
+        act, steps, plan = self._guarded(self._after_step), self._steps, self._plan
 
         def hook(optimizer: Any, args: Any, kwargs: Any) -> None:
             steps[number] += 1
-            if self._open or (alone and steps[0] + 1 >= plan.due):
+            if self._open or (self._alone and steps[0] + 1 >= plan.due):
                 act(number, _closure(optimizer, args, kwargs))
 
         return hook
@@ -192,7 +191,7 @@ class Watched:
         self._plan.begun()
         self._weights.keep()
         self._open = {"along": math.nan}
-        if len(self._optimizers) == 1:  # of several, one's loss brings gradients to the other's weights
+        if self._alone:  # of several, one's loss brings gradients to the other's weights
             for number, weight in enumerate(self._weights.tensors):
                 self._arrivals.append(weight.register_hook(self._arrived(number)))  # type: ignore[no-untyped-call]
 
@@ -246,7 +245,7 @@ class Watched:
             self._open["rate"] = max(
                 float(group["lr"]) for own in self._optimizers for group in own.param_groups
             )
-        if len(self._optimizers) == 1:
+        if self._alone:
             self._turn()
 
     def _turn(self) -> None:
