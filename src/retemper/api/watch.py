@@ -22,7 +22,7 @@ from retemper.doctor.observe.allowance import allowed_s, judged_rows
 from retemper.doctor.observe.attempt import attempt
 from retemper.doctor.observe.before import PROBE_ROWS, look
 from retemper.doctor.observe.loss_kind import LossFunction
-from retemper.doctor.observe.row_facts import RowFacts, row_facts, trees_within
+from retemper.doctor.observe.row_facts import Means, RowFacts, means_within, row_facts
 from retemper.doctor.observe.rows import Rows, first_rows, some_rows, suited
 from retemper.doctor.observe.signals import Watched
 from retemper.doctor.observe.standing import standing_of
@@ -52,7 +52,7 @@ class Doctor:
         self._epochs: list[dict[str, float]] = []
         self._case = Case(task=task)
         self._watched: Watched | None = None
-        self._row_facts: tuple[int, RowFacts] | None = None
+        self._row_facts: tuple[Means, RowFacts] | None = None
         self._activations: tuple[Histogram, ...] = ()
 
     def __enter__(self) -> Self:
@@ -138,9 +138,9 @@ class Doctor:
     def _facts_of_rows(self, task: Task) -> RowFacts:
         """Worked out once, and again where the training has grown so that more trees may be asked."""
         seconds = allowed_s(self._case.network, *self._taken())
-        trees = trees_within(seconds, self._train, self._held_out)
-        if self._row_facts is None or trees >= 2 * self._row_facts[0]:
-            self._row_facts = trees, row_facts(self._train, self._held_out, task, trees)
+        means = means_within(seconds, self._train, self._held_out)
+        if self._row_facts is None or means.trees >= 2 * self._row_facts[0].trees:
+            self._row_facts = means, row_facts(self._train, self._held_out, task, means)
         return self._row_facts[1]
 
     def _taken(self) -> tuple[int, int]:

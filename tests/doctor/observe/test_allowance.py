@@ -9,9 +9,10 @@ from torch import nn
 import retemper
 from retemper.api import watch as watch_module
 from retemper.doctor.case import Network, Operation
+from retemper.doctor.observe.aligned import MOST_ROWS
 from retemper.doctor.observe.allowance import FLOOR_S, LARGE, SHARE, allowed_s, judged_rows, training_s
 from retemper.doctor.observe.reference import FEWEST_TREES, TREES
-from retemper.doctor.observe.row_facts import trees_within
+from retemper.doctor.observe.row_facts import FEWEST_ALIGNED, means_within
 
 OPERATIONS = (Operation("linear", (64, 500), inputs=200), Operation("relu", (64, 500)))
 WIDE = Network(OPERATIONS, (64, 500), -1.0, 1.0, 2 * LARGE)
@@ -35,13 +36,15 @@ def test_only_trainings_of_large_networks_are_bounded() -> None:
 
 def test_trees_are_as_many_as_are_paid_for() -> None:
     many = (torch.rand(2000, 64), torch.randint(0, 10, (2000,)))
-    told = [trees_within(seconds, many, many) for seconds in (0.0, 0.1, 0.2, math.inf)]
-    assert told[0] == FEWEST_TREES < told[1] < told[2] < told[3] == TREES
+    told = [means_within(seconds, many, many) for seconds in (0.0, 0.1, 0.2, math.inf)]
+    trees = [own.trees for own in told]
+    assert trees[0] == FEWEST_TREES < trees[1] < trees[2] < trees[3] == TREES
+    assert [own.aligned for own in told] == [FEWEST_ALIGNED, FEWEST_ALIGNED, MOST_ROWS, MOST_ROWS]
 
 
 def test_rows_are_asked_once_and_again_when_the_training_has_grown(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, real = [], watch_module.row_facts
-    monkeypatch.setattr(watch_module, "row_facts", lambda *a: asked.append(a[3]) or real(*a))
+    monkeypatch.setattr(watch_module, "row_facts", lambda *a: asked.append(a[3].trees) or real(*a))
     monkeypatch.setattr(watch_module, "allowed_s", lambda *_: 0.0)
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(20, 8), nn.ReLU(), nn.Linear(8, 2))

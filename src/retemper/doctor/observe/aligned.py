@@ -35,12 +35,13 @@ TURNS = 2
 """Of the subspace towards the columns that vary most."""
 
 
-def aligned_p(x: Any, y: Tensor) -> float:
+def aligned_p(x: Any, y: Tensor, most: int = MOST_ROWS) -> float:
     """How often shuffled targets fit the inputs as well as the true ones do: p between .01 and 1.
 
     Args:
         x: inputs, rows first, of any form.
         y: targets, rows first.
+        most: rows that are looked at, the first ones.
 
     Returns:
         NaN where there are under 40 rows, no numbers, or targets that do not vary.
@@ -50,7 +51,7 @@ def aligned_p(x: Any, y: Tensor) -> float:
     0.01
     """
     random = seeds.generator(0, "doctor_aligned")
-    inputs, targets = _columns(x, random), _codes(y, random)
+    inputs, targets = _columns(x, random, most), _codes(y, random, most)
     if inputs is None or targets is None or len(inputs) < FEWEST_ROWS:
         return math.nan
     orders = [np.arange(len(targets)), *(random.permutation(len(targets)) for _ in range(SHUFFLES))]
@@ -108,9 +109,9 @@ def _principal(columns: Array, random: np.random.Generator) -> Array:
     return np.asarray(left[:, :COLUMNS] * lengths[:COLUMNS], dtype=np.float64)
 
 
-def _columns(x: Any, random: np.random.Generator) -> Array | None:
+def _columns(x: Any, random: np.random.Generator, most: int) -> Array | None:
     """Up to ``COLUMNS`` scaled columns: numbers as they are, whole numbers as counts of each."""
-    parts = [_numbers(part[:MOST_ROWS]) for part in parts_of(x)]
+    parts = [_numbers(part[:most]) for part in parts_of(x)]
     if not parts:
         return None
     flat = np.hstack(parts)
@@ -135,9 +136,9 @@ def _numbers(part: Tensor) -> Array:
     return np.hstack([np.log1p(counts), own[:, :PAIRED].double().numpy()])
 
 
-def _codes(y: Tensor, random: np.random.Generator) -> Array | None:
+def _codes(y: Tensor, random: np.random.Generator, most: int) -> Array | None:
     """Targets as up to ``CODES`` columns: values by their ranks, classes each by a random code."""
-    own = y[:MOST_ROWS].detach().cpu().reshape(min(len(y), MOST_ROWS), -1)
+    own = y[:most].detach().cpu().reshape(min(len(y), most), -1)
     if not own.shape[1] or not bool(torch.isfinite(own.double()).all()):
         return None
     if own.is_floating_point():

@@ -12,11 +12,11 @@ from retemper.doctor.case import Network
 
 LARGE = 50_000
 """From so many parameters on the doctor keeps to a share of the training; smaller ones train in moments anyway."""
-SHARE, FLOOR_S = 0.03, 0.08
+SHARE, FLOOR_S = 0.02, 0.06
 """Of the training, and what is spent in any case, on what is looked at once."""
 CALL_S, PRODUCT_S = 15e-6, 4e-11
 """A call of an operation, and a product by a weight, each forward alone; backward costs twice as much again."""
-JUDGED_SHARE, FEWEST_JUDGED = 0.02, 512
+JUDGED_SHARE, FEWEST_JUDGED = 0.01, 512
 """Rows that the network is judged by in the end: of the rows it was trained on, and in any case."""
 
 
@@ -53,7 +53,7 @@ def allowed_s(network: Network | None, steps: int, rows: int) -> float:
 def judged_rows(network: Network | None, rows: int, most: int) -> int:
     """How many rows the network is judged by.
 
-    >>> judged_rows(Network((), (64, 10), 0.0, 1.0, 200_000), rows=50_000, most=2048)
+    >>> judged_rows(Network((), (64, 10), 0.0, 1.0, 200_000), rows=100_000, most=2048)
     1000
     """
     if network is None or network.parameters < LARGE or not rows:

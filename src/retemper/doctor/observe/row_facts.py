@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from retemper.doctor.case import Task
 from retemper.doctor.likeness import Likeness
-from retemper.doctor.observe.aligned import aligned_p
+from retemper.doctor.observe.aligned import MOST_ROWS, aligned_p
 from retemper.doctor.observe.attempt import attempt
 from retemper.doctor.observe.likeness import MOST, likeness_of
 from retemper.doctor.observe.reference import FEWEST_TREES, ROWS, TREES, tree_s
@@ -20,6 +20,8 @@ from retemper.doctor.observe.rows import Rows, parts_of
 from retemper.doctor.observe.standing import best_reference
 from retemper.doctor.observe.traceless import traceless
 
+FEWEST_ALIGNED, ALIGNED_S = 450, 0.04
+"""Rows of which targets are held against inputs where more are not paid for, and what ``MOST_ROWS`` of them cost."""
 IN_DOUBT = 0.015
 """So many shuffles fit as well as the targets that another look is worth its price."""
 
@@ -42,18 +44,26 @@ class RowFacts:
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 
-def row_facts(rows: Rows | None, held_out: Rows | None, task: Task, trees: int = TREES) -> RowFacts:
+@dataclass(frozen=True)
+class Means:
+    """What is paid for: trees of each forest, and rows of which targets are held against inputs."""
+
+    trees: int = TREES
+    aligned: int = MOST_ROWS
+
+
+def row_facts(rows: Rows | None, held_out: Rows | None, task: Task, means: Means) -> RowFacts:
     """Facts of rows.
 
     Args:
         rows: of the training, in a random order, or None.
         held_out: rows that are not trained on, likewise.
         task: of the training.
-        trees: of each forest.
+        means: what is paid for.
 
     >>> import torch
     >>> x = torch.rand(200, 2, generator=torch.Generator().manual_seed(0))
-    >>> own = row_facts((x[:100], x[:100, 0]), (x[100:], x[100:, 0]), "regression")
+    >>> own = row_facts((x[:100], x[:100, 0]), (x[100:], x[100:, 0]), "regression", Means())
     >>> own.aligned_p, own.reference > 0.9
     (0.01, True)
     """
@@ -61,16 +71,18 @@ def row_facts(rows: Rows | None, held_out: Rows | None, task: Task, trees: int =
     own, other, alike = None, None, None
     with traceless():
         if rows is not None:
-            own = attempt("aligned", reasons, lambda: aligned_p(*rows))
+            own = attempt("aligned", reasons, lambda: aligned_p(*rows, means.aligned))
         if rows is not None and held_out is not None:
             if own is not None and own > IN_DOUBT:
-                other = attempt("aligned", reasons, lambda: aligned_p(*held_out))
-            alike = attempt("likeness", reasons, lambda: likeness_of(rows, held_out, task, trees))
+                other = attempt("aligned", reasons, lambda: aligned_p(*held_out, means.aligned))
+            alike = attempt("likeness", reasons, lambda: likeness_of(rows, held_out, task, means.trees))
         judged = held_out or rows
         reference = None
         if judged is not None:
             learnt = rows if held_out is not None else None
-            reference = attempt("reference", reasons, lambda: best_reference(learnt, judged, task, trees))
+            reference = attempt(
+                "reference", reasons, lambda: best_reference(learnt, judged, task, means.trees)
+            )
     return RowFacts(
         aligned_p=math.nan if own is None else own,
         held_out_p=math.nan if other is None else other,
@@ -80,18 +92,22 @@ def row_facts(rows: Rows | None, held_out: Rows | None, task: Task, trees: int =
     )
 
 
-def trees_within(seconds: float, rows: Rows | None, held_out: Rows | None) -> int:
-    """Trees of each forest of :func:`row_facts`, so that all of them keep to a price.
+def means_within(seconds: float, rows: Rows | None, held_out: Rows | None) -> Means:
+    """What :func:`row_facts` may do for a price; forests take what the comparison of targets and inputs leaves.
 
     >>> import torch
     >>> few = (torch.rand(200, 2), torch.rand(200))
-    >>> trees_within(math.inf, few, None), trees_within(0.0, few, None)
-    (40, 8)
+    >>> means_within(math.inf, few, None)
+    Means(trees=40, aligned=900)
+    >>> means_within(0.0, few, None)
+    Means(trees=8, aligned=450)
     """
     if math.isinf(seconds):
-        return TREES
+        return Means()
+    aligned = MOST_ROWS if seconds >= 3 * ALIGNED_S else FEWEST_ALIGNED
+    left = seconds - ALIGNED_S * (aligned / MOST_ROWS) ** 2
     price = sum(_tree_s(own, most) for own, most in ((rows, ROWS), (rows, MOST // 2), (held_out, MOST // 2)))
-    return min(TREES, max(FEWEST_TREES, int(seconds / price))) if price > 0 else TREES
+    return Means(min(TREES, max(FEWEST_TREES, int(left / price))) if price > 0 else TREES, aligned)
 
 
 def _tree_s(rows: Rows | None, most: int) -> float:
