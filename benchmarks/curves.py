@@ -151,7 +151,7 @@ def main() -> None:
 
 def report(curves: Sequence[Labelled], drawn_curves: int) -> None:
     """Print all tables."""
-    for name, variant in VARIANTS.items():
+    for name, variant in VARIANTS.items() if curves else ():
         own = [replace(curve, series=variant(curve.series)) for curve in curves]
         with_accuracy = [
             c for c in own if name != "accuracies alone" or np.isfinite(c.series["train_accuracy"]).any()
@@ -164,7 +164,7 @@ def report(curves: Sequence[Labelled], drawn_curves: int) -> None:
         table(
             "drawn curves, losses alone", [replace(c, series=VARIANTS["losses alone"](c.series)) for c in own]
         )
-    cost(curves)
+        cost(own)
 
 
 if __name__ == "__main__":
