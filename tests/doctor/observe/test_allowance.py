@@ -22,9 +22,9 @@ Y = (X[:, 0] > X[:, 1]).long()
 
 
 def test_the_price_of_a_training_is_counted() -> None:
-    assert training_s(WIDE, 0, 1_000_000) == pytest.approx(3 * 1e6 * 1e5 * 4e-11)
+    assert training_s(WIDE, 0, 1_000_000) == pytest.approx(3 * 1e6 * 1e5 * 2.5e-11)
     assert training_s(WIDE, 1000, 0) == pytest.approx(3 * 1000 * 2 * 15e-6)
-    assert training_s(Network((), (), 0.0, 1.0, 1000), 1, 10) == pytest.approx(3 * 10 * 1000 * 4e-11)
+    assert training_s(Network((), (), 0.0, 1.0, 1000), 1, 10) == pytest.approx(3 * 10 * 1000 * 2.5e-11)
 
 
 def test_only_trainings_of_large_networks_are_bounded() -> None:

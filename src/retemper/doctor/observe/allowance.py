@@ -1,6 +1,6 @@
 """What the doctor may spend on a large network: a share of the training so far, in operations counted, not by a clock.
 
-Operations are priced in seconds of one slow processor, so that work of different kinds can be compared; how long
+Operations are priced in seconds of one processor, so that work of different kinds can be compared; how long
 anything really takes decides nothing, and the seed alone fixes what is found.
 """
 
@@ -14,7 +14,7 @@ LARGE = 50_000
 """From so many parameters on the doctor keeps to a share of the training; smaller ones train in moments anyway."""
 SHARE, FLOOR_S = 0.02, 0.06
 """Of the training, and what is spent in any case, on what is looked at once."""
-CALL_S, PRODUCT_S = 15e-6, 4e-11
+CALL_S, PRODUCT_S = 15e-6, 2.5e-11
 """A call of an operation, and a product by a weight, each forward alone; backward costs twice as much again."""
 JUDGED_SHARE, FEWEST_JUDGED = 0.01, 512
 """Rows that the network is judged by in the end: of the rows it was trained on, and in any case."""
