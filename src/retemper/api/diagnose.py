@@ -20,6 +20,7 @@ from retemper.doctor.case import Case
 from retemper.doctor.examine import examine
 
 FINAL, SEARCHES = "train_long", ("search_refine", "search_coarse", "search")
+BATCHES = "single batches' losses jump by themselves; log a validation loss, or means over epochs"
 RISES = ("overfitting", "overtrained")
 PHASES = (
     ("non_finite", "diverging"),
@@ -90,8 +91,23 @@ def _in_memory(source: Any) -> Any:
 
 def _of_metrics(metrics: Metrics) -> Diagnosis:
     examined = examine([Case(history) for history in metrics.histories])
-    findings = [_in_words(finding, metrics) for finding in _by_phase(examined.findings)]
-    return Diagnosis(findings, examined.not_applicable, dict(metrics.columns), len(metrics.histories))
+    noisy = [finding for finding in examined.findings if _may_be_batches(finding, metrics)]
+    findings = [_in_words(own, metrics) for own in _by_phase(examined.findings) if own not in noisy]
+    not_applicable = examined.not_applicable + [(own.code, BATCHES) for own in noisy]
+    return Diagnosis(findings, not_applicable, dict(metrics.columns), len(metrics.histories))
+
+
+def _may_be_batches(finding: Finding, metrics: Metrics) -> bool:
+    """Whether a finding of a log of steps may come from batches alone: their losses jump whatever the steps are.
+
+    A loss that was thrown above its start stays a finding, and so does a drop of the rate that was logged.
+    """
+    if metrics.unit == "epoch" or any("val_loss" in own.series for own in metrics.histories):
+        return False
+    evidence = finding.evidence
+    if finding.code == "oscillating":
+        return float(evidence["highest"] or 0) <= float(evidence["highest_threshold"] or 0)
+    return finding.code == "decayed_too_early" and not evidence["rate_known"]
 
 
 def _by_phase(findings: list[Finding]) -> list[Finding]:

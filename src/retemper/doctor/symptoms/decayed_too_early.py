@@ -133,8 +133,8 @@ def _slopes(values: Values, at: int, window: int) -> tuple[float, float]:
 
 
 def _expected(values: Values, at: int, window: int) -> float:
-    """The fall over the rest of the run had the rate not dropped: each half window's less than the last by as much."""
-    half = window // 2
+    """The fall over the rest of the run had the rate not dropped: each part's is less than the last's by as much."""
+    half = max(window // 2, at // 4)
     first, middle, last = (float(values[max(at - 1 - back, 0)]) for back in (2 * half, half, 0))
     rest = (len(values) - at) / half
     slowing = min((middle - last) / (first - middle), 1.0) if first > middle > last else float(last < middle)
