@@ -1,6 +1,7 @@
 """Parts of a repair: one score for all heads, splits, the loop against PyTorch's own, ways to train."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -238,3 +239,18 @@ def test_where_steps_are_scarce_a_wider_network_comes_first_if_it_hardly_costs_m
         assert all("more_capacity" not in each.remedies for each in book[:place])
     assert "more_capacity" not in by_the_book(base, own, 1)[0].remedies
     assert by_the_book(base, own, 1)[1].remedies.count("more_capacity") == 1
+
+
+def test_units_that_died_get_another_activation_whatever_is_likelier() -> None:
+    own = patient(nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, 1)), rows())
+    likely, dead = (
+        alarm("learning_rate_too_high", "lower_learning_rate"),
+        alarm("dead_units", "another_activation"),
+    )
+    unlikely = [replace(each, confidence=0.15) for each in (dead, alarm("plateau", "more_capacity"))]
+    (first, *_) = proposals(Regimen(build(PLAIN)), [likely, *unlikely], own, poor=False)
+    assert first.remedies == ("lower_learning_rate", "another_activation")
+    told = [replace(each, severity="advice") for each in unlikely]
+    assert proposals(Regimen(build(PLAIN)), [likely, *told], own, poor=False)[0].remedies == (
+        "lower_learning_rate",
+    )

@@ -11,7 +11,7 @@ from torch import nn
 from retemper.api.watch import watch
 from retemper.core.recipe import Recipe, build
 from retemper.core.records import Finding
-from retemper.procedure.repair import _doubt
+from retemper.procedure.repair import _cut, _doubt
 from retemper.procedure.repair_bench import Bench
 from retemper.procedure.repair_last import last, last_price, rises
 from retemper.procedure.repair_leaner import leaner
@@ -215,3 +215,14 @@ def test_a_gain_on_average_does_not_beat_a_lucky_start() -> None:
     for first in (lucky, sure):
         assert "own start" in (_doubt(first, stuck_at_times, better) or "")
     assert "fewer rows" in (_doubt(unlucky, ran((0.2, 0.9)), better) or "")
+
+
+def test_a_run_is_cut_where_it_fell_by_more_than_noise() -> None:
+    own, regimen = bench()
+    done = own.enter(regimen, 0, "round 1")
+    done.training.epoch = done.training.epochs
+    done.training.curve = [(0.25, 0.5), (0.5, 0.8), (0.75, 0.75), (1.0, 0.7)]
+    cut = _cut(done, 0.05)
+    assert cut.regimen.remedies == ("stop_earlier",) and cut.regimen.recipe.training.epochs == 10
+    assert cut.skill == 0.8 and done.skill == 0.7
+    assert _cut(done, 0.15) is done

@@ -7,6 +7,7 @@ original on seeds and splits that chose nothing. All is paid out of a budget of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
@@ -30,6 +31,8 @@ from retemper.procedure.repair_score import LEAST_GAIN
 ROUNDS = 3
 RESERVED = (3, 4, 6)
 """Pairs of a proof that each round leaves money for."""
+NOISE = 0.5
+"""Of a skill that one row is judged by; the best of a curve is the luckier the fewer rows there are."""
 ROUNDING = 1e-9
 CERTAIN = 0.9
 """A fault of this confidence has its remedy run to the end, however it begins."""
@@ -95,17 +98,19 @@ def _round(bench: Bench, best: Run, number: int, tried: set[str]) -> Run | None:
     sure = any(each.severity == "error" and each.confidence >= CERTAIN for each in findings)
     done = raced(bench, Race(new, f"round {number}", purse, sure, number < ROUNDS))
     tried.update(own.regimen.key for own in bench.runs)
-    winner = next((own for own in map(_cut, done) if _provable(bench, own.regimen)), None)
+    noise = NOISE / math.sqrt(len(bench.rows) - bench.training_rows or len(bench.rows))
+    shortened = [_cut(own, max(LEAST_GAIN, noise)) for own in done]
+    winner = next((own for own in shortened if _provable(bench, own.regimen)), None)
     return winner if winner is not None and winner.skill >= best.skill + LEAST_GAIN else None
 
 
-def _cut(run: Run) -> Run:
-    """As far as it went up, where it went down afterwards; the curve has told, and it costs nothing."""
+def _cut(run: Run, fall: float) -> Run:
+    """As far as it went up, where it went down by more than ``fall`` afterwards; the curve has told, and it is free."""
     curve = run.training.curve
     top = max(own for _, own in curve)
     share, skill = next((at, own) for at, own in reversed(curve) if own >= top - LEAST_GAIN)
     epochs = run.epoch_at(share)
-    if skill < run.skill + LEAST_GAIN or epochs == run.training.epochs:
+    if skill < run.skill + fall or epochs == run.training.epochs:
         return run
     told = Finding("overtrained", "advice", 0.9, "It went down after its best.", {"best_epoch": epochs})
     shorter = run.regimen.with_changes("stop_earlier", told, {"training.epochs": epochs})

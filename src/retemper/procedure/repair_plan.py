@@ -177,6 +177,7 @@ def proposals(
     made: list[Regimen] = []
     start = _with_true_loss(base, patient) if poor else base
     causes = [each for each in alarms if each.confidence >= SURE] or alarms[:1]
+    causes += [each for each in alarms if each.code in SEEN and each not in causes]
     together = _together(start, [*causes, *(each for each in sure if each.code in STRUCTURE)], patient)
     made.append(together)
     if poor:
@@ -202,6 +203,9 @@ def proposals(
 
 SHORT = frozenset({"too_few_epochs", "still_improving"})
 """Findings that more epochs are for; for others they are dear, and tried by themselves."""
+SEEN = frozenset({"dead_units"})
+"""Alarms that are mended at once though something likelier is named: units that died from one start die from others,
+which no race of single runs shows, but a proof by several starts does."""
 STRUCTURE = frozenset({"unscaled_inputs", "unscaled_targets", "redundant_softmax", "missing_nonlinearity"})
 """Findings that are mended at once though they are but advice."""
 
