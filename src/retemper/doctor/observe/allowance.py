@@ -12,7 +12,7 @@ from retemper.doctor.case import Network
 
 LARGE = 50_000
 """From so many parameters on the doctor keeps to a share of the training; smaller ones train in moments anyway."""
-SHARE, FLOOR_S = 0.02, 0.06
+SHARE, FLOOR_S = 0.015, 0.06
 """Of the training, and what is spent in any case, on what is looked at once."""
 CALL_S, PRODUCT_S = 15e-6, 2.5e-11
 """A call of an operation, and a product by a weight, each forward alone; backward costs twice as much again."""

@@ -24,8 +24,8 @@ from retemper.doctor.observe.traceless import copied, device_of, traceless, unre
 from retemper.doctor.observe.tries import try_sample
 
 PRICED_ROWS, PROBE_ROWS, FEWEST_ROWS = 4, 256, 8
-PRODUCTS = 1e9
-"""Products by weights that a pass over the probe may take, some .1 s."""
+CHEAP, PRODUCTS = 3e8, 1e9
+"""Products by weights of a pass over the probe, some .01 s, and what the fewest rows that tell something may take."""
 MOST_COPIED = 50_000_000
 """Parameters of a network that is still copied; a larger one is looked at itself, and nothing is tried on it."""
 ALIKE = 1e-8
@@ -114,7 +114,8 @@ def _probe(network: nn.Module, rows: Rows) -> Followed:
     """A pass of as many rows as are cheap."""
     few = first_rows(rows, PRICED_ROWS)
     priced = follow(network, few[0])
-    count = int(min(PROBE_ROWS, PRODUCTS / max(_products(network, priced, len(few[1])), 1.0)))
+    own = max(_products(network, priced, len(few[1])), 1.0)
+    count = int(min(PROBE_ROWS, max(CHEAP / own, min(2 * STRAIGHT_ROWS, PRODUCTS / own))))
     if count < FEWEST_ROWS:  # one pass is all that such a network is asked for
         return priced
     return follow(network, first_rows(rows, count)[0])
