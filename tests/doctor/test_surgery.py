@@ -125,6 +125,20 @@ def test_a_loss_at_fault_is_replaced(code: str) -> None:
     assert float(after.loss(y[:, None], y)) == 0
 
 
+@pytest.mark.parametrize(("loss", "high"), [(nn.BCEWithLogitsLoss(), 9.0), (nn.BCELoss(), 1.0)])
+def test_outputs_mean_the_same_when_a_loss_of_the_wrong_sign_was_turned(loss: nn.Module, high: float) -> None:
+    def ascent(outputs: Tensor, y: Tensor) -> Tensor:
+        return -loss(outputs.clamp(0, 1) if high == 1 else outputs, y)
+
+    network = nn.Sequential(nn.Linear(3, 1), *([nn.Sigmoid()] * (high == 1)))
+    own = patient(network, ascent, BITS, "classification")
+    after = mended("right_head", own, replace(FINDING, code="wrong_loss"))
+    far = after.network(1000 * own.x).detach()
+    assert (float(far.max()) > 1) == (high > 1) and (float(far.min()) < 0) == (high > 1)
+    right, wrong = ((BITS - 0.5) * sign * 0.9 + (0.5 if high == 1 else 0.0) for sign in (1, -1))
+    assert after.loss(right, BITS) < after.loss(wrong, BITS)
+
+
 def test_a_bounded_head_of_values_is_set_free() -> None:
     y = 100 * torch.randn(40, 1)
     after = mended(
