@@ -117,8 +117,12 @@ def _by_phase(findings: list[Finding]) -> list[Finding]:
     other way round: a start that was held up ends early, steps that are too large leave validation losses that rise.
     """
 
+    swings = any(finding.code == "oscillating" for finding in findings)
+
     def place(finding: Finding) -> tuple[bool, int, bool, float]:
         phase = next((at for at, codes in enumerate(PHASES) if finding.code in codes), len(PHASES))
+        if swings and finding.evidence.get("rate_known") is False:
+            phase = len(PHASES)  # a curve that swings has kinks by chance
         slight = finding.code in RISES and finding.severity == "advice"
         return finding.severity != "error", phase, slight, -finding.confidence
 

@@ -169,25 +169,25 @@ def calmed(values: Values) -> float:
     return float(np.median(bends[-max(round(0.1 * len(values)), 4) :]) / max(float(np.median(middle)), TINY))
 
 
-BROKE = 10.0
-"""A training loss so many times its first value: whatever comes later, the weights were thrown away."""
+BROKE = 100.0
+"""A validation loss so many times the first losses: more than rows learnt by heart can cost."""
 
 
 def broke_down(history: History) -> bool:
-    """Whether the losses were lost, or thrown far above their start: the rest tells nothing of rows learnt by heart.
+    """Whether the losses were lost, or the validation loss ended beyond all bounds: no matter of rows learnt by heart.
 
     >>> lost = np.array([1.0, 0.5, np.nan])
     >>> broke_down(History(0, {"train_loss": lost, "val_loss": lost}, 1.0))
     True
     """
-    losses = [
-        history.series[name] for name in ("train_loss", "val_loss") if len(history.series.get(name, ()))
-    ]
+    names = ("train_loss", "val_loss")
+    losses = [history.series[name] for name in names if len(history.series.get(name, ()))]
     if any(np.isinf(values).any() for values in losses) or all(np.isnan(values[-1]) for values in losses):
         return True
-    train = history.series.get("train_loss", np.empty(0))
-    known = train[np.isfinite(train)]
-    return len(known) > 0 and bool(known[0] > 0) and float(known.max()) > BROKE * float(known[0])
+    firsts = [float(values[np.isfinite(values)][0]) for values in losses if np.isfinite(values).any()]
+    val = history.series.get("val_loss", np.empty(0))
+    known = val[np.isfinite(val)]
+    return len(known) > 0 and min(firsts) > 0 and float(np.median(known[-3:])) > BROKE * max(firsts)
 
 
 @dataclass(frozen=True)
