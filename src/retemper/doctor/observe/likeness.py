@@ -18,7 +18,7 @@ from torch import Tensor
 from retemper.core.records import NotApplicable
 from retemper.doctor.case import Task
 from retemper.doctor.likeness import Likeness, Told
-from retemper.doctor.observe.reference import references
+from retemper.doctor.observe.reference import TREES, references
 from retemper.doctor.observe.rows import Rows, first_rows
 from retemper.doctor.observe.shares import right_rows
 
@@ -26,13 +26,14 @@ FEWEST, MOST = 30, 1000
 """Rows that are learnt or asked about, and rows of each kind that are looked at."""
 
 
-def likeness_of(rows: Rows, held_out: Rows, task: Task) -> Likeness:
+def likeness_of(rows: Rows, held_out: Rows, task: Task, trees: int = TREES) -> Likeness:
     """The likeness of two sets of rows; of those that are too few to be learnt only how frequent classes are.
 
     Args:
         rows: training inputs and targets in a random order.
         held_out: rows that are not trained on, likewise.
         task: of the training.
+        trees: of each forest.
 
     Raises:
         NotApplicable: inputs are not one tensor.
@@ -50,18 +51,18 @@ def likeness_of(rows: Rows, held_out: Rows, task: Task) -> Likeness:
     scale = float((train[1] - train[1].median(0).values).abs().double().mean()) if values else 0.0
     if values and not scale > 0:
         return Likeness()
-    forth, back = _told(train, held, scale), _told(held, train, scale)
+    forth, back = _told(train, held, scale, trees), _told(held, train, scale, trees)
     frequent = _classes_p(train[1], held[1]) if task == "classification" else 1.0
     return Likeness(forth, Told(back.held_out, back.train, -back.z), frequent)
 
 
-def _told(rows: Rows, others: Rows, scale: float) -> Told:
+def _told(rows: Rows, others: Rows, scale: float, trees: int) -> Told:
     """By a model of half of some rows: the other half as ``train``, the others as ``held_out``."""
     (x, y), (other_x, other_y) = rows, others
     half = len(y) // 2
     if min(half, len(other_y)) < FEWEST:
         return Told()
-    answers = references(x[:half], y[:half], torch.cat([x[half:], other_x]))
+    answers = references(x[:half], y[:half], torch.cat([x[half:], other_x]), trees)
     truth = torch.cat([y[half:], other_y])
     scored = [_scores(own, truth, scale) for own in answers]
     known = [own for own in scored if own is not None and len(own) == len(truth)]
