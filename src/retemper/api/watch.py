@@ -11,7 +11,6 @@ from typing import Any, Self
 
 from torch import Tensor, nn
 
-from retemper.api.pictured import pictured
 from retemper.core.errors import InputError
 from retemper.core.history import from_rows
 from retemper.core.records import Finding, NotApplicable
@@ -110,6 +109,8 @@ class Doctor:
         Raises:
             InputError: the name does not end in .html, or the file can't be written.
         """
+        from retemper.api.pictured import pictured  # loads the report
+
         return pictured(self.case(), self._activations, self._seen_activations(), path)
 
     def case(self) -> Case:

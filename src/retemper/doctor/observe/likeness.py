@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import chi2_contingency
 from torch import Tensor
 
 from retemper.core.records import NotApplicable
@@ -102,4 +101,6 @@ def _classes_p(y: Tensor, held_y: Tensor) -> float:
     _, places = torch.unique(torch.cat(codes), return_inverse=True)
     count = int(places.max()) + 1
     table = np.array([np.bincount(part, minlength=count) for part in np.split(places.numpy(), [len(y)])])
+    from scipy.stats import chi2_contingency  # half a second to load
+
     return float(chi2_contingency(table).pvalue) if count > 1 else 1.0

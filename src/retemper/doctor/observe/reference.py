@@ -8,9 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.linear_model import Ridge
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 ROWS, COLUMNS, OUTPUTS, TREES = 1500, 1000, 100, 40
@@ -50,6 +47,11 @@ def references(x: Any, y: Tensor, held_x: Any, trees: int = TREES) -> list[Tenso
         np.isfinite(inputs).all() and np.isfinite(asked).all() and np.isfinite(target).all()
     ):
         return []
+    # It takes half a second to load, which a training that is watched should not wait for.
+    from sklearn.ensemble import ExtraTreesRegressor
+    from sklearn.linear_model import Ridge
+    from sklearn.preprocessing import StandardScaler
+
     scaler = StandardScaler().fit(inputs)
     share = max(1 / 3, 1 / inputs.shape[1]) if inputs.shape[1] <= FEW_COLUMNS else "sqrt"
     with warnings.catch_warnings():
