@@ -1,6 +1,6 @@
 """How well curves alone name what is wrong: ten shapes of real and of drawn curves, and overfitting or not.
 
-    python benchmarks/curves.py [--groups 12] [--drawn 40] [--half check]
+    python benchmarks/curves.py [--groups 12] [--drawn 40] [--half check] [--tables FOLDER] [--first 200]
 
 Real curves come from small networks (curves_trained.py), whose labels a second training bears out; drawn ones from
 formulas (curves_drawn.py). Thresholds were looked at with the even groups only, ``--half check`` takes the odd ones.
@@ -15,11 +15,14 @@ import argparse
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from curves_drawn import DRAWN, drawn
-from curves_trained import SHAPES, Series, labelled, overfits, tables
+from curves_stack import Series
+from curves_tables import Rows, read_tables, tables
+from curves_trained import SHAPES, labelled, overfits
 from scipy.stats import binomtest
 
 import retemper
@@ -72,9 +75,8 @@ def codes_of(series: Series) -> list[str]:
     return [SAME.get(finding.code, finding.code) for finding in retemper.diagnose(rows).findings]
 
 
-def real(groups: Iterable[int]) -> list[Labelled]:
+def real(groups: Iterable[int], own: dict[str, Rows]) -> list[Labelled]:
     """Up to four networks of each group and shape."""
-    own = tables()
     return [
         Labelled(shape, trained.series, overfits(shape, trained))
         for group in groups
@@ -133,18 +135,23 @@ def main() -> None:
     parser.add_argument(
         "--groups", type=int, default=12, help="groups of 8 networks a shape; about 10 s each"
     )
+    parser.add_argument("--first", type=int, default=0, help="number of the first group")
+    parser.add_argument(
+        "--tables", type=Path, help="CSV files, targets last, instead of scikit-learn's tables"
+    )
     parser.add_argument("--half", choices=["tune", "check", "all"], default="all")
     parser.add_argument("--drawn", type=int, default=40, help="drawn curves a shape")
     given = parser.parse_args()
     torch.set_num_threads(1)
     halves = {"tune": (0, 2), "check": (1, 2), "all": (0, 1)}
     start, step = halves[given.half]
-    report(real(range(start, given.groups, step)), given.drawn)
+    groups = range(given.first + start, given.first + given.groups, step)
+    report(real(groups, read_tables(given.tables) if given.tables else tables()), given.drawn)
 
 
 def report(curves: Sequence[Labelled], drawn_curves: int) -> None:
     """Print all tables."""
-    for name, variant in VARIANTS.items():
+    for name, variant in VARIANTS.items() if curves else ():
         own = [replace(curve, series=variant(curve.series)) for curve in curves]
         with_accuracy = [
             c for c in own if name != "accuracies alone" or np.isfinite(c.series["train_accuracy"]).any()
@@ -157,7 +164,7 @@ def report(curves: Sequence[Labelled], drawn_curves: int) -> None:
         table(
             "drawn curves, losses alone", [replace(c, series=VARIANTS["losses alone"](c.series)) for c in own]
         )
-    cost(curves)
+        cost(own)
 
 
 if __name__ == "__main__":

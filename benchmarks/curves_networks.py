@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from curves_trained import Trained
+from curves_stack import Trained
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import HashingVectorizer
 from torch import Tensor, nn

@@ -23,7 +23,8 @@ import numpy as np
 import torch
 from curves import Labelled, report
 from curves_networks import Data, Plan, fit, read_data
-from curves_trained import SHAPES, Trained, overfits
+from curves_stack import Trained
+from curves_trained import SHAPES, overfits
 
 Pair = tuple[Plan, Trained, Trained | None]
 T = TypeVar("T")

@@ -75,3 +75,21 @@ def test_a_breakdown_comes_before_what_was_seen_on_the_way():
     swings = FALLING + 0.2 * (-1.0) ** EPOCHS
     broken = np.where(EPOCHS < 38, swings, np.inf)
     assert codes(rows(epoch=EPOCHS, loss=broken, val_loss=broken))[:1] == ["non_finite"]
+
+
+def test_findings_come_in_the_order_of_the_training():
+    late = 0.05 + 0.65 / (1 + np.exp((EPOCHS - 12) / 1.5))
+    assert codes(rows(epoch=EPOCHS, loss=late, val_loss=late + 0.02 * np.maximum(EPOCHS - 20, 0)))[:2] == [
+        "slow_start",
+        "overtrained",
+    ]
+
+
+def test_single_batches_that_jump_are_no_oscillation():
+    steps = np.arange(1.0, 401)
+    jumps = np.exp(0.4 * np.random.default_rng(0).standard_normal(400))
+    log = rows(step=steps, loss=(0.4 + np.exp(-steps / 60)) * jumps)
+    found = retemper.diagnose(log)
+    assert "oscillating" not in [each.code for each in found.findings]
+    assert "single batches" in dict(found.not_applicable)["oscillating"]
+    assert "oscillating" in codes([{"epoch": row["step"], "loss": row["loss"]} for row in log[:40]])

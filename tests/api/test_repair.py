@@ -73,6 +73,47 @@ def test_noise_keeps_the_original() -> None:
     assert kept.count(()) >= 1
 
 
+def by_hand(make: Any, loss: Any, rows: tuple[Tensor, Tensor], seed: int) -> nn.Module:
+    """The loop that a person would write for ``PLAN``."""
+    x, y = rows
+    torch.manual_seed(seed)
+    network = make()
+    optimizer = torch.optim.Adam(network.parameters(), 0.02)
+    network.train()
+    for _ in range(20):
+        for part in torch.randperm(len(x)).split(32):
+            optimizer.zero_grad()
+            loss(network(x[part]), y[part]).backward()
+            optimizer.step()
+    return network.eval()  # type: ignore[no-any-return]
+
+
+def dropping() -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 24), nn.Tanh(), nn.Dropout(0.3), nn.Linear(24, 2))
+
+
+@pytest.mark.parametrize("make", [healthy, dropping])
+@pytest.mark.parametrize("count", [129, 160, 40], ids=["a last batch of one row", "even", "too few to split"])
+def test_where_nothing_is_kept_the_original_is_what_a_plain_loop_trains(make: Any, count: int) -> None:
+    rows = (X[:count], CODES[:count])
+    loss = nn.CrossEntropyLoss()
+    done = retemper.repair(make, PLAN, rows, loss=loss, seed=3, budget=1.9)
+    assert done.kept == () and not done.model.training
+    torch.manual_seed(9)
+    state = torch.get_rng_state()
+    assert torch.equal(done.model(X), by_hand(make, loss, rows, 3)(X))
+    told = retemper.repair(make, {**PLAN, "seed": 3}, rows, loss=loss, budget=1.9)
+    assert torch.equal(told.model(X), done.model(X)), "the recipe's seed holds where none is given"
+    torch.manual_seed(9)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_an_original_that_stops_early_comes_back_with_the_rows_it_stopped_by() -> None:
+    plan = {**PLAN, "training.patience_epochs": 3, "training.optimizer.learning_rate": 0.1}
+    done = retemper.repair(healthy, plan, (X, CODES), loss=nn.CrossEntropyLoss(), budget=1.9)
+    assert done.kept == () and done.table["stage"].to_list() == ["original"]
+
+
 def test_a_recipe_file_a_nested_mapping_and_a_recipe_mean_the_same(tmp_path: Path) -> None:
     from retemper.api.repair_inputs import recipe_and_loss
 

@@ -39,7 +39,20 @@ PARTS = [
 ]
 
 
-@pytest.mark.parametrize("name", [name for name, part in PARTS if part == "apply"])
+OF_A_LOOP = frozenset({"zero_gradients"})
+"""What every loop of retemper's does by itself: no recipe has it wrong, and the reason says what to do in one's own."""
+
+
+@pytest.mark.parametrize("name", sorted(OF_A_LOOP))
+def test_what_is_a_matter_of_the_loop_says_so(name: str) -> None:
+    for settings in RECIPES:
+        with pytest.raises(NotApplicable, match=r"retemper's loop .* in yours call"):
+            catalogue.entry("remedy", name).apply(
+                Recipe().with_changes(settings), Finding("any", "error", 0.9, "So.")
+            )
+
+
+@pytest.mark.parametrize("name", [name for name, part in PARTS if part == "apply" and name not in OF_A_LOOP])
 def test_a_valid_recipe_that_differs_or_the_reason(name: str) -> None:
     module, applied = catalogue.entry("remedy", name), 0
     for settings in RECIPES:
@@ -88,6 +101,29 @@ class Own(nn.Module):
         return torch.softmax(x, 1) if self.squashed else x
 
 
+class Stubborn(nn.Sequential):
+    """It learns in evaluation mode whatever a loop says."""
+
+    def train(self, mode: bool = True) -> "Stubborn":
+        super().train(False)
+        return self
+
+
+class NeverOff(Own):
+    """Its dropout is never off."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(functional.dropout(x, 0.3))
+
+
+def network_for(remedy: str, *, deep: bool, squashed: bool, own: bool) -> nn.Module:
+    """The same, in a mode that is wrong where the remedy is for that."""
+    if remedy == "evaluation_mode":
+        return NeverOff(squashed)
+    plain = network(deep=deep, squashed=squashed, own=own)
+    return Stubborn(plain).train() if remedy == "training_mode" else plain
+
+
 @pytest.mark.parametrize("name", [name for name, part in PARTS if part == "mend"])
 def test_a_mended_network_trains_copies_and_saves_or_says_why_not(name: str) -> None:
     module, mended = catalogue.entry("remedy", name), 0
@@ -100,7 +136,7 @@ def test_a_mended_network_trains_copies_and_saves_or_says_why_not(name: str) -> 
     ]
     for task, y, loss in targets:
         for deep, squashed, own in itertools.product((False, True), repeat=3):
-            patient = Patient(network(deep=deep, squashed=squashed, own=own), loss, x, y, task)
+            patient = Patient(network_for(name, deep=deep, squashed=squashed, own=own), loss, x, y, task)
             next(patient.network.parameters()).requires_grad_(False)
             try:
                 new = module.mend(patient, Finding("any", "advice", 0.5, "A finding."))

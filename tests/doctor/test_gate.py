@@ -7,7 +7,7 @@ import pytest
 
 from retemper.core.records import Finding
 from retemper.doctor.case import Case, LossFacts, Sample, Standing
-from retemper.doctor.gate import BARELY, BEHIND, SLIGHTLY, gated, harm_of
+from retemper.doctor.gate import BARELY, BEHIND, FAINT, SLIGHTLY, gated, harm_of, without_faint
 
 WARNING = Finding("oscillating", "warning", 0.8, "Up and down.")
 RARE = Finding("unscaled_inputs", "warning", 0.8, "Large.")
@@ -97,3 +97,13 @@ def test_without_a_standing_severities_stay() -> None:
 def test_advice_is_never_raised() -> None:
     poor = Case(standing=replace(GOOD, accuracy=0.5))
     assert severities(poor, replace(WARNING, severity="advice")) == ["advice"]
+
+
+def test_what_hardly_names_the_cause_is_no_alarm_beside_one_that_does() -> None:
+    likely, faint = replace(WARNING, confidence=0.6), replace(RARE, confidence=FAINT - 0.01)
+    told = replace(likely, severity="advice")
+    assert [each.severity for each in without_faint([likely, faint])] == ["warning", "advice"]
+    assert [each.severity for each in without_faint([told, faint])] == ["advice", "warning"], "else it stays"
+    assert [each.severity for each in without_faint([likely, replace(faint, confidence=FAINT)])] == [
+        "warning"
+    ] * 2

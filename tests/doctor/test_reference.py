@@ -7,7 +7,7 @@ from torch import nn
 from retemper.core.records import NotApplicable
 from retemper.doctor.case import Case, Standing
 from retemper.doctor.observe.reference import references
-from retemper.doctor.observe.standing import standing_of
+from retemper.doctor.observe.standing import best_reference, standing_of
 from retemper.doctor.symptoms.below_reference import Options, check
 
 X = torch.rand(200, 3, generator=torch.Generator().manual_seed(0))
@@ -19,7 +19,8 @@ def reference_of(y: torch.Tensor, task: str, outputs: int) -> Standing:
     network = nn.Linear(3, outputs)
     nn.init.zeros_(network.weight)
     learnt, held = (X[LEARNT], y[LEARNT]), (X[HELD], y[HELD])
-    return standing_of(network, held, None, "unknown", task, True, learnt)  # type: ignore[arg-type]
+    reference = best_reference(learnt, held, task)  # type: ignore[arg-type]
+    return standing_of(network, held, None, "unknown", task, True, reference)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from torch import nn
 from retemper.core.records import NotApplicable
 from retemper.doctor.looks import Signals
 from retemper.doctor.observe import signals as signals_module
+from retemper.doctor.observe.plan import EARLY_LOOKS
 from retemper.doctor.observe.signals import Watched
 
 X = torch.randn(400, 6, generator=torch.Generator().manual_seed(0))
@@ -95,7 +96,7 @@ def test_looks_come_every_ten_steps_then_with_epochs_and_growing_steps() -> None
     assert seen(watched).steps.tolist() == [1, 2, 10, 20, 30, 40]
     steps(net, sgd, watched, 600)
     later = seen(watched).steps
-    assert len(later) == signals_module.EARLY_LOOKS + 3 and (later[30:] >= 1.25 * later[29:-1]).all()
+    assert len(later) == EARLY_LOOKS + 3 and (later[30:] >= 1.25 * later[29:-1]).all()
     watched.epoch_end()
     steps(net, sgd, watched, 12)
     assert 645 < seen(watched).steps[-1] <= 657

@@ -125,6 +125,20 @@ def test_a_loss_at_fault_is_replaced(code: str) -> None:
     assert float(after.loss(y[:, None], y)) == 0
 
 
+@pytest.mark.parametrize(("loss", "high"), [(nn.BCEWithLogitsLoss(), 9.0), (nn.BCELoss(), 1.0)])
+def test_outputs_mean_the_same_when_a_loss_of_the_wrong_sign_was_turned(loss: nn.Module, high: float) -> None:
+    def ascent(outputs: Tensor, y: Tensor) -> Tensor:
+        return -loss(outputs.clamp(0, 1) if high == 1 else outputs, y)
+
+    network = nn.Sequential(nn.Linear(3, 1), *([nn.Sigmoid()] * (high == 1)))
+    own = patient(network, ascent, BITS, "classification")
+    after = mended("right_head", own, replace(FINDING, code="wrong_loss"))
+    far = after.network(1000 * own.x).detach()
+    assert (float(far.max()) > 1) == (high > 1) and (float(far.min()) < 0) == (high > 1)
+    right, wrong = ((BITS - 0.5) * sign * 0.9 + (0.5 if high == 1 else 0.0) for sign in (1, -1))
+    assert after.loss(right, BITS) < after.loss(wrong, BITS)
+
+
 def test_a_bounded_head_of_values_is_set_free() -> None:
     y = 100 * torch.randn(40, 1)
     after = mended(
@@ -238,6 +252,57 @@ def test_dropout_up_and_down() -> None:
     assert names(more_dropout(none, 0.15, 0.5)) == ["linear", "relu", "dropout", "linear"]
     with pytest.raises(NotApplicable):
         less_dropout(none, 4, 1e-3)
+
+
+class Resting(nn.Dropout):
+    """A part that stays in evaluation mode, whatever it is told."""
+
+    def train(self, mode: bool = True) -> "Resting":
+        super().train(False)
+        return self
+
+
+def test_train_reaches_every_part() -> None:
+    own = patient(
+        nn.Sequential(nn.Linear(3, 8), Resting(0.5), nn.Linear(8, 1)).train(),
+        nn.MSELoss(),
+        BITS,
+        "regression",
+    )
+    after = mended("training_mode", own).network
+    before = [part.training for part in own.network.modules()]
+    assert before == [True, True, False, True], "it is asked and left as it was"
+    assert all(part.training for part in after.train().modules())
+    assert not torch.equal(after(own.x), after(own.x)), "the dropout acts"
+    assert not any(part.training for part in after.eval().modules())
+    assert torch.equal(after(own.x), own.network.eval()(own.x))
+    with pytest.raises(NotApplicable, match="loop"):
+        mended("training_mode", patient(nn.Linear(3, 1), nn.MSELoss(), BITS, "regression"))
+
+
+class NeverOff(nn.Module):
+    """Two dropouts, one of which forgets the mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv1d(1, 4, 1), nn.Linear(12, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = functional.dropout1d(self.a(x[:, None]), 0.4).flatten(1)
+        return self.b(functional.dropout(h, 0.2, training=self.training))
+
+
+def test_dropout_rests_while_it_is_judged() -> None:
+    own = patient(NeverOff(), nn.MSELoss(), BITS, "regression")
+    after = mended("evaluation_mode", own)
+    acting = [(each.name, each.rate, each.acts) for each in after.operations() if each.rate]
+    assert acting == [("dropout1d", 0.4, False), ("dropout", 0.2, False)]
+    network = after.network.eval()
+    assert torch.equal(network(own.x), network(own.x))
+    network.train()
+    assert not torch.equal(network(own.x), network(own.x))
+    with pytest.raises(NotApplicable, match="loop"):
+        mended("evaluation_mode", after)
 
 
 def test_rows_are_changed_while_training_alone() -> None:

@@ -285,3 +285,51 @@ def test_a_validation_loss_beyond_all_it_had_diverges() -> None:
     swings = 1 + 0.2 * NOISE
     assert run("diverging", history(swings, np.where(EPOCHS < 4, 1.0, 1e13))) is not None
     assert run("diverging", history(swings, np.where(EPOCHS < 4, 1.0, 9.0))) is None
+
+
+def test_a_plateau_that_never_rests_is_one_though_its_jitter_hides_how_flat_it_is() -> None:
+    jumps = np.random.default_rng(5).standard_normal((2, 40))
+    level = np.maximum(1 - EPOCHS / 8, 0.2)
+    restless = history(level * (1 + 0.06 * jumps[0]), level * (1 + 0.15 * jumps[1]), HIGH_RATE)
+    assert run("plateau", restless) is not None
+    deep = np.maximum(1 - EPOCHS / 8, 0.02)
+    assert run("plateau", history(deep * (1 + 0.06 * jumps[0]), deep * (1 + 0.15 * jumps[1]), None)) is None
+
+
+def test_ripples_of_the_training_loss_alone_do_not_oscillate() -> None:
+    ripples = 0.12 + 0.01 * (-1.0) ** EPOCHS
+    assert run("oscillating", history(ripples, 0.12 + 0 * EPOCHS)) is None
+    assert run("oscillating", history(ripples, ripples)) is not None
+
+
+def test_a_short_flat_start_is_slow_whatever_comes_later() -> None:
+    way = np.arange(1.0, 81)
+    train = np.where(way < 6, 0.69, 0.25 + 0.35 * np.exp(-(way - 6) / 4) - 0.002 * (way - 6))
+    val = train + 0.01 * np.maximum(way - 20, 0)
+    for name in ("slow_start", "overtrained"):
+        assert (
+            run(name, History(0, {"epoch": way, "train_loss": train, "val_loss": val}, TRIVIAL)) is not None
+        )
+
+
+def test_a_rate_that_dwindles_is_judged_by_its_own_clock() -> None:
+    rate = 0.5**EPOCHS
+    starved = 1 - 0.2 * np.cumsum(rate)
+    assert run("decayed_too_early", history(starved, starved, rate)).evidence["lasting"] > 0.8
+    converged = 0.3 + 0.7 * np.exp(-12 * np.cumsum(rate))
+    assert run("decayed_too_early", history(converged, converged, rate)) is None
+    assert run("decayed_too_early", history(starved, 1 + EPOCHS / 40, rate)) is None
+
+
+def test_a_training_that_broke_down_does_not_overfit() -> None:
+    rising = FALLING + EPOCHS / 100
+    assert run("overfitting", history(FALLING, rising)) is not None
+    lost = np.where(EPOCHS < 36, 1.0, np.nan)
+    for name in ("overfitting", "overtrained", "too_few_epochs"):
+        assert run(name, history(FALLING * lost, rising * lost)) is None
+
+
+def test_a_loss_that_was_thrown_up_and_came_back_oscillates_and_does_not_diverge() -> None:
+    back = np.where((EPOCHS > 1) & (EPOCHS < 4), 90.0, 0.6 + 0.1 * (-1.0) ** EPOCHS)
+    assert run("oscillating", history(back, back)) is not None
+    assert run("diverging", history(back, back)) is None

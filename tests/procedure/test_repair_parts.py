@@ -1,6 +1,7 @@
 """Parts of a repair: one score for all heads, splits, the loop against PyTorch's own, ways to train."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from retemper.core.recipe import Recipe, build
 from retemper.core.records import Finding
 from retemper.doctor.surgery.patient import Patient
 from retemper.procedure.repair_fit import seeded, train
-from retemper.procedure.repair_plan import RATE, Regimen, proposals, ways
+from retemper.procedure.repair_plan import RATE, Regimen, by_the_book, proposals, ways
 from retemper.procedure.repair_rows import Rows, split
 from retemper.procedure.repair_score import WORST, score_of
 
@@ -225,3 +226,31 @@ def test_a_loss_that_is_turned_round_is_replaced_though_nothing_was_found() -> N
     made = proposals(Regimen(build(PLAIN)), [], own, poor=True)
     assert all(each.remedies[0] == "right_head" for each in made)
     assert proposals(Regimen(build(PLAIN)), [], own, poor=False) == []
+
+
+def test_where_steps_are_scarce_a_wider_network_comes_first_if_it_hardly_costs_more() -> None:
+    own = patient(nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, 1)), rows())
+    base = Regimen(build(PLAIN))
+    for dear, doublings, place in ((0.01, 2, 0), (0.2, 1, 0), (0.5, 1, 1)):
+        book = by_the_book(
+            base, own, 1, lambda way, dear=dear: 1 + dear * way.remedies.count("more_capacity")
+        )
+        assert book[place].remedies.count("more_capacity") == doublings
+        assert all("more_capacity" not in each.remedies for each in book[:place])
+    assert "more_capacity" not in by_the_book(base, own, 1)[0].remedies
+    assert by_the_book(base, own, 1)[1].remedies.count("more_capacity") == 1
+
+
+def test_units_that_died_get_another_activation_whatever_is_likelier() -> None:
+    own = patient(nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, 1)), rows())
+    likely, dead = (
+        alarm("learning_rate_too_high", "lower_learning_rate"),
+        alarm("dead_units", "another_activation"),
+    )
+    unlikely = [replace(each, confidence=0.15) for each in (dead, alarm("plateau", "more_capacity"))]
+    (first, *_) = proposals(Regimen(build(PLAIN)), [likely, *unlikely], own, poor=False)
+    assert first.remedies == ("lower_learning_rate", "another_activation")
+    told = [replace(each, severity="advice") for each in unlikely]
+    assert proposals(Regimen(build(PLAIN)), [likely, *told], own, poor=False)[0].remedies == (
+        "lower_learning_rate",
+    )

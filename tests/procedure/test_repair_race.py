@@ -1,6 +1,7 @@
 """Races, proofs and ends of a repair: what they cost, what they choose, what they leave off."""
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from torch import nn
 from retemper.api.watch import watch
 from retemper.core.recipe import Recipe, build
 from retemper.core.records import Finding
+from retemper.procedure.repair import _cut, _doubt
 from retemper.procedure.repair_bench import Bench
 from retemper.procedure.repair_last import last, last_price, rises
 from retemper.procedure.repair_leaner import leaner
@@ -147,7 +149,7 @@ def test_a_schedule_that_has_ended_is_not_gone_on_with() -> None:
 
 
 def test_few_rows_need_no_training_on_all_of_them() -> None:
-    own, regimen = bench(rows=40, **{"training.optimizer.learning_rate": 0.01})
+    own, regimen = bench(rows=40, **{"training.optimizer.learning_rate": 0.1})
     runs = [own.enter(regimen, member, "proof") for member in range(3)]
     for each in runs:
         each.go_on(1.0)
@@ -200,3 +202,27 @@ def test_money_is_kept_for_the_original_where_a_shorter_way_may_fail() -> None:
     assert last_price(own, shorter) == pytest.approx(1) and last_price(own, longer) == pytest.approx(2)
     few, tiny = bench(rows=40)
     assert last_price(few, tiny) == 0
+
+
+def ran(*scores: tuple[float, float]) -> Any:
+    return [SimpleNamespace(skill=skill, right=right) for skill, right in scores]
+
+
+def test_a_gain_on_average_does_not_beat_a_lucky_start() -> None:
+    stuck_at_times, better = ran((0.8, 0.9), (0.0, 0.4), (0.0, 0.4)), ran((0.6, 0.8), (0.7, 0.8), (0.6, 0.9))
+    (unlucky, lucky, sure) = ran((0.1, 0.4), (0.8, 0.8), (0.5, 0.95))
+    assert _doubt(unlucky, stuck_at_times, better) is None
+    for first in (lucky, sure):
+        assert "own start" in (_doubt(first, stuck_at_times, better) or "")
+    assert "fewer rows" in (_doubt(unlucky, ran((0.2, 0.9)), better) or "")
+
+
+def test_a_run_is_cut_where_it_fell_by_more_than_noise() -> None:
+    own, regimen = bench()
+    done = own.enter(regimen, 0, "round 1")
+    done.training.epoch = done.training.epochs
+    done.training.curve = [(0.25, 0.5), (0.5, 0.8), (0.75, 0.75), (1.0, 0.7)]
+    cut = _cut(done, 0.05)
+    assert cut.regimen.remedies == ("stop_earlier",) and cut.regimen.recipe.training.epochs == 10
+    assert cut.skill == 0.8 and done.skill == 0.7
+    assert _cut(done, 0.15) is done

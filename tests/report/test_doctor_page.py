@@ -105,3 +105,8 @@ def test_the_page_of_a_real_training_stands_alone(tmp_path):
     assert page.count('<svg class="spark big"') == 2
     with pytest.raises(InputError, match=r"ends in \.html"):
         doctor.plot(tmp_path / "doctor.pdf")
+
+
+def test_every_decade_that_the_band_of_updates_widens_the_axis_to_has_a_tick():
+    made = doctor_figures(doctor_facts(DoctorRecords(findings=[], looks=looks() | {"updates": np.full((5, 2), 4e-2)})))
+    assert made["doctor-updates"]["layout"]["yaxis"]["tickvals"] == [1e-4, 1e-3, 1e-2, 1e-1]

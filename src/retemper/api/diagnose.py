@@ -20,7 +20,18 @@ from retemper.doctor.case import Case
 from retemper.doctor.examine import examine
 
 FINAL, SEARCHES = "train_long", ("search_refine", "search_coarse", "search")
+BATCHES = "single batches' losses jump by themselves; log a validation loss, or means over epochs"
 RISES = ("overfitting", "overtrained")
+PHASES = (
+    ("non_finite", "diverging"),
+    ("slow_start",),
+    ("decayed_too_early",),
+    ("oscillating", "plateau"),
+    RISES,
+    ("still_improving", "too_few_epochs"),
+    ("underfitting",),
+)
+"""Codes by what they are about: a breakdown, the start, the schedule, the steps, the fit, the end, the level."""
 
 
 @dataclass(frozen=True)
@@ -80,27 +91,42 @@ def _in_memory(source: Any) -> Any:
 
 def _of_metrics(metrics: Metrics) -> Diagnosis:
     examined = examine([Case(history) for history in metrics.histories])
-    findings = [_in_words(finding, metrics) for finding in _surer_first(examined.findings)]
-    return Diagnosis(findings, examined.not_applicable, dict(metrics.columns), len(metrics.histories))
+    noisy = [finding for finding in examined.findings if _may_be_batches(finding, metrics)]
+    findings = [_in_words(own, metrics) for own in _by_phase(examined.findings) if own not in noisy]
+    not_applicable = examined.not_applicable + [(own.code, BATCHES) for own in noisy]
+    return Diagnosis(findings, not_applicable, dict(metrics.columns), len(metrics.histories))
 
 
-def _surer_first(findings: list[Finding]) -> list[Finding]:
-    """Errors before the rest, and the surer one first of the two for one thing: the gap, the validation loss's rise.
+def _may_be_batches(finding: Finding, metrics: Metrics) -> bool:
+    """Whether a finding of a log of steps may come from batches alone: their losses jump whatever the steps are.
 
-    Beside curves nothing tells what brought a breakdown about, so that it comes before what is seen on the way to it.
+    A loss that was thrown above its start stays a finding, and so does a drop of the rate that was logged.
     """
-    codes = {finding.code for finding in findings}
-    late = (
-        {"still_improving"} if "slow_start" in codes else set()
-    )  # what the start lost is missing at the end
-    findings = sorted(findings, key=lambda finding: (finding.severity != "error", finding.code in late))
-    places = [at for at, finding in enumerate(findings) if finding.code in RISES]
-    ordered = sorted(
-        (findings[at] for at in places),
-        key=lambda finding: (finding.severity == "advice", -finding.confidence),
-    )
-    found = dict(zip(places, ordered, strict=True))
-    return [found.get(at, finding) for at, finding in enumerate(findings)]
+    if metrics.unit == "epoch" or any("val_loss" in own.series for own in metrics.histories):
+        return False
+    evidence = finding.evidence
+    if finding.code == "oscillating":
+        return float(evidence["highest"] or 0) <= float(evidence["highest_threshold"] or 0)
+    return finding.code == "decayed_too_early" and not evidence["rate_known"]
+
+
+def _by_phase(findings: list[Finding]) -> list[Finding]:
+    """Errors before the rest, then by the phase of the training that a finding is about, the surer one first.
+
+    Beside curves nothing tells causes; but what went wrong earlier can bring about what is seen later, and not the
+    other way round: a start that was held up ends early, steps that are too large leave validation losses that rise.
+    """
+
+    swings = any(finding.code == "oscillating" for finding in findings)
+
+    def place(finding: Finding) -> tuple[bool, int, bool, float]:
+        phase = next((at for at, codes in enumerate(PHASES) if finding.code in codes), len(PHASES))
+        if swings and finding.evidence.get("rate_known") is False:
+            phase = len(PHASES)  # a curve that swings has kinks by chance
+        slight = finding.code in RISES and finding.severity == "advice"
+        return finding.severity != "error", phase, slight, -finding.confidence
+
+    return sorted(findings, key=place)
 
 
 def _in_words(finding: Finding, metrics: Metrics) -> Finding:

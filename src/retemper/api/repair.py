@@ -32,7 +32,7 @@ class Repair:
     """What a repair came to.
 
     Args:
-        model: trained on all rows, in evaluation mode; takes rows as they are given, and gives what the loss wants.
+        model: in evaluation mode; takes rows as they are given, and gives what the loss wants.
         recipe: how it was trained.
         kept: remedies in it, in the order of their coming; none: the original is as good.
         message: the verdict in one sentence.
@@ -61,13 +61,15 @@ def repair(
     target: str | None = None,
     task: Task | None = None,
     budget: float = BUDGET,
-    seed: int = 0,
+    seed: int | None = None,
 ) -> Repair:
     """Train a network of your own, find what is wrong with it, and mend what can be proved to be.
 
     The original is trained and watched. Remedies of what was found are tried in short runs, alone and together: other
     heads, losses, scales, starts, activations, normalisation, widths, rates, optimizers, lengths. The best is held
-    against the original on fresh seeds and fresh splits, and kept only where it gains beyond what these explain.
+    against the original on fresh seeds and fresh splits, and kept only where it gains beyond what these explain. Where
+    nothing is kept, the original comes back as it trains by itself: bit for bit what a plain loop gives after
+    ``torch.manual_seed(seed)`` (``make_model()``, then for each epoch the batches of ``torch.randperm(rows)``).
 
     Args:
         make_model: gives a fresh, untrained network.
@@ -80,7 +82,7 @@ def repair(
         target: the column to predict, where data is a table.
         task: classification, multilabel or regression; None: by the targets.
         budget: what all of it may cost, in runs of the original.
-        seed: of splits, starts and orders.
+        seed: of splits, starts and orders; None: the recipe's.
 
     Raises:
         InputError: the recipe has mistakes or options that are not read here, or the data are no rows.
@@ -103,9 +105,9 @@ def repair(
     with torch.random.fork_rng(devices=[]):
         outputs = first_outputs(make_model(), rows)
     known = task or task_of(rows.y, outputs)
-    bench = Bench(
-        make_model, loss or own_loss or named_loss(tree, known, outputs), known, rows, seed, watch, budget
-    )
+    own_seed = tree.seed if seed is None else seed
+    chosen = loss or own_loss or named_loss(tree, known, outputs)
+    bench = Bench(make_model, chosen, known, rows, own_seed, watch, budget)
     return _told(mended(bench, tree))
 
 

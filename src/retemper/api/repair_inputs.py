@@ -71,10 +71,10 @@ def recipe_and_loss(given: Recipe | Mapping[str, Any] | str | Path) -> tuple[Rec
     loss = flat.pop("training.loss", None) if callable(flat.get("training.loss")) else None
     for option in flat:
         name = option.removeprefix("training.").split(".")[0]
-        if name in READ and option.startswith("training."):
+        if option == "seed" or (name in READ and option.startswith("training.")):
             continue
         message = f"{option}: a repair doesn't read it, {nearest(name, list(READ))}"
-        hint = f"These are read, below training: {', '.join(READ)}."
+        hint = f"These are read: seed, and below training {', '.join(READ)}."
         raise InputError("bad_recipe", message, {"option": option}, hint)
     return recipes.build(PLAIN, flat), loss
 

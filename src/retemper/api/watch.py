@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from torch import Tensor, nn
 
-from retemper.api.pictured import pictured
 from retemper.core.errors import InputError
 from retemper.core.history import from_rows
 from retemper.core.records import Finding, NotApplicable
-from retemper.doctor.case import Case, Standing, Task
+from retemper.doctor.case import Case, Sample, Standing, Task
 from retemper.doctor.examine import Examined, examine
 from retemper.doctor.observe.activations import Histogram, activations
+from retemper.doctor.observe.allowance import allowed_s, judged_rows
 from retemper.doctor.observe.attempt import attempt
 from retemper.doctor.observe.before import PROBE_ROWS, look
 from retemper.doctor.observe.loss_kind import LossFunction
+from retemper.doctor.observe.row_facts import Means, RowFacts, means_within, row_facts
 from retemper.doctor.observe.rows import Rows, first_rows, some_rows, suited
 from retemper.doctor.observe.signals import Watched
 from retemper.doctor.observe.standing import standing_of
@@ -49,6 +51,7 @@ class Doctor:
         self._epochs: list[dict[str, float]] = []
         self._case = Case(task=task)
         self._watched: Watched | None = None
+        self._row_facts: tuple[Means, RowFacts] | None = None
         self._activations: tuple[Histogram, ...] = ()
 
     def __enter__(self) -> Self:
@@ -83,7 +86,7 @@ class Doctor:
 
     def hold_out(self, rows: Any) -> None:
         """Rows that are not trained on, where they become known only while it trains; as ``val_data``."""
-        self._held_out = self._rows("held_out", rows)
+        self._held_out, self._row_facts = self._rows("held_out", rows), None
 
     def explain(self, reasons: Mapping[str, str]) -> None:
         """Why parts of the case can't be had, by their names, where whoever set the doctor up knows more."""
@@ -106,6 +109,8 @@ class Doctor:
         Raises:
             InputError: the name does not end in .html, or the file can't be written.
         """
+        from retemper.api.pictured import pictured  # loads the report
+
         return pictured(self.case(), self._activations, self._seen_activations(), path)
 
     def case(self) -> Case:
@@ -116,8 +121,32 @@ class Doctor:
         if self._epochs:
             trivial = self._case.loss.trivial if self._case.loss else math.nan
             known["history"] = from_rows(0, self._epochs, trivial)
-        known["standing"] = attempt("standing", self._reasons, self._standing)
+        if self._case.task and (self._train or self._held_out):
+            known |= self._judged(self._case.task)
         return Case(**known | {"reasons": {**self._case.reasons, **self._reasons}})
+
+    def _judged(self, task: Task) -> dict[str, Any]:
+        """What rows say of the task, of themselves and of the network."""
+        own = self._facts_of_rows(task)
+        known: dict[str, Any] = {"likeness": own.likeness}
+        if self._train is not None:
+            tried = self._case.sample or Sample(math.nan, math.nan)
+            known["sample"] = replace(tried, aligned_p=own.aligned_p, held_out_p=own.held_out_p)
+        self._reasons |= own.reasons
+        known["standing"] = attempt("standing", self._reasons, lambda: self._standing(task, own.reference))
+        return known
+
+    def _facts_of_rows(self, task: Task) -> RowFacts:
+        """Worked out once, and again where the training has grown so that more trees may be asked."""
+        seconds = allowed_s(self._case.network, *self._taken())
+        means = means_within(seconds, self._train, self._held_out)
+        if self._row_facts is None or means.trees >= 2 * self._row_facts[0].trees:
+            self._row_facts = means, row_facts(self._train, self._held_out, task, means)
+        return self._row_facts[1]
+
+    def _taken(self) -> tuple[int, int]:
+        """Steps and rows of the training so far."""
+        return (self._watched.step, self._watched.rows) if self._watched is not None else (0, 0)
 
     def _seen_activations(self) -> tuple[Histogram, ...]:
         """Of the probe's rows; none where the network can't be asked or followed."""
@@ -129,17 +158,15 @@ class Doctor:
         except Exception:  # a network of someone else's may raise anything
             return ()
 
-    def _standing(self) -> Standing | None:
+    def _standing(self, task: Task, reference: float) -> Standing | None:
         rows, held_out = self._held_out or self._train, self._held_out is not None
-        if rows is None or not self._case.task:
+        if rows is None:
             return None
         wants = self._case.loss.wants if self._case.loss else "unknown"
-        place = device_of(self._model)
-        learnt = suited(self._train, *place) if held_out and self._train is not None else None
+        count = judged_rows(self._case.network, self._taken()[1], LOOKED_AT_ROWS)
+        ready = suited(first_rows(rows, count), *device_of(self._model))
         with traceless():
-            return standing_of(
-                self._model, suited(rows, *place), self._loss, wants, self._case.task, held_out, learnt
-            )
+            return standing_of(self._model, ready, self._loss, wants, task, held_out, reference)
 
     def _rows(self, name: str, data: Any) -> Rows | None:
         """A sample of someone's rows, or the reason why there is none."""

@@ -7,11 +7,11 @@ import polars as pl
 from retemper.core.records import Finding, NotApplicable
 from retemper.data.cells import as_words, chosen, level_counts
 from retemper.data.schema import Schema
+from retemper.data.uneven import UNEVEN, VERY_UNEVEN
 
 FEW_ROWS = 200
 MANY_DUPLICATES_SHARE = 0.01
 MANY_CONFLICTS_SHARE = 0.01
-UNEVEN, VERY_UNEVEN = 4.0, 10.0
 
 
 def few_rows(frame: pl.DataFrame, schema: Schema) -> Finding | None:

@@ -100,6 +100,23 @@ def jitter(values: Values) -> float:
     return float(np.std(values - _line(values)))
 
 
+def swing(values: Values) -> float:
+    """Mean change from one value to the next / their mean size.
+
+    >>> round(swing(np.array([1.0, 1.2, 1.0, 1.2])), 3)
+    0.182
+    """
+    return float(np.mean(np.abs(np.diff(values)))) / max(float(np.mean(np.abs(values))), TINY)
+
+
+def swings(history: History, name: str, share: float, fewest: int) -> float:
+    """The same of the last share of a series; NaN where it was not recorded or is too short."""
+    try:
+        return swing(tail(curve(history, name, fewest).values, share, 6))
+    except NotApplicable:
+        return float("nan")
+
+
 def _line(values: Values) -> Values:
     at = np.arange(len(values)) - (len(values) - 1) / 2
     slope = float(at @ values) / max(float(at @ at), TINY)
@@ -150,6 +167,27 @@ def calmed(values: Values) -> float:
     if not len(middle):
         return 1.0
     return float(np.median(bends[-max(round(0.1 * len(values)), 4) :]) / max(float(np.median(middle)), TINY))
+
+
+BROKE = 100.0
+"""A validation loss so many times the first losses: more than rows learnt by heart can cost."""
+
+
+def broke_down(history: History) -> bool:
+    """Whether the losses were lost, or the validation loss ended beyond all bounds: no matter of rows learnt by heart.
+
+    >>> lost = np.array([1.0, 0.5, np.nan])
+    >>> broke_down(History(0, {"train_loss": lost, "val_loss": lost}, 1.0))
+    True
+    """
+    names = ("train_loss", "val_loss")
+    losses = [history.series[name] for name in names if len(history.series.get(name, ()))]
+    if any(np.isinf(values).any() for values in losses) or all(np.isnan(values[-1]) for values in losses):
+        return True
+    firsts = [float(values[np.isfinite(values)][0]) for values in losses if np.isfinite(values).any()]
+    val = history.series.get("val_loss", np.empty(0))
+    known = val[np.isfinite(val)]
+    return len(known) > 0 and min(firsts) > 0 and float(np.median(known[-3:])) > BROKE * max(firsts)
 
 
 @dataclass(frozen=True)

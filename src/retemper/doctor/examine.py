@@ -11,7 +11,7 @@ from retemper.core.options import Options
 from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.calibration import ordered
 from retemper.doctor.case import Case, Missing
-from retemper.doctor.gate import gated
+from retemper.doctor.gate import gated, without_faint
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ def examine(cases: Sequence[Case], options: Mapping[str, Options] | None = None)
 
     A code is reported when more than half of the members that could be judged show it. Its message and evidence
     are those of the member in the middle by confidence; its confidence is that member's times the share of
-    members. Errors and warnings must pass the gate; the most likely cause comes first, and
-    where the network fails confidences are those of naming the cause.
+    members. Errors and warnings must pass the gate; the most likely cause comes first. Where the network fails,
+    confidences are those of naming the cause, and what hardly does is no alarm beside others.
 
     Args:
         cases: the members of one recipe, or one training.
@@ -53,7 +53,7 @@ def examine(cases: Sequence[Case], options: Mapping[str, Options] | None = None)
         elif 2 * len(shown) > len(judged):
             findings.append(_summary(shown[len(shown) // 2], len(shown), len(judged)))
     if cases:
-        findings = ordered(gated(findings, cases[0]), cases[0])
+        findings = without_faint(ordered(gated(findings, cases[0]), cases[0]))
     return Examined(findings, not_applicable)
 
 

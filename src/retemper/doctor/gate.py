@@ -85,6 +85,8 @@ BLOWN = frozenset(
 """Findings of outputs that are too large: they show in a loss that is above that of the best constant output."""
 CRASH = frozenset({"non_finite", "train_mode_evaluation"})
 """Whatever the skill: nothing is left of a network, or it is judged otherwise than the person does."""
+FAINT = 0.05
+"""Of the findings that name the cause with less probability than this 2 % were right (157 on benchmarks/doctor.py)."""
 OF_ROWS = frozenset({"misaligned_labels", "input_ignored"})
 """Findings of rows that hold nothing to be learnt."""
 
@@ -138,6 +140,23 @@ def gated(findings: Sequence[Finding], case: Case) -> list[Finding]:
     if math.isnan(harm.skill):
         return list(findings)
     return [each if harm.bears_out(each) else replace(each, severity="advice") for each in findings]
+
+
+def without_faint(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, alarms that hardly name the cause turned into advice where a likelier one is raised.
+
+    They add nothing to it. One that is raised by itself stays: that something is wrong is known, only not what.
+
+    Args:
+        findings: with the probabilities of naming the cause for confidences.
+
+    >>> high, behind = Finding("a", "error", 0.97, "High."), Finding("b", "warning", 0.02, "Behind.")
+    >>> [each.severity for each in without_faint([high, behind])], without_faint([behind])[0].severity
+    (['error', 'advice'], 'warning')
+    """
+    if not any(each.severity != "advice" and each.confidence >= FAINT for each in findings):
+        return list(findings)
+    return [each if each.confidence >= FAINT else replace(each, severity="advice") for each in findings]
 
 
 def harm_of(case: Case) -> Harm:

@@ -7,7 +7,10 @@ original on seeds and splits that chose nothing. All is paid out of a budget of 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import mean
 
 from torch import nn
 
@@ -17,7 +20,7 @@ from retemper.doctor.proof import Proof
 from retemper.doctor.sequential import COUNTS, EARLY, look
 from retemper.procedure.repair_bench import Bench, Run
 from retemper.procedure.repair_fit import seeded
-from retemper.procedure.repair_last import forget_all_but_the_best, last, last_price, rises
+from retemper.procedure.repair_last import forget_all_but_the_best, last, last_price, rises, untouched
 from retemper.procedure.repair_leaner import leaner
 from retemper.procedure.repair_plan import Regimen, proposals
 from retemper.procedure.repair_race import GOOD, Race
@@ -28,6 +31,8 @@ from retemper.procedure.repair_score import LEAST_GAIN
 ROUNDS = 3
 RESERVED = (3, 4, 6)
 """Pairs of a proof that each round leaves money for."""
+NOISE = 0.5
+"""Of a skill that one row is judged by; the best of a curve is the luckier the fewer rows there are."""
 ROUNDING = 1e-9
 CERTAIN = 0.9
 """A fault of this confidence has its remedy run to the end, however it begins."""
@@ -70,7 +75,7 @@ def repair(bench: Bench, recipe: Recipe) -> Repaired:
             break
     if best is first:
         return _ended(bench, first, None)
-    proof, proved = _prove(bench, original, best.regimen)
+    proof, proved = _prove(bench, first, best.regimen)
     if not proof.kept:
         return _ended(bench, first, proof)
     if not rises(best):
@@ -93,17 +98,19 @@ def _round(bench: Bench, best: Run, number: int, tried: set[str]) -> Run | None:
     sure = any(each.severity == "error" and each.confidence >= CERTAIN for each in findings)
     done = raced(bench, Race(new, f"round {number}", purse, sure, number < ROUNDS))
     tried.update(own.regimen.key for own in bench.runs)
-    winner = next((own for own in map(_cut, done) if _provable(bench, own.regimen)), None)
+    noise = NOISE / math.sqrt(len(bench.rows) - bench.training_rows or len(bench.rows))
+    shortened = [_cut(own, max(LEAST_GAIN, noise)) for own in done]
+    winner = next((own for own in shortened if _provable(bench, own.regimen)), None)
     return winner if winner is not None and winner.skill >= best.skill + LEAST_GAIN else None
 
 
-def _cut(run: Run) -> Run:
-    """As far as it went up, where it went down afterwards; the curve has told, and it costs nothing."""
+def _cut(run: Run, fall: float) -> Run:
+    """As far as it went up, where it went down by more than ``fall`` afterwards; the curve has told, and it is free."""
     curve = run.training.curve
     top = max(own for _, own in curve)
     share, skill = next((at, own) for at, own in reversed(curve) if own >= top - LEAST_GAIN)
     epochs = run.epoch_at(share)
-    if skill < run.skill + LEAST_GAIN or epochs == run.training.epochs:
+    if skill < run.skill + fall or epochs == run.training.epochs:
         return run
     told = Finding("overtrained", "advice", 0.9, "It went down after its best.", {"best_epoch": epochs})
     shorter = run.regimen.with_changes("stop_earlier", told, {"training.epochs": epochs})
@@ -121,8 +128,9 @@ def _provable(bench: Bench, regimen: Regimen, before: float = 0.0) -> bool:
     return _reserve(bench, regimen, 1) + before <= bench.left + ROUNDING
 
 
-def _prove(bench: Bench, original: Regimen, regimen: Regimen) -> tuple[Proof, list[Run]]:
+def _prove(bench: Bench, first: Run, regimen: Regimen) -> tuple[Proof, list[Run]]:
     """The verdict on fresh seeds and splits, as many pairs as needed and allowed; and the runs of the repaired."""
+    original = first.regimen
     pair = bench.part(original) + bench.part(regimen)
     purse = bench.left - last_price(bench, regimen) + ROUNDING
     most = max((count for count in COUNTS if count * pair <= purse), default=0)
@@ -139,10 +147,22 @@ def _prove(bench: Bench, original: Regimen, regimen: Regimen) -> tuple[Proof, li
         if proof is not None:
             break
     assert proof is not None
-    before, after = (sum(own.right for own in side) for side in sides)
-    if proof.kept and after < before:
-        proof = replace(proof, kept=False, message="Reverted: fewer rows are called right after the change.")
-    return proof, sides[1]
+    doubt = _doubt(first, *sides) if proof.kept else None
+    return (replace(proof, kept=False, message=f"Reverted: {doubt}.") if doubt else proof), sides[1]
+
+
+def _doubt(first: Run, before: Sequence[Run], after: Sequence[Run]) -> str | None:
+    """Why a gain that was proved is no reason to part with the original.
+
+    What comes back else is the original's first start, not one of its starts at random: where that was a lucky one, the
+    change must do as well as it.
+    """
+    right, skill = mean([own.right for own in after]), mean([own.skill for own in after])
+    if right < mean([own.right for own in before]):
+        return "fewer rows are called right after the change"
+    if right < first.right or skill < first.skill:
+        return "the change does not do as well as the original's own start, which is a good one"
+    return None
 
 
 def _proof_run(bench: Bench, regimen: Regimen, member: int) -> Run:
@@ -154,7 +174,7 @@ def _proof_run(bench: Bench, regimen: Regimen, member: int) -> Run:
 
 def _ended(bench: Bench, best: Run, proof: Proof | None) -> Repaired:
     first = bench.runs[0]
-    network, regimen = last(bench, best)
+    network, regimen = (untouched(bench, first), first.regimen) if best is first else last(bench, best)
     findings = tuple(replace(each, outcome=_outcome(each, regimen, proof)) for each in first.findings or ())
     return Repaired(network, regimen, findings, proof, tuple(bench.runs), bench.spent)
 

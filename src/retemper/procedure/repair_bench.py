@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from retemper.core.records import Finding
 from retemper.doctor.case import Task
 from retemper.doctor.observe.loss_kind import LossFunction
 from retemper.doctor.surgery.patient import Patient
-from retemper.procedure.repair_fit import DEFAULT_BATCH, Training, Watch, examined, seeded
+from retemper.procedure.repair_fit import DEFAULT_BATCH, Training, Watch, examined, started
 from retemper.procedure.repair_plan import Regimen
 from retemper.procedure.repair_rows import Rows, split
 
@@ -118,9 +119,17 @@ class Bench:
 
     def patient(self, regimen: Regimen, rows: Rows, member: int) -> Patient:
         """A fresh network after the regimen's operations."""
-        with seeded(self.seed, "repair.network", member):
-            batch = regimen.recipe.training.batch_size or DEFAULT_BATCH
-            return regimen.on(Patient(self.make(), self.loss, rows.x, rows.y, self.task, batch))
+        return self._fresh(regimen, rows, member)[0]
+
+    def _fresh(self, regimen: Regimen, rows: Rows, member: int) -> tuple[Patient, Tensor]:
+        """The same, and PyTorch's generator as it stood when the network was made: the steps begin there, too, so that
+        the order of rows is the same whatever operations have drawn.
+        """
+        batch = regimen.recipe.training.batch_size or DEFAULT_BATCH
+        with started(self.seed, member):
+            network = self.make()
+            draws = torch.get_rng_state()
+            return regimen.on(Patient(network, self.loss, rows.x, rows.y, self.task, batch)), draws
 
     def price(self, regimen: Regimen, rows: int) -> float:
         """Of an epoch on so many rows, in original runs."""
@@ -164,10 +173,9 @@ class Bench:
             parts: rows to train on and to judge by; None: a split.
         """
         parts = parts or split(self.rows, self.seed, member)
-        patient = self.patient(regimen, parts[0], member)
+        patient, draws = self._fresh(regimen, parts[0], member)
         training = regimen.recipe.training
-        with seeded(self.seed, "repair.steps", member):
-            begun = Training(patient, training, training.epochs, parts)
+        begun = Training(patient, training, training.epochs, parts, draws)
         run = Run(regimen, member, stage, begun, self.price(regimen, len(parts[0])))
         self.runs.append(run)
         return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from retemper.core import seeds
 from retemper.core.recipe_sections import TrainingOptions
 from retemper.doctor.case import Wants
 from retemper.doctor.examine import Examined
-from retemper.doctor.observe.forward import evaluating
+from retemper.doctor.observe.forward import evaluating, follow
 from retemper.doctor.observe.loss_kind import ask
 from retemper.doctor.observe.start import first_tensor
 from retemper.doctor.surgery.patient import Patient
@@ -48,6 +49,18 @@ class Trained:
     def skill_at(self, share: float) -> float:
         """The skill after a share of the epochs."""
         return next((skill for at, skill in self.curve if at >= share - 1e-9), self.score.skill)
+
+
+@contextmanager
+def started(seed: int, member: int) -> Iterator[None]:
+    """PyTorch's generator as a training begins with it: that of member 0 is ``torch.manual_seed(seed)``, by itself.
+
+    So a plain loop with that seed (a network, a permutation of the rows an epoch) trains what member 0 trains.
+    """
+    with seeded(seed, "repair.start", member):
+        if member == 0:
+            torch.manual_seed(seed)
+        yield
 
 
 @contextmanager
@@ -98,11 +111,18 @@ class Training:
         options: how; ``epochs`` of it is not looked at.
         epochs: passes over the training rows that are planned; schedules end there.
         rows: to train on and to judge by.
+        draws: state of PyTorch's generator; None: as it stands.
     """
 
     def __init__(
-        self, patient: Patient, options: TrainingOptions, epochs: int, rows: tuple[Rows, Rows]
+        self,
+        patient: Patient,
+        options: TrainingOptions,
+        epochs: int,
+        rows: tuple[Rows, Rows],
+        draws: Tensor | None = None,
     ) -> None:
+        self.draws = torch.get_rng_state() if draws is None else draws
         self.patient, self.options, self.epochs = patient, options, epochs
         self.train, self.held_out = rows
         self.weights = [p for p in patient.network.parameters() if p.requires_grad]
@@ -123,7 +143,7 @@ class Training:
         self.epoch = self.step = 0
         self.right = 0.0
         self.stopped = False
-        self.draws = torch.get_rng_state()
+        self.least = _fewest_rows(patient.network, self.train) if len(self.train) % self.batch == 1 else 1
 
     def go_on(self, until: int, doctor: Any = None) -> None:
         """Train up to an epoch, which may be beyond those planned: factors of the schedule stay as at its end.
@@ -154,7 +174,7 @@ class Training:
         if self.epoch == 0:
             self.patient.network.train()
         for part in torch.split(torch.randperm(len(self.train)), self.batch):
-            if len(part) > 1 or self.batch == 1 or len(self.train) == 1:
+            if len(part) >= self.least:
                 self._step(part, doctor)
             self.step += 1
         self.epoch += 1
@@ -224,6 +244,13 @@ class Training:
         outputs, _ = self._look()
         score = score_of(outputs, self.held_out.y, self.patient.task, self.outputs_are)
         return Trained(self.patient.network, score, tuple(self.curve))
+
+
+def _fewest_rows(network: nn.Module, rows: Rows) -> int:
+    """Rows that a step takes at least: two, where a batch's statistics would be those of one number a channel."""
+    operations = follow(network, rows.take(torch.arange(1)).x).operations
+    shapes = [own.shape for own in operations if own.name == "batch_norm"]
+    return 2 if any(math.prod(shape[2:]) == 1 for shape in shapes) else 1
 
 
 def torch_optimizer(options: TrainingOptions, weights: list[nn.Parameter]) -> torch.optim.Optimizer:

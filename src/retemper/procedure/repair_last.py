@@ -24,12 +24,12 @@ def last(bench: Bench, best: Run) -> tuple[nn.Module, Regimen]:
 
     Args:
         bench: whose rest of the budget it is paid from.
-        best: original's run, or the finalist that was proved.
+        best: the finalist that was proved.
 
     A start that does worse on the rows it was trained on than an earlier one did on rows held out gives way to that.
     """
     regimen = best.regimen
-    if regimen.measures and rises(best) and bench.left >= WORTH * best.price * best.training.epochs:
+    if rises(best) and bench.left >= WORTH * best.price * best.training.epochs:
         return _gone_on(bench, best)
     if best.network is None and best.cut == 1:
         best.end()
@@ -42,6 +42,23 @@ def last(bench: Bench, best: Run) -> tuple[nn.Module, Regimen]:
     if earlier is not None and earlier.network is not None and earlier.skill > skill + LEAST_GAIN:
         return earlier.network, regimen
     return network, regimen
+
+
+def untouched(bench: Bench, first: Run) -> nn.Module:
+    """The original as it trains by itself: what a plain loop with the same seed gives, bit for bit.
+
+    Another start would do a little worse than this one as often as better, and nobody asked for it.
+
+    Args:
+        bench: whose rest of the budget it is paid from.
+        first: its first run. Where it needs held-out rows to stop by, or there are too few rows to hold any out, that
+            is it.
+    """
+    if not bench.splits or first.training.patience:
+        return first.training.end().network
+    run = bench.enter(first.regimen, first.member, "last", (bench.rows, bench.rows))
+    run.go_on(1.0)
+    return run.training.end().network
 
 
 def forget_all_but_the_best(runs: Sequence[Run]) -> None:

@@ -30,10 +30,12 @@ ORDER = (
     "scale_targets",
     "class_weights",
     "label_smoothing",
+    "evaluation_mode",
     "thaw_parameters",
+    "training_mode",
 )
-"""Operations in the order in which they are done: from the end to the inside, scales around it, last the loss and
-what learns."""
+"""Operations in the order in which they are done: from the end to the inside, scales around it, last the loss, and
+what learns and when."""
 RATE = "training.optimizer.learning_rate"
 RATES = {"raise_learning_rate": (10.0, 3.0), "lower_learning_rate": (1 / 10, 1 / 3)}
 """Factors that are tried beside one another, for a rate is seldom off by just as much as a remedy's step."""
@@ -175,11 +177,13 @@ def proposals(
     made: list[Regimen] = []
     start = _with_true_loss(base, patient) if poor else base
     causes = [each for each in alarms if each.confidence >= SURE] or alarms[:1]
+    causes += [each for each in alarms if each.code in SEEN and each not in causes]
     together = _together(start, [*causes, *(each for each in sure if each.code in STRUCTURE)], patient)
     made.append(together)
     if poor:
-        book = by_the_book(together, patient, longer)
-        made += ([] if price is None else lean(book[0], patient, base, price)) + book
+        book = by_the_book(together, patient, longer, price)
+        plain = min(book, key=lambda own: own.remedies.count("more_capacity"))
+        made += ([] if price is None else lean(plain, patient, base, price)) + book
     for finding in [*alarms, *sure]:
         for remedy in finding.remedies:
             made += ways(base, remedy, finding, patient)
@@ -199,6 +203,9 @@ def proposals(
 
 SHORT = frozenset({"too_few_epochs", "still_improving"})
 """Findings that more epochs are for; for others they are dear, and tried by themselves."""
+SEEN = frozenset({"dead_units"})
+"""Alarms that are mended at once though something likelier is named: units that died from one start die from others,
+which no race of single runs shows, but a proof by several starts does."""
 STRUCTURE = frozenset({"unscaled_inputs", "unscaled_targets", "redundant_softmax", "missing_nonlinearity"})
 """Findings that are mended at once though they are but advice."""
 
@@ -213,8 +220,11 @@ def _with_true_loss(base: Regimen, patient: Patient) -> Regimen:
     return next(iter(ways(base, "right_head", upside_down, patient)), base)
 
 
-def by_the_book(base: Regimen, patient: Patient, longer: int) -> list[Regimen]:
-    """How a network is trained unless something speaks against it: scaled rows, a start of unit variance, Adam."""
+def by_the_book(base: Regimen, patient: Patient, longer: int, price: Price | None = None) -> list[Regimen]:
+    """How a network is trained unless something speaks against it: scaled rows, a start of unit variance, Adam.
+
+    Where steps are scarce, a wider network comes first, if it hardly costs more: it gets further in as few.
+    """
     anything = Finding("poor", "advice", 0.5, "It learns little.")
     book = base
     for remedy in ("scale_inputs", "scale_targets", "another_initialisation"):
@@ -228,11 +238,27 @@ def by_the_book(base: Regimen, patient: Patient, longer: int) -> list[Regimen]:
         adam = {"name": "adam", "learning_rate": rate, "weight_decay": decay}
         made.append(book.with_changes("another_optimizer", anything, {"training.optimizer": adam}))
     smooth = next(iter(ways(made[0], "another_activation", anything, patient)), None)
-    wide = next(iter(ways(smooth or made[0], "more_capacity", anything, patient)), None)
+    wide = _wider(smooth or made[0], patient, price)
     if longer > 1:
         epochs = base.recipe.training.epochs * longer
         made.insert(1, (wide or made[0]).with_changes("train_longer", anything, {"training.epochs": epochs}))
-    return [own for own in (made[0], wide, *made[1:-1], smooth, made[-1]) if own is not None]
+    cheap = wide is not None and price is not None and price(wide) <= CHEAP * price(made[0])
+    first = (wide, made[0]) if cheap else (made[0], wide)
+    return [own for own in (*first, *made[1:-1], smooth, made[-1]) if own is not None]
+
+
+def _wider(base: Regimen, patient: Patient, price: Price | None) -> Regimen | None:
+    """Twice as wide; where steps are scarce again and again, as long as that costs next to nothing."""
+    anything = Finding("poor", "advice", 0.5, "It learns little.")
+    wide = next(iter(ways(base, "more_capacity", anything, patient)), None)
+    for _ in range(DOUBLINGS - 1):
+        if wide is None or price is None:
+            break
+        wider = next(iter(ways(wide, "more_capacity", anything, patient)), None)
+        if wider is None or price(wider) > CHEAP * price(base):
+            break
+        wide = wider
+    return wide
 
 
 def lean(book: Regimen, patient: Patient, base: Regimen, price: Price) -> list[Regimen]:
@@ -256,6 +282,8 @@ def lean(book: Regimen, patient: Patient, base: Regimen, price: Price) -> list[R
 
 
 Price = Callable[[Regimen], float]
+DOUBLINGS, CHEAP = 2, 1.25
+"""Of the width; and times what a run costs that count as next to nothing."""
 HALVINGS = 4
 LEAN_FROM, MOST_TIMES = 2, 64
 """Times more epochs that a smaller network is worth a try from, and that it is given at most."""

@@ -16,6 +16,7 @@ from retemper.report.traces import (
     NETWORK,
     SECOND,
     Figure,
+    axis,
     figure,
     healthy_updates,
     line,
@@ -101,7 +102,10 @@ def by_layer(looks: dict[str, Any], key: str, title: str, along: str = "step") -
     made = figure(traces, along.capitalize(), title, log_y=True, height=320)
     made["layout"] |= {"showlegend": True, "legend": WIDE}
     if key == "updates":
-        made["layout"]["shapes"] = [healthy_updates()]
+        own = healthy_updates()
+        made["layout"]["shapes"] = [own]
+        shown = [v for trace in traces for v in trace["y"]] + [own["y0"], own["y1"]]
+        made["layout"]["yaxis"] = axis(title, shown)  # the band widens it: its decades have ticks, too
     return made
 
 

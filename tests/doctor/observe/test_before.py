@@ -162,7 +162,7 @@ def test_what_goes_wrong_is_a_reason(name: str) -> None:
     module, loss, part, why = REASONS[name]
     case = look(module, [torch.optim.SGD([nn.Parameter(torch.zeros(1))], 0.1)], loss, (X, Y))
     assert why in case.reasons[part]
-    assert case.data is not None and case.sample is not None and case.sample.aligned_p <= 0.02
+    assert case.data is not None and case.sample is None
 
 
 def test_a_scripted_network_s_calls_are_not_seen() -> None:

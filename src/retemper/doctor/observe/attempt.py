@@ -16,6 +16,7 @@ SAID = {
     "sample": "a small sample could not be tried",
     "aligned": "targets and inputs could not be compared",
     "likeness": "training rows could not be held against held-out ones",
+    "reference": "no simple model could be asked",
     "optimizer": "the optimizer could not be read",
     "signals": "the training could not be watched",
     "standing": "the network could not be judged",

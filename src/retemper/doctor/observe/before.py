@@ -5,7 +5,6 @@ Everything is done to a copy of the network where it can be copied, and at a pri
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,10 +14,8 @@ from torch import Tensor, nn
 
 from retemper.core.records import NotApplicable
 from retemper.doctor.case import Case, Network, Sample, Task
-from retemper.doctor.observe.aligned import aligned_p
 from retemper.doctor.observe.attempt import attempt
 from retemper.doctor.observe.forward import Followed, follow
-from retemper.doctor.observe.likeness import likeness_of
 from retemper.doctor.observe.loss_kind import LossFunction, ask, private
 from retemper.doctor.observe.outputs import first_tensor
 from retemper.doctor.observe.rows import Rows, changed, first_rows, suited
@@ -27,15 +24,13 @@ from retemper.doctor.observe.traceless import copied, device_of, traceless, unre
 from retemper.doctor.observe.tries import try_sample
 
 PRICED_ROWS, PROBE_ROWS, FEWEST_ROWS = 4, 256, 8
-PRODUCTS = 1e9
-"""Products by weights that a pass over the probe may take, some .1 s."""
+CHEAP, PRODUCTS = 3e8, 1e9
+"""Products by weights of a pass over the probe, some .01 s, and what the fewest rows that tell something may take."""
 MOST_COPIED = 50_000_000
 """Parameters of a network that is still copied; a larger one is looked at itself, and nothing is tried on it."""
 ALIKE = 1e-8
 """A standard deviation of weights that begin alike."""
 STRAIGHT_ROWS = 32
-IN_DOUBT = 0.015
-"""So many shuffles fit as well as the targets that another look is worth its price."""
 
 
 def look(
@@ -59,8 +54,8 @@ def look(
     >>> net = nn.Linear(2, 1)
     >>> x = torch.rand(64, 2)
     >>> case = look(net, [torch.optim.SGD(net.parameters(), 0.1)], nn.MSELoss(), (x, x[:, :1]))
-    >>> case.loss.wants, case.network.bend < 1e-4, case.sample.aligned_p
-    ('values', True, 0.01)
+    >>> case.loss.wants, case.network.bend < 1e-4, case.sample.last < 0.1 * case.sample.first
+    ('values', True, True)
     """
     reasons: dict[str, str] = {}
     with traceless():
@@ -77,22 +72,7 @@ def look(
         case = replace(case, task=task, data=data, held_out=other)
         if own is not None:
             case = _of_network(case, reasons, (network, own), optimizers, loss, rows)
-        sample = _with_alignment(case.sample or Sample(math.nan, math.nan), rows, held_out, reasons)
-        alike = attempt("likeness", reasons, lambda: likeness_of(rows, held_out, task)) if held_out else None
-    return replace(case, sample=sample, likeness=alike)
-
-
-def _with_alignment(sample: Sample, rows: Rows, held_out: Rows | None, reasons: dict[str, str]) -> Sample:
-    """Whether targets belong to their inputs; in doubt held-out rows say whether there is anything to be learnt."""
-    own = attempt("aligned", reasons, lambda: aligned_p(*rows))
-    other = None
-    if held_out and own is not None and own > IN_DOUBT:
-        other = attempt("aligned", reasons, lambda: aligned_p(*held_out))
-    return replace(
-        sample,
-        aligned_p=math.nan if own is None else own,
-        held_out_p=math.nan if other is None else other,
-    )
+    return case
 
 
 def _of_network(
@@ -134,7 +114,8 @@ def _probe(network: nn.Module, rows: Rows) -> Followed:
     """A pass of as many rows as are cheap."""
     few = first_rows(rows, PRICED_ROWS)
     priced = follow(network, few[0])
-    count = int(min(PROBE_ROWS, PRODUCTS / max(_products(network, priced, len(few[1])), 1.0)))
+    own = max(_products(network, priced, len(few[1])), 1.0)
+    count = int(min(PROBE_ROWS, max(CHEAP / own, min(2 * STRAIGHT_ROWS, PRODUCTS / own))))
     if count < FEWEST_ROWS:  # one pass is all that such a network is asked for
         return priced
     return follow(network, first_rows(rows, count)[0])

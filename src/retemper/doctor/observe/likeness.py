@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import chi2_contingency
 from torch import Tensor
 
 from retemper.core.records import NotApplicable
 from retemper.doctor.case import Task
 from retemper.doctor.likeness import Likeness, Told
-from retemper.doctor.observe.reference import references
+from retemper.doctor.observe.reference import TREES, references
 from retemper.doctor.observe.rows import Rows, first_rows
 from retemper.doctor.observe.shares import right_rows
 
@@ -26,13 +25,14 @@ FEWEST, MOST = 30, 1000
 """Rows that are learnt or asked about, and rows of each kind that are looked at."""
 
 
-def likeness_of(rows: Rows, held_out: Rows, task: Task) -> Likeness:
+def likeness_of(rows: Rows, held_out: Rows, task: Task, trees: int = TREES) -> Likeness:
     """The likeness of two sets of rows; of those that are too few to be learnt only how frequent classes are.
 
     Args:
         rows: training inputs and targets in a random order.
         held_out: rows that are not trained on, likewise.
         task: of the training.
+        trees: of each forest.
 
     Raises:
         NotApplicable: inputs are not one tensor.
@@ -50,18 +50,18 @@ def likeness_of(rows: Rows, held_out: Rows, task: Task) -> Likeness:
     scale = float((train[1] - train[1].median(0).values).abs().double().mean()) if values else 0.0
     if values and not scale > 0:
         return Likeness()
-    forth, back = _told(train, held, scale), _told(held, train, scale)
+    forth, back = _told(train, held, scale, trees), _told(held, train, scale, trees)
     frequent = _classes_p(train[1], held[1]) if task == "classification" else 1.0
     return Likeness(forth, Told(back.held_out, back.train, -back.z), frequent)
 
 
-def _told(rows: Rows, others: Rows, scale: float) -> Told:
+def _told(rows: Rows, others: Rows, scale: float, trees: int) -> Told:
     """By a model of half of some rows: the other half as ``train``, the others as ``held_out``."""
     (x, y), (other_x, other_y) = rows, others
     half = len(y) // 2
     if min(half, len(other_y)) < FEWEST:
         return Told()
-    answers = references(x[:half], y[:half], torch.cat([x[half:], other_x]))
+    answers = references(x[:half], y[:half], torch.cat([x[half:], other_x]), trees)
     truth = torch.cat([y[half:], other_y])
     scored = [_scores(own, truth, scale) for own in answers]
     known = [own for own in scored if own is not None and len(own) == len(truth)]
@@ -101,4 +101,6 @@ def _classes_p(y: Tensor, held_y: Tensor) -> float:
     _, places = torch.unique(torch.cat(codes), return_inverse=True)
     count = int(places.max()) + 1
     table = np.array([np.bincount(part, minlength=count) for part in np.split(places.numpy(), [len(y)])])
+    from scipy.stats import chi2_contingency  # half a second to load
+
     return float(chi2_contingency(table).pvalue) if count > 1 else 1.0

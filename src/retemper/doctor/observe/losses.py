@@ -18,12 +18,16 @@ class Losses:
         self._held: list[Tensor | float] = []
         self._count, self._first_lost, self._latest = 0, 0, math.nan
         self._since, self._sum = 0, 0.0
+        self._read_at_once: bool | None = None
 
     def take(self, loss: Tensor | float) -> None:
-        if isinstance(loss, Tensor) and (loss.dim() or loss.device.type != "cpu"):
-            self._held.append(loss.detach().mean())
-        else:
-            self._held.append(float(loss.item() if isinstance(loss, Tensor) else loss))
+        """A batch's loss. Every step comes here: the first loss tells of which kind the others will be."""
+        if self._read_at_once is None:
+            self._read_at_once = isinstance(loss, Tensor) and not loss.dim() and loss.device.type == "cpu"
+        try:
+            self._held.append(loss.item() if self._read_at_once else _kept(loss))  # type: ignore[union-attr]
+        except (AttributeError, RuntimeError):  # of another kind after all
+            self._held.append(_kept(loss))
         if len(self._held) >= LOSSES_HELD:
             self._read()
 
@@ -54,3 +58,7 @@ class Losses:
         self._since += len(values)
         self._sum += sum(values)
         self._latest = values[-1] if values else self._latest
+
+
+def _kept(loss: Tensor | float) -> Tensor | float:
+    return loss.detach().mean() if isinstance(loss, Tensor) else float(loss)

@@ -65,8 +65,8 @@ class Calls:
             return
         grad = torch.is_grad_enabled()
         self._counts[network.training, grad] += 1
-        rows = _rows(args) or (_rows(tuple(kwargs.values())) if kwargs else 0)
-        if grad and rows:
+        rows = (_rows(args) or (_rows(tuple(kwargs.values())) if kwargs else 0)) if grad else 0
+        if rows:
             self.rows += rows
             self._sizes.append(rows)
 
@@ -98,6 +98,7 @@ class _Hook:
 def _rows(values: tuple[Any, ...]) -> int:
     """Rows of the first tensor with any."""
     for own in values:
-        if isinstance(own, Tensor) and own.dim() and len(own):
-            return own.shape[0]
+        shape = own.shape if isinstance(own, Tensor) else ()
+        if shape and shape[0]:
+            return int(shape[0])
     return 0

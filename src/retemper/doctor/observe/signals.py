@@ -12,20 +12,17 @@ from torch.nn.parameter import is_lazy
 
 from retemper.core.records import NotApplicable
 from retemper.doctor.looks import Signals
+from retemper.doctor.observe.allowance import LARGE
 from retemper.doctor.observe.losses import Losses
 from retemper.doctor.observe.passes import Calls
+from retemper.doctor.observe.plan import Plan
 from retemper.doctor.observe.probe import Probe
 from retemper.doctor.observe.weights import Weights, cosine, lengths, norm_of
 
-EVERY_STEPS, EARLY_LOOKS = 10, 30
-"""A look every so many steps at first; after so many looks, one an epoch."""
-LATER = 1.25
-"""Without epochs the next look comes when the steps have grown by this factor."""
-LARGE, SHARE, OWN = 50_000, 0.01, 1.0
-"""From so many parameters on, looks may cost this share of the steps; each costs ``OWN`` steps beside its passes."""
-RARELY = 3.0
-"""Whatever it costs, a look comes when the steps have grown by this factor."""
+OWN = 1.0
+"""What a look costs beside its passes, in steps."""
 PROBE_ROWS, LARGE_PROBE_ROWS = 256, 64
+Hook = Callable[[Any, Any, Any], None]
 DIRECTIONS, THEN_EVERY = 4, 5
 """Gradients are held against those of the probe at the first looks, then at every fifth: a sign does not turn."""
 
@@ -50,9 +47,9 @@ class Watched:
         self._rows: list[dict[str, Any]] = []
         self._open: dict[str, Any] = {}
         self._ended: dict[str, Any] = {}
-        self._steps = [0] * len(self._optimizers)
+        self._steps, self._alone = [0] * len(self._optimizers), len(self._optimizers) == 1
         self._losses = Losses()
-        self._spent, self._epoch_ended = 0.0, False
+        self._spent = 0.0
         self._handles: list[Any] = []
         self._arrivals: list[Any] = []
         self._guarded(self._start)(rows, loss)
@@ -61,6 +58,11 @@ class Watched:
     def step(self) -> int:
         """Steps of the optimizer that took most."""
         return max(self._steps, default=0)
+
+    @property
+    def rows(self) -> int:
+        """Of all batches so far; 0: not known."""
+        return 0 if self.failed else self._calls.rows
 
     def close(self) -> None:
         """Take the hooks away."""
@@ -71,14 +73,15 @@ class Watched:
     def after_step(self, loss: Tensor | float) -> None:
         """The training hands over a batch's loss."""
         self._losses.take(loss)
-        if len(self._optimizers) > 1:
+        if not self._alone:
             self._guarded(self._turn)()
         if self._ended:
             self._guarded(self._end)()
 
     def epoch_end(self) -> float | None:
         """An epoch is over: its mean loss, None where none was handed over; one of the next steps is looked at."""
-        self._epoch_ended = True
+        if not self.failed:
+            self._plan.epoch_over()
         return self._losses.mean_since_epoch()
 
     def signals(self) -> Signals:
@@ -145,42 +148,35 @@ class Watched:
 
     def _start(self, rows: Any, loss: Any) -> None:
         named = [(n, p) for n, p in self._network.named_parameters() if p.requires_grad and not is_lazy(p)]
-        self._large = sum(p.numel() for _, p in named) >= LARGE
+        large = sum(p.numel() for _, p in named) >= LARGE
         self._weights = Weights(named, self._optimizers)
-        self._probe = Probe(self._network, rows, loss, LARGE_PROBE_ROWS if self._large else PROBE_ROWS)
-        self._calls = Calls(self._network)
+        self._probe = Probe(self._network, rows, loss, LARGE_PROBE_ROWS if large else PROBE_ROWS)
+        self._calls, self._plan = Calls(self._network), Plan(large)
         self._handles.append(self._calls)
         for number, optimizer in enumerate(self._optimizers):
-            hooks = (self._hook(self._before_step, number), self._hook(self._after_step, number))
-            self._handles.append(optimizer.register_step_pre_hook(hooks[0]))
-            self._handles.append(optimizer.register_step_post_hook(hooks[1]))
+            self._handles.append(optimizer.register_step_pre_hook(self._hook_before(number)))
+            self._handles.append(optimizer.register_step_post_hook(self._hook_after(number)))
         self._begin()
 
-    def _hook(self, act: Callable[[int, bool], None], number: int) -> Callable[[Any, Any, Any], None]:
-        guarded = self._guarded(act)
+    # Most steps are not looked at: the hooks see to it that these cost next to nothing.
+    def _hook_before(self, number: int) -> Hook:
+        act = self._guarded(self._before_step)
 
         def hook(optimizer: Any, args: Any, kwargs: Any) -> None:
-            given = len(args) > 1 or bool(kwargs)  # most steps are given nothing but the optimizer itself
-            closure = given and any(
-                callable(own) for own in (*args, *kwargs.values()) if own is not optimizer
-            )
-            guarded(number, closure)
+            if self._open or self._ended:
+                act(number, _closure(optimizer, args, kwargs))
 
         return hook
 
-    def _due(self) -> bool:
-        """Whether the next step is looked at: told by steps and epochs alone, so that the seed fixes it."""
-        following, looks = self.step + 1, len(self._rows) + bool(self._ended)
-        latest = (self._ended or self._rows[-1])["step"] if looks else 0
-        early = following < 3 or following % EVERY_STEPS == 0
-        due = early if looks < EARLY_LOOKS else following >= LATER * latest
-        if not due and not (self._epoch_ended and following >= latest + EVERY_STEPS):
-            return False
-        rare = following >= RARELY * max(latest, EVERY_STEPS / RARELY) or not looks
-        if self._large and not rare and self._spent + self._price(self._directed()) > SHARE * following:
-            return False
-        self._epoch_ended = False
-        return True
+    def _hook_after(self, number: int) -> Hook:
+        act, steps, plan = self._guarded(self._after_step), self._steps, self._plan
+
+        def hook(optimizer: Any, args: Any, kwargs: Any) -> None:
+            steps[number] += 1
+            if self._open or (self._alone and steps[0] + 1 >= plan.due):
+                act(number, _closure(optimizer, args, kwargs))
+
+        return hook
 
     def _price(self, directed: bool) -> float:
         """Of a look, in steps of the training: a pass backward costs two forward."""
@@ -192,9 +188,10 @@ class Watched:
         return looks < DIRECTIONS or looks % THEN_EVERY == 0
 
     def _begin(self) -> None:
+        self._plan.begun()
         self._weights.keep()
         self._open = {"along": math.nan}
-        if len(self._optimizers) == 1:  # of several, one's loss brings gradients to the other's weights
+        if self._alone:  # of several, one's loss brings gradients to the other's weights
             for number, weight in enumerate(self._weights.tensors):
                 self._arrivals.append(weight.register_hook(self._arrived(number)))  # type: ignore[no-untyped-call]
 
@@ -239,7 +236,6 @@ class Watched:
             self._open["along"] = cosine(gradients, true)
 
     def _after_step(self, number: int, closure: bool) -> None:
-        self._steps[number] += 1
         if self._open and closure:  # the gradients came during the step
             self._weights.left.clear()
             self._look_at_gradients(number)
@@ -249,7 +245,7 @@ class Watched:
             self._open["rate"] = max(
                 float(group["lr"]) for own in self._optimizers for group in own.param_groups
             )
-        if len(self._optimizers) == 1:
+        if self._alone:
             self._turn()
 
     def _turn(self) -> None:
@@ -258,7 +254,9 @@ class Watched:
             self._ended, self._open = self._open, {}
             self._ended |= {"step": self.step, "stale": self._weights.staleness()}
             self._weights.left.clear()
-        if not self._open and self._due():
+            self._spent += self._price("directed" in self._ended)
+            self._plan.looked(self.step, self._spent, self._price(self._directed()))
+        if not self._open and self.step + 1 >= self._plan.due:
             self._begin()
 
     def _end(self) -> None:
@@ -268,7 +266,6 @@ class Watched:
         row, self._ended = self._ended, {}
         with self._calls.paused():
             seen = self._probe.look()
-        self._spent += self._price("directed" in row)
         weights = np.array(lengths(self._weights.tensors))
         if not np.isfinite(weights).all():
             self._not_finite("parameter", self.step)
@@ -283,6 +280,11 @@ class Watched:
     def _not_finite(self, what: str, step: int) -> None:
         if not self.non_finite[1]:
             self.non_finite = (what, step)
+
+
+def _closure(optimizer: Any, args: Any, kwargs: Any) -> bool:
+    """Whether a step is given a function that calculates gradients anew."""
+    return any(callable(own) for own in (*args, *kwargs.values()) if own is not optimizer)
 
 
 def _when(own: tuple[str, int]) -> int:

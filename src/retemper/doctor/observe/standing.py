@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from retemper.doctor.case import Standing, Task, Wants
 from retemper.doctor.observe.forward import follow
 from retemper.doctor.observe.loss_kind import LossFunction, ask
-from retemper.doctor.observe.reference import references
+from retemper.doctor.observe.reference import TREES, references
 from retemper.doctor.observe.shares import shares
 from retemper.doctor.observe.start import first_tensor
 
@@ -22,7 +22,7 @@ def standing_of(
     wants: Wants,
     task: Task,
     held_out: bool,
-    learnt: tuple[Any, Tensor] | None = None,
+    reference: float = math.nan,
 ) -> Standing:
     """The standing on some rows.
 
@@ -33,7 +33,7 @@ def standing_of(
         wants: what the loss wants of the outputs.
         task: of the training.
         held_out: the rows were not trained on.
-        learnt: training rows, where the others were held out: the reference learns from them, else from half of rows.
+        reference: skill of the better of two simple models, see :func:`best_reference`.
     """
     x, y = rows
     outputs = first_tensor(follow(network, x).outputs)
@@ -44,20 +44,29 @@ def standing_of(
     accuracy, majority = shares(outputs, y, wants, axis) if task != "regression" else (math.nan, math.nan)
     value, trivial = (facts.initial, facts.trivial) if facts else (math.nan, math.nan)
     explained = _explained(outputs, y) if task == "regression" else math.nan
-    reference = _best_reference(learnt, rows, task)
     return Standing(value, trivial, accuracy, majority, held_out, explained, reference)
 
 
-def _best_reference(learnt: tuple[Any, Tensor] | None, rows: tuple[Any, Tensor], task: Task) -> float:
-    """The higher skill of the simple models; NaN where there is none."""
+def best_reference(
+    learnt: tuple[Any, Tensor] | None, rows: tuple[Any, Tensor], task: Task, trees: int = TREES
+) -> float:
+    """The higher skill of two simple models; NaN where there is none.
+
+    Args:
+        learnt: training rows, where the others were held out; None: half of the others are learnt.
+        rows: to be judged by.
+        task: of the training.
+        trees: of the forest.
+    """
     held_x, held_y = rows
     if not isinstance(held_x, Tensor):
         return math.nan
     if learnt is None:
         half = len(held_y) // 2
         learnt, (held_x, held_y) = (held_x[:half], held_y[:half]), (held_x[half:], held_y[half:])
+    held_y = held_y.detach().cpu()
     skills = []
-    for own in references(learnt[0], learnt[1], held_x):
+    for own in references(learnt[0], learnt[1], held_x, trees):
         told = shares(own, held_y, "probabilities") if task != "regression" else (math.nan, math.nan)
         explained = _explained(own, held_y) if task == "regression" else math.nan
         skills.append(Standing(math.nan, math.nan, *told, explained=explained).skill)

@@ -17,7 +17,7 @@ from retemper.doctor.observe.traceless import call, traceless
 ROWS, STEPS = 16, 150
 RATES = (0.01, 0.001, 0.1)
 """Of Adam, whatever the training's own optimizer: the others where it learns too little, for far targets."""
-LEARNT = 0.02
+LEARNT = 0.1
 """Of the trivial loss: less needs no more steps."""
 HALF = 0.5
 """Of the trivial loss: with more left another rate is tried."""

@@ -24,8 +24,8 @@ OF_CLASSES = ("logits", "probabilities", "log_probabilities")
 def with_right_head(patient: Patient, keep_loss: bool) -> Patient:
     """The patient with head and loss that fit the task.
 
-    A loss that fits the task stays where it may, and says what the outputs are to be; a network of which nothing says
-    so gives probabilities.
+    A loss that fits the task stays where it may, and says what the outputs are to be, though its sign be wrong; a
+    network of which nothing says so gives probabilities.
 
     Args:
         patient: to be mended.
@@ -64,7 +64,13 @@ def _wanted(patient: Patient, keep_loss: bool) -> tuple[Wants, Any]:
         return facts.wants, patient.loss
     if patient.task == "regression":
         return "values", None
-    return (facts.wants if facts.wants in OF_CLASSES else "probabilities"), None
+    return (facts.wants if facts.wants in OF_CLASSES else _wanted_turned_round(patient, outputs)), None
+
+
+def _wanted_turned_round(patient: Patient, outputs: Tensor) -> Wants:
+    """What a loss of the wrong sign takes outputs for; whoever reads them goes on to read them so."""
+    turned = ask(lambda own, y: -patient.loss(own, y), outputs, patient.y[: len(outputs)])
+    return turned.wants if turned.wants in OF_CLASSES else "probabilities"
 
 
 def _one_of_all(patient: Patient, outputs: Tensor, wants: Wants) -> bool:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
-from retemper.data.check_rows import VERY_UNEVEN
+from retemper.data.uneven import VERY_UNEVEN
 from retemper.doctor.case import Case, need
 
 REMEDIES: tuple[str, ...] = ("class_weights",)

@@ -35,6 +35,21 @@ class Options(Base):
     early_kink: float = Field(
         0.07, gt=0, lt=1, description="the same in the first epochs, where convergence is fast"
     )
+    spent: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="share of the run in which a gradual decay uses up nearly all of its rate",
+    )
+    nearly_all: float = Field(0.95, gt=0, lt=1, description="that share of the sum of all epochs' rates")
+    lasting: float = Field(
+        0.5,
+        gt=0,
+        description="fall in a unit of that sum, later / earlier, of a loss that would go on falling",
+    )
+    turned: float = Field(
+        0.05, ge=0, description="rise of the validation loss before the drop: then it was due"
+    )
     left: float = Field(
         0.05, gt=0, lt=1, description="loss at the end / trivial loss: less is too little to gain"
     )
@@ -63,13 +78,18 @@ def check(case: Case, options: Options) -> Finding | None:
     train = curve(history, "train_loss", options.fewest_epochs)
     values = train.values
     at, known = _drop(history, train, options)
+    if known and at is None:
+        return _gradual(history, train, options)
     if at is None or not options.window // 2 <= at <= options.latest * len(values):
         return None
     before, after = _slopes(values, at, options.window)
     end = float(smooth(values)[-1]) / trivial_of(history).loss
     slower = after / before if before > 0 else np.inf
-    falling = before * (len(values) - at) / max(abs(float(values[at - 1])), TINY)
+    # A kink was held against the fall's own slowing down when it was looked for.
+    ahead = _expected(values, at, options.window) if known else before * (len(values) - at)
+    falling = ahead / max(abs(float(values[at - 1])), TINY)
     due = float(values[at - 1] - values[min(at + 1, len(values) - 1)]) > options.jump * before
+    due = due or _turned(history, float(train.epochs[at]), options)
     most = options.slower if known else options.kink
     if falling <= options.falling or slower >= most or end < options.left or due:
         return None
@@ -110,6 +130,73 @@ def _slopes(values: Values, at: int, window: int) -> tuple[float, float]:
     # The value after a drop still has part of the old rate's epoch, and a last gain as the steps' noise dies down.
     later = values[min(at + 1, len(values) - 2) :]
     return before, float(later[0] - later[-1]) / (len(later) - 1)
+
+
+def _expected(values: Values, at: int, window: int) -> float:
+    """The fall over the rest of the run had the rate not dropped: each part's is less than the last's by as much."""
+    half = max(window // 2, at // 4)
+    first, middle, last = (float(values[max(at - 1 - back, 0)]) for back in (2 * half, half, 0))
+    rest = (len(values) - at) / half
+    slowing = min((middle - last) / (first - middle), 1.0) if first > middle > last else float(last < middle)
+    total = rest if slowing > 0.999 else slowing * (1 - slowing**rest) / (1 - slowing)
+    return max(middle - last, 0.0) * total
+
+
+def _turned(history: History, epoch: float, options: Options) -> bool:
+    """Whether the validation loss had risen before an epoch: a smaller rate then was no mistake."""
+    try:
+        val = curve(history, "val_loss", options.fewest_epochs)
+    except NotApplicable:
+        return False
+    course = smooth(val.values)[val.epochs < epoch]
+    return len(course) > 0 and float(course[-1]) > (1 + options.turned) * float(course.min())
+
+
+def _gradual(history: History, train: Curve, options: Options) -> Finding | None:
+    """Judge a rate that dwindles, by its own clock, the sum of the rates: steps of that size make time pass.
+
+    A training that converges falls less and less by this clock; one that the decay starves falls on as before.
+    """
+    try:
+        rates = curve(history, "learning_rate", options.fewest_epochs)
+    except NotApplicable:
+        return None
+    if len(rates) != len(train) or not (rates.values > 0).any() or trivial_of(history).loss <= 0:
+        return None
+    clock = np.cumsum(rates.values) / rates.values.sum()
+    spent = int(np.searchsorted(clock, options.nearly_all)) + 1
+    middles = clock - 0.5 * rates.values / rates.values.sum()  # an epoch's loss is its mean
+    points = np.array([middles[0], 0.5 * (middles[0] + options.nearly_all), options.nearly_all])
+    then, between, now = np.interp(points, middles, train.values)
+    lasting = float((between - now) / max(then - between, TINY))
+    whole = float(rates.values.max() * len(rates) / rates.values.sum())
+    falling = float(between - now) / float(points[2] - points[1]) * (whole - 1) / max(abs(float(now)), TINY)
+    by_chance = then - now <= 3 * noise(train.values, smooth(train.values))
+    if (
+        spent > options.spent * len(train)
+        or lasting < options.lasting
+        or falling <= options.falling
+        or by_chance
+    ):
+        return None
+    if float(now) / trivial_of(history).loss < options.left or _turned(
+        history, float(train.epochs[spent]), options
+    ):
+        return None
+    message = (
+        f"{options.nearly_all:.0%} of all steps' way was gone by epoch {train.epochs[spent - 1]:.0f} of "
+        f"{train.epochs[-1]:.0f}, while the training loss fell as fast for its rate as before: it decayed too early."
+    )
+    evidence = {
+        "drop_epoch": int(train.epochs[spent - 1]),
+        "epochs": int(train.epochs[-1]),
+        "falling": falling,
+        "falling_threshold": options.falling,
+        "lasting": lasting,
+        "lasting_threshold": options.lasting,
+        "rate_known": True,
+    }
+    return Finding("decayed_too_early", "advice", 0.75, message, evidence, REMEDIES)
 
 
 def _kink(values: Values, options: Options) -> int | None:

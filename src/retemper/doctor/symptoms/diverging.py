@@ -32,6 +32,9 @@ class Options(Base):
     noise_multiple: float = Field(4.0, ge=0, description="the rise in standard deviations of the jitter")
     stayed: float = Field(0.8, gt=0, description="last / first loss of one that blew up in the first epoch")
     blown: float = Field(50.0, gt=1, description="loss of the first tenth / of the second half")
+    first_of_peak: float = Field(
+        0.3, gt=0, lt=1, description="first loss / that peak of one that blew up before it was first seen"
+    )
     blown_far: float = Field(1e5, gt=1, description="the same where no target is large enough to explain it")
     val_times: float = Field(
         100.0, gt=1, description="last validation / larger first loss: more than overfitting"
@@ -109,6 +112,8 @@ def _blew_up(train: Values, val: Values | None, options: Options) -> bool:
         return False
     halves = [tail(values, 0.5, 2) for values in (train, val[np.isfinite(val)])]
     peak = float(train[: max(len(train) // 10, 1)].max())
+    if float(train[0]) < options.first_of_peak * peak:
+        return False  # it was thrown up after it began and came back: that is oscillating
     times = peak / max(*(float(np.median(np.abs(half))) for half in halves), TINY)
     trained, validated = map(_change, halves)
     swings = trained > options.unsettled and validated > 2 * options.unsettled

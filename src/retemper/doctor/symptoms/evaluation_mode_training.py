@@ -8,7 +8,7 @@ from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.case import Case, need
 
-REMEDIES: tuple[str, ...] = ("regularise_more", "normalise_layers")
+REMEDIES: tuple[str, ...] = ("training_mode",)
 MODES_MATTER = ("dropout", "batch_norm", "instance_norm")
 
 

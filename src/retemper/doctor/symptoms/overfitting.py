@@ -13,6 +13,7 @@ from retemper.doctor.case import Case, need
 from retemper.doctor.curves import (
     Curve,
     Values,
+    broke_down,
     confidence,
     curve,
     fall,
@@ -87,6 +88,8 @@ def check(case: Case, options: Options) -> Finding | None:
     history = need(case.history, "history")
     val = curve(history, "val_loss", options.fewest_epochs)
     train = curve(history, "train_loss", options.fewest_epochs)
+    if broke_down(history):
+        return None
     course = smooth(val.values)
     read = _read(val, train, course)
     share = share_of_trivial(history)

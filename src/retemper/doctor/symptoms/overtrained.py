@@ -11,7 +11,16 @@ from retemper.core.history import History
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable, Severity
 from retemper.doctor.case import Case, need
-from retemper.doctor.curves import confidence, curve, noise, share_of_trivial, size, smooth, then_and_now
+from retemper.doctor.curves import (
+    broke_down,
+    confidence,
+    curve,
+    noise,
+    share_of_trivial,
+    size,
+    smooth,
+    then_and_now,
+)
 
 REMEDIES = ("stop_earlier", "regularise_more", "lower_learning_rate")
 
@@ -53,6 +62,8 @@ def check(case: Case, options: Options) -> Finding | None:
     """
     history = need(case.history, "history")
     val = curve(history, "val_loss", options.fewest_epochs)
+    if broke_down(history):
+        return None
     course = smooth(val.values)
     at = int(np.argmin(course))
     best, end = float(val.epochs[at]), float(val.epochs[-1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from pydantic import Field
 
@@ -18,6 +20,7 @@ from retemper.doctor.curves import (
     fall,
     jitter,
     smooth,
+    swings,
     tail,
     trivial_of,
 )
@@ -25,23 +28,37 @@ from retemper.doctor.curves import (
 STUCK = ("lower_learning_rate", "raise_learning_rate", "more_capacity", "less_regularisation")
 STALLED = ("reduce_on_plateau", "lower_learning_rate", "larger_batch")
 
+RESTLESS = 0.65
+"""How sure a plateau is whose loss never rests: it oscillates as well, and how widely decides what is said first."""
+
 
 class Options(Base):
     """Thresholds."""
 
     flat: float = Field(0.03, gt=0, description="change over the last part that still counts as flat")
+    flat_in_noise: float = Field(
+        0.15, gt=0, description="the same where the jitter alone may bring it about, in two standard errors"
+    )
     last: float = Field(0.4, gt=0, lt=1, description="the last part, as a share of the run")
     fewest_flat_epochs: int = Field(6, ge=4, description="epochs in the last part, at least")
     near_trivial: float = Field(0.95, gt=0, le=1, description="loss / trivial loss that counts as not learnt")
     most_left: float = Field(0.6, gt=0, lt=1, description="loss / trivial loss; above it: underfitting")
     most_left_guessed: float = Field(
-        0.7,
+        0.65,
         gt=0,
         lt=1,
         description="the same by a guess of the trivial loss, which is too low rather than too high",
     )
     learnt_enough: float = Field(0.05, ge=0, lt=1, description="loss / trivial loss too low to complain of")
     unknown_rate: float = Field(0.25, ge=0, lt=1, description="the same where the learning rate is not known")
+    restless: float = Field(
+        0.03, gt=0, description="mean change from epoch to epoch / loss of steps that are large, in training"
+    )
+    val_restless: float = Field(0.05, gt=0, description="the same of the validation loss")
+    restless_left: float = Field(
+        0.1, gt=0, lt=1, description="loss / trivial loss that is worth a lower rate where both are restless"
+    )
+    restless_most: float = Field(0.85, gt=0, lt=1, description="the same; above it nothing is learnt")
     calmed: float = Field(
         0.25, ge=0, description="jitter at the end / in the middle that shows a rate's decay"
     )
@@ -71,7 +88,7 @@ def check(case: Case, options: Options) -> Finding | None:
     values = _loss(history, 2 * options.fewest_flat_epochs)
     last = tail(values, options.last, options.fewest_flat_epochs)
     change = fall(last)
-    if abs(change) >= options.flat:
+    if abs(change) >= _flat(last, options):
         return None
     trivial = trivial_of(history)
     level = float(smooth(values)[-1]) / trivial.loss
@@ -91,9 +108,13 @@ def check(case: Case, options: Options) -> Finding | None:
         return Finding("plateau", "error", 0.9, message, evidence, STUCK)
     if not np.isfinite(rate) and _steps_are_small(history, last, options):
         return None
-    least = options.learnt_enough if np.isfinite(rate) else options.unknown_rate
-    most = options.most_left if trivial.known else options.most_left_guessed
-    if not least <= level <= most or rate < options.rate_share:
+    restless = _restless(history, options)
+    least, most = _worth(trivial.known, bool(np.isfinite(rate)), restless, options)
+    if (
+        not least <= level <= most
+        or rate < options.rate_share
+        or not (restless or abs(change) < options.flat)
+    ):
         return None
     seen = (
         f"while the learning rate was still {rate:.0%} of its peak"
@@ -101,8 +122,32 @@ def check(case: Case, options: Options) -> Finding | None:
         else "well above zero"
     )
     message = f"{flat} {seen}: a lower rate may get further."
-    sure = confidence(abs(change), options.flat, 0.0)
+    sure = RESTLESS if restless else confidence(abs(change), options.flat, 0.0)
     return Finding("plateau", "advice", sure, message, evidence, STALLED)
+
+
+def _flat(last: Values, options: Options) -> float:
+    """The largest change that still counts as flat: more where the jitter would bring it about."""
+    error = jitter(last) * math.sqrt(12 / len(last)) / max(abs(float(last.mean())), TINY)
+    return max(options.flat, min(2 * error, options.flat_in_noise))
+
+
+def _restless(history: History, options: Options) -> bool:
+    """Whether both losses go up and down all the time: the steps are as large as what is left to learn."""
+    fewest = 2 * options.fewest_flat_epochs
+    trained = swings(history, "train_loss", options.last, fewest)
+    return (
+        trained > options.restless
+        and swings(history, "val_loss", options.last, fewest) > options.val_restless
+    )
+
+
+def _worth(known: bool, rate_known: bool, restless: bool, options: Options) -> tuple[float, float]:
+    """Least and most of the trivial loss that is left where a lower rate is worth a try."""
+    if restless:
+        return options.restless_left, options.restless_most
+    least = options.learnt_enough if rate_known else options.unknown_rate
+    return least, options.most_left if known else options.most_left_guessed
 
 
 def _loss(history: History, fewest: int) -> Values:

@@ -9,7 +9,7 @@ from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.case import Case, need
 
-REMEDIES: tuple[str, ...] = ("lower_learning_rate",)
+REMEDIES: tuple[str, ...] = ("zero_gradients",)
 
 
 class Options(Base):

@@ -8,7 +8,7 @@ from pydantic import Field
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.case import Case, need
-from retemper.doctor.curves import TINY, curve, fall, smooth, tail
+from retemper.doctor.curves import TINY, broke_down, curve, fall, smooth, tail
 
 REMEDIES = ("train_longer", "raise_learning_rate")
 
@@ -23,15 +23,21 @@ class Options(Base):
     fewest_epochs: int = Field(3, ge=2, description="epochs with a training loss")
     hardly_begun: int = Field(3, ge=1, description="epochs of a run that had hardly begun")
     steps: int = Field(100, ge=1, description="steps of such a run; warm-ups alone are as long")
+    few_steps: int = Field(30, ge=1, description="steps of a run in which even a slow fall has just begun")
+    slow_fall: float = Field(0.02, gt=0, description="such a fall between the last two looks of so few steps")
     between_looks: float = Field(0.1, gt=0, description="relative fall between such a run's last two looks")
 
 
 def check(case: Case, options: Options) -> Finding | None:
     """Judge the end of the training curve; of a run of a few steps, its last two looks at the loss.
 
+    A loss that was lost on the way ended the training, whatever it did before: that has a code of its own.
+
     Raises:
         NotApplicable: no curve was recorded, or it is too short, or the trivial loss is not known.
     """
+    if _lost(case):
+        return None
     begun = _hardly_begun(case, options)
     if begun is not None:
         return begun
@@ -51,6 +57,13 @@ def check(case: Case, options: Options) -> Finding | None:
     return Finding("too_few_epochs", "warning", 0.75, message, evidence, REMEDIES)
 
 
+def _lost(case: Case) -> bool:
+    """Whether a loss, a gradient or a weight stopped being a number."""
+    if case.signals is not None and case.signals.non_finite[0]:
+        return True
+    return case.history is not None and broke_down(case.history)
+
+
 def _hardly_begun(case: Case, options: Options) -> Finding | None:
     """Few epochs of few steps, and a loss that falls steeply where they end."""
     signals, history = case.signals, case.history
@@ -61,7 +74,8 @@ def _hardly_begun(case: Case, options: Options) -> Finding | None:
     if not 0 < epochs <= options.hardly_begun or len(seen) < 2:
         return None
     falling = float(seen[-2] - seen[-1]) / max(abs(float(seen[-2])), TINY)
-    if falling < options.between_looks:
+    least = options.slow_fall if signals.taken <= options.few_steps else options.between_looks
+    if falling < least:
         return None
     message = (
         f"The training ended after {signals.taken} steps while the loss fell by {falling:.0%} between two looks: "
@@ -73,6 +87,6 @@ def _hardly_begun(case: Case, options: Options) -> Finding | None:
         "epochs": epochs,
         "epochs_threshold": options.hardly_begun,
         "fall": falling,
-        "fall_threshold": options.between_looks,
+        "fall_threshold": least,
     }
     return Finding("too_few_epochs", "warning", 0.95, message, evidence, REMEDIES)

@@ -8,7 +8,7 @@ from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.case import Case, Operation, need
 
-REMEDIES: tuple[str, ...] = ("less_regularisation",)
+REMEDIES: tuple[str, ...] = ("evaluation_mode",)
 MODES_MATTER = ("dropout", "batch_norm", "instance_norm")
 
 
