@@ -25,7 +25,8 @@ from retemper.data.read import append, read
 from retemper.data.schema import infer
 from retemper.data.split import split
 from retemper.procedure import data_check, sequence
-from retemper.procedure.book import Book, Candidate, State
+from retemper.procedure.book import Book, State
+from retemper.procedure.contenders import Candidate
 from retemper.procedure.jobs import member_of
 from retemper.procedure.pace import Pace
 from retemper.training.plan import Fit

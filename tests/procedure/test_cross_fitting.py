@@ -12,7 +12,8 @@ from retemper.procedure import (
     test_once,
     train_long,
 )
-from retemper.procedure.book import EVERY, bags_of
+from retemper.procedure.book import bags_of
+from retemper.procedure.contenders import EVERY
 from retemper.procedure.cross_fitting import dealt, folds_for
 
 FOLDED = {"procedure.folds": 3, "procedure.members": 6, "training.epochs": 3}

@@ -12,7 +12,7 @@ from retemper.core.recipe_sections import DecisionOptions
 from retemper.data.read import read
 from retemper.data.schema import infer
 from retemper.procedure import decide, goal
-from retemper.procedure.book import Bag
+from retemper.procedure.contenders import Bag
 from retemper.procedure.decision_proof import proof as proof_of
 from retemper.procedure.test_rows import Answers
 

@@ -8,7 +8,7 @@ import pytest
 from retemper.core.recipe import Recipe
 from retemper.core.records import Outcome
 from retemper.procedure import read_curves, train_long
-from retemper.procedure.book import Contender
+from retemper.procedure.contenders import Contender
 from retemper.procedure.jobs import contender_of, member_of, recipe_for
 from retemper.procedure.pace import Finished
 

@@ -13,7 +13,7 @@ from retemper.core.budget import Budget, now
 from retemper.core.errors import InputError
 from retemper.core.recipe import build
 from retemper.procedure import search_coarse, search_refine, sequence, train_long
-from retemper.procedure.book import Bag
+from retemper.procedure.contenders import Bag
 from retemper.procedure.pace import Finished
 from retemper.procedure.search_coarse import common_epochs, describe, rank, space_of
 from retemper.procedure.train_long import adopt

@@ -7,7 +7,8 @@ import pytest
 
 from retemper.core.errors import InputError
 from retemper.procedure import search
-from retemper.procedure.book import EVERY, main_loss
+from retemper.procedure.book import main_loss
+from retemper.procedure.contenders import EVERY
 from retemper.procedure.cross_fitting import dealt
 from retemper.procedure.trial_choice import optimism_of
 from retemper.search.trials import Evaluation, Order, Trial

@@ -9,7 +9,8 @@ from retemper.evaluation.calibration import apply_temperature, fit_temperature, 
 from retemper.evaluation.intervals import likely, paired_gain
 from retemper.evaluation.metrics import metrics
 from retemper.procedure import decide
-from retemper.procedure.book import EVERY, Book, State, validation_rows
+from retemper.procedure.book import Book, State, validation_rows
+from retemper.procedure.contenders import EVERY
 from retemper.procedure.ensemble import mixed
 from retemper.procedure.rows import groups_that_judge
 

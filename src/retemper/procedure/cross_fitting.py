@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from retemper.data.folds import folds_of
 from retemper.data.told import told_by_folds
-from retemper.procedure.book import BAG_IDS, VALIDATION, Contender, State
+from retemper.procedure.book import State
+from retemper.procedure.contenders import BAG_IDS, VALIDATION, Contender
 from retemper.training.arrays import SplitArrays, pooled
 from retemper.training.fold_files import save_folds
 

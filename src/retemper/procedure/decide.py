@@ -21,7 +21,8 @@ from retemper.evaluation.decision import Decision
 from retemper.evaluation.difficulty import MOST_INPUTS, MOST_ROWS, Kind, features_of, kinds_for
 from retemper.evaluation.intervals import paired_gain, units_of
 from retemper.evaluation.threshold import Choice, Rule, Threshold, choose_threshold
-from retemper.procedure.book import EVERY, Book, State
+from retemper.procedure.book import Book, State
+from retemper.procedure.contenders import EVERY
 from retemper.procedure.ensemble import mixed
 from retemper.procedure.goal import costs_of, positive_code, rule_of
 from retemper.procedure.rows import groups_that_judge

@@ -11,7 +11,8 @@ from retemper.core.records import Step
 from retemper.ensembles.greedy import Loss, Votes, select
 from retemper.evaluation.intervals import likely, paired_gain
 from retemper.evaluation.metrics import main_metric
-from retemper.procedure.book import EVERY, Bag, Book, State, bags_of, main_loss, validation_rows
+from retemper.procedure.book import Book, State, bags_of, main_loss, validation_rows
+from retemper.procedure.contenders import EVERY, Bag
 from retemper.procedure.rows import groups_that_judge
 
 MOST_CANDIDATES = 40

@@ -12,7 +12,8 @@ from retemper.data.schema import Schema
 from retemper.evaluation.costs import Costs
 from retemper.evaluation.resampling import draws
 from retemper.evaluation.threshold import Rule, best_cut
-from retemper.procedure.book import EVERY, State
+from retemper.procedure.book import State
+from retemper.procedure.contenders import EVERY
 from retemper.procedure.rows import groups_that_judge
 
 Floats = NDArray[np.float64]

@@ -15,7 +15,8 @@ from dataclasses import replace
 import numpy as np
 
 from retemper.core.prepare_options import PrepareOptions
-from retemper.procedure.book import EVERY, VALIDATION, Bag, Book, State, candidates_of, main_loss
+from retemper.procedure.book import Book, State, candidates_of, main_loss
+from retemper.procedure.contenders import EVERY, VALIDATION, Bag
 from retemper.procedure.cross_fitting import REPEATS
 from retemper.procedure.prepare import prepare
 from retemper.procedure.rows import rows_that_judge

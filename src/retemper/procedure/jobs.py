@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from retemper.core.recipe import Recipe
-from retemper.procedure.book import VALIDATION, Book, Contender, State
+from retemper.procedure.book import Book, State
+from retemper.procedure.contenders import VALIDATION, Contender
 from retemper.training.job import Job
 from retemper.training.stack import Member
 

@@ -18,7 +18,8 @@ from retemper.core.budget import Budget
 from retemper.core.records import NotApplicable, to_json
 from retemper.evaluation.metrics import main_metric
 from retemper.procedure import calibrate, ensemble
-from retemper.procedure.book import Book, Contender, State, candidates_of
+from retemper.procedure.book import Book, State, candidates_of
+from retemper.procedure.contenders import Contender
 from retemper.procedure.cross_fitting import bag_of_contenders, folds_for
 from retemper.procedure.jobs import contender_of, jobs_for
 from retemper.procedure.nested_facts import Judged, facts_of, held_out_scores

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from retemper.core.errors import InputError
 from retemper.core.recipe import Recipe
-from retemper.procedure.book import Book, Candidate, State
+from retemper.procedure.book import Book, State
+from retemper.procedure.contenders import Candidate
 from retemper.procedure.cross_fitting import dealt_as
 from retemper.procedure.kept_jobs import BestTrials, KeptJobs
 from retemper.procedure.paused_networks import PausedNetworks

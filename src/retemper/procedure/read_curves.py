@@ -14,7 +14,8 @@ from retemper.core.records import Finding, NotApplicable, Outcome, Step
 from retemper.doctor.case import WHY, Case
 from retemper.doctor.examine import Examined, examine
 from retemper.doctor.proof import Proof, prove
-from retemper.procedure.book import Book, Candidate, State, candidates_of, main_loss
+from retemper.procedure.book import Book, State, candidates_of, main_loss
+from retemper.procedure.contenders import Candidate
 from retemper.procedure.inner_values import inner_values
 from retemper.procedure.jobs import contender_of, jobs_for, recipe_for
 from retemper.procedure.search_coarse import epochs_text

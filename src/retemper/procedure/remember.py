@@ -17,7 +17,8 @@ from retemper.core.harm_records import Standing
 from retemper.core.seeds import generator
 from retemper.models.layers.build import network_of
 from retemper.models.layers.cost import STEP_PASSES, multiply_adds
-from retemper.procedure.book import Candidate, State
+from retemper.procedure.book import State
+from retemper.procedure.contenders import Candidate
 from retemper.procedure.test_once import held_out_outputs
 
 ROWS_OF_GRID = 20_000

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from retemper.core.budget import Budget
 from retemper.core.records import NotApplicable
 from retemper.core.seeds import generator
-from retemper.procedure.book import BAG_IDS, EVERY, VALIDATION, Book, Contender, State, validation_rows
+from retemper.procedure.book import Book, State, validation_rows
+from retemper.procedure.contenders import BAG_IDS, EVERY, VALIDATION, Contender
 from retemper.procedure.cross_fitting import bag_of_contenders, folds_for
 from retemper.procedure.jobs import job_of, member_of
 from retemper.procedure.rows import groups_of_rows, groups_that_judge

@@ -8,7 +8,8 @@ from typing import Any
 
 from retemper.core.records import Step
 from retemper.procedure import label_errors, treat
-from retemper.procedure.book import Book, Candidate, Contender, State, candidates_of, main_loss
+from retemper.procedure.book import Book, State, candidates_of, main_loss
+from retemper.procedure.contenders import Candidate, Contender
 from retemper.procedure.jobs import jobs_for, member_of
 from retemper.search.samplers.quasi_random import Sampler
 from retemper.search.space import Axis, Interval, Space, Words

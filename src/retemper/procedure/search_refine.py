@@ -10,7 +10,8 @@ import numpy as np
 from retemper.core import catalogue
 from retemper.core.records import Step
 from retemper.evaluation.metrics import main_metric
-from retemper.procedure.book import BAG_IDS, VALIDATION, Bag, Book, Contender, State, bags_of, candidates_of
+from retemper.procedure.book import Book, State, bags_of, candidates_of
+from retemper.procedure.contenders import BAG_IDS, VALIDATION, Bag, Contender
 from retemper.procedure.cross_fitting import bag_of_contenders, dealt, folds_for
 from retemper.procedure.jobs import jobs_for
 from retemper.procedure.search_coarse import describe, epochs_text, evidence_of

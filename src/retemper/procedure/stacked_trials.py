@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retemper.core.errors import InputError, shown
-from retemper.procedure.book import Book, Candidate, State, candidates_of, main_loss
+from retemper.procedure.book import Book, State, candidates_of, main_loss
+from retemper.procedure.contenders import Candidate
 from retemper.procedure.kept_jobs import BestTrials, KeptJobs
 from retemper.procedure.paused_networks import PausedNetworks
 from retemper.procedure.stack_sizes import StackSizes

@@ -18,7 +18,8 @@ from retemper.evaluation.decision import Decision
 from retemper.evaluation.intervals import paired_gain
 from retemper.evaluation.metrics import main_metric, row_losses
 from retemper.procedure.baselines import drawn
-from retemper.procedure.book import EVERY, Book, State
+from retemper.procedure.book import Book, State
+from retemper.procedure.contenders import EVERY
 from retemper.procedure.copies import copies_in_test
 from retemper.procedure.decision_proof import proof
 from retemper.procedure.ensemble import mixed

@@ -10,7 +10,8 @@ import math
 from typing import TypedDict
 
 from retemper.core.records import Step
-from retemper.procedure.book import Book, Candidate, Contender, State, bags_of, candidates_of
+from retemper.procedure.book import Book, State, bags_of, candidates_of
+from retemper.procedure.contenders import Candidate, Contender
 from retemper.procedure.cross_fitting import bag_of_contenders, dealt, folds_for
 from retemper.procedure.jobs import contender_of, jobs_for, recipe_for
 from retemper.procedure.nested import share_run

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retemper.models.layers.build import network_of
-from retemper.procedure.book import Candidate, State, candidates_of
+from retemper.procedure.book import State, candidates_of
+from retemper.procedure.contenders import Candidate
 from retemper.search.trials import Evaluation
 from retemper.training.arrays import damaged
 from retemper.training.job import Job, read

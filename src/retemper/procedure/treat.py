@@ -23,7 +23,8 @@ from retemper.data.propose import Proposal, propose
 from retemper.evaluation.intervals import paired_gain
 from retemper.procedure import goal, inside_folds
 from retemper.procedure.baselines import drawn
-from retemper.procedure.book import EVERY, Bag, Book, State, bags_of, candidates_of, validation_rows
+from retemper.procedure.book import Book, State, bags_of, candidates_of, validation_rows
+from retemper.procedure.contenders import EVERY, Bag
 from retemper.procedure.cross_fitting import REPEATS, bag_of_contenders, dealt, folds_for
 from retemper.procedure.inside_folds import chosen_by_target
 from retemper.procedure.jobs import contender_of, jobs_for

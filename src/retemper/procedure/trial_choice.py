@@ -14,7 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from retemper.procedure.book import EVERY, VALIDATION, Bag, Candidate, State, main_loss, validation_rows
+from retemper.procedure.book import State, main_loss, validation_rows
+from retemper.procedure.contenders import EVERY, VALIDATION, Bag, Candidate
 from retemper.search.optimism import Optimism, optimism
 from retemper.search.trials import Evaluation, Trial, ranked
 

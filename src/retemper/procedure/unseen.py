@@ -19,7 +19,8 @@ from retemper.evaluation.calibration import apply_temperature
 from retemper.evaluation.held_out import HeldOut, Positions
 from retemper.models.layers.build import network_of
 from retemper.models.layers.network import Network
-from retemper.procedure.book import Bag, State
+from retemper.procedure.book import State
+from retemper.procedure.contenders import Bag
 from retemper.procedure.prepare import weights
 from retemper.procedure.test_once import model_of
 from retemper.training import losses
