@@ -39,7 +39,7 @@ def with_decision(ground: Ground, trained: Trained) -> Model:
         return replace(model, decision=Decision(threshold, sets, None, before.coverage, costs))
     if len(ground.y_new) < LEAST_ROWS:
         return replace(model, decision=Decision(coverage=before.coverage))
-    lessons = (ground.fresh if model.preparer is ground.fresh.model.preparer else ground.warm).lessons
+    lessons = (ground.warm if model.preparer is ground.warm.model.preparer else ground.fresh).lessons
     count = len(ground.y_new)
     encoded = model.preparer.encoded(Inputs(lessons.dense[:count], lessons.codes[:count]))
     features = features_of(encoded, trained.new, np.zeros(count))
