@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from retemper.bundle.model import Model
 from retemper.core.seeds import generator
+from retemper.data.cells import as_words
 from retemper.evaluation.metrics import row_losses
 from retemper.retraining.course import Means
-from retemper.retraining.folds import NEVER, dealt
+from retemper.retraining.folds import NEVER, dealt, of_use
 from retemper.retraining.options import RetrainOptions
 from retemper.retraining.past import Past
 from retemper.retraining.sight import Sight, refitted, sight_of
@@ -51,7 +52,10 @@ class Ground:
         cls, champion: Model, grown: Model, new: pl.DataFrame, past: Past, options: RetrainOptions
     ) -> Ground:
         """Deal the new rows out."""
-        return cls(champion, grown, new, past, dealt(new, grown.schema, options), options)
+        kept = None if champion.memory is None else champion.memory.kept
+        labels = as_words(new[grown.target]) if grown.classes else None
+        folds = dealt(new, grown.schema, options, of_use(labels, new.height, options, kept))
+        return cls(champion, grown, new, past, folds, options)
 
     @property
     def old_counts(self) -> bool:

@@ -1,0 +1,124 @@
+"""Split-MNIST: retemper.retrain task by task, beside Avalanche's replay, GDumb and DER.
+
+    python benchmarks/split_mnist.py run mnist_5k.npz [--seeds 5] [--epochs 20] [--strategies auto replay] >> ours.jsonl
+    python benchmarks/split_mnist.py table ours.jsonl peers.jsonl
+
+The first task trains one perceptron by a fixed recipe; each further one is a call of `retrain` with the model in force,
+the task's rows, and nothing but the 500 rows that the model itself keeps. Peers: `split_mnist_peers.py`. A retraining
+also trains networks that judge it; they are in its seconds, while ``steps`` counts those of the network that serves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from split_mnist_tasks import BATCH, MEMORY, RATE, SCENARIOS, WIDTH, Stream, stream
+
+import retemper
+from retemper.core.recipe import build
+from retemper.procedure.single import fit_single
+
+TARGET = "digit"
+STUDENT_T = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31, 10: 2.26}
+"""Two-sided 95 % of Student's t by the number of seeds."""
+
+
+def frame(own: Stream, rows: NDArray[np.int64]) -> pl.DataFrame:
+    """A table of pixels and labels."""
+    columns = {f"pixel_{k}": own.x[rows, k] for k in range(own.x.shape[1])}
+    return pl.DataFrame({**columns, TARGET: [str(label) for label in own.y[rows]]})
+
+
+def recipe(seed: int, epochs: int) -> Any:
+    """The peers' network and optimizer."""
+    return build(
+        {
+            "data.target": TARGET,
+            "data.task": "classification",
+            "prepare.number_embedding": "none",
+            "prepare.scaling": "none",
+            "model.width": WIDTH,
+            "model.depth": 2,
+            "model.activation": "relu",
+            "model.dropout": 0.0,
+            "training.optimizer": {"name": "adam", "learning_rate": RATE},
+            "training.epochs": epochs,
+            "training.batch_size": BATCH,
+            "training.patience_epochs": 0,
+            "seed": seed,
+        }
+    )
+
+
+def run(own: Stream, strategy: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
+    """All tasks in turn."""
+    began = time.process_time()
+    first, *others = own.tasks
+    old: pl.DataFrame | None = frame(own, first)
+    model = fit_single(old, recipe(seed, given.epochs))
+    promoted, spent, chosen = 0, 0.0, []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, rows in enumerate(others):
+            done = retemper.retrain(
+                model,
+                frame(own, rows),
+                old=old,
+                out=Path(folder) / str(number),
+                strategy=strategy,
+                keep_old=MEMORY,
+                budget=given.budget,
+                seed=seed,
+                set={"folds": given.folds, "workers": 1},
+            )
+            model, old = done.model, None
+            promoted += done.promoted
+            spent += done.decision["compute"]["spent"]
+            chosen.append(done.decision["strategy"])
+            if given.verbose:
+                print(number, done.decision["strategy"], done.decision["gate"]["reason"], done.decision["rows"], done.decision["compute"], flush=True)
+    called = model.predict(frame(own, own.test))
+    return {
+        "score": own.score(np.asarray(called)),
+        "seconds": time.process_time() - began,
+        "promoted": promoted,
+        "chosen": chosen,
+        "multiply_adds": spent,
+        "networks": len(model.parts),
+    }
+
+
+def measure(given: argparse.Namespace) -> None:
+    """A JSON line a run."""
+    for scenario in given.scenarios:
+        for seed in range(given.first_seed, given.first_seed + given.seeds):
+            own = stream(given.source, scenario, seed)
+            for name in given.strategies:
+                row = {"scenario": scenario, "epochs": given.epochs, "seed": seed, "who": f"retemper {name}"}
+                print(json.dumps(row | run(own, name, seed, given)), flush=True)
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("source", type=Path)
+    words.add_argument("--seeds", type=int, default=5)
+    words.add_argument("--first-seed", type=int, default=0)
+    words.add_argument("--epochs", type=int, default=20)
+    words.add_argument("--folds", type=int, default=2)
+    words.add_argument("--budget", type=float, default=10)
+    words.add_argument("--verbose", action="store_true")
+    words.add_argument("--scenarios", nargs="+", default=list(SCENARIOS))
+    words.add_argument("--strategies", nargs="+", default=["auto", "replay", "der_plus_plus"])
+    measure(words.parse_args())
+
+
+if __name__ == "__main__":
+    main()
