@@ -130,10 +130,11 @@ class _Treating:
         began = now()
         with loading():
             from retemper.api.retrain_inputs import before_of
-            from retemper.retraining.watch.labels import rows_of, save_keys
+            from retemper.retraining.watch.labels import rows_of, save_keys, without_known
 
         champion = self._champion(task.stream)
         rows = rows_of(task, champion.model.schema, self.settings.get("key"))
+        rows = without_known(rows, task, champion.model)
         share = level(self.options.alpha, [own.tested for own in task.stream.batches])
         options = self.options.model_copy(update={"alpha": share})
         self.settings.get("reporter", SilentReporter()).note(f"{task.file.name}, batch {task.stream.number}")
@@ -143,6 +144,7 @@ class _Treating:
             "unlabelled": rows.unlabelled(champion.model.target),
             "joined": list(rows.of),
             "labels_without_rows": rows.unmatched,
+            "rows_known": rows.known,
         }
         facts = task.facts(self.registry is not None, more)
         try:

@@ -43,7 +43,10 @@ GateKind = Annotated[
         "--gate", "KIND", "standard (the default); strict: old rows count even where the concept drifted"
     ),
 ]
-TimeLimit = Annotated[str | None, _option("--time-limit", "TIME", "for everything, report included: 90s, 5m")]
+TimeLimit = Annotated[
+    str | None,
+    _option("--time-limit", "TIME", "for everything (with --watch: for each file), report included: 90s, 5m"),
+]
 Spend = Annotated[
     float | None,
     _option("--budget", "X", "multiply-adds, as a share of training from scratch on all rows; 0.25 for auto"),

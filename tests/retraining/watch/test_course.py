@@ -125,6 +125,8 @@ def test_a_champion_that_was_replaced_meanwhile_stays_and_the_file_is_treated_ag
     assert second["promoted"] and (second["champion"], second["challenger"]) == ("m@2", "m@3")
     assert [own.version for own in registry.life(NAME).changes] == [1, 2, 3, 4]
     assert learnt_by(registry.fetch(Reference(NAME)) / "model") == ["b9.csv", "b12.csv"]
+    pages = [(own.folder / "report.html").read_text() for own in tally.batches[:2]]
+    assert "The model stays" in pages[0] and "m@3" in pages[1]
     levels = [own.tested[0] for own in tally.batches]
     assert len(set(levels)) == 4 and sum(levels) < 0.05  # two looks at one file spend two levels
 

@@ -6,18 +6,21 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from retemper.bundle.memory.trained import Trained
 from retemper.core.errors import InputError
 from retemper.core.recipe_sections import DataOptions
 from retemper.data.read import read
 from retemper.data.schema import Schema, infer
 from retemper.retraining.watch.arrivals import digest
 from retemper.retraining.watch.course import Task
-from retemper.retraining.watch.labels import KEYS, Rows, rows_of, save_keys
+from retemper.retraining.watch.labels import KEYS, Rows, rows_of, save_keys, without_known
 from retemper.retraining.watch.stream import Stream, Watched
 
 
@@ -127,3 +130,27 @@ def test_a_file_that_changed_since_its_content_was_known_is_refused(shop: Shop) 
     with pytest.raises(InputError) as caught:
         rows_of(task, shop.schema, None)
     assert caught.value.code == "file_changed"
+
+
+def test_of_a_file_that_has_grown_the_rows_that_were_learnt_are_left_out(shop: Shop) -> None:
+    learnt = Trained.drawn(0).with_rows(table(0).drop("order"), shop.schema)
+    memory = SimpleNamespace(trained=learnt)
+    model: Any = SimpleNamespace(memory=memory, target="price", schema=shop.schema)
+
+    def left(frame: pl.DataFrame, name: str) -> Rows:
+        path = shop.folder / name
+        frame.write_csv(path)
+        task = Task(path, digest(path), shop.stream.draft(path), shop.stream)
+        return without_known(rows_of(task, shop.schema, "order"), task, model)
+
+    assert (
+        left(table(0), "a.csv").frame.height == 30
+    )  # a first file's rows are all new, whatever the filter says
+    shop.rows(table(0), "a.csv")
+    grown = left(table(0, 50), "a.csv")
+    np.testing.assert_allclose(grown.frame["size"], table(30, 20)["size"])
+    assert grown.known == 30 and left(table(0, 50), "b.csv").known == 0
+    assert left(table(0, 50).drop("price"), "a.csv").frame.height == 50  # not learnt from
+    with pytest.raises(InputError) as caught:
+        left(table(0).reverse(), "a.csv")
+    assert caught.value.code == "no_rows"

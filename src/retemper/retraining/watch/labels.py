@@ -1,16 +1,20 @@
-"""Labels that come later, in a file of their own: joined by the rows' key to the file that had the features."""
+"""The rows of a file whose turn it is.
+
+Labels that come later, in a file of their own, are joined by the rows' key to the file that had the features.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from retemper.bundle.model import Model
 from retemper.core.errors import InputError
 from retemper.core.run_folder import disk_faults
 from retemper.data.cells import as_words
@@ -33,16 +37,34 @@ class Rows:
         keys: the keys that get their labels by it [N] uint64; None: the file has its rows itself.
         of: the files that the rows were joined from.
         unmatched: labels whose rows are not there.
+        known: rows of an earlier state of the file that the model was trained on, left out.
     """
 
     frame: pl.DataFrame
     keys: NDArray[np.uint64] | None = None
     of: tuple[str, ...] = ()
     unmatched: int = 0
+    known: int = 0
 
     def unlabelled(self, target: str) -> int:
         """How many rows have no target."""
         return self.frame[target].null_count() if target in self.frame.columns else self.frame.height
+
+
+def without_known(rows: Rows, task: Task, model: Model) -> Rows:
+    """Of a file that was used before and has grown since, the rows that the model was not trained on.
+
+    Raises:
+        InputError: ``no_rows``: it knows them all.
+    """
+    grown = any(own.decision["batch"] == task.file.name for own in task.stream.batches if not own.overtaken)
+    if not grown or model.memory is None or model.target not in rows.frame.columns:
+        return rows
+    known = model.memory.trained.seen(rows.frame, model.schema)
+    if known.all():
+        message = "The file has changed, but the model was trained on each of its rows before."
+        raise InputError("no_rows", message, {"file": str(task.file)}, "Nothing needs to be done.")
+    return replace(rows, frame=rows.frame.filter(~known), known=int(known.sum()))
 
 
 def rows_of(task: Task, schema: Schema, key: str | None) -> Rows:

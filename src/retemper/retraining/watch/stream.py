@@ -124,6 +124,7 @@ class Stream:
             flush_folder(draft)
             draft.rename(self.run / "batches" / draft.name)
             flush_folder(self.run / "batches")
+            draft.parent.rmdir()
         self.batches = batches_of(self.run)
 
     def finish(self, registry: Registry | None) -> None:

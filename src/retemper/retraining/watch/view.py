@@ -35,6 +35,7 @@ def show(run: Path, batches: Sequence[Batch]) -> None:
         for own in batches:
             if own not in valid[-KEPT:]:
                 _drop(own)
+    write_report(batches[-1].folder)  # the registry has had its say since it was first written
     write_report(run)
     write_json(run / "decision.json", batches[-1].decision)
 
