@@ -2,12 +2,13 @@
 
 Each trial draws a reference of 10,000 rows and a window of 20 columns from one distribution and asks for drift at
 alpha = .05. *numbers*: normal, skewed, uniform, rounded and correlated columns; *categories*: 30 levels, of equal or
-of falling frequency; *mixed*: ten of each, one cell in twenty missing in half of them. The alarm rate is shown with
-Wilson's 95 % interval: a rate of at most 5 % is refuted where the interval lies above it. *columns* is the share of
-columns that are called drifted after all corrections, *uncorrected* the share with p <= .05.
+of falling frequency; *mixed*: ten of each, one cell in twenty missing in half of them; *wide*: 100 columns, half of
+them counts, half of them levels, near copies among them. The alarm rate is shown with Wilson's 95 % interval: a rate of
+at most 5 % is refuted where the interval lies above it. *columns* is the share of columns that are called drifted after
+all corrections, *uncorrected* the share with p <= .05 (*wide*: of levels, p is corrected within the family).
 
 usage: python benchmarks/drift_alarms.py [--trials 1000] [--reference 10000] [--windows 50,100,200,500,2000]
-       [--tables numbers,categories,mixed] [--first 0]
+       [--tables numbers,categories,mixed,wide] [--first 0]
 """
 
 from __future__ import annotations
@@ -54,10 +55,22 @@ def mixed(draw: np.random.Generator, rows: int) -> Table:
     return table
 
 
+def wide(draw: np.random.Generator, rows: int) -> Table:
+    """100 columns: counts of a common rate, nearly always 0 in some, and levels of which every third copies another."""
+    rate = draw.gamma(2.0, size=rows)
+    table = {f"n{k}": pl.Series(draw.poisson(rate * 2.0 ** (k % 10 - 8)).astype(float)) for k in range(50)}
+    levels = categories(draw, rows, 50)
+    for k in range(2, 50, 3):
+        keep = pl.Series(draw.random(rows) < 0.8)
+        levels[f"c{k}"] = levels[f"c{k - 2}"].zip_with(keep, levels[f"c{k}"])
+    return table | levels
+
+
 TABLES: dict[str, Callable[[np.random.Generator, int], Table]] = {
     "numbers": numbers,
     "categories": categories,
     "mixed": mixed,
+    "wide": wide,
 }
 
 

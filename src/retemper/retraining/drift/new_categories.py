@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from retemper.core.drift_records import Kind
 from retemper.core.records import NotApplicable
+from retemper.retraining.two_samples import together
 from retemper.retraining.two_samples.count_tables import CountTable
 from retemper.retraining.two_samples.found import Found, Tested
 from retemper.retraining.two_samples.samples import TwoSamples
@@ -23,6 +24,9 @@ def run(samples: TwoSamples) -> Found:
     columns = samples.of_kind("category", "boolean")
     if not columns:
         raise NotApplicable("there is no column of categories")
+    if len(columns) >= together.FROM_COLUMNS:
+        name = "rows of new levels by permutation of all columns"
+        return together.test(samples, columns, together.unseen, name, "new_categories")
     most = samples.draws(len(columns))
     tests = []
     for number, column in enumerate(columns):

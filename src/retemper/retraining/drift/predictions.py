@@ -7,7 +7,7 @@ import numpy as np
 from retemper.core.drift_records import Kind
 from retemper.core.records import NotApplicable
 from retemper.retraining.drift import mmd
-from retemper.retraining.two_samples import kolmogorov
+from retemper.retraining.two_samples import kolmogorov, shares
 from retemper.retraining.two_samples.count_tables import CountTable
 from retemper.retraining.two_samples.found import Found, Tested
 from retemper.retraining.two_samples.samples import TwoSamples
@@ -35,9 +35,7 @@ def run(samples: TwoSamples) -> Found:
         tests.append(Tested(names[number], "Kolmogorov-Smirnov", statistic, p_value))
     if outputs.shape[1] > 1:
         table = CountTable.of(outputs.argmax(axis=1), samples.is_current)
-        p_value = table.p_value(table.chi_square, samples.generator("predicted class"), most)
-        statistic = float(table.chi_square(table.current))
-        tests.append(Tested("prediction", "chi-square by permutation", statistic, p_value))
+        tests.append(Tested("prediction", *shares.test(table, samples.generator("predicted class"), most)))
     if several:
         rows, is_current = samples.sampled(mmd.MOST_ROWS)
         draw = samples.generator("predictions together")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retemper.core.drift_records import Kind
-from retemper.retraining.two_samples import kolmogorov
+from retemper.retraining.two_samples import kolmogorov, shares
 from retemper.retraining.two_samples.count_tables import CountTable
 from retemper.retraining.two_samples.found import Found, Tested
 from retemper.retraining.two_samples.labelled import Labelled
@@ -25,6 +25,5 @@ def run(samples: TwoSamples) -> Found:
         statistic, p_value = kolmogorov.test(labelled.values, n_reference)
         return Found((Tested(labelled.name, "Kolmogorov-Smirnov", statistic, p_value),))
     table = CountTable.of(labelled.values.astype("int64"), labelled.is_current)
-    p_value = table.p_value(table.chi_square, samples.generator("prior"), samples.draws(1))
-    statistic = float(table.chi_square(table.current))
-    return Found((Tested(labelled.name, "chi-square by permutation", statistic, p_value),))
+    tested = shares.test(table, samples.generator("prior"), samples.draws(1))
+    return Found((Tested(labelled.name, *tested),))

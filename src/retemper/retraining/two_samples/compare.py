@@ -69,7 +69,7 @@ def judged(
         p_value if found else None,
         alpha,
         families,
-        tuple(sorted(columns, key=lambda column: (column.adjusted_p, column.p_value))),
+        tuple(sorted(columns, key=lambda column: (column.adjusted_p, column.p_value, -column.statistic))),
         tuple(kind for kind in order if kind in kinds),
         tuple(not_applicable),
         dict(rows),
@@ -77,7 +77,8 @@ def judged(
 
 
 def _corrected(name: str, found: Found, families: int) -> list[ColumnDrift]:
-    adjusted = holm([test.p_value for test in found.tests])
+    p_values = [test.p_value for test in found.tests]
+    adjusted = p_values if found.corrected else holm(p_values)
     return [
         ColumnDrift(test.name, test.test, test.statistic, test.p_value, min(1.0, float(p) * families), name)
         for test, p in zip(found.tests, adjusted, strict=True)
@@ -86,7 +87,7 @@ def _corrected(name: str, found: Found, families: int) -> list[ColumnDrift]:
 
 def _family(family: Any, found: Found, least: ColumnDrift) -> FamilyDrift:
     """The family's verdict: Holm's smallest p-value is the smallest one times the number of tests."""
-    p_value = min(1.0, least.p_value * len(found.tests))
+    p_value = min(1.0, least.p_value * (1 if found.corrected else len(found.tests)))
     of_tests = f", smallest of {len(found.tests)} tests at {least.name!r}" if len(found.tests) > 1 else ""
     what = f"{family.ABOUT[0].upper()}{family.ABOUT[1:]}: p = {p_value:.2g}{of_tests}."
     return FamilyDrift(p_value, least.statistic, what)

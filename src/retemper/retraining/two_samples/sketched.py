@@ -11,7 +11,7 @@ from retemper.bundle.memory.cells import Cells
 from retemper.bundle.memory.sketches import Grid, Tally
 from retemper.core.records import NotApplicable, Task
 from retemper.core.seeds import generator
-from retemper.retraining.two_samples import fisher, kolmogorov, within_groups
+from retemper.retraining.two_samples import fisher, kolmogorov, shares, within_groups
 from retemper.retraining.two_samples.count_tables import Counts, CountTable
 from retemper.retraining.two_samples.found import Found, Tested
 from retemper.retraining.two_samples.samples import draws_for
@@ -81,7 +81,9 @@ def categories(sides: TwoTallies) -> Found:
     if not columns:
         raise NotApplicable("there is no column of categories")
     most = sides.draws(len(columns))
-    return _tested(columns, lambda number, table: shares(table, sides.generator("categories", number), most))
+    return _tested(
+        columns, lambda number, table: shares.test(table, sides.generator("categories", number), most)
+    )
 
 
 def _tested(
@@ -101,12 +103,6 @@ def _tested(
 def steps(table: CountTable) -> tuple[str, float, float]:
     """Name, statistic and p-value of Kolmogorov and Smirnov's test over cells in their order."""
     return "Kolmogorov-Smirnov of counts", *kolmogorov.of_table(table)
-
-
-def shares(table: CountTable, draw: np.random.Generator, most: int) -> tuple[str, float, float]:
-    """Name, statistic and p-value of Pearson's test by permutation."""
-    p_value = table.p_value(table.chi_square, draw, most)
-    return "chi-square by permutation", float(table.chi_square(table.current)), p_value
 
 
 def missingness(sides: TwoTallies) -> Found:
@@ -157,14 +153,14 @@ def predictions(sides: TwoTallies) -> Found:
         tests.append(Tested(cells.name, *steps(table)))
     if one.predicted is not None and two.predicted is not None:
         table = table_of(one.predicted, two.predicted)
-        tests.append(Tested("prediction", *shares(table, sides.generator("predicted class"), most)))
+        tests.append(Tested("prediction", *shares.test(table, sides.generator("predicted class"), most)))
     return Found(tuple(tests))
 
 
 def prior(sides: TwoTallies) -> Found:
     """The target's own distribution."""
     table, draw, most = table_of(*_targets(sides)), sides.generator("prior"), sides.draws(1)
-    tested = steps(table) if sides.task == "regression" else shares(table, draw, most)
+    tested = steps(table) if sides.task == "regression" else shares.test(table, draw, most)
     return Found((Tested(sides.grid.target.name, *tested),))
 
 

@@ -1,0 +1,53 @@
+"""The shares of levels on two sides: Pearson's chi-square with a p-value that holds at any number of rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import hypergeom
+
+from retemper.retraining.two_samples.count_tables import CountTable
+from retemper.retraining.two_samples.fisher import SMALLEST
+from retemper.retraining.two_samples.monte_carlo import ROUNDING, Floats
+
+OF_LEVELS = 0.1
+"""The part of a false alarm's chance that the levels one by one have; the rest is the random tables'."""
+
+
+def test(table: CountTable, generator: np.random.Generator, most: int) -> tuple[str, float, float]:
+    """Name of the test, chi-square and p-value.
+
+    Of two levels the p-value is exact. Of more, random tables give it; but where one level alone is so far off that
+    its own exact p-value is below all that tables could tell, that one is taken, and no table is drawn. For the right
+    to choose, each pays: min(p of levels / .1, p of tables / .9) keeps its promise (Bonferroni).
+
+    Args:
+        table: both sides have rows.
+        generator: for the random tables.
+        most: tables at most.
+
+    >>> draws = np.random.default_rng(0)
+    >>> name, statistic, p_value = test(CountTable(np.array([50, 50]), np.array([50, 0])), draws, 999)
+    >>> name, statistic, p_value < 1e-28
+    ('chi-square, exact', 100.0, True)
+    >>> test(CountTable(np.array([50, 50, 50]), np.array([50, 0, 25])), draws, 999)[0]
+    "Fisher's exact of the level farthest off"
+    """
+    statistic = float(table.chi_square(table.current))
+    if len(table.total) <= 2:
+        return "chi-square, exact", statistic, float(_far(table)[0])
+    of_levels = min(1.0, float(_far(table).min()) * len(table.total) / OF_LEVELS)
+    if of_levels <= 1 / (most + 1):
+        return "Fisher's exact of the level farthest off", statistic, max(of_levels, SMALLEST)
+    p_value = table.p_value(table.chi_square, generator, most) / (1 - OF_LEVELS)
+    return "chi-square by permutation", statistic, min(1.0, p_value)
+
+
+def _far(table: CountTable) -> Floats:
+    """For each level, the chance that its current rows are as far from those expected, on any side."""
+    n_reference, n_current = table.n
+    expected = table.total * (n_current / (n_reference + n_current))
+    distance = np.abs(table.current - expected)
+    distance -= ROUNDING * (1 + distance)
+    null = hypergeom(n_reference + n_current, table.total, n_current)
+    tails = null.cdf(np.floor(expected - distance)) + null.sf(np.ceil(expected + distance) - 1)
+    return np.asarray(np.clip(tails, SMALLEST, 1.0))
