@@ -125,6 +125,21 @@ def test_if_drifted_trains_nothing_where_nothing_has_changed(retemper, place: Pa
     assert found["candidates"] == [] and not found["promoted"] and found["pass"]["batches"] == ["0001-1.csv"]
 
 
+def test_a_damaged_model_is_no_file_s_fault(retemper, place: Path) -> None:
+    assert retemper("retrain", "flow", "--watch", "new", *QUICK, "--if-drifted", "--out", "run").code == 2
+    rows(7).drop("row").write_csv("new/12.csv")
+    link = place / "run" / "model" / "weights.safetensors"
+    whole = link.read_bytes()
+    link.write_bytes(b"half")
+    answer = retemper("retrain", "flow", "--watch", "new", *QUICK, "--out", "run", "--json")
+    assert answer.document("error")["error"]["code"] == "damaged_bundle"
+    link.write_bytes(whole)
+    found = retemper("retrain", "flow", "--watch", "new", *QUICK, "--out", "run", "--json").document(
+        "decision"
+    )
+    assert found["pass"]["batches"] == ["0003-12.csv"]
+
+
 def test_every_looks_again_until_it_is_stopped(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in (place / "new").iterdir():
         path.unlink()

@@ -28,7 +28,7 @@ from retemper.retraining.registry.interface import Registry
 from retemper.retraining.registry.mlflow_server import is_mlflow
 from retemper.retraining.registry.reference import Reference, parse
 from retemper.retraining.watch.arrivals import Mark, tables_in
-from retemper.retraining.watch.course import Tally, Task, Way, one_pass
+from retemper.retraining.watch.course import Tally, Task, Way, elsewhere, one_pass
 from retemper.retraining.watch.spending import level
 from retemper.retraining.watch.stream import Stream, Watched
 
@@ -132,7 +132,8 @@ class _Treating:
             from retemper.api.retrain_inputs import before_of
             from retemper.retraining.watch.labels import rows_of, save_keys, without_known
 
-        champion = self._champion(task.stream)
+        with elsewhere():
+            champion = self._champion(task.stream)
         rows = rows_of(task, champion.model.schema, self.settings.get("key"))
         rows = without_known(rows, task, champion.model)
         share = level(self.options.alpha, [own.tested for own in task.stream.batches])

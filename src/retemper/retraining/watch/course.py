@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,28 @@ CHANGED = "file_changed"
 """The file was written to while it was read: its turn comes again."""
 NO_ROWS_YET = "labels_without_rows"
 """Labels whose rows may still come: they are tried again in each pass."""
+
+
+class Elsewhere(InputError):
+    """A fault of the model or its registry, not of the file whose turn it is: the pass ends."""
+
+
+@contextmanager
+def elsewhere() -> Iterator[None]:
+    """What goes wrong in here is no file's fault.
+
+    >>> with elsewhere():
+    ...     raise InputError("damaged_bundle", "The model is damaged.", None, "Restore it from a copy.")
+    Traceback (most recent call last):
+    retemper.retraining.watch.course.Elsewhere: The model is damaged. Restore it from a copy.
+
+    Raises:
+        Elsewhere: in place of an InputError.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise Elsewhere(error.code, error.message, error.where, error.hint) from error
 
 
 @dataclass(frozen=True)
@@ -150,7 +173,7 @@ def _treated(stream: Stream, path: Path, way: Way, tally: Tally) -> bool:
             stream.publish(draft)
             stream.finish(way.registry)
     except InputError as error:
-        if error.code in MACHINE or len(stream.batches) > before:
+        if isinstance(error, Elsewhere) or error.code in MACHINE or len(stream.batches) > before:
             raise
         stream.discard()
         if error.code != CHANGED:
