@@ -13,13 +13,16 @@ from retemper.bundle.memory.row_hash import row_hashes
 from retemper.bundle.model import Model
 from retemper.core.errors import InputError, nearest
 from retemper.core.recipe_sections import DataOptions
+from retemper.data.kinds import demanded_numbers
 from retemper.data.read import Table
 from retemper.data.rewritten import read_for
+from retemper.data.roles import check_weight
 from retemper.data.schema import Schema, infer
 from retemper.retraining.before import Before
 from retemper.retraining.ground import MOST_ROWS, drawn
 from retemper.retraining.options import RetrainOptions
 from retemper.retraining.past import OldRows, Past
+from retemper.retraining.sight import weights_of
 
 
 def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions) -> Before:
@@ -35,7 +38,7 @@ def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions) -> B
         InputError: a source can't be read, or lacks columns.
     """
     table = read_for(new, champion.schema)
-    frame = table.frame[:]
+    frame = _counted(table, champion.schema)
     found = _kept(champion) if old is None else _given(champion, old, options)
     if found is not None and champion.target in frame.columns:
         # A row that is in both would be known to networks that it is to judge.
@@ -50,7 +53,21 @@ def _kept(champion: Model) -> OldRows | None:
     kept = None if champion.memory is None else champion.memory.kept
     if kept is None or not kept.frame.height:
         return None
-    return OldRows(kept.frame, ~kept.unseen, kept.weights(), kept.as_they_came(), kept.batch, "kept")
+    rows = OldRows(kept.frame, ~kept.unseen, kept.weights(), kept.as_they_came(), kept.batch, "kept")
+    return rows.where(weights_of(champion, kept.frame) > 0)
+
+
+def _counted(table: Table, schema: Schema) -> pl.DataFrame:
+    """The rows of a table; those of weight 0 neither teach nor judge.
+
+    Raises:
+        InputError: ``bad_weight``, or ``not_a_number``.
+    """
+    frame, name = table.frame[:], schema.weight
+    if name is None or name not in frame.columns:
+        return frame
+    check_weight(frame[name], table.source)
+    return frame.filter(demanded_numbers(frame[name], table.source) > 0)
 
 
 def _given(champion: Model, old: Any, options: RetrainOptions) -> OldRows:
@@ -62,7 +79,8 @@ def _given(champion: Model, old: Any, options: RetrainOptions) -> OldRows:
             {"file": table.source, "column": target},
             "Old rows are learnt from and judged by: give them with their target.",
         )
-    rows = drawn(table.frame[:].filter(pl.col(target).is_not_null()), MOST_ROWS, options.seed, "old rows")
+    known = _counted(table, champion.schema).filter(pl.col(target).is_not_null())
+    rows = drawn(known, MOST_ROWS, options.seed, "old rows")
     memory = champion.memory
     return OldRows(rows, None if memory is None else memory.trained.seen(rows, champion.schema))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -36,6 +37,9 @@ def dealt(
         never: rows of fold 0 that are of use, see :func:`of_use`; the others are learnt from. Rows of groups stay
             where they are. None: all are.
 
+    Raises:
+        InputError: ``too_few_groups`` where there are less than three, ``missing_group``.
+
     >>> from retemper.core.recipe_sections import DataOptions
     >>> from retemper.data.read import read
     >>> from retemper.data.schema import infer
@@ -43,10 +47,9 @@ def dealt(
     >>> np.bincount(dealt(table.frame, infer(table, DataOptions(target="y")), RetrainOptions())).tolist()
     [10, 10, 10]
     """
-    units = frame.height
-    if schema.group is not None and schema.group in frame.columns:
-        units = min(units, frame[schema.group].n_unique())
-    count = max(FEWEST_FOLDS, min(options.folds, units // FOLD_ROWS - 1))
+    if schema.group is not None and schema.group not in frame.columns:
+        schema = replace(schema, group=None)
+    count = max(FEWEST_FOLDS, min(options.folds, units_of(frame, schema) // FOLD_ROWS - 1))
     folds: NDArray[np.int64] = folds_of(frame, schema, count + 1, 1, options.seed)[0].astype(np.int64)
     if never is None or schema.group is not None:
         return folds
@@ -56,6 +59,13 @@ def dealt(
         again = folds_of(frame[zero], schema, parts, 1, options.seed)[0].astype(np.int64)
         folds[zero] = np.where(again == 0, NEVER, 1 + (again - 1) % count)
     return folds
+
+
+def units_of(frame: pl.DataFrame, schema: Schema) -> int:
+    """How many there are to deal out: groups where there are any, else rows."""
+    if schema.group is None or schema.group not in frame.columns:
+        return frame.height
+    return frame[schema.group].n_unique()
 
 
 def of_use(labels: pl.Series | None, rows: int, options: RetrainOptions, kept: Kept | None) -> int | None:

@@ -30,7 +30,7 @@ from retemper.retraining import demands, race
 from retemper.retraining.before import Before, drift_of, harm_of
 from retemper.retraining.course import NewSearch, Plan
 from retemper.retraining.decided import judged, with_decision
-from retemper.retraining.folds import NEVER
+from retemper.retraining.folds import FEWEST_FOLDS, NEVER, units_of
 from retemper.retraining.forgetting import forgotten
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.outcome import Outcome, tried
@@ -92,6 +92,11 @@ def run(before: Before, tools: Tools, only_if_drifted: bool = False) -> Outcome:
         why = "The new rows have no target: nothing can be trained or judged by them. The champion stays."
     elif labelled.height < FEWEST_ROWS:
         why = f"{labelled.height} labelled new rows are too few to train and to judge by (it takes {FEWEST_ROWS})."
+        why += " The champion stays."
+    elif (groups := units_of(labelled, before.champion.schema)) <= FEWEST_FOLDS:
+        why = (
+            f"Labelled new rows of {groups} groups are too few to train and to judge by (it takes 3 groups)."
+        )
         why += " The champion stays."
     elif only_if_drifted and not drift.detected and harm.verdict != "harm":
         why = "Neither drift nor harm is seen, and retraining was asked for only then. The champion stays."

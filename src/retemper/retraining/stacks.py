@@ -216,7 +216,7 @@ def _facts(ground: Ground, sight: Sight, diet: Diet) -> TaskArrays:
         if isinstance(model.loss, ClassLoss):
             weight = model.loss.class_weight(model.classes, prior)
     else:
-        prior = (float(np.mean(y)), float(np.std(y)))
+        prior = (float(np.mean(y, dtype=np.float64)), float(np.std(y, dtype=np.float64)))
     own = None if weight is None else tuple(weight.tolist())
     return TaskArrays(model.task, len(model.classes), model.shape, prior, own, lessons, sight.judges)
 
@@ -252,7 +252,8 @@ def _answers(
 def _may_judge(ground: Ground, place: Place) -> NDArray[np.bool_]:
     """Which new rows a network answers: those of its fold, and if it serves, those that nobody trains on."""
     never = ground.folds == NEVER
-    return (ground.folds == place.fold) | never if place.serves else ground.folds == place.fold
+    own: NDArray[np.bool_] = ground.folds == place.fold
+    return own | never if place.serves else own
 
 
 def _index(asked: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
