@@ -75,7 +75,11 @@ class Candidate:
 
 
 def candidate_of(ground: Ground, strategy: str, plan: Plan, trained: Trained) -> Candidate:
-    """A trained strategy with its row losses."""
+    """A trained strategy with its row losses, which have no bound where it did not stay finite."""
+    if not trained.sound:
+        return Candidate(
+            strategy, plan, trained, *(np.full(len(y), np.inf) for y in (ground.y_new, ground.y_old))
+        )
     return Candidate(strategy, plan, trained, ground.losses_new(trained.new), ground.losses_old(trained.old))
 
 

@@ -55,10 +55,11 @@ def arrays_of(model: Model, frame: pl.DataFrame) -> SplitArrays:
 
 
 def weights_of(model: Model, frame: pl.DataFrame) -> NDArray[np.float32]:
-    """The rows' weights; 1 where their column is absent."""
-    if model.schema.weight not in frame.columns:
+    """The rows' weights; 1 where their column is absent, as it may be of one of two tables below each other."""
+    name = model.schema.weight
+    if name is None or name not in frame.columns:
         return np.ones(frame.height, dtype=np.float32)
-    return weights(model.schema, frame)
+    return weights(model.schema, frame.with_columns(pl.col(name).fill_null(1)))
 
 
 def refitted(model: Model, frame: pl.DataFrame) -> Model:
