@@ -140,6 +140,17 @@ def test_a_damaged_model_is_no_file_s_fault(retemper, place: Path) -> None:
     assert found["pass"]["batches"] == ["0003-12.csv"]
 
 
+def test_a_strategy_that_is_none_is_no_file_s_fault(retemper, place: Path) -> None:
+    answer = retemper(
+        "retrain", "flow", "--watch", "new", "--strategy", "finetune", "--old", "old.csv", "--json"
+    )
+    assert answer.document("error")["error"]["code"] == "unknown_strategy"
+    found = retemper("retrain", "flow", "--watch", "new", "--if-drifted", *QUICK, "--json").document(
+        "decision"
+    )
+    assert len(found["pass"]["batches"]) == 2
+
+
 def test_every_looks_again_until_it_is_stopped(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in (place / "new").iterdir():
         path.unlink()
@@ -161,6 +172,7 @@ def test_every_looks_again_until_it_is_stopped(place: Path, monkeypatch: pytest.
     ("words", "code"),
     [
         (("flow", "--watch", "nowhere"), "no_such_file"),
+        (("flow", "--watch", "new", "--old", "nowhere.csv"), "no_such_file"),
         (("flow", "new/10-june.csv", "--watch", "new"), "bad_option"),
         (("flow", "new/10-june.csv", "--every", "60s"), "bad_option"),
         (("flow", "new/10-june.csv", "--key", "row"), "bad_option"),

@@ -94,6 +94,7 @@ def retrain_folder(model: str | Path, folder: str | Path, **settings: Unpack[Fol
     options = options_of(_retraining(settings))
     with machine_faults():
         tables_in(Path(folder))  # a folder that is not there begins no stream
+        _check_old(settings.get("old"))
         watched, known = _watched(model)
         treating = _Treating(str(model), options, settings, known, watched)
         run = Path(settings.get("out") or _default_run(Path(folder), watched))
@@ -196,6 +197,13 @@ def _watched(model: str | Path) -> tuple[Watched, Registry | None]:
     known = registry()
     place = known.place if is_mlflow(known.place) else str(Path(known.place).resolve())
     return Watched(reference.name, place), known
+
+
+def _check_old(old: Any) -> None:
+    """No new file is to blame where the old rows are missing."""
+    if isinstance(old, (str, Path)) and not Path(old).exists():
+        hint = "Name a table that is there, or leave --old out."
+        raise InputError("no_such_file", "There are no such old rows.", {"file": str(old)}, hint)
 
 
 def _default_run(folder: Path, watched: Watched) -> Path:

@@ -90,6 +90,19 @@ def test_a_file_that_changes_while_it_is_read_waits(world: World) -> None:
     world.check_end()
 
 
+def test_a_stop_leaves_nothing_of_the_file_under_way(world: World) -> None:
+    def stopped(task: Task) -> None:
+        treat(task, world.registry, world.start)
+        raise KeyboardInterrupt
+
+    watched = Watched(NAME, str(world.root)) if world.registry else Watched("start", None, "0")
+    with pytest.raises(KeyboardInterrupt), Stream.opened(world.run, watched) as stream:
+        one_pass(stream, world.folder, Way(stopped, world.registry))
+    assert not (world.run / "working").exists() and not any((world.run / "batches").iterdir())
+    world.one_pass()
+    world.check_end()
+
+
 def test_a_full_disk_is_no_file_s_fault(world: World) -> None:
     def full(task: Task) -> None:
         raise InputError("disk_full", "The disk is full.", None, "Free space, then go on.")

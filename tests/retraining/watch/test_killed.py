@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it forks")
-STRIDE = 13
+STRIDE = 19
 """1 tries every touch and takes a minute."""
 
 

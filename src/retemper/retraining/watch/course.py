@@ -16,7 +16,8 @@ from retemper.retraining.watch.records import Batch
 from retemper.retraining.watch.stream import Stream
 
 MACHINE = {"disk_full", "cannot_write", "not_enough_memory", "run_in_use", "registry_in_use"}
-"""No file's fault: the pass ends, and the file's turn comes again."""
+OPTIONS = {"unknown_strategy", "unknown_metric"}
+"""Both are no file's fault: the pass ends, and the file's turn comes again."""
 CHANGED = "file_changed"
 """The file was written to while it was read: its turn comes again."""
 NO_ROWS_YET = "labels_without_rows"
@@ -173,7 +174,8 @@ def _treated(stream: Stream, path: Path, way: Way, tally: Tally) -> bool:
             stream.publish(draft)
             stream.finish(way.registry)
     except InputError as error:
-        if isinstance(error, Elsewhere) or error.code in MACHINE or len(stream.batches) > before:
+        theirs = isinstance(error, Elsewhere) or error.code in MACHINE | OPTIONS
+        if theirs or len(stream.batches) > before:
             raise
         stream.discard()
         if error.code != CHANGED:
