@@ -34,6 +34,17 @@ def test_half_is_unseen_classes_are_balanced_and_identifiers_stay_out() -> None:
     assert stream(0).to_json() == kept.to_json() != stream(1).to_json()
 
 
+def test_a_constant_stays_for_it_may_vary_tomorrow() -> None:
+    columns = (Column("a", "number", 0, 9, ""), Column("dark", "constant", 0, 1, ""))
+    schema = Schema(columns, Column("y", "category", 0, 2, ""), "classification")
+    rows = pl.DataFrame({"a": range(40), "dark": [0.0] * 40, "y": ["u", "v"] * 20})
+    kept = Kept(seed=0).updated(rows, np.zeros(40, dtype=bool), 0, 10, schema)
+    assert kept.frame["dark"].to_list() == [0.0] * 10
+    varies = Schema((columns[0], Column("dark", "number", 0, 2, "")), schema.target, "classification")
+    later = kept.updated(rows.with_columns(dark=pl.lit(1.0)), np.zeros(40, dtype=bool), 1, 10, varies)
+    assert later.frame["dark"].null_count() == 0 and set(later.frame["dark"]) == {0.0, 1.0}
+
+
 def test_every_row_of_a_class_and_side_has_had_the_same_chance() -> None:
     trials = 150
     hits, plain = np.zeros(len(Y)), np.zeros(len(Y))

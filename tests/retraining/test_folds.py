@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retemper.bundle.memory.kept import Kept
 from retemper.core.errors import InputError
 from retemper.core.recipe_sections import DataOptions
 from retemper.data.read import read
 from retemper.data.schema import Schema, infer
-from retemper.retraining.folds import FEWEST_FOLDS, FOLD_ROWS, NEVER, dealt
+from retemper.retraining.folds import FEWEST_FOLDS, FOLD_ROWS, NEVER, dealt, of_use
 from retemper.retraining.options import RetrainOptions
 
 from .made import table
@@ -64,3 +65,26 @@ def test_the_seed_deals() -> None:
     schema = schema_of(frame)
     one, same, other = (dealt(frame, schema, RetrainOptions(seed=seed)) for seed in (3, 3, 4))
     assert (one == same).all() and (one != other).any()
+
+
+def test_no_more_rows_are_held_back_than_the_bundle_will_keep() -> None:
+    frame = pl.DataFrame({"a": np.arange(480.0), "y": ["u", "v"] * 240})
+    schema = schema_of(frame)
+    folds = dealt(frame, schema, RetrainOptions(folds=5), never=20)
+    sizes = np.bincount(folds)
+    assert sizes[NEVER] == 20 and sizes.sum() == 480 and len(sizes) == 6
+    plain = dealt(frame, schema, RetrainOptions(folds=5))
+    assert (folds == plain)[plain != NEVER].all()
+    assert (dealt(frame, schema, RetrainOptions(folds=5), never=500) == plain).all()
+
+
+def test_what_is_held_back_is_the_share_of_a_batch_among_all_rows_ever_met() -> None:
+    frame = pl.DataFrame({"a": np.arange(100.0), "y": ["u", "v"] * 50})
+    kept = Kept(seed=0).updated(frame, np.zeros(100, dtype=bool), 0, 40, schema_of(frame))
+    options = RetrainOptions(keep_old=40)
+    assert of_use(frame["y"], 100, options, None) == 10
+    assert of_use(frame["y"], 100, options, kept) == 5
+    assert of_use(pl.Series(["w", "z"] * 50), 100, options, kept) == 5
+    assert of_use(None, 300, options, kept) == round(10 * 300 / 400)
+    assert of_use(frame["y"], 100, RetrainOptions(), kept) == 5
+    assert of_use(frame["y"], 100, RetrainOptions(keep_old=0), kept) is None

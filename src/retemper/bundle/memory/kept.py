@@ -212,9 +212,13 @@ class Kept:
 
 
 def columns_of(schema: Schema) -> list[str]:
-    """The columns that are kept: features, target, weight, group and time; no identifiers, nothing that was dropped."""
+    """The columns that are kept: features, constants, target, weight, group, time; no identifiers, nothing dropped.
+
+    A column may be constant today and vary tomorrow. Were it missing in kept rows, that would tell old from new.
+    """
     roles = [schema.target.name if schema.target else None, schema.weight, schema.group, schema.time]
-    names = [*(column.name for column in schema.features()), *(name for name in roles if name)]
+    seen = (column.name for column in schema.columns if column.kind != "identifier")
+    names = [*seen, *(name for name in roles if name)]
     return list(dict.fromkeys(names))
 
 
