@@ -21,7 +21,7 @@ from retemper.core.interrupt import Watch
 from retemper.core.loading import loading
 from retemper.core.progress import Reporter, SilentReporter
 from retemper.core.run_folder import RunFolder
-from retemper.retraining.registry.reference import parse
+from retemper.retraining.registry.reference import Reference, could_be, parse
 
 if TYPE_CHECKING:
     from retemper.bundle.model import Model
@@ -159,12 +159,16 @@ def _champion(model: Model | str | Path) -> Champion:
         return Champion(model, "model")
     from retemper.bundle.load import load
 
-    loaded = load(located(model))
     if holds_model(model):
-        return Champion(loaded, Path(model).resolve().name)
+        return Champion(load(located(model)), Path(model).resolve().name)
+    if not could_be(str(model)):
+        return Champion(load(located(model)), Path(model).name)
     reference = parse(str(model))
-    in_force = registry().life(reference.name).in_force
-    return Champion(loaded, reference.name, reference.name, reference.version or in_force)
+    known = registry()
+    if reference.version is None and reference.name in known.names():
+        # Named first, then loaded: whoever promotes another one meanwhile does not change who this is.
+        reference = Reference(reference.name, known.life(reference.name).in_force)
+    return Champion(load(located(str(reference))), reference.name, reference.name, reference.version)
 
 
 def carried_out(

@@ -37,6 +37,8 @@ def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions) -> B
     Raises:
         InputError: a source can't be read, or lacks columns.
     """
+    if options.keep_old is None and champion.recipe.keep.rows:
+        options = options.replaced(keep_old=champion.recipe.keep.rows)
     table = read_for(new, champion.schema)
     frame = _counted(table, champion.schema)
     found = _kept(champion) if old is None else _given(champion, old, options)

@@ -55,6 +55,9 @@ def remembering(
         learnt: of the challenger, where it is promoted; None: the champion stays.
         matrix: what the models in force were worth on every batch, this one included.
     """
+    if before.options.keep_old is not None:
+        # The recipe goes with the model: later retrainings keep as many.
+        model = replace(model, recipe=model.recipe.with_changes({"keep.rows": before.options.keep_old}))
     old, schema = before.champion.memory, model.schema
     trained = Trained.drawn(before.options.seed) if old is None else old.trained
     if learnt is None or ground is None:
@@ -101,10 +104,8 @@ def _kept(
     before: Before, ground: Ground | None, model: Model, trained: Trained, taught: Flags | None
 ) -> Kept | None:
     """The reservoir with this batch's rows in it; ``taught``: which of them trained the model in force."""
-    memory, most = before.champion.memory, before.options.keep_old
+    memory, most = before.champion.memory, model.recipe.keep.rows
     kept = None if memory is None else memory.kept
-    if most is None:
-        most = 0 if kept is None else kept.frame.height
     if not most:
         return None
     kept = _begun(before, model, most) if kept is None else kept
