@@ -20,6 +20,7 @@ class ChangePoint:
         columns: by name, the share of the statistic that is the column's own, the largest first.
         rows, block: of the stream, and of a block.
         period: of the season that was taken out, in rows; None: none.
+        when: the time of the first changed row, where rows have one.
     """
 
     row: int
@@ -29,6 +30,7 @@ class ChangePoint:
     rows: int = 0
     block: int = 1
     period: float | None = None
+    when: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""

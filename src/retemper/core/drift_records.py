@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from retemper.core.change_records import ChangePoint
 from retemper.core.records import to_json
 
 Kind = Literal["covariate", "prior", "concept"]
@@ -50,6 +51,8 @@ class Drift:
         kinds: what has drifted: ``covariate`` the inputs, ``prior`` the target, ``concept`` the target of like inputs.
         not_applicable: (family or column, why) of what was not tested.
         rows: how many of each side.
+        pictures: drifted columns then and now, counted in bins or levels (retraining only).
+        change_point: since when, where the rows' order tells it (retraining only).
 
     >>> drift = Drift(True, 0.01, 0.05, {}, (ColumnDrift("age", "KS", 0.4, 0.001, 0.01, "numbers"),), ("covariate",))
     >>> drift.sentence()
@@ -64,6 +67,8 @@ class Drift:
     kinds: tuple[Kind, ...] = ()
     not_applicable: tuple[tuple[str, str], ...] = ()
     rows: Mapping[str, int] = field(default_factory=dict)
+    pictures: tuple[Mapping[str, Any], ...] = ()
+    change_point: ChangePoint | None = None
 
     @property
     def drifted(self) -> tuple[ColumnDrift, ...]:

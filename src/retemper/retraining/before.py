@@ -25,10 +25,13 @@ from retemper.retraining.harm.measured import measured
 from retemper.retraining.harm.rows import Rows
 from retemper.retraining.options import RetrainOptions
 from retemper.retraining.past import Past
+from retemper.retraining.pictures import pictures_of
 from retemper.retraining.race import Purse
 from retemper.retraining.sight import weights_of
+from retemper.retraining.since import since_when
 from retemper.retraining.stacks import work_of
 from retemper.retraining.two_samples.compare import FAMILY, compare
+from retemper.retraining.two_samples.remembered import against_sketches
 from retemper.retraining.two_samples.side_by_side import Wanted, side_by_side
 
 FEWEST_ROWS = 10
@@ -141,16 +144,25 @@ class Before:
 
 def drift_of(before: Before) -> Drift:
     """Whether the new rows come from another world than the old ones that the champion has not seen."""
-    options, past = before.options, before.past
-    if past.reference.height < FEWEST_ROWS:
+    options, past, model = before.options, before.past, before.champion
+    memory = model.memory
+    sketches = None if memory is None or past.reference.height >= FEWEST_ROWS else memory.sketches
+    if past.reference.height < FEWEST_ROWS and sketches is None:
         why = "there are no old rows to compare with: give --old, or keep some with --keep-old"
         return Drift(
             False, None, options.alpha, not_applicable=(("rows", why),), rows={"current": before.new.height}
         )
-    target = before.champion.target if before.champion.target in before.new.columns else None
-    families = len(catalogue.names(FAMILY))
-    wanted = Wanted(options.alpha, families, options.seed, before.champion, target)
-    return compare(*side_by_side(past.reference, before.new, wanted))
+    target = model.target if model.target in before.new.columns else None
+    wanted = Wanted(options.alpha, len(catalogue.names(FAMILY)), options.seed, model, target)
+    if sketches is None:
+        found = compare(*side_by_side(past.reference, before.new, wanted))
+    else:
+        found = against_sketches(sketches, before.new, wanted)
+    return replace(
+        found,
+        pictures=tuple(pictures_of(found, sketches or past.reference, before.new, model)),
+        change_point=since_when(found, before.new, model, options.seed),
+    )
 
 
 def harm_of(before: Before) -> Harm:

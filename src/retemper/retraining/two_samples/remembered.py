@@ -10,7 +10,6 @@ from retemper.core import catalogue
 from retemper.core.drift_records import Drift
 from retemper.core.errors import InputError
 from retemper.core.records import NotApplicable
-from retemper.data.read import Table
 from retemper.data.schema import UNUSED
 from retemper.retraining.two_samples.compare import FAMILY, compare, judged
 from retemper.retraining.two_samples.found import Found
@@ -54,21 +53,34 @@ def against_memory(model: Model, current: Any, wanted: Wanted) -> Drift:
             None,
             "Give rows from before as the reference, or train again: a run's model has sketches of its test rows.",
         )
-    return _against_sketches(memory.sketches, as_learnt(current, model), wanted, model)
+    return against_sketches(memory.sketches, current, wanted)
 
 
-def _against_sketches(sketches: Sketches, table: Table, wanted: Wanted, model: Model) -> Drift:
+def against_sketches(sketches: Sketches, current: Any, wanted: Wanted) -> Drift:
+    """Compare with counts alone.
+
+    Args:
+        sketches: of the model that ``wanted`` names.
+        current: rows of now.
+        wanted: how to compare.
+
+    Raises:
+        InputError: the rows can't be read for this model, or are fewer than two.
+    """
+    model = wanted.model
+    assert model is not None
+    table = as_learnt(current, model)
     check_rows("current", table)
     check_names(wanted, [table])
     frame, target = table.frame, wanted.target or model.target
     outputs, reasons = outputs_of(model, table)
     labels = frame[target] if target in frame.columns else None
-    current = sketches.grid.tally(frame, outputs, labels)
+    tally = sketches.grid.tally(frame, outputs, labels)
     passed = _passed_over(model, frame.columns, wanted.leave_out)
     sides = TwoTallies(
         sketches.grid,
         sketches.unseen,
-        current,
+        tally,
         model.task,
         frozenset([*wanted.leave_out, *passed]),
         wanted.alpha,
@@ -84,7 +96,7 @@ def _against_sketches(sketches: Sketches, table: Table, wanted: Wanted, model: M
             found[name] = FAMILIES[name](sides)
         except NotApplicable as error:
             not_applicable.append((name, str(error)))
-    rows = {"reference": sketches.unseen.rows, "current": current.rows}
+    rows = {"reference": sketches.unseen.rows, "current": tally.rows}
     return judged(found, not_applicable, wanted.alpha, rows)
 
 
