@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from retemper.api.train import Run, resume, train
     from retemper.api.tune import tune
     from retemper.api.watch import watch
+    from retemper.api.watch_folder import retrain_folder
     from retemper.core.errors import InputError, Interrupted, RetemperError
     from retemper.retraining.streams.adwin import ADWIN
     from retemper.retraining.streams.ddm import DDM
@@ -74,6 +75,7 @@ _HOMES = {
     "report": "api.report",
     "resume": "api.train",
     "retrain": "api.retrain",
+    "retrain_folder": "api.watch_folder",
     "train": "api.train",
     "tune": "api.tune",
     "watch": "api.watch",
@@ -110,6 +112,7 @@ __all__ = [
     "report",
     "resume",
     "retrain",
+    "retrain_folder",
     "train",
     "tune",
     "watch",
