@@ -40,7 +40,7 @@ class RetrainOptions(Options):
     folds: int = Field(
         5, ge=2, le=20, description="most folds of the new rows; each is judged by networks without it"
     )
-    race_share: float = Field(0.35, gt=0, lt=1, description="of the budget, for the race of the strategies")
+    race_share: float = Field(0.2, gt=0, lt=1, description="of the budget, for the race of the strategies")
     alpha: float = Field(0.05, gt=0, lt=1, description="chance of a false alarm of the drift tests")
     margin_points: float = Field(1.0, gt=0, description="loss on old rows that the gate lets pass, in points")
     metric: str | None = Field(

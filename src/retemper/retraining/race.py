@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,13 +23,17 @@ from retemper.retraining.stacks import Place, Trained, heaviest, places, places_
 
 FAMILY = "strategy"
 NOTHING = "nothing"
-RATES = (0.3, 1.0)
+RATES = (1.0, 0.3)
 """Each course is tried at its rate times these."""
-SELDOM = ("ewc", "gdumb", "new_search", "nothing")
+CLEARLY = 2.0
+"""Standard errors by which a short run must do better than those before it to take their place."""
+HARDLY = 1.0
+"""The same of what ran in full: of those that do alike the one that keeps most of the past is chosen."""
+ORDER = ("old and new rows", "outputs", "anew", "new rows")
+SELDOM = ("ewc", "gdumb", "new_search", "nothing", "shrink_and_perturb")
 """Not raced by ``auto``: dearer or worse than others that are, on all that we measured; each works by its name."""
-ANEW = ("from_scratch", "shrink_and_perturb")
 ANEW_SHARE = 0.5
-"""What begins anew, or nearly so, is raced where the budget allows at least half of a training from scratch."""
+"""A fresh start runs in full where its part of the purse pays at least half of a training from scratch."""
 FEWEST_VISITS = 200.0
 """A network meets so many rows at least, whatever the budget says: less shows nothing."""
 OLD_ROWS = 20
@@ -110,11 +114,6 @@ def plans(ground: Ground) -> tuple[dict[str, Plan], dict[str, str]]:
     if wanted == "auto" and ground.means.old_rows:
         # With old rows at hand the champion need not speak for them.
         found.pop("lwf", None)
-    share = ground.options.share(ground.means.new_classes)
-    if wanted == "auto" and share < ANEW_SHARE:
-        for name in ANEW:
-            if found.pop(name, None):
-                left_out[name] = f"a budget of {share:g} of a training from scratch is too small for it"
     return found, left_out
 
 
@@ -130,39 +129,38 @@ class Purse:
 
 
 def short_runs(ground: Ground, wanted: dict[str, Plan], purse: Purse) -> list[Candidate]:
-    """Each plan as a short run; courses at several rates, of which the best by the new rows stays."""
-    courses = [name for name, plan in wanted.items() if isinstance(plan, Course)]
+    """Each plan as a short run; courses at several rates. A fresh start shows nothing in a short run and waits."""
+    courses = [name for name, plan in wanted.items() if isinstance(plan, Course) and _kind(plan) != "anew"]
     share = ground.options.race_share * purse.work / max(1, len(courses))
     found = []
     for name, plan in wanted.items():
         purse.tell(name)
         if isinstance(plan, Recalibration):
             found.append(candidate_of(ground, name, plan, recalibrated(ground)))
-        elif isinstance(plan, Course):
+        elif isinstance(plan, Course) and name in courses and len(wanted) > 1:
             seconds = ground.options.race_share * purse.budget.left_s() / max(1, len(courses))
-            rates = RATES if len(wanted) > 1 else (1.0,)
             found += [
                 _run(
                     ground,
                     name,
                     replace(plan, rate=plan.rate * rate),
                     places(ground, ground.count, plan.rate * rate),
-                    share / len(rates),
+                    share / len(RATES),
                     purse,
-                    purse.budget.deadline(f"race.{name}.{rate:g}.stopped", seconds / len(rates)),
+                    purse.budget.deadline(f"race.{name}.{rate:g}.stopped", seconds / len(RATES)),
                 )
-                for rate in rates
+                for rate in RATES
             ]
     return [own for own in found if own.trained.sound]
 
 
-def long_run(ground: Ground, name: str, course: Course, purse: Purse) -> Candidate:
-    """The winner with what is left of the budget: more networks, and more passes."""
+def long_run(ground: Ground, name: str, course: Course, purse: Purse, waiting: int = 1) -> Candidate:
+    """A finalist with its part of the purse: more networks, and more passes. So many finalists share the time left."""
     parts, sight = heaviest(ground), ground.fresh if course.start == "fresh" else ground.warm
     one = diet_of(ground, course, math.inf)
     cost = max(work_of(sight, part, one.visits) for part in parts)
     count = int(np.clip(purse.work // max(cost, 1.0), ground.count, max(ground.count, len(parts))))
-    deadline = purse.budget.deadline("challenger.stopped", purse.budget.left_s())
+    deadline = purse.budget.deadline(f"challenger.{name}.stopped", purse.budget.left_s() / waiting)
     own = places_to_serve(ground, count, course.rate)
     return _run(ground, name, course, own, purse.work, purse, deadline)
 
@@ -184,52 +182,109 @@ def _run(
     )
 
 
-def finished(ground: Ground, candidates: Sequence[Candidate], purse: Purse) -> Candidate | None:
-    """The best course in full, with what is left of the budget; None where none was raced."""
-    courses = [own for own in candidates if isinstance(own.plan, Course)]
-    if not courses:
-        return None
-    best = _least(ground, courses)
-    assert isinstance(best.plan, Course)
-    spent = sum(own.trained.work for own in candidates)
-    found = long_run(ground, best.strategy, best.plan, replace(purse, work=max(0.0, purse.work - spent)))
-    return found if found.trained.sound else best
+def finalists(
+    ground: Ground,
+    wanted: Mapping[str, Plan],
+    candidates: Sequence[Candidate],
+    purse: Purse,
+    rows: Any = slice(None),
+) -> list[tuple[str, Course]]:
+    """What runs in full: the best short run of each kind, and a fresh start where the purse allows one.
+
+    Short runs compare like with like. What learns from new rows alone is quick, and what meets the old ones too is slow
+    and often better in the end: the best of each goes on.
+    """
+    short = [own for own in candidates if isinstance(own.plan, Course)]
+    kinds = {_kind(own.plan) for own in short if isinstance(own.plan, Course)}
+    found: list[tuple[str, Course]] = []
+    for kind in sorted(kinds):
+        best = _clear(ground, [own for own in short if _kind(own.plan) == kind], rows, CLEARLY)
+        assert isinstance(best.plan, Course)
+        found.append((best.strategy, best.plan))
+    waiting = [
+        (name, plan)
+        for name, plan in wanted.items()
+        if isinstance(plan, Course) and (_kind(plan) == "anew" or len(wanted) == 1)
+    ]
+    part = _left(candidates, purse) / max(1, len(found) + len(waiting))
+    affordable = len(wanted) == 1 or part >= ANEW_SHARE * purse.scratch
+    return [*found, *(waiting if affordable else [])]
 
 
-def chosen(ground: Ground, candidates: Sequence[Candidate], last: Candidate | None) -> Candidate:
-    """The challenger: the course in full, or what needed no training, whichever has less regret."""
-    return _least(ground, _finals(candidates, last, last))
+def full_runs(
+    ground: Ground, wanted: Mapping[str, Plan], candidates: Sequence[Candidate], purse: Purse
+) -> list[Candidate]:
+    """The finalists with equal parts of what is left of the purse; where none stays finite, the short runs."""
+    last = finalists(ground, wanted, candidates, purse)
+    found: list[Candidate] = []
+    for k, (name, course) in enumerate(last):
+        purse.tell(name)
+        left = _left([*candidates, *found], purse)
+        own = replace(purse, work=left / (len(last) - k))
+        found.append(long_run(ground, name, course, own, len(last) - k))
+    sound = [own for own in found if own.trained.sound]
+    return sound or [own for own in candidates if isinstance(own.plan, Course)]
 
 
-def honest(ground: Ground, candidates: Sequence[Candidate], last: Candidate | None) -> Floats:
+def _left(candidates: Sequence[Candidate], purse: Purse) -> float:
+    return max(0.0, purse.work - sum(own.trained.work for own in candidates))
+
+
+def chosen(
+    ground: Ground, candidates: Sequence[Candidate], full: Sequence[Candidate], rows: Any = slice(None)
+) -> Candidate:
+    """The challenger: of what ran in full or needed no training, that of the least regret."""
+    runs = [*(own for own in candidates if not isinstance(own.plan, Course)), *full]
+    return _clear(ground, sorted(runs, key=lambda own: ORDER.index(_kind(own.plan))), rows, HARDLY)
+
+
+def honest(
+    ground: Ground,
+    wanted: Mapping[str, Plan],
+    candidates: Sequence[Candidate],
+    full: Sequence[Candidate],
+    purse: Purse,
+) -> Floats:
     """What the whole of choosing and training says of each new row, where neither has seen the row.
 
     A row that helped to choose a strategy speaks too well of it. So the rows of a fold are judged by what the other
-    folds would have chosen: mostly the challenger, else a short run.
+    folds would have chosen: mostly the challenger, else another finalist, else a short run.
     """
-    outputs = chosen(ground, candidates, last).trained.new.copy()
-    courses = [own for own in candidates if isinstance(own.plan, Course)]
+    outputs = chosen(ground, candidates, full).trained.new.copy()
     for fold in np.unique(ground.folds):
         others = ground.folds != fold
-        other = _least(ground, courses, others) if courses else None
-        if last is not None and other is not None and _same(other, last):
-            other = last
-        own = _least(ground, _finals(candidates, last, other), others)
+        runs = [
+            run
+            for last in finalists(ground, wanted, candidates, purse, others)
+            if (run := _run_of(last, full, candidates)) is not None
+        ]
+        own = chosen(ground, candidates, runs or full, others)
         outputs[~others] = own.trained.new[~others]
     return outputs
 
 
-def _finals(
-    candidates: Sequence[Candidate], last: Candidate | None, course: Candidate | None
-) -> list[Candidate]:
-    at_once = [own for own in candidates if not isinstance(own.plan, Course)]
-    return [*at_once, *([] if last is None or course is None else [course])]
+def _run_of(
+    last: tuple[str, Course], full: Sequence[Candidate], short: Sequence[Candidate]
+) -> Candidate | None:
+    """The run of a plan, in full where there is one."""
+    return next((own for own in (*full, *short) if (own.strategy, own.plan) == last), None)
 
 
-def _same(one: Candidate, other: Candidate) -> bool:
-    """Whether both are runs of one plan."""
-    return one.strategy == other.strategy and one.plan == other.plan
+def _kind(plan: Plan) -> str:
+    """Courses that can be told apart by short runs are of one kind."""
+    if not isinstance(plan, Course):
+        return "outputs"
+    if plan.start == "fresh":
+        return "anew"
+    return "old and new rows" if plan.uses_old and plan.moves == "all" else "new rows"
 
 
-def _least(ground: Ground, candidates: Sequence[Candidate], rows: Any = slice(None)) -> Candidate:
-    return min(candidates, key=lambda own: own.regret(ground, rows))
+def _clear(ground: Ground, runs: Sequence[Candidate], rows: Any, errors: float) -> Candidate:
+    """The last of the runs that beats all before it by so many standard errors: noise chooses little."""
+    best = runs[0]
+    for own in runs[1:]:
+        apart = (own.new - best.new)[rows]
+        noise = float(np.std(apart)) / math.sqrt(len(apart))
+        if own.regret(ground, rows) < best.regret(ground, rows) - errors * noise:
+            best = own
+    return best

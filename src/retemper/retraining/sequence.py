@@ -40,7 +40,7 @@ from retemper.retraining.searched import apart, searched, set_apart
 
 FEWEST_ROWS = 20
 """Labelled new rows to retrain by: fewer can't be dealt to folds that judge."""
-SHORT, LONG, CHALLENGER = "a short run of the race", "the best course in full", "the challenger"
+SHORT, LONG, CHALLENGER = "a short run of the race", "in full", "the challenger"
 STEPS = ("drift", "harm", "race", "challenger", "gate")
 
 
@@ -182,24 +182,23 @@ def _trained(before: Before, ground: Ground, tools: Tools, seen: tuple[Drift, Ha
 def _race(ground: Ground, tools: Tools, wanted: dict[str, Plan], purse: Purse) -> Challenge | None:
     def racing() -> tuple[list[Candidate], str, str]:
         found = race.short_runs(ground, wanted, purse)
-        if not found:
-            return found, "fail", "No strategy trained to finite outputs."
         return found, "pass", _race_words(ground, found)
 
     candidates: list[Candidate] = tools.told("race", racing)
-    if not candidates:
-        return None
 
-    def finishing() -> tuple[Candidate | None, str, str]:
-        found = race.finished(ground, candidates, purse)
+    def finishing() -> tuple[list[Candidate], str, str]:
+        found = race.full_runs(ground, wanted, candidates, purse)
+        if not (found or candidates):
+            return found, "fail", "No strategy trained to finite outputs."
         return found, "pass", _last_words(ground, race.chosen(ground, candidates, found), purse)
 
-    last: Candidate | None = tools.told("challenger", finishing)
-    winner = race.chosen(ground, candidates, last)
+    full: list[Candidate] = tools.told("challenger", finishing)
+    if not (full or candidates):
+        return None
+    winner = race.chosen(ground, candidates, full)
     runs = [(own, SHORT) for own in candidates if own is not winner]
-    if last is not None and last not in (winner, *candidates):
-        runs.append((last, LONG))
-    honest = race.honest(ground, candidates, last)
+    runs += [(own, LONG) for own in full if own is not winner]
+    honest = race.honest(ground, wanted, candidates, full, purse)
     model = with_decision(ground, winner.trained)
     return Challenge(ground, winner, model, honest, [*runs, (winner, CHALLENGER)], ground.folds != NEVER)
 
@@ -219,6 +218,8 @@ def _search(ground: Ground, tools: Tools, purse: Purse) -> Challenge:
 
 
 def _race_words(ground: Ground, found: list[Candidate]) -> str:
+    if not found:
+        return "There is nothing to choose by short runs."
     best = min(found, key=lambda own: own.regret(ground))
     metric = main_metric(ground.grown.task)
     before = ground.losses_new(ground.said_new)
