@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def pictures_of(
     )
     names = dict.fromkeys(column.name for column in drift.drifted)
     drawn = (draw(known[name]) for name in names if name in known)
-    return [picture for picture in drawn if picture is not None][:MOST_PICTURES]
+    return list(islice((picture for picture in drawn if picture is not None), MOST_PICTURES))
 
 
 def _from_rows(then: pl.DataFrame, now: pl.DataFrame, model: Model) -> Callable[[Column], Picture | None]:
