@@ -27,7 +27,9 @@ def lesson_of(ground: Ground, sight: Sight, course: Course) -> Lesson:
     teach = np.where(taught, course.teach, 0.0)
     truth = np.where(taught, course.truth, 1.0)
     outputs = raw_outputs(model, sight.lessons)
-    known = len(ground.champion.classes) if ground.means.new_classes else None
+    # Of old rows the grown champion says too that they are of no new class; of new ones it can't know.
+    among_known = bool(ground.means.new_classes) and course.teaching == "softened"
+    known = len(ground.champion.classes) if among_known else None
     return Lesson(outputs, teach, truth, course.teaching, course.temperature, known)
 
 

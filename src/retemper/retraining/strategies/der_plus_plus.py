@@ -11,7 +11,7 @@ from pydantic import Field
 
 from retemper.core.options import Options as Base
 from retemper.retraining.course import Course, Means
-from retemper.retraining.strategies.replay import share_of
+from retemper.retraining.strategies.replay import rate_of
 
 ABOUT = "old rows come back with their labels and the champion's outputs"
 
@@ -20,7 +20,7 @@ class Options(Base):
     """How much the champion's word counts."""
 
     alpha: float = Field(0.1, ge=0, description="α, weight of the champion's outputs")
-    beta: float = Field(0.5, ge=0, description="β, weight of old rows' labels")
+    beta: float = Field(1.0, ge=0, description="β, weight of old rows' labels")
     share: float = Field(0.5, gt=0, lt=1, description="share of old rows in each batch")
     rate: float = Field(0.5, gt=0, description="learning rate, as a multiple of the champion's")
     epochs: int = Field(20, ge=1, description="most passes over the rows")
@@ -34,9 +34,9 @@ def plan(options: Options, means: Means) -> Course:
     """
     means.demand_old("der_plus_plus")
     return Course(
-        replay=share_of(options.share, means),
+        replay=options.share,
         balanced=bool(means.new_classes),
-        rate=options.rate,
+        rate=rate_of(options.rate, means),
         epochs=options.epochs,
         teaching="outputs",
         teach=options.alpha,
