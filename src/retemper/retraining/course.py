@@ -29,6 +29,7 @@ class Course:
         teach: weight of the champion's word.
         truth: weight of the true target where the champion has a word.
         temperature: T of softened outputs.
+        averaged: the mean of the weights of all networks that began at one part serves, where it lies on no barrier.
         anchor: strength of the pull to the champion's weights, by their Fisher information (EWC); 0: none.
     """
 
@@ -45,6 +46,7 @@ class Course:
     teach: float = 0.0
     truth: float = 1.0
     temperature: float = 1.0
+    averaged: bool = False
     anchor: float = 0.0
 
     @property

@@ -20,6 +20,7 @@ from retemper.core.recipe_sections import TrainingOptions
 from retemper.models.layers.build import network_of
 from retemper.models.layers.cost import STEP_PASSES, multiply_adds
 from retemper.procedure.jobs import member_of
+from retemper.retraining.averaged import averaged
 from retemper.retraining.course import Course
 from retemper.retraining.diet import Diet
 from retemper.retraining.folds import NEVER
@@ -146,12 +147,22 @@ def train(
     }
     serving = sum(place.serves for place in own)
     parts = [Part(place.part.model, torch.from_numpy(rows[place.id]), 1 / serving) for place in own]
+    parts = averaged(sight, parts, _mates(course, own), diet.allowed)
     served = tuple(part for part, place in zip(parts, own, strict=True) if place.serves)
     model = replace(sight.model, parts=served, temperature=1.0)
     work = sum(work_of(sight, place.part, diet.visits) for place in own)
     new, old = _answers(ground, sight, own, parts)
     seconds = time.perf_counter() - began
     return Trained(model, new, old, work, seconds)
+
+
+def _mates(course: Course, own: Sequence[Place]) -> list[list[int]]:
+    """For each network that serves beside judges, who began where it began; nobody where none are averaged."""
+    alone = not course.averaged or all(place.serves for place in own)
+    return [
+        [] if alone or not place.serves else [k for k, other in enumerate(own) if other.part is place.part]
+        for place in own
+    ]
 
 
 def _pieces(stack: list[Place], count: int) -> list[list[Place]]:

@@ -31,6 +31,7 @@ def plan(options: Options, means: Means) -> Course:
     return Course(
         replay=share_of(options.share, means),
         balanced=bool(means.new_classes),
+        averaged=bool(means.new_classes),
         rate=rate_of(options.rate, means),
         epochs=options.epochs,
     )
