@@ -48,7 +48,9 @@ def since_when(drift: Drift, new: pl.DataFrame, model: Model, seed: int) -> Chan
     some = frame.gather_every(max(1, step))
     names = dict.fromkeys(column.name for column in drift.drifted)
     known = {column.name: column for column in schema.columns if column.name in frame.columns}
-    columns = [known[name] for name in names if name in known][:MOST_COLUMNS]
+    # A column of one value, or of none, has no row from which on it is another.
+    varying = [name for name in names if name in known and some[name].drop_nulls().n_unique() > 1]
+    columns = [known[name] for name in varying][:MOST_COLUMNS]
     if not columns or some.height < FEWEST_ROWS:
         return None
     values = np.stack([_values(some[column.name], column) for column in columns], axis=1)
