@@ -18,6 +18,7 @@ from retemper.core.progress import Reporter
 from retemper.data.cells import as_words
 from retemper.data.split import groups_of
 from retemper.evaluation.metrics import main_metric
+from retemper.retraining.folds import NEVER
 from retemper.retraining.forgetting import Matrix
 from retemper.retraining.ground import MOST_ROWS, Ground, drawn
 from retemper.retraining.harm.estimated import estimated
@@ -104,7 +105,7 @@ class Before:
 
     def purse(self, ground: Ground, budget: Budget, workers: int, reporter: Reporter) -> Purse:
         """What may be spent: a share of what the champion's networks would take from scratch on all rows."""
-        rows, memory = ground.new.height + ground.past.lessons.height, self.champion.memory
+        rows, memory = int((ground.fold != NEVER).sum()), self.champion.memory
         if memory is not None and memory.work is not None:
             scratch = memory.work.multiply_adds * rows / memory.work.rows
         else:
