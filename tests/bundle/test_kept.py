@@ -23,13 +23,13 @@ def stream(seed: int, most: int = 60) -> Kept:
     return kept
 
 
-def test_half_is_unseen_classes_are_balanced_and_identifiers_stay_out() -> None:
+def test_a_quarter_is_unseen_classes_are_balanced_and_identifiers_stay_out() -> None:
     kept = stream(0)
     assert kept.frame.columns == ["a", "y"] and kept.frame.height == 60 and kept.met == BATCHES * ROWS
     numbers = kept.frame["a"].to_numpy()
-    assert np.array_equal(kept.unseen, numbers % 4 == 0) and kept.unseen.sum() == 30
+    assert np.array_equal(kept.unseen, numbers % 4 == 0) and kept.unseen.sum() == 15
     assert np.array_equal(kept.batch, numbers // ROWS) and list(kept.labels) == kept.frame["y"].to_list()
-    assert (kept.frame["y"] == "rare").sum() == 30
+    assert (kept.frame["y"] == "rare").sum() in (29, 30, 31)
     assert kept.weights().sum() == pytest.approx(BATCHES * ROWS)
     assert stream(0).to_json() == kept.to_json() != stream(1).to_json()
 
@@ -69,8 +69,8 @@ def test_new_classes_and_columns_join_and_rows_without_a_label_do_not() -> None:
     new = pl.DataFrame({"a": [7.5] * 40, "b": ["u"] * 40, "y": ["third", None] * 20})
     kept = stream(0).updated(new, np.ones(40, dtype=bool), BATCHES, 60, schema)
     assert kept.frame.columns == ["a", "y", "b"] and kept.met == BATCHES * ROWS + 20
-    assert kept.unseen.sum() == 30 and (kept.frame["y"] == "third").sum() == 10
-    assert kept.frame.filter(pl.col("y") != "third")["b"].null_count() == 50
+    assert kept.unseen.sum() == 15 and (kept.frame["y"] == "third").sum() == 5
+    assert kept.frame.filter(pl.col("y") != "third")["b"].null_count() == 55
 
 
 def test_a_regression_is_spread_over_the_tenths_of_its_target() -> None:
@@ -79,19 +79,19 @@ def test_a_regression_is_spread_over_the_tenths_of_its_target() -> None:
         pl.DataFrame({"a": y, "y": y}), np.arange(1000) < 300, 0, 100, VALUES
     )
     counts = np.unique(np.array(kept.labels)[~kept.unseen], return_counts=True)[1]
-    assert counts.tolist() == [5] * 10
+    assert counts.tolist() == [7, 8, 7, 8, 8, 8, 7, 8, 7, 7]
 
 
 def test_rows_that_are_trained_on_later_change_sides() -> None:
     kept = stream(0)
     chosen = kept.unseen & (kept.frame["y"] == "rare").to_numpy()
     moved = kept.now_trained(chosen)
-    assert not moved.unseen[chosen].any() and moved.unseen.sum() == 15
+    assert not moved.unseen[chosen].any() and moved.unseen.sum() == 8
     assert moved.met == kept.met and moved.weights().sum() == pytest.approx(kept.met)
 
 
 def test_fewer_and_no_rows() -> None:
     frame = pl.DataFrame({"a": [1], "y": ["often"]})
     fewer = stream(0).updated(frame, np.array([True]), BATCHES, 20, CLASSES)
-    assert fewer.frame.height == 20 and fewer.unseen.sum() == 10
+    assert fewer.frame.height == 20 and fewer.unseen.sum() == 5
     assert stream(0).updated(frame, np.array([True]), BATCHES, 0, CLASSES).frame.height == 0

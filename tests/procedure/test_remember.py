@@ -29,7 +29,7 @@ def test_the_model_of_a_run_remembers(
     assert {own.rows for own in memory.standing.values()} == {rows["test"]}
     assert memory.sketches.unseen.rows == rows["test"]
     kept = memory.kept
-    assert kept.frame.height == 80 and kept.unseen.sum() == 40 and set(kept.batch.tolist()) == {0}
+    assert kept.frame.height == 80 and kept.unseen.sum() == 20 and set(kept.batch.tolist()) == {0}
     assert memory.trained.seen(kept.frame, schema)[~kept.unseen].all()
     assert memory.trained.seen(kept.frame, schema)[kept.unseen].sum() <= 2
     work = memory.work

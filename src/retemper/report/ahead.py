@@ -8,7 +8,7 @@ from __future__ import annotations
 from retemper.report import write  # noqa: F401  # with all that it loads
 from retemper.report.page import environment
 
-OTHERS = ("check", "decision", "doctor", "life")
+OTHERS = ("check", "decision.", "decision_", "doctor", "life")
 """What the names of other commands' pages, and of their parts, begin with."""
 
 

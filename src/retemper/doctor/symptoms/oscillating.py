@@ -86,7 +86,9 @@ def check(case: Case, options: Options) -> Finding | None:
     train = curve(history, "train_loss", options.fewest_epochs)
     last = tail(train.values, options.last, 6)
     read = _read(history, train.values, last, options)
-    thrown = _thrown(train.values, read.highest, options)
+    # What was thrown up and is lost in the end has a code of its own.
+    ended = bool(np.isfinite(history.series["train_loss"][-1]))
+    thrown = ended and _thrown(train.values, read.highest, options)
     if not thrown and not _swings(read, options):
         return None
     message = (
