@@ -108,5 +108,7 @@ def test_the_page_of_a_real_training_stands_alone(tmp_path):
 
 
 def test_every_decade_that_the_band_of_updates_widens_the_axis_to_has_a_tick():
-    made = doctor_figures(doctor_facts(DoctorRecords(findings=[], looks=looks() | {"updates": np.full((5, 2), 4e-2)})))
+    made = doctor_figures(
+        doctor_facts(DoctorRecords(findings=[], looks=looks() | {"updates": np.full((5, 2), 4e-2)}))
+    )
     assert made["doctor-updates"]["layout"]["yaxis"]["tickvals"] == [1e-4, 1e-3, 1e-2, 1e-1]

@@ -32,7 +32,7 @@ def report(run: str | Path) -> Path:
             "not_a_run",
             "There is no finished run here.",
             {"folder": str(run)},
-            "Name a RUN folder that holds result.json or decision.json, or go on with it: `retemper train --resume RUN`.",
+            "Name a RUN folder that holds result.json or decision.json, or go on: `retemper train --resume RUN`.",
         )
     with disk_faults(run):
         return write(place)
