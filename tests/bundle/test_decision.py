@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from retemper.bundle import model as module
 from retemper.bundle.load import load
 from retemper.core.errors import InputError
 from retemper.evaluation.conformal import Intervals, Quantiles
@@ -36,7 +35,7 @@ def test_intervals_follow_their_difficulty_and_come_back_from_disk(
     features = features_of(model.preparer.encoded(inputs), values, spread)
     difficulty = fit_difficulty(kind, features, frame["y"].to_numpy() - values, 0)
     model = replace(model, decision=Decision(intervals=Intervals(SCORES, difficulty)))
-    monkeypatch.setattr(module, "CHUNK_ROWS", 128)
+    monkeypatch.setattr("retemper.bundle.chunks.CHUNK_ROWS", 128)
     ends = model.predict_interval(frame, 0.5)
     half = SCORES.at(0.5) * difficulty(features)
     close = np.isclose(ends, np.stack([values - half, values + half], 1), rtol=1e-4)

@@ -9,7 +9,6 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from retemper.bundle import model as model_module
 from retemper.core.errors import InputError
 from retemper.data.frame import FrameOnDisk
 from retemper.data.read import read
@@ -78,7 +77,7 @@ def test_a_row_has_its_prediction_in_any_company(
     assert np.array_equal(model.outputs(frame[order]), outputs[order])
     alone = np.concatenate([model.outputs(frame[row]) for row in range(40)])
     assert np.array_equal(alone, outputs[:40])
-    monkeypatch.setattr(model_module, "CHUNK_ROWS", 33)
+    monkeypatch.setattr("retemper.bundle.chunks.CHUNK_ROWS", 33)
     assert np.array_equal(model.outputs(frame), outputs)
 
 
@@ -141,7 +140,7 @@ def test_a_bad_cell_is_told_by_its_row_in_the_whole_table(
 ) -> None:
     frame = table()
     model = model_for(frame)
-    monkeypatch.setattr("retemper.bundle.model.CHUNK_ROWS", 64)
+    monkeypatch.setattr("retemper.bundle.chunks.CHUNK_ROWS", 64)
     cells = frame["size"].cast(pl.String).to_list()
     cells[150] = "large"
     with pytest.raises(InputError, match="row 151 is 'large'") as caught:
@@ -154,7 +153,7 @@ def test_rows_on_disk_are_read_once(
 ) -> None:
     frame = table()
     model = model_for(frame)
-    monkeypatch.setattr("retemper.bundle.model.CHUNK_ROWS", 64)
+    monkeypatch.setattr("retemper.bundle.chunks.CHUNK_ROWS", 64)
     monkeypatch.setattr("retemper.data.parts.LARGE_BYTES", 0)
     monkeypatch.setenv("RETEMPER_CACHE", str(tmp_path / "cache"))
     frame.write_csv(tmp_path / "new.csv")

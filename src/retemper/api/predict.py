@@ -12,8 +12,9 @@ import polars as pl
 
 from retemper.api.faults import machine_faults
 from retemper.api.registry import located
+from retemper.bundle.chunks import CHUNK_ROWS
 from retemper.bundle.load import load as load_bundle
-from retemper.bundle.model import CHUNK_ROWS, Model
+from retemper.bundle.model import Model
 from retemper.core.errors import InputError
 from retemper.core.run_folder import disk_faults, write_whole
 from retemper.data.rewritten import read_for

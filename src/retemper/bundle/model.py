@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from retemper.bundle.chunks import by_chunk
 from retemper.bundle.memory.record import Memory
 from retemper.bundle.parts import Part, tensors_of
 from retemper.bundle.save import save
@@ -34,9 +34,6 @@ from retemper.models.layers.network import Network
 from retemper.training import losses
 from retemper.training.loss import Loss
 from retemper.training.plan import Rows, predict
-
-CHUNK_ROWS = 65_536
-Found = TypeVar("Found")
 
 
 def shape_of(preparer: Preparer) -> InputShape:
@@ -129,7 +126,7 @@ class Model:
         Raises:
             InputError: a column is absent, or a cell can't be read as its column's kind.
         """
-        return np.concatenate(_by_chunk(frame, lambda rows: self._outputs(self.preparer.transform(rows))))
+        return np.concatenate(by_chunk(frame, lambda rows: self._outputs(self.preparer.transform(rows))))
 
     def _outputs(self, inputs: Inputs) -> NDArray[np.float64]:
         return self.in_units(self._votes(inputs)[0])
@@ -225,7 +222,7 @@ class Model:
                 values, features_of(self.preparer.encoded(inputs), values, spread), wanted
             )
 
-        values, ends = zip(*_by_chunk(frame, work), strict=True)
+        values, ends = zip(*by_chunk(frame, work), strict=True)
         return np.concatenate(values), np.concatenate(ends)
 
     def _sets(self, probabilities: NDArray[np.float64], coverage: float | None) -> list[list[Any]]:
@@ -290,17 +287,6 @@ class Model:
 
     def _frame(self, data: Any) -> pl.DataFrame:
         return data if isinstance(data, pl.DataFrame) else read_for(data, self.schema).frame
-
-
-def _by_chunk(frame: pl.DataFrame, work: Callable[[pl.DataFrame], Found]) -> list[Found]:
-    """What comes of parts that fit in memory once prepared; a frame without rows is one part."""
-    found = []
-    for start in range(0, max(1, frame.height), CHUNK_ROWS):
-        try:
-            found.append(work(frame.slice(start, CHUNK_ROWS)))
-        except InputError as error:
-            raise error.after(start) from None
-    return found
 
 
 def _no_intervals(task: Task) -> InputError:

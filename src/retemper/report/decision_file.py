@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from retemper.core.errors import InputError
+from retemper.report.record_file import read_record
 
 
 def read_decision(path: Path) -> dict[str, Any]:
@@ -19,15 +18,8 @@ def read_decision(path: Path) -> dict[str, Any]:
     Traceback (most recent call last):
     retemper.core.errors.InputError: The folder has no decision.json, so there is no retraining to report. ...
     """
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        message = "The folder has no decision.json, so there is no retraining to report."
-        hint = "Name the RUN folder of a finished `retemper retrain`."
-        raise InputError("no_result", message, {"folder": str(path.parent)}, hint) from None
-    except (ValueError, TypeError):
-        hint = "Restore the file, or retrain again."
-        raise InputError("bad_result", "decision.json is damaged.", {"file": str(path)}, hint) from None
+    hint = "Name the RUN folder of a finished `retemper retrain`."
+    return read_record(path, "no retraining to report", hint, "retrain")
 
 
 def challenger_of(decision: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from retemper.core.errors import InputError
 from retemper.core.history import History, read_histories
 from retemper.core.records import to_json
 from retemper.report.activations import of_training
@@ -17,6 +16,7 @@ from retemper.report.cleaning import cleaning
 from retemper.report.decisions import decisions
 from retemper.report.layers import layers_of, of_all
 from retemper.report.nested import nested
+from retemper.report.record_file import read_record
 from retemper.report.search_story import story
 from retemper.report.seen import seen_at
 from retemper.report.study import study
@@ -102,15 +102,8 @@ def flat(evidence: Any, path: str = "", most: int = 60) -> list[tuple[str, str]]
 
 
 def _result(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        message = "The folder has no result.json, so there is nothing to report."
-        hint = "Name the RUN folder of a finished `retemper train`; resume a stopped one with --resume."
-        raise InputError("no_result", message, {"folder": str(path.parent)}, hint) from None
-    except (ValueError, TypeError):
-        hint = "Restore the file, or train again."
-        raise InputError("bad_result", "result.json is damaged.", {"file": str(path)}, hint) from None
+    hint = "Name the RUN folder of a finished `retemper train`; resume a stopped one with --resume."
+    return read_record(path, "nothing to report", hint, "train")
 
 
 def _step(step: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ SELDOM = ("ewc", "gdumb", "new_search", "nothing", "shrink_and_perturb")
 ANEW_SHARE = 0.5
 """A fresh start runs in full where its part of the purse pays at least half of a training from scratch."""
 FEWEST_VISITS = 200.0
-"""A network meets so many rows at least, whatever the budget says: less shows nothing."""
+"""A network meets so many rows at least where no budget is named: less shows nothing."""
 OLD_ROWS = 20
 """Fewer old rows that judge have no say in the choice."""
 
@@ -176,7 +176,8 @@ def _run(
 ) -> Candidate:
     sight = ground.fresh if course.start == "fresh" else ground.warm
     cost = sum(work_of(sight, place.part, 1.0) for place in own)
-    diet = diet_of(ground, course, max(FEWEST_VISITS, work / max(cost, 1.0)))
+    least = FEWEST_VISITS if ground.options.budget is None else 0.0  # a budget that is named holds
+    diet = diet_of(ground, course, max(least, work / max(cost, 1.0)))
     return candidate_of(
         ground, name, course, calibrated(ground, train(ground, course, diet, own, purse.workers, deadline))
     )

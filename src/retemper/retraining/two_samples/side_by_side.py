@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from retemper.bundle.model import CHUNK_ROWS, Model
+from retemper.bundle.chunks import CHUNK_ROWS
+from retemper.bundle.model import Model
 from retemper.core.errors import InputError, nearest
 from retemper.core.recipe_sections import DataOptions
 from retemper.core.records import Task
