@@ -324,3 +324,11 @@ def test_only_if_drifted(made: ModuleType, tmp_path: Path) -> None:
     assert calm.decision["candidates"] == [] and "asked for only then" in calm.decision["gate"]["reason"]
     turned = made.table("classes", 200, 6, turned=True)
     assert retrained(made.champion("classes"), turned, tmp_path / "2", old=old, if_drifted=True).promoted
+
+
+@pytest.mark.parametrize("budget", [0.2, 1.0])
+def test_a_budget_that_is_named_holds(made: ModuleType, tmp_path: Path, budget: float) -> None:
+    new, old = made.table("values", 200, 2, turned=True), made.table("values", 200, 5)
+    run = retrained(made.champion("values"), new, tmp_path, old=old, budget=budget)
+    compute = run.decision["compute"]
+    assert 0 < compute["spent"] <= 1.1 * budget * compute["from_scratch"]
