@@ -17,7 +17,7 @@ from retemper.core.records import Score
 from retemper.data.read import Table
 from retemper.data.rewritten import read_for
 from retemper.data.roles import check_weight
-from retemper.data.split import groups_of
+from retemper.data.whole_units import groups_of
 
 
 class How(TypedDict):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from retemper.core.seeds import generator
 from retemper.data.cells import as_words
 from retemper.data.schema import Schema
-from retemper.data.split import by_group, groups_of
+from retemper.data.whole_units import by_group, groups_of
 
 
 def folds_of(frame: pl.DataFrame, schema: Schema, count: int, repeats: int, seed: int) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from retemper.data.split import groups_of
+from retemper.data.whole_units import groups_of
 from retemper.procedure.book import State
 
 

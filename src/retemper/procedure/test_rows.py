@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from retemper.bundle.model import Model
-from retemper.data.split import groups_of
+from retemper.data.whole_units import groups_of
 from retemper.procedure.baselines import rows_of
 from retemper.procedure.book import State
 from retemper.procedure.decide import allows

@@ -16,7 +16,7 @@ from retemper.core.drift_records import Drift
 from retemper.core.harm_records import Harm, Standing
 from retemper.core.progress import Reporter
 from retemper.data.cells import as_words
-from retemper.data.split import groups_of
+from retemper.data.whole_units import groups_of
 from retemper.evaluation.metrics import main_metric
 from retemper.retraining.folds import NEVER
 from retemper.retraining.forgetting import Matrix

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from retemper.bundle.model import Model
 from retemper.core.gate_records import Gate
 from retemper.data.inputs import Inputs
-from retemper.data.split import groups_of
+from retemper.data.whole_units import groups_of
 from retemper.evaluation.conformal import LEAST_ROWS, Quantiles, class_scores, fit_intervals
 from retemper.evaluation.decision import Decision
 from retemper.evaluation.difficulty import features_of, kinds_for

@@ -15,7 +15,7 @@ from retemper.data.dates import demanded
 from retemper.data.read import Table
 from retemper.data.rewritten import read_for, read_numbers, styles_of
 from retemper.data.roles import check_weight
-from retemper.data.split import groups_of
+from retemper.data.whole_units import groups_of
 from retemper.evaluation.bands import bands_of
 from retemper.evaluation.paired_metrics import PairedRows
 from retemper.models.layers.build import network_of
