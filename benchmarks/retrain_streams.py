@@ -16,7 +16,7 @@ Compute is counted twice: processor seconds of the calls (children included; loa
 multiply-adds of the trainings. Results of finished methods are kept in --keep and not made again.
 
 usage: python benchmarks/retrain_streams.py --data FOLDER --keep FOLDER [--letters FILE] [--streams a,b] [--methods a,b]
-       [--evidently PYTHON] [--tag NAME]
+       [--evidently PYTHON] [--tag NAME] [--seed S]
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Walk:
 
     stream: Stream
     place: Path
+    seed: int = 0
 
     def _rows(self, first: int, last: int, probes: bool) -> pl.DataFrame:
         frame = self.stream.frame[first:last]
@@ -84,7 +85,7 @@ class Walk:
         shutil.rmtree(folder, ignore_errors=True)
         began = spent()
         run = retemper.train(
-            self.before(k), self.stream.target, **TRAINED, seed=0, keep_old=KEEP_OLD, out=folder
+            self.before(k), self.stream.target, **TRAINED, seed=self.seed, keep_old=KEEP_OLD, out=folder
         )
         record = {"cpu": spent() - began, "work": run.model.memory.work.multiply_adds}
         noted.write_text(json.dumps(record))
@@ -112,7 +113,7 @@ def retrained(
         shutil.rmtree(folder, ignore_errors=True)
         old = walk.before(k) if with_old else None
         began = spent()
-        run = retemper.retrain(model, walk.block(k), old=old, out=folder, seed=k, **settings)
+        run = retemper.retrain(model, walk.block(k), old=old, out=folder, seed=100 * walk.seed + k, **settings)
         cpu, told = spent() - began, run.decision
         taken = run.promoted or (always and (folder / "challenger").exists())
         best: dict[str, float] = {}
@@ -246,15 +247,16 @@ def main() -> None:
     parser.add_argument("--streams")
     parser.add_argument("--methods")
     parser.add_argument("--evidently")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--tag", default="", help="added to the names of methods that retrain, to compare versions"
     )
     options = parser.parse_args()
     known, ways = streams(options.data, options.letters), methods(options)
     for name in options.streams.split(",") if options.streams else known:
-        place = options.keep / name
+        place = options.keep / name / str(options.seed)
         place.mkdir(parents=True, exist_ok=True)
-        walk = Walk(known[name](), place)
+        walk = Walk(known[name](), place, options.seed)
         rows = [
             _kept(walk, way, options.tag, ways[way])
             for way in (options.methods.split(",") if options.methods else ways)
