@@ -113,7 +113,9 @@ def retrained(
         shutil.rmtree(folder, ignore_errors=True)
         old = walk.before(k) if with_old else None
         began = spent()
-        run = retemper.retrain(model, walk.block(k), old=old, out=folder, seed=100 * walk.seed + k, **settings)
+        run = retemper.retrain(
+            model, walk.block(k), old=old, out=folder, seed=100 * walk.seed + k, **settings
+        )
         cpu, told = spent() - began, run.decision
         taken = run.promoted or (always and (folder / "challenger").exists())
         best: dict[str, float] = {}

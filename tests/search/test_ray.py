@@ -143,7 +143,7 @@ def test_interrupted_it_leaves_nothing_on_the_nodes_and_goes_on_with_another_clu
     size = {"num_cpus": 1, "object_store_memory": 80_000_000}
     head = {"initialize_head": True, "head_node_args": {**size, "include_dashboard": False}}
     out, jobs = tmp_path / "run", tmp_path / "run" / "checkpoints" / "jobs"
-    longer = ["--set", "tune.epochs=81"]
+    longer = ["--set", "tune.epochs=243"]
     first = Nodes(**head)
     try:
         first.add_node(**size)
