@@ -168,12 +168,12 @@ def test_a_row_of_no_weight_teaches_nothing() -> None:
 def test_work_counts_three_passes_for_each_row_that_is_met() -> None:
     ground = ground_of("classes")
     part = ground.grown.parts[0]
-    cost = work_of(ground.warm, part, 100.0)
+    cost = work_of(ground.grown, part, 100.0)
     assert cost == 3 * 100 * cost_of(replace(ground.grown, parts=(part,)))
-    assert work_of(ground.warm, part, 200.0) == 2 * cost
+    assert work_of(ground.grown, part, 200.0) == 2 * cost
     found = trained(ground, SHORT)
     diet = diet_of(ground, SHORT, 300.0)
-    assert found.work == pytest.approx(ground.count * work_of(ground.warm, part, diet.visits))
+    assert found.work == pytest.approx(ground.count * work_of(ground.grown, part, diet.visits))
 
 
 def test_a_network_that_does_not_stay_finite_is_no_candidate() -> None:

@@ -37,9 +37,6 @@ from retemper.retraining.two_samples.side_by_side import Wanted, side_by_side
 
 FEWEST_ROWS = 10
 """Fewer old rows are no sample of the past."""
-LEAST_WORK = 8e9
-"""Multiply-adds that may be spent where no budget is said: about half a second, less than reading, testing and
-reporting take. Beneath it thrift saves nothing, and costs much where the champion is small or poorly trained."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,17 +107,9 @@ class Before:
             scratch = memory.work.multiply_adds * rows / memory.work.rows
         else:
             visits = float(ground.grown.recipe.training.epochs * rows)
-            scratch = sum(work_of(ground.warm, part, visits) for part in ground.grown.parts)
+            scratch = sum(work_of(ground.grown, part, visits) for part in ground.grown.parts)
         work = self.options.share(ground.means.new_classes) * scratch
-        if self.options.budget is None:
-            work = max(work, LEAST_WORK)
-        return Purse(
-            scratch,
-            work,
-            budget,
-            workers,
-            lambda name: reporter.progress(None, name),
-        )
+        return Purse(scratch, work, budget, workers, lambda name: reporter.progress(None, name))
 
     @property
     def matrix(self) -> Matrix:

@@ -9,33 +9,32 @@ from typing import Any
 
 import numpy as np
 
-from retemper.core import catalogue
 from retemper.core.budget import Budget, Deadline
-from retemper.core.errors import InputError
-from retemper.core.records import NotApplicable
 from retemper.evaluation.metrics import row_losses
 from retemper.retraining.calibrated import calibrated
 from retemper.retraining.course import Course, Plan, Recalibration
 from retemper.retraining.diet import diet_of
+from retemper.retraining.entrants import by_kind, entrants, kind_of
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.recalibrated import recalibrated
-from retemper.retraining.stacks import Place, Trained, heaviest, places, places_to_serve, train, work_of
+from retemper.retraining.stacks import (
+    Place,
+    Trained,
+    heaviest,
+    places,
+    places_to_serve,
+    sight_for,
+    train,
+    work_of,
+)
 
-FAMILY = "strategy"
-NOTHING = "nothing"
-RATES = (1.0, 0.3)
-"""Each course is tried at its rate times these."""
 CLEARLY = 2.0
 """Standard errors by which a short run must do better than those before it to take their place."""
 HARDLY = 1.0
 """The same of what ran in full: of those that do alike the one that keeps most of the past is chosen."""
 ORDER = ("old and new rows", "outputs", "anew", "new rows")
-SELDOM = ("ewc", "gdumb", "new_search", "nothing", "shrink_and_perturb")
-"""Not raced by ``auto``: dearer or worse than others that are, on all that we measured; each works by its name."""
 ANEW_SHARE = 0.5
 """A fresh start runs in full where its part of the purse pays at least half of a training from scratch."""
-FEWEST_VISITS = 200.0
-"""A network meets so many rows at least where no budget is named: less shows nothing."""
 OLD_ROWS = 20
 """Fewer old rows that judge have no say in the choice."""
 
@@ -87,36 +86,6 @@ def candidate_of(ground: Ground, strategy: str, plan: Plan, trained: Trained) ->
     return Candidate(strategy, plan, trained, ground.losses_new(trained.new), ground.losses_old(trained.old))
 
 
-def plans(ground: Ground) -> tuple[dict[str, Plan], dict[str, str]]:
-    """The strategies to try, and why others can't be.
-
-    Raises:
-        InputError: ``strategy_not_applicable`` for one that was named and can't be done.
-    """
-    names = catalogue.names(FAMILY)
-    wanted = ground.options.strategy
-    found: dict[str, Plan] = {}
-    left_out: dict[str, str] = {}
-    for name in [name for name in names if name not in SELDOM] if wanted == "auto" else [wanted]:
-        module = catalogue.entry(FAMILY, name)
-        try:
-            found[name] = module.plan(module.Options(), ground.means)
-        except NotApplicable as error:
-            left_out[name] = str(error)
-    if wanted != "auto" and left_out:
-        why = left_out[wanted]
-        raise InputError(
-            "strategy_not_applicable",
-            f"{wanted} can't be done here: {why}.",
-            {"option": "strategy"},
-            "Give what it needs, or let auto choose.",
-        )
-    if wanted == "auto" and ground.means.old_rows:
-        # With old rows at hand the champion need not speak for them.
-        found.pop("lwf", None)
-    return found, left_out
-
-
 @dataclass(frozen=True)
 class Purse:
     """What may be spent, and the clock."""
@@ -128,37 +97,29 @@ class Purse:
     tell: Callable[[str], None]
 
 
-def short_runs(ground: Ground, wanted: dict[str, Plan], purse: Purse) -> list[Candidate]:
-    """Each plan as a short run; courses at several rates. A fresh start shows nothing in a short run and waits."""
-    courses = [name for name, plan in wanted.items() if isinstance(plan, Course) and _kind(plan) != "anew"]
-    share = ground.options.race_share * purse.work / max(1, len(courses))
-    found = []
-    for name, plan in wanted.items():
+def short_runs(ground: Ground, wanted: Mapping[str, Plan], purse: Purse) -> list[Candidate]:
+    """What costs no training, and each course that races as a short run."""
+    racing = entrants(ground, wanted, purse.work)
+    work = ground.options.race_share * purse.work / max(1, len(racing))
+    seconds = ground.options.race_share * purse.budget.left_s() / max(1, len(racing))
+    found = [
+        candidate_of(ground, name, plan, recalibrated(ground))
+        for name, plan in wanted.items()
+        if isinstance(plan, Recalibration)
+    ]
+    for name, course in racing:
         purse.tell(name)
-        if isinstance(plan, Recalibration):
-            found.append(candidate_of(ground, name, plan, recalibrated(ground)))
-        elif isinstance(plan, Course) and name in courses and len(wanted) > 1:
-            seconds = ground.options.race_share * purse.budget.left_s() / max(1, len(courses))
-            found += [
-                _run(
-                    ground,
-                    name,
-                    replace(plan, rate=plan.rate * rate),
-                    places(ground, ground.count, plan.rate * rate),
-                    share / len(RATES),
-                    purse,
-                    purse.budget.deadline(f"race.{name}.{rate:g}.stopped", seconds / len(RATES)),
-                )
-                for rate in RATES
-            ]
+        deadline = purse.budget.deadline(f"race.{name}.{course.rate:g}.stopped", seconds)
+        own = places(ground, ground.count, course.rate)
+        found.append(_run(ground, name, course, own, work, purse, deadline))
     return [own for own in found if own.trained.sound]
 
 
 def long_run(ground: Ground, name: str, course: Course, purse: Purse, waiting: int = 1) -> Candidate:
     """A finalist with its part of the purse: more networks, and more passes. So many finalists share the time left."""
-    parts, sight = heaviest(ground), ground.fresh if course.start == "fresh" else ground.warm
+    parts, model = heaviest(ground), sight_for(ground, course).model
     one = diet_of(ground, course, math.inf)
-    cost = max(work_of(sight, part, one.visits) for part in parts)
+    cost = max(work_of(model, part, one.visits) for part in parts)
     count = int(np.clip(purse.work // max(cost, 1.0), ground.count, max(ground.count, len(parts))))
     deadline = purse.budget.deadline(f"challenger.{name}.stopped", purse.budget.left_s() / waiting)
     own = places_to_serve(ground, count, course.rate)
@@ -174,10 +135,9 @@ def _run(
     purse: Purse,
     deadline: Deadline,
 ) -> Candidate:
-    sight = ground.fresh if course.start == "fresh" else ground.warm
-    cost = sum(work_of(sight, place.part, 1.0) for place in own)
-    least = FEWEST_VISITS if ground.options.budget is None else 0.0  # a budget that is named holds
-    diet = diet_of(ground, course, max(least, work / max(cost, 1.0)))
+    model = sight_for(ground, course).model
+    cost = sum(work_of(model, place.part, 1.0) for place in own)
+    diet = diet_of(ground, course, work / max(cost, 1.0))
     return candidate_of(
         ground, name, course, calibrated(ground, train(ground, course, diet, own, purse.workers, deadline))
     )
@@ -190,26 +150,27 @@ def finalists(
     purse: Purse,
     rows: Any = slice(None),
 ) -> list[tuple[str, Course]]:
-    """What runs in full: the best short run of each kind, and a fresh start where the purse allows one.
+    """What runs in full: the best of each kind, and a fresh start where the purse allows one.
 
     Short runs compare like with like. What learns from new rows alone is quick, and what meets the old ones too is slow
-    and often better in the end: the best of each goes on.
+    and often better in the end: the best of each goes on, and where a kind has not raced its first.
     """
     short = [own for own in candidates if isinstance(own.plan, Course)]
-    kinds = {_kind(own.plan) for own in short if isinstance(own.plan, Course)}
+    kinds = by_kind(wanted)
+    waiting = kinds.pop("anew", [])
+    if len(wanted) == 1:
+        return [*waiting, *(own for entries in kinds.values() for own in entries)]
     found: list[tuple[str, Course]] = []
-    for kind in sorted(kinds):
-        best = _clear(ground, [own for own in short if _kind(own.plan) == kind], rows, CLEARLY)
+    for kind, entries in kinds.items():
+        raced = [own for own in short if kind_of(own.plan) == kind]
+        if not raced:
+            found.append(entries[0])
+            continue
+        best = _clear(ground, raced, rows, CLEARLY)
         assert isinstance(best.plan, Course)
         found.append((best.strategy, best.plan))
-    waiting = [
-        (name, plan)
-        for name, plan in wanted.items()
-        if isinstance(plan, Course) and (_kind(plan) == "anew" or len(wanted) == 1)
-    ]
     part = _left(candidates, purse) / max(1, len(found) + len(waiting))
-    affordable = len(wanted) == 1 or part >= ANEW_SHARE * purse.scratch
-    return [*found, *(waiting if affordable else [])]
+    return [*found, *(waiting if part >= ANEW_SHARE * purse.scratch else [])]
 
 
 def full_runs(
@@ -236,7 +197,7 @@ def chosen(
 ) -> Candidate:
     """The challenger: of what ran in full or needed no training, that of the least regret."""
     runs = [*(own for own in candidates if not isinstance(own.plan, Course)), *full]
-    return _clear(ground, sorted(runs, key=lambda own: ORDER.index(_kind(own.plan))), rows, HARDLY)
+    return _clear(ground, sorted(runs, key=lambda own: ORDER.index(kind_of(own.plan))), rows, HARDLY)
 
 
 def honest(
@@ -269,15 +230,6 @@ def _run_of(
 ) -> Candidate | None:
     """The run of a plan, in full where there is one."""
     return next((own for own in (*full, *short) if (own.strategy, own.plan) == last), None)
-
-
-def _kind(plan: Plan) -> str:
-    """Courses that can be told apart by short runs are of one kind."""
-    if not isinstance(plan, Course):
-        return "outputs"
-    if plan.start == "fresh":
-        return "anew"
-    return "old and new rows" if plan.uses_old and plan.moves == "all" else "new rows"
 
 
 def _clear(ground: Ground, runs: Sequence[Candidate], rows: Any, errors: float) -> Candidate:

@@ -30,6 +30,7 @@ from retemper.retraining import demands, race
 from retemper.retraining.before import Before, drift_of, harm_of
 from retemper.retraining.course import NewSearch, Plan
 from retemper.retraining.decided import judged, with_decision
+from retemper.retraining.entrants import judged_by_fewer, plans
 from retemper.retraining.folds import FEWEST_FOLDS, NEVER, units_of
 from retemper.retraining.forgetting import forgotten
 from retemper.retraining.ground import Floats, Ground
@@ -146,8 +147,9 @@ class Challenge:
 
 
 def _trained(before: Before, ground: Ground, tools: Tools, seen: tuple[Drift, Harm]) -> Outcome:
-    wanted, left_out = race.plans(ground)
+    wanted, left_out = plans(ground)
     purse = before.purse(ground, tools.budget, tools.workers, tools.reporter)
+    ground = judged_by_fewer(ground, wanted, purse.work)
     by_search = any(isinstance(plan, NewSearch) for plan in wanted.values())
     found = _search(ground, tools, purse) if by_search else _race(ground, tools, wanted, purse)
     if found is None:

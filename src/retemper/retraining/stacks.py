@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from retemper.core.budget import Deadline
 from retemper.core.recipe_sections import TrainingOptions
 from retemper.models.layers.build import network_of
 from retemper.models.layers.cost import STEP_PASSES, multiply_adds
+from retemper.models.layers.inputs import InputShape
 from retemper.procedure.jobs import member_of
 from retemper.retraining.averaged import averaged
 from retemper.retraining.course import Course
@@ -38,6 +40,9 @@ TRAINED_WITH = {"patience_epochs": 0, "signals": False, "judge": "plain"}
 """No row that judges may say when to stop: each training goes to its planned end."""
 SCHEDULE = {"name": "one_cycle", "rise_fraction": 0.1, "start_factor": 0.04}
 """The rate is warmed up anew: the optimizer knows nothing of the gradients that come."""
+WORTH_A_PROCESS = 4e9
+"""Multiply-adds that pay for a process more. A step takes nearly as long for two small networks as for five, and a copy
+of this process has pages to copy: with less to do, two of them take twice the processor seconds of one."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +113,21 @@ def heaviest(ground: Ground) -> list[Part]:
     return sorted(ground.grown.parts, key=lambda part: -part.weight)
 
 
-def work_of(sight: Sight, part: Part, visits: float) -> float:
-    """Multiply-adds of a network's training."""
-    model = sight.model
-    network = network_of(part.model, model.shape, model.loss.n_outputs(len(model.classes)))
-    return STEP_PASSES * visits * multiply_adds(network, model.shape.width, model.shape.n_codes)
+def sight_for(ground: Ground, course: Course) -> Sight:
+    """The rows as the networks of a course see them."""
+    return ground.fresh if course.start == "fresh" else ground.warm
+
+
+def work_of(model: Model, part: Part, visits: float) -> float:
+    """Multiply-adds of training a network like this part, on rows as the model prepares them, by so many visits."""
+    outputs = model.loss.n_outputs(len(model.classes))
+    return STEP_PASSES * visits * _of_a_row(json.dumps(part.model, sort_keys=True), model.shape, outputs)
+
+
+@lru_cache(maxsize=256)
+def _of_a_row(described: str, shape: InputShape, outputs: int) -> float:
+    """Multiply-adds of a pass forward; counted once, since counting takes a pass."""
+    return multiply_adds(network_of(json.loads(described), shape, outputs), shape.width, shape.n_codes)
 
 
 def train(
@@ -125,13 +140,15 @@ def train(
         course: how.
         diet: by which rows, for how long.
         own: at least one network a fold.
-        workers: processes; it changes no result.
+        workers: most processes; they change no result, and little work takes one.
         deadline: ends all of them.
     """
-    sight = ground.fresh if course.start == "fresh" else ground.warm
+    sight = sight_for(ground, course)
     stacks: dict[str, list[Place]] = {}
     for place in own:
         stacks.setdefault(json.dumps(place.part.model, sort_keys=True), []).append(place)
+    work = sum(work_of(sight.model, place.part, diet.visits) for place in own)
+    workers = min(workers, 1 + int(work / WORTH_A_PROCESS))
     pieces = [
         piece for stack in stacks.values() for piece in _pieces(stack, workers if len(stacks) == 1 else 1)
     ]
@@ -150,7 +167,6 @@ def train(
     parts = averaged(sight, parts, _mates(course, own), diet.allowed)
     served = tuple(part for part, place in zip(parts, own, strict=True) if place.serves)
     model = replace(sight.model, parts=served, temperature=1.0)
-    work = sum(work_of(sight, place.part, diet.visits) for place in own)
     new, old = _answers(ground, sight, own, parts)
     seconds = time.perf_counter() - began
     return Trained(model, new, old, work, seconds)

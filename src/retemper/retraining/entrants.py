@@ -1,0 +1,131 @@
+"""Who is tried: the strategies that make sense, those of them that race, and by how many networks they are judged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from retemper.core import catalogue
+from retemper.core.errors import InputError
+from retemper.core.records import NotApplicable
+from retemper.retraining.course import Course, Plan
+from retemper.retraining.diet import diet_of
+from retemper.retraining.folds import FEWEST_FOLDS
+from retemper.retraining.ground import Ground
+from retemper.retraining.stacks import heaviest, places, work_of
+
+FAMILY = "strategy"
+SELDOM = ("ewc", "gdumb", "new_search", "nothing", "shrink_and_perturb")
+"""Not raced by ``auto``: dearer or worse than others that are, on all that we measured; each works by its name."""
+RATES = (1.0, 0.3)
+"""A course that races is tried at its rate times these."""
+ANEW = "anew"
+"""The kind of courses that show nothing in a short run."""
+
+
+def plans(ground: Ground) -> tuple[dict[str, Plan], dict[str, str]]:
+    """The strategies to try, and why others can't be.
+
+    Raises:
+        InputError: ``strategy_not_applicable`` for one that was named and can't be done.
+    """
+    names = catalogue.names(FAMILY)
+    wanted = ground.options.strategy
+    found: dict[str, Plan] = {}
+    left_out: dict[str, str] = {}
+    for name in [name for name in names if name not in SELDOM] if wanted == "auto" else [wanted]:
+        module = catalogue.entry(FAMILY, name)
+        try:
+            found[name] = module.plan(module.Options(), ground.means)
+        except NotApplicable as error:
+            left_out[name] = str(error)
+    if wanted != "auto" and left_out:
+        why = left_out[wanted]
+        raise InputError(
+            "strategy_not_applicable",
+            f"{wanted} can't be done here: {why}.",
+            {"option": "strategy"},
+            "Give what it needs, or let auto choose.",
+        )
+    if wanted == "auto" and ground.means.old_rows:
+        # With old rows at hand the champion need not speak for them.
+        found.pop("lwf", None)
+    return found, left_out
+
+
+def entrants(ground: Ground, wanted: Mapping[str, Plan], work: float) -> list[tuple[str, Course]]:
+    """The courses that race, each at several rates: of each kind as many as the race's part of the purse can feed.
+
+    A run that has not met all of its rows once shows nothing. So where the purse is small fewer run, those whose names
+    come first; and with fewer than two of a kind there is no race: the first of each kind runs in full. A fresh start
+    shows nothing in a short run and waits.
+
+    Args:
+        ground: the rows.
+        wanted: strategies by name.
+        work: multiply-adds of the whole purse, of which the race has its share.
+    """
+    if len(wanted) == 1:
+        return []
+    kinds = [courses for kind, courses in by_kind(wanted).items() if kind != ANEW]
+    entries = [
+        [(name, replace(own, rate=own.rate * k)) for name, own in courses for k in RATES] for courses in kinds
+    ]
+    least = max((_once(ground, own) for courses in kinds for _, own in courses), default=1.0)
+    each = int(ground.options.race_share * work / max(least, 1.0)) // max(1, len(kinds))
+    return [own for runs in entries for own in runs[:each]] if each > 1 else []
+
+
+def _once(ground: Ground, course: Course) -> float:
+    """Multiply-adds of one pass over a course's rows by one network a fold."""
+    meets = diet_of(ground, course, math.inf).meets
+    return sum(work_of(ground.grown, own.part, meets) for own in places(ground, ground.count, course.rate))
+
+
+def judged_by_fewer(ground: Ground, wanted: Mapping[str, Plan], work: float) -> Ground:
+    """The ground with as many folds as the purse can feed networks for, two at least.
+
+    A small champion's networks serve, and for each fold there is one more that only judges: of one network and five
+    folds these take five sixths of the purse, and the network that serves starves with them. So folds are put together
+    until each network of a course that runs in full may make all passes of the course. Networks of a champion that has
+    one for each fold judge and serve in one, and nothing is gained.
+
+    Args:
+        ground: the rows in folds.
+        wanted: strategies by name.
+        work: multiply-adds of the whole purse.
+    """
+    count, serving = ground.count, len(ground.grown.parts)
+    kinds = by_kind(wanted)
+    courses = [runs[0][1] for kind, runs in kinds.items() if kind != ANEW or len(wanted) == 1]
+    if serving >= count or not courses:
+        return ground
+    part = heaviest(ground)[0]
+    dearest = max(work_of(ground.grown, part, diet_of(ground, own, math.inf).visits) for own in courses)
+    fed = int(work / len(courses) / max(dearest, 1.0))
+    least = min(count, max(FEWEST_FOLDS, serving + 1))
+    folds = int(np.clip(fed - serving, least, count))
+    # Neighbours join, as evenly as may be; fold 0, which nobody trains on, stays.
+    joined = 1 + (ground.folds - 1) * folds // count
+    return replace(ground, folds=np.where(ground.folds > 0, joined, ground.folds))
+
+
+def by_kind(wanted: Mapping[str, Plan]) -> dict[str, list[tuple[str, Course]]]:
+    """The courses by what they can be compared with in short runs, kinds by name."""
+    found: dict[str, list[tuple[str, Course]]] = {}
+    for name, plan in wanted.items():
+        if isinstance(plan, Course):
+            found.setdefault(kind_of(plan), []).append((name, plan))
+    return dict(sorted(found.items()))
+
+
+def kind_of(plan: Plan) -> str:
+    """Courses that can be told apart by short runs are of one kind."""
+    if not isinstance(plan, Course):
+        return "outputs"
+    if plan.start == "fresh":
+        return ANEW
+    return "old and new rows" if plan.uses_old and plan.moves == "all" else "new rows"
