@@ -125,7 +125,10 @@ def test_the_heaviest_part_comes_first() -> None:
 
 
 @pytest.mark.parametrize("course", [SHORT, FRESH, Course(keep=0.6, noise=0.1, replay=None, epochs=2)])
-def test_the_same_bits_whatever_the_workers_and_the_stack(course: Course) -> None:
+def test_the_same_bits_whatever_the_workers_and_the_stack(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stacks, "WORTH_A_PROCESS", 1.0)
     ground = ground_of("classes")
     own = places(ground, ground.count, course.rate)
     one = bits(trained(ground, course, own))
@@ -134,6 +137,25 @@ def test_the_same_bits_whatever_the_workers_and_the_stack(course: Course) -> Non
     diet = diet_of(ground, course, 300.0)
     alone = [stacks._train(ground, sight, course, diet, [place], NO_END)[0][0] for place in own]
     assert b"".join(row.tobytes() for row in alone) == one[0]
+
+
+@pytest.mark.parametrize(("paid", "pieces"), [(0.9, 1), (1.1, 2), (9.0, 3)])
+def test_a_process_more_has_its_work(paid: float, pieces: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of little work two processes make more, in processor seconds."""
+    ground = ground_of("classes")
+    own = places(ground, ground.count, 1.0)
+    visits = diet_of(ground, SHORT, 300.0).visits
+    work = len(own) * work_of(ground.grown, own[0].part, visits)
+    monkeypatch.setattr(stacks, "WORTH_A_PROCESS", work / paid)
+    asked: list[tuple[int, int]] = []
+    real = stacks.forked.each
+    monkeypatch.setattr(
+        stacks.forked,
+        "each",
+        lambda do, count, workers: (asked.append((count, workers)), real(do, count, 1))[1],
+    )
+    trained(ground, SHORT, own, workers=3)
+    assert asked == [(pieces, pieces)]
 
 
 def test_another_seed_trains_otherwise() -> None:
