@@ -30,7 +30,7 @@ from retemper.retraining.pictures import pictures_of
 from retemper.retraining.race import Purse
 from retemper.retraining.sight import weights_of
 from retemper.retraining.since import since_when
-from retemper.retraining.stacks import work_of
+from retemper.retraining.stacks import judged_beside, work_of
 from retemper.retraining.two_samples.compare import FAMILY, compare
 from retemper.retraining.two_samples.remembered import against_sketches
 from retemper.retraining.two_samples.side_by_side import Wanted, side_by_side
@@ -111,7 +111,10 @@ class Before:
         else:
             visits = float(ground.grown.recipe.training.epochs * rows)
             scratch = sum(work_of(ground.warm, part, visits) for part in ground.grown.parts)
-        work = self.options.share(ground.means.new_classes) * scratch
+        share = self.options.share(ground.means.new_task)
+        if self.options.budget is None and share == 1:
+            share = judged_beside(ground)
+        work = share * scratch
         if self.options.budget is None:
             work = max(work, LEAST_WORK)
         return Purse(

@@ -82,12 +82,19 @@ class Means:
         old_rows: old rows that may be trained on, 0: none are kept.
         new_classes: classes that the champion does not know.
         classes: all of them, 0 for a regression.
+        strange: to the champion the new rows are worth less than a guess that knows their mean alone.
     """
 
     new_rows: int
     old_rows: int
     new_classes: int
     classes: int
+    strange: bool = False
+
+    @property
+    def new_task(self) -> bool:
+        """Whether little of what the champion knows helps with the new rows: they take as much as any training."""
+        return self.strange or self.new_classes > 0
 
     def demand_old(self, strategy: str) -> None:
         """Stop a strategy that can't do without old rows.

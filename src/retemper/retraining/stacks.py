@@ -103,6 +103,12 @@ def places_to_serve(ground: Ground, count: int, rate: float) -> list[Place]:
     return [*judges, *own]
 
 
+def judged_beside(ground: Ground) -> float:
+    """How many networks are trained for each that serves: those of the folds only judge where these are more."""
+    parts = len(ground.grown.parts)
+    return 1.0 if parts >= ground.count else 1 + ground.count / parts
+
+
 def heaviest(ground: Ground) -> list[Part]:
     """The champion's networks by their weight."""
     return sorted(ground.grown.parts, key=lambda part: -part.weight)
