@@ -4,9 +4,9 @@
     python benchmarks/split_mnist.py table ours.jsonl peers.jsonl
 
 The first task trains one perceptron by a fixed recipe; each further one is a call of `retrain` with the model in force,
-the task's rows, and nothing but the 500 rows that the model itself keeps. Peers: `split_mnist_peers.py`. Steps are
-those that the network in force has made, a task; `retrain` also trains networks that judge it (and of which the mean
-may serve): they are in its seconds and its multiply-adds.
+the task's rows, and nothing but the 500 rows that the model itself keeps; accuracy, which is scored, decides. Peers:
+`split_mnist_peers.py`. Steps are those that the network in force has made, a task; `retrain` also trains networks that
+judge it (and of which the mean may serve): they are in its seconds and its multiply-adds.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Steps:
             self.made.append(training.step)
             return fits
 
-        Training.run = counted  # type: ignore[method-assign]
+        Training.run = counted  # type: ignore[method-assign,assignment]
 
     def longest(self) -> int:
         """Of the trainings since this was asked: a race runs shortly, the network in force at length."""
@@ -85,8 +85,9 @@ def run(own: Stream, strategy: str, seed: int, counted: Steps, given: argparse.N
     """All tasks in turn."""
     began = time.process_time()
     first, *others = own.tasks
-    old: pl.DataFrame | None = frame(own, first)
-    model = fit_single(old, recipe(seed, len(first), given))
+    begun = frame(own, first)
+    model = fit_single(begun, recipe(seed, len(first), given))
+    old: pl.DataFrame | None = begun
     steps = [counted.longest()]
     budget = {} if given.budget is None else {"budget": given.budget}
     promoted, spent, chosen = 0, 0.0, []
@@ -100,7 +101,7 @@ def run(own: Stream, strategy: str, seed: int, counted: Steps, given: argparse.N
                 strategy=strategy,
                 keep_old=MEMORY,
                 seed=seed,
-                set={"workers": 1},
+                set={"workers": 1, "metric": "accuracy"},
                 **budget,
             )
             steps.append(counted.longest())
