@@ -74,12 +74,17 @@ def test_a_quarter_for_auto_and_a_budget_that_is_named_holds(
         ("kept", ["der_plus_plus", "replay", "warm_start"]),
     ],
 )
-def test_where_new_classes_come_old_rows_are_met_too(source: Any, names: list[str]) -> None:
+def test_where_new_classes_come_or_nothing_changes_old_rows_are_met_too(
+    source: Any, names: list[str]
+) -> None:
     rows = table("classes", 160, 5)
     past = Past.dealt(OldRows(rows, seen=np.arange(160) < 80, source=source), 0)
     own = before_of(champion("classes"), strange(), rows, RetrainOptions(workers=1))
     ground = replace(own.ground(), past=past)
     assert sorted(race.plans(ground)[0]) == names
     # Whoever names a strategy gets it.
-    assert list(race.plans(replace(ground, options=RetrainOptions(strategy="fine_tune")))[0]) == ["fine_tune"]
-    assert "fine_tune" in race.plans(ground_of("classes"))[0]
+    named = replace(ground, options=RetrainOptions(strategy="fine_tune"))
+    assert list(race.plans(named)[0]) == ["fine_tune"]
+    grows = replace(ground_of("classes"), past=past)
+    assert {"fine_tune", "new_head"} <= set(race.plans(grows)[0])
+    assert sorted(race.plans(replace(grows, same_world=True))[0]) == sorted([*names, "recalibrate"])

@@ -39,6 +39,7 @@ class Ground:
         folds: [new rows] see :func:`retemper.retraining.folds.dealt`.
         options: what the person said.
         concept_drift: the same inputs now have other targets: a cured model must lose on old rows.
+        same_world: neither drift nor harm is seen: old rows ask what new ones ask.
     """
 
     champion: Model
@@ -48,6 +49,7 @@ class Ground:
     folds: NDArray[np.int64]
     options: RetrainOptions
     concept_drift: bool = False
+    same_world: bool = False
 
     @classmethod
     def of(

@@ -114,15 +114,15 @@ def plans(ground: Ground) -> tuple[dict[str, Plan], dict[str, str]]:
     if wanted == "auto" and ground.means.old_rows:
         # With old rows at hand the champion need not speak for them.
         found.pop("lwf", None)
-        if ground.means.new_classes:
+        if ground.means.new_classes or ground.same_world:  # old rows teach as much as new ones
             found = {name: plan for name, plan in found.items() if _remembers(plan, ground)}
     return found, left_out
 
 
 def _remembers(plan: Plan, ground: Ground) -> bool:
-    """Whether old classes are told from new ones by rows of both, and what only the champion has seen is kept."""
-    begun = isinstance(plan, Course) and (plan.start == "champion" or ground.past.source == "given")
-    return begun and isinstance(plan, Course) and plan.uses_old and plan.moves == "all"
+    """Whether old rows teach beside new ones (or nothing is trained), and what only the champion has seen is kept."""
+    begun = not isinstance(plan, Course) or plan.start == "champion" or ground.past.source == "given"
+    return begun and _kind(plan) != "new rows"
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,11 @@ def run(before: Before, tools: Tools, only_if_drifted: bool = False) -> Outcome:
         why = "The strategy asked for is to do nothing. The champion stays."
     if why is not None:
         return _kept(before, (drift, harm), why)
-    ground = replace(before.ground(), concept_drift="concept" in drift.kinds)
+    ground = replace(
+        before.ground(),
+        concept_drift="concept" in drift.kinds,
+        same_world=drift.p_value is not None and not drift.detected and harm.verdict != "harm",
+    )
     return _trained(before, ground, tools, (drift, harm))
 
 
