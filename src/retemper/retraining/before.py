@@ -104,17 +104,19 @@ class Before:
         )
 
     def purse(self, ground: Ground, budget: Budget, workers: int, reporter: Reporter) -> Purse:
-        """What may be spent: a share of what the champion's networks would take from scratch on all rows."""
+        """What may be spent: a share of what the champion's networks would take from scratch on all rows.
+
+        Those that only judge are counted on both sides: a champion of one network has five of them beside its
+        successor, which would be left with a sixth of what it is promised.
+        """
         rows, memory = int((ground.fold != NEVER).sum()), self.champion.memory
         if memory is not None and memory.work is not None:
             scratch = memory.work.multiply_adds * rows / memory.work.rows
         else:
             visits = float(ground.grown.recipe.training.epochs * rows)
             scratch = sum(work_of(ground.warm, part, visits) for part in ground.grown.parts)
-        share = self.options.share(ground.means.new_task)
-        if self.options.budget is None and share == 1:
-            share = judged_beside(ground)
-        work = share * scratch
+        scratch *= judged_beside(ground)
+        work = self.options.share(ground.means.new_task) * scratch
         if self.options.budget is None:
             work = max(work, LEAST_WORK)
         return Purse(

@@ -29,9 +29,9 @@ class RetrainOptions(Options):
         None,
         gt=0,
         le=10,
-        description="multiply-adds of all trainings, as a share of what training from scratch on all rows would take; "
-        "none said: a quarter for auto; for a strategy by its name, and for a new task (new classes, or rows that "
-        "their mean tells better than the model), the whole for each network that serves or judges",
+        description="multiply-adds of all trainings, as a share of what training from scratch on all rows would take, "
+        "with the networks that judge; none said: a quarter for auto, the whole for a strategy by its name, and for a "
+        "new task (new classes, or rows that their mean tells better than the model)",
     )
     keep_old: int | None = Field(
         None,

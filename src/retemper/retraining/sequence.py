@@ -37,6 +37,7 @@ from retemper.retraining.outcome import Outcome, tried
 from retemper.retraining.race import Candidate, Purse
 from retemper.retraining.remembered import Learnt, remembering
 from retemper.retraining.searched import apart, searched, set_apart
+from retemper.retraining.stacks import judged_beside
 
 FEWEST_ROWS = 20
 """Labelled new rows to retrain by: fewer can't be dealt to folds that judge."""
@@ -170,7 +171,8 @@ def _trained(before: Before, ground: Ground, tools: Tools, seen: tuple[Drift, Ha
         else (found.ground.said_new, found.ground.said_old)
     )
     course = forgotten(found.ground, before.matrix, said)
-    learnt = Learnt(found.taught, found.ground, found.honest, purse.scratch) if promoted else None
+    scratch = purse.scratch / judged_beside(ground)
+    learnt = Learnt(found.taught, found.ground, found.honest, scratch) if promoted else None
     matrix = tuple(tuple(row) for row in course["matrix"]) if before.matrix else ()
     model = remembering(before, ground, model, learnt, matrix)
     facts = before.facts() | {
