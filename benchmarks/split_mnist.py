@@ -1,11 +1,12 @@
 """Split-MNIST: retemper.retrain task by task, beside Avalanche's replay, GDumb and DER.
 
-    python benchmarks/split_mnist.py run mnist_5k.npz [--seeds 5] [--epochs 20] [--strategies auto replay] >> ours.jsonl
+    python benchmarks/split_mnist.py run mnist_5k.npz [--seeds 5] [--batch 64] [--strategies auto replay] >> ours.jsonl
     python benchmarks/split_mnist.py table ours.jsonl peers.jsonl
 
 The first task trains one perceptron by a fixed recipe; each further one is a call of `retrain` with the model in force,
-the task's rows, and nothing but the 500 rows that the model itself keeps. Peers: `split_mnist_peers.py`. A retraining
-also trains networks that judge it; they are in its seconds and its multiply-adds.
+the task's rows, and nothing but the 500 rows that the model itself keeps; accuracy, which is scored, decides. Peers:
+`split_mnist_peers.py`. Steps are those that the network in force has made, a task; `retrain` also trains networks that
+judge it (and of which the mean may serve): they are in its seconds and its multiply-adds.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from split_mnist_tasks import BATCH, MEMORY, RATE, SCENARIOS, WIDTH, Stream, stream
+from split_mnist_tasks import BATCH, MEMORY, RATE, SCENARIOS, STEPS, WIDTH, Stream, epochs_of, stream
 
 import retemper
 from retemper.core.recipe import build
 from retemper.procedure.single import fit_single
+from retemper.training.loop import Training
 
 TARGET = "digit"
 STUDENT_T = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31, 10: 2.26}
@@ -38,7 +40,27 @@ def frame(own: Stream, rows: NDArray[np.int64]) -> pl.DataFrame:
     return pl.DataFrame({**columns, TARGET: [str(label) for label in own.y[rows]]})
 
 
-def recipe(seed: int, epochs: int) -> Any:
+class Steps:
+    """Counts the steps of every training, made here in one process."""
+
+    def __init__(self) -> None:
+        self.made: list[int] = []
+        run = Training.run
+
+        def counted(training: Training) -> Any:
+            fits = run(training)
+            self.made.append(training.step)
+            return fits
+
+        Training.run = counted  # type: ignore[method-assign,assignment]
+
+    def longest(self) -> int:
+        """Of the trainings since this was asked: a race runs shortly, the network in force at length."""
+        made, self.made = self.made, []
+        return max(made)
+
+
+def recipe(seed: int, rows: int, given: argparse.Namespace) -> Any:
     """The peers' network and optimizer."""
     return build(
         {
@@ -51,20 +73,23 @@ def recipe(seed: int, epochs: int) -> Any:
             "model.activation": "relu",
             "model.dropout": 0.0,
             "training.optimizer": {"name": "adam", "learning_rate": RATE},
-            "training.epochs": epochs,
-            "training.batch_size": BATCH,
+            "training.epochs": epochs_of(rows, given.batch, given.steps),
+            "training.batch_size": given.batch,
             "training.patience_epochs": 0,
             "seed": seed,
         }
     )
 
 
-def run(own: Stream, strategy: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
+def run(own: Stream, strategy: str, seed: int, counted: Steps, given: argparse.Namespace) -> dict[str, Any]:
     """All tasks in turn."""
     began = time.process_time()
     first, *others = own.tasks
-    old: pl.DataFrame | None = frame(own, first)
-    model = fit_single(old, recipe(seed, given.epochs))
+    begun = frame(own, first)
+    model = fit_single(begun, recipe(seed, len(first), given))
+    old: pl.DataFrame | None = begun
+    steps = [counted.longest()]
+    budget = {} if given.budget is None else {"budget": given.budget}
     promoted, spent, chosen = 0, 0.0, []
     with tempfile.TemporaryDirectory() as folder:
         for number, rows in enumerate(others):
@@ -75,10 +100,11 @@ def run(own: Stream, strategy: str, seed: int, given: argparse.Namespace) -> dic
                 out=Path(folder) / str(number),
                 strategy=strategy,
                 keep_old=MEMORY,
-                budget=given.budget,
                 seed=seed,
-                set={"folds": given.folds, "workers": 1},
+                set={"workers": 1, "metric": "accuracy"},
+                **budget,
             )
+            steps.append(counted.longest())
             model, old = done.model, None
             promoted += done.promoted
             spent += done.decision["compute"]["spent"]
@@ -86,6 +112,7 @@ def run(own: Stream, strategy: str, seed: int, given: argparse.Namespace) -> dic
     called = model.predict(frame(own, own.test))
     return {
         "score": own.score(np.asarray(called)),
+        "steps": float(np.mean(steps)),
         "seconds": time.process_time() - began,
         "promoted": promoted,
         "chosen": chosen,
@@ -96,12 +123,13 @@ def run(own: Stream, strategy: str, seed: int, given: argparse.Namespace) -> dic
 
 def measure(given: argparse.Namespace) -> None:
     """A JSON line a run."""
+    counted = Steps()
     for scenario in given.scenarios:
         for seed in range(given.first_seed, given.first_seed + given.seeds):
             own = stream(given.source, scenario, seed)
             for name in given.strategies:
-                row = {"scenario": scenario, "epochs": given.epochs, "seed": seed, "who": f"retemper {name}"}
-                print(json.dumps(row | run(own, name, seed, given)), flush=True)
+                row = {"scenario": scenario, "batch": given.batch, "seed": seed, "who": f"retemper {name}"}
+                print(json.dumps(row | run(own, name, seed, counted, given)), flush=True)
 
 
 def table(given: argparse.Namespace) -> None:
@@ -110,10 +138,10 @@ def table(given: argparse.Namespace) -> None:
     for source in given.sources:
         for line in source.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
-            runs[row["scenario"], row["epochs"]][row["who"]].append(row)
-    print("| scenario | epochs | who | accuracy | 95 % | seeds | processor s |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    for (scenario, epochs), by_who in sorted(runs.items()):
+            runs[row["scenario"], row["batch"]][row["who"]].append(row)
+    print("| scenario | rows a step | who | accuracy | 95 % | seeds | steps a task | processor s |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for (scenario, batch), by_who in sorted(runs.items()):
         for who, rows in sorted(by_who.items()):
             scores = np.array([row["score"] for row in rows])
             half = (
@@ -121,9 +149,9 @@ def table(given: argparse.Namespace) -> None:
                 if len(scores) > 1
                 else np.nan
             )
-            seconds = np.mean([row["seconds"] for row in rows])
-            figures = f"{scores.mean():.4f} | ± {half:.4f} | {len(scores)} | {seconds:.1f}"
-            print(f"| {scenario} | {epochs} | {who} | {figures} |")
+            steps, seconds = (np.mean([row[key] for row in rows]) for key in ("steps", "seconds"))
+            figures = f"{scores.mean():.4f} | ± {half:.4f} | {len(scores)} | {steps:.0f} | {seconds:.1f}"
+            print(f"| {scenario} | {batch} | {who} | {figures} |")
 
 
 def main() -> None:
@@ -134,11 +162,9 @@ def main() -> None:
     runs.add_argument("source", type=Path)
     runs.add_argument("--seeds", type=int, default=5)
     runs.add_argument("--first-seed", type=int, default=0)
-    runs.add_argument("--epochs", type=int, default=20, help="of the first task")
-    runs.add_argument("--folds", type=int, default=3)
-    runs.add_argument(
-        "--budget", type=float, default=10, help="a strategy by its name ends by its own passes"
-    )
+    runs.add_argument("--batch", type=int, default=BATCH, help="rows of a step at most")
+    runs.add_argument("--steps", type=int, default=STEPS, help="of the first task")
+    runs.add_argument("--budget", type=float, help="none: what retrain allows by itself")
     runs.add_argument("--scenarios", nargs="+", default=list(SCENARIOS))
     runs.add_argument("--strategies", nargs="+", default=["auto", "replay", "der_plus_plus"])
     runs.set_defaults(do=measure)

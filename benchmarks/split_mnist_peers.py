@@ -1,10 +1,10 @@
 """Avalanche's replay, GDumb and DER on Split-MNIST, one JSON line a run; see `split_mnist.py`.
 
-    python benchmarks/split_mnist_peers.py mnist_5k.npz [--seeds 5] [--epochs 20] >> peers.jsonl
+    python benchmarks/split_mnist_peers.py mnist_5k.npz [--seeds 5] [--batch 64] [--steps 320] >> peers.jsonl
 
 It runs where Avalanche is installed (0.6.0 was measured), which needs PyTorch, but not retemper. Memory and network are
-`split_mnist_tasks.py`'s. All make as many steps a task; GDumb's passes over its memory, which is smaller than a task,
-are more accordingly. Options that are not named here are Avalanche's defaults.
+`split_mnist_tasks.py`'s. All make as many steps a task with as many rows each: half new and half from the memory, where
+it is replayed, else all of one kind. Options that are not named here are Avalanche's defaults.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from split_mnist_tasks import BATCH, MEMORY, RATE, SCENARIOS, WIDTH, Stream, steps_of, stream
+from split_mnist_tasks import BATCH, MEMORY, RATE, SCENARIOS, STEPS, WIDTH, Stream, epochs_of, stream
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -58,7 +58,7 @@ class Steps:
         self.made += 1
 
 
-def run(own: Stream, name: str, seed: int, epochs: int) -> dict[str, Any]:
+def run(own: Stream, name: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
     """All tasks in turn."""
     torch.manual_seed(seed)
     model = network(own.classes)
@@ -70,8 +70,7 @@ def run(own: Stream, name: str, seed: int, epochs: int) -> dict[str, Any]:
         optimizer=optimizer,
         criterion=nn.CrossEntropyLoss(),
         mem_size=MEMORY,
-        train_mb_size=BATCH,
-        train_epochs=epochs,
+        train_mb_size=given.batch // 2,
         eval_mb_size=1000,
         evaluator=None,
     )
@@ -80,13 +79,17 @@ def run(own: Stream, name: str, seed: int, epochs: int) -> dict[str, Any]:
             train=[dataset(own, rows) for rows in own.tasks], test=[dataset(own, own.test)]
         )
     )
-    for rows, experience in zip(own.tasks, tasks.train_stream, strict=True):
-        if name == "gdumb":
-            strategy.train_epochs = -(-steps_of(len(rows), epochs) // -(-MEMORY // BATCH))
+    for number, (rows, experience) in enumerate(zip(own.tasks, tasks.train_stream, strict=True)):
+        # DER and replay add as many rows from the memory to each batch as were said at the start.
+        alone = name == "gdumb" or not number
+        strategy.train_mb_size = given.batch if alone else given.batch // 2
+        count = min(len(rows), MEMORY) if name == "gdumb" else len(rows)
+        strategy.train_epochs = epochs_of(count, strategy.train_mb_size, given.steps)
         strategy.train(experience, num_workers=0)
     with torch.no_grad():
         called = strategy.model.eval()(torch.from_numpy(own.x[own.test])).argmax(1).numpy()
-    return {"score": own.score(called), "steps": steps.made, "seconds": time.process_time() - began}
+    taken = steps.made / len(own.tasks)
+    return {"score": own.score(called), "steps": taken, "seconds": time.process_time() - began}
 
 
 def main() -> None:
@@ -94,7 +97,8 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("source", type=Path)
     words.add_argument("--seeds", type=int, default=5)
-    words.add_argument("--epochs", type=int, default=20)
+    words.add_argument("--batch", type=int, default=BATCH)
+    words.add_argument("--steps", type=int, default=STEPS)
     words.add_argument("--scenarios", nargs="+", default=list(SCENARIOS))
     words.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
     given = words.parse_args()
@@ -103,9 +107,8 @@ def main() -> None:
         for seed in range(given.seeds):
             own = stream(given.source, scenario, seed)
             for name in given.strategies:
-                found = run(own, name, seed, given.epochs)
-                row = {"scenario": scenario, "epochs": given.epochs, "seed": seed, "who": f"avalanche {name}"}
-                print(json.dumps(row | found), flush=True)
+                row = {"scenario": scenario, "batch": given.batch, "seed": seed, "who": f"avalanche {name}"}
+                print(json.dumps(row | run(own, name, seed, given)), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 SCENARIOS = ("class", "domain")
 TASKS, TRAINED = 5, 4000
-WIDTH, RATE, BATCH, MEMORY = 400, 1e-3, 128, 500
-"""A perceptron 784-400-400 with ReLU, Adam; a step meets so many new rows and as many from a memory."""
+WIDTH, RATE, MEMORY = 400, 1e-3, 500
+"""A perceptron 784-400-400 with ReLU, Adam."""
+BATCH, STEPS = 64, 320
+"""Rows of a step, of which half come from the memory where there is one; optimizer steps of a task, to the pass."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,6 @@ def stream(source: Path, scenario: str, seed: int) -> Stream:
     return Stream(x.astype(np.float32), digit if scenario == "class" else digit % 2, tasks, test)
 
 
-def steps_of(rows: int, epochs: int) -> int:
-    """Optimizer steps of a task: passes over its rows, so many of them a step."""
-    return epochs * -(-rows // BATCH)
+def epochs_of(rows: int, batch: int, steps: int) -> int:
+    """The fewest passes over so many rows that make so many steps."""
+    return -(-steps // -(-rows // batch))

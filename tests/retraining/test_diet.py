@@ -47,6 +47,18 @@ def test_no_more_is_met_than_may_be(course: Course, visits: float) -> None:
     assert diet.batch_size & (diet.batch_size - 1) == 0 and diet.batch_size >= FEWEST_ROWS
 
 
+@every_course
+@pytest.mark.parametrize("passes", [0.4, 1.0, 1.7, 2.5, 19.9])
+def test_no_part_of_a_pass_is_lost(course: Course, passes: float) -> None:
+    ground = ground_of("classes")
+    whole = diet_of(ground, course, math.inf)
+    visits = passes * whole.meets
+    diet = diet_of(ground, course, visits)
+    assert visits - diet.epochs <= diet.visits <= visits
+    assert diet.odds is None or (diet.odds == whole.odds).all()
+    assert passes < 1 or diet.batch_size == whole.batch_size
+
+
 def test_without_a_bound_the_course_s_own_passes_are_made() -> None:
     ground = ground_of("classes")
     assert diet_of(ground, Course(epochs=7), math.inf).epochs == 7
@@ -109,4 +121,3 @@ def test_without_old_rows_the_new_ones_are_all_there_is(replay: Any) -> None:
 def test_what_does_not_suffice_for_an_epoch_is_drawn() -> None:
     diet = diet_of(ground_of("classes"), Course(), 30.0)
     assert (diet.meets, diet.epochs) == (30, 1)
-    assert diet.odds is not None

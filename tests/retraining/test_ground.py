@@ -64,6 +64,19 @@ def test_everything_fitted_anew_has_not_looked_at_rows_that_only_judge() -> None
     assert one.model.target_codec.to_json() == two.model.target_codec.to_json()
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_rows_are_strange_where_their_mean_tells_them_better(target: str) -> None:
+    known = table(target, 120, 2)
+    # The same rows with each other's targets: nothing that the champion knows holds.
+    mixed = known.with_columns(y=known["y"].reverse())
+    assert not ground_of(target, known).means.new_task
+    assert ground_of(target, mixed).means.new_task
+    half = known.with_columns(
+        y=pl.when(pl.int_range(pl.len()) % 6 > 0).then("y").otherwise(known["y"].reverse())
+    )
+    assert not ground_of(target, half).means.new_task
+
+
 def test_a_class_that_is_new_is_left_out_of_what_is_compared_of_the_past() -> None:
     model, rows = champion("classes"), table("classes", 120, 2)
     rows = rows.with_columns(y=pl.when(pl.col("p") > 0.8).then(pl.lit("new")).otherwise("y"))

@@ -30,7 +30,7 @@ from retemper.retraining.pictures import pictures_of
 from retemper.retraining.race import Purse
 from retemper.retraining.sight import weights_of
 from retemper.retraining.since import since_when
-from retemper.retraining.stacks import work_of
+from retemper.retraining.stacks import judged_beside, work_of
 from retemper.retraining.two_samples.compare import FAMILY, compare
 from retemper.retraining.two_samples.remembered import against_sketches
 from retemper.retraining.two_samples.side_by_side import Wanted, side_by_side
@@ -101,14 +101,19 @@ class Before:
         )
 
     def purse(self, ground: Ground, budget: Budget, workers: int, reporter: Reporter) -> Purse:
-        """What may be spent: a share of what the champion's networks would take from scratch on all rows."""
+        """What may be spent: a share of what the champion's networks would take from scratch on all rows.
+
+        Those that only judge are counted on both sides: a champion of one network has five of them beside its
+        successor, which would be left with a sixth of what it is promised.
+        """
         rows, memory = int((ground.fold != NEVER).sum()), self.champion.memory
         if memory is not None and memory.work is not None:
             scratch = memory.work.multiply_adds * rows / memory.work.rows
         else:
             visits = float(ground.grown.recipe.training.epochs * rows)
             scratch = sum(work_of(ground.grown, part, visits) for part in ground.grown.parts)
-        work = self.options.share(ground.means.new_classes) * scratch
+        scratch *= judged_beside(ground)
+        work = self.options.share(ground.means.new_task) * scratch
         return Purse(scratch, work, budget, workers, lambda name: reporter.progress(None, name))
 
     @property

@@ -31,6 +31,7 @@ class Course:
         temperature: T of softened outputs.
         averaged: the mean of the weights of all networks that began at one part serves, where it lies on no barrier.
         anchor: strength of the pull to the champion's weights, by their Fisher information (EWC); 0: none.
+        reach: share of the straight way from the champion's weights to where training ended that is gone.
     """
 
     start: Start = "champion"
@@ -48,6 +49,7 @@ class Course:
     temperature: float = 1.0
     averaged: bool = False
     anchor: float = 0.0
+    reach: float = 1.0
 
     @property
     def uses_old(self) -> bool:
@@ -82,12 +84,19 @@ class Means:
         old_rows: old rows that may be trained on, 0: none are kept.
         new_classes: classes that the champion does not know.
         classes: all of them, 0 for a regression.
+        strange: to the champion the new rows are worth less than a guess that knows their mean alone.
     """
 
     new_rows: int
     old_rows: int
     new_classes: int
     classes: int
+    strange: bool = False
+
+    @property
+    def new_task(self) -> bool:
+        """Whether little of what the champion knows helps with the new rows: they take as much as any training."""
+        return self.strange or self.new_classes > 0
 
     def demand_old(self, strategy: str) -> None:
         """Stop a strategy that can't do without old rows.

@@ -63,13 +63,13 @@ def diet_of(ground: Ground, course: Course, visits: float) -> Diet:
     if odds is not None and course.replay:
         fresh = least - int((allowed & ~new).sum())
         meets = max(2, round(fresh / (1 - course.replay)))
-    if visits < meets:
-        odds = np.ones(len(allowed)) if odds is None else odds
-        meets = max(2, int(visits))
-    most = course.epochs or ground.grown.recipe.training.epochs
-    epochs = int(np.clip(visits / meets, 1, most))
     wanted = ground.grown.recipe.training.batch_size or 256
-    batch = int(min(wanted, max(FEWEST_ROWS, 2 ** int(np.log2(max(1, meets / STEPS_AN_EPOCH))))))
+    small = 2 ** int(np.log2(max(1, min(meets, visits) / STEPS_AN_EPOCH)))
+    batch = int(min(wanted, max(FEWEST_ROWS, small)))
+    most = course.epochs or ground.grown.recipe.training.epochs
+    epochs = int(np.clip(np.ceil(visits / meets), 1, most))
+    # Of one pass and a half none is lost: both passes leave rows out, each others.
+    meets = int(np.clip(visits / epochs, 2, meets))
     return Diet(allowed, odds, meets, epochs, batch)
 
 

@@ -20,8 +20,9 @@ from retemper.retraining.stacks import heaviest, places, work_of
 FAMILY = "strategy"
 SELDOM = ("ewc", "gdumb", "new_search", "nothing", "shrink_and_perturb")
 """Not raced by ``auto``: dearer or worse than others that are, on all that we measured; each works by its name."""
-RATES = (1.0, 0.3)
-"""A course that races is tried at its rate times these."""
+FULL_RATE = 1.0
+"""``auto`` goes at the champion's own rate at least: too far does no harm, since how much of the way is kept is found
+afterwards (along.py)."""
 ANEW = "anew"
 """The kind of courses that show nothing in a short run."""
 
@@ -53,11 +54,25 @@ def plans(ground: Ground) -> tuple[dict[str, Plan], dict[str, str]]:
     if wanted == "auto" and ground.means.old_rows:
         # With old rows at hand the champion need not speak for them.
         found.pop("lwf", None)
+        if ground.means.new_classes or ground.same_world:  # old rows teach as much as new ones
+            found = {name: plan for name, plan in found.items() if _remembers(plan, ground)}
+    if wanted == "auto":
+        found = {name: _at_full_rate(plan) for name, plan in found.items()}
     return found, left_out
 
 
+def _at_full_rate(plan: Plan) -> Plan:
+    return replace(plan, rate=max(plan.rate, FULL_RATE)) if isinstance(plan, Course) else plan
+
+
+def _remembers(plan: Plan, ground: Ground) -> bool:
+    """Whether old rows teach beside new ones (or nothing is trained), and what only the champion has seen is kept."""
+    begun = not isinstance(plan, Course) or plan.start == "champion" or ground.past.source == "given"
+    return begun and kind_of(plan) != "new rows"
+
+
 def entrants(ground: Ground, wanted: Mapping[str, Plan], work: float) -> list[tuple[str, Course]]:
-    """The courses that race, each at several rates: of each kind as many as the race's part of the purse can feed.
+    """The courses that race: of each kind as many as the race's part of the purse can feed.
 
     A run that has not met all of its rows once shows nothing. So where the purse is small fewer run, those whose names
     come first; and with fewer than two of a kind there is no race: the first of each kind runs in full. A fresh start
@@ -71,12 +86,9 @@ def entrants(ground: Ground, wanted: Mapping[str, Plan], work: float) -> list[tu
     if len(wanted) == 1:
         return []
     kinds = [courses for kind, courses in by_kind(wanted).items() if kind != ANEW]
-    entries = [
-        [(name, replace(own, rate=own.rate * k)) for name, own in courses for k in RATES] for courses in kinds
-    ]
     least = max((_once(ground, own) for courses in kinds for _, own in courses), default=1.0)
     each = int(ground.options.race_share * work / max(least, 1.0)) // max(1, len(kinds))
-    return [own for runs in entries for own in runs[:each]] if each > 1 else []
+    return [own for courses in kinds for own in courses[:each] if len(courses) > 1] if each > 1 else []
 
 
 def _once(ground: Ground, course: Course) -> float:

@@ -21,6 +21,8 @@ from retemper.retraining.past import Past
 from retemper.retraining.sight import Sight, refitted, sight_of
 
 Floats = NDArray[np.float64]
+CLEARLY = 2.0
+"""Standard errors."""
 MOST_ROWS = 200_000
 """Of each side; more are drawn from by the seed."""
 
@@ -37,6 +39,7 @@ class Ground:
         folds: [new rows] see :func:`retemper.retraining.folds.dealt`.
         options: what the person said.
         concept_drift: the same inputs now have other targets: a cured model must lose on old rows.
+        same_world: neither drift nor harm is seen: old rows ask what new ones ask.
     """
 
     champion: Model
@@ -46,6 +49,7 @@ class Ground:
     folds: NDArray[np.int64]
     options: RetrainOptions
     concept_drift: bool = False
+    same_world: bool = False
 
     @classmethod
     def of(
@@ -78,9 +82,29 @@ class Ground:
         return Means(
             self.new.height,
             self.past.lessons.height,
-            len(self.grown.classes) - len(self.champion.classes),
+            self._new_classes,
             len(self.grown.classes),
+            self._strange,
         )
+
+    @property
+    def _new_classes(self) -> int:
+        return len(self.grown.classes) - len(self.champion.classes)
+
+    @cached_property
+    def _strange(self) -> bool:
+        """Whether the shares of the classes, or the mean, tell the new rows better than the champion, beyond noise."""
+        weight = self.weight_new / self.weight_new.sum()
+        if self.grown.classes:
+            shares = np.bincount(self.y_new, weight, len(self.grown.classes))
+            guess = np.tile(shares, (len(weight), 1))
+        else:
+            guess = np.full(len(weight), weight @ self.y_new)
+        apart = row_losses(self.grown.task, self.y_new, self.said_new) - row_losses(
+            self.grown.task, self.y_new, guess
+        )
+        mean = float(weight @ apart)
+        return mean > CLEARLY * float(np.sqrt(weight**2 @ (apart - mean) ** 2))
 
     @cached_property
     def warm(self) -> Sight:
@@ -154,7 +178,7 @@ class Ground:
         Whoever knows more classes can mistake an old row for a new one, which the champion can't. So what was learnt
         is compared among what both know.
         """
-        if not self.means.new_classes:
+        if not self._new_classes:
             return outputs
         known = np.isin(self.grown.classes, self.champion.classes)
         some = np.where(known, outputs, 0.0)

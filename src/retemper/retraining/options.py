@@ -29,8 +29,9 @@ class RetrainOptions(Options):
         None,
         gt=0,
         le=10,
-        description="multiply-adds of all trainings, as a share of what training from scratch on all rows would take; "
-        "none said: a quarter for auto, the whole for a strategy by its name, and where there are new classes",
+        description="multiply-adds of all trainings, as a share of what training from scratch on all rows would take, "
+        "with the networks that judge; none said: a quarter for auto, the whole for a strategy by its name, and for a "
+        "new task (new classes, or rows that their mean tells better than the model)",
     )
     keep_old: int | None = Field(
         None,
@@ -50,11 +51,11 @@ class RetrainOptions(Options):
     seed: int = Field(0, ge=0, description="fixes every random choice")
     workers: int = Field(0, ge=0, description="processes that train; 0: one a core")
 
-    def share(self, new_classes: int = 0) -> float:
-        """The budget that holds; new classes are a new task, which takes as much as any."""
+    def share(self, new_task: bool = False) -> float:
+        """The budget that holds; a new task takes as much as any."""
         if self.budget is not None:
             return self.budget
-        return AUTO_SHARE if self.strategy == "auto" and not new_classes else 1.0
+        return AUTO_SHARE if self.strategy == "auto" and not new_task else 1.0
 
     @classmethod
     def checked(cls, given: Mapping[str, Any]) -> Self:

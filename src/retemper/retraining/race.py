@@ -11,6 +11,7 @@ import numpy as np
 
 from retemper.core.budget import Budget, Deadline
 from retemper.evaluation.metrics import row_losses
+from retemper.retraining.along import along
 from retemper.retraining.calibrated import calibrated
 from retemper.retraining.course import Course, Plan, Recalibration
 from retemper.retraining.diet import diet_of
@@ -183,20 +184,42 @@ def full_runs(
         purse.tell(name)
         left = _left([*candidates, *found], purse)
         own = replace(purse, work=left / (len(last) - k))
-        found.append(long_run(ground, name, course, own, len(last) - k))
+        whole = long_run(ground, name, course, own, len(last) - k)
+        found.append(whole)
+        if len(wanted) > 1:  # who names a strategy wants that one, not a part of it
+            found += _along(ground, whole)
     sound = [own for own in found if own.trained.sound]
     return sound or [own for own in candidates if isinstance(own.plan, Course)]
 
 
+def _along(ground: Ground, whole: Candidate) -> list[Candidate]:
+    """The finalist at every share of its way."""
+    assert isinstance(whole.plan, Course)
+    return [
+        candidate_of(ground, whole.strategy, course, calibrated(ground, trained))
+        for course, trained in along(ground, whole.plan, whole.trained)
+    ]
+
+
+def spent(runs: Sequence[Candidate]) -> float:
+    """Multiply-adds of trainings; a share of a way costs none beside the whole of it."""
+    return sum(own.trained.work for own in runs if not isinstance(own.plan, Course) or own.plan.reach == 1)
+
+
 def _left(candidates: Sequence[Candidate], purse: Purse) -> float:
-    return max(0.0, purse.work - sum(own.trained.work for own in candidates))
+    return max(0.0, purse.work - spent(candidates))
 
 
 def chosen(
     ground: Ground, candidates: Sequence[Candidate], full: Sequence[Candidate], rows: Any = slice(None)
 ) -> Candidate:
     """The challenger: of what ran in full or needed no training, that of the least regret."""
-    runs = [*(own for own in candidates if not isinstance(own.plan, Course)), *full]
+    ways: dict[Any, list[Candidate]] = {}
+    for own in full:
+        ways.setdefault(_way(own), []).append(own)
+    # Of one way the best place: nothing but noise speaks for any other. Between ways, see ORDER.
+    best = [min(way, key=lambda own: own.regret(ground, rows)) for way in ways.values()]
+    runs = [*(own for own in candidates if not isinstance(own.plan, Course)), *best]
     return _clear(ground, sorted(runs, key=lambda own: ORDER.index(kind_of(own.plan))), rows, HARDLY)
 
 
@@ -215,21 +238,25 @@ def honest(
     outputs = chosen(ground, candidates, full).trained.new.copy()
     for fold in np.unique(ground.folds):
         others = ground.folds != fold
-        runs = [
-            run
-            for last in finalists(ground, wanted, candidates, purse, others)
-            if (run := _run_of(last, full, candidates)) is not None
-        ]
+        last = finalists(ground, wanted, candidates, purse, others)
+        runs = [run for own in last for run in _runs_of(own, full, candidates)]
         own = chosen(ground, candidates, runs or full, others)
         outputs[~others] = own.trained.new[~others]
     return outputs
 
 
-def _run_of(
+def _runs_of(
     last: tuple[str, Course], full: Sequence[Candidate], short: Sequence[Candidate]
-) -> Candidate | None:
-    """The run of a plan, in full where there is one."""
-    return next((own for own in (*full, *short) if (own.strategy, own.plan) == last), None)
+) -> list[Candidate]:
+    """The runs of a plan, in full where there are such."""
+    found = [own for own in full if _way(own) == last]
+    return found or [own for own in short if _way(own) == last]
+
+
+def _way(own: Candidate) -> tuple[str, Plan]:
+    """Candidates of one training are places on one way."""
+    plan = own.plan
+    return own.strategy, replace(plan, reach=1.0) if isinstance(plan, Course) else plan
 
 
 def _clear(ground: Ground, runs: Sequence[Candidate], rows: Any, errors: float) -> Candidate:

@@ -38,6 +38,7 @@ from retemper.retraining.outcome import Outcome, tried
 from retemper.retraining.race import Candidate, Purse
 from retemper.retraining.remembered import Learnt, remembering
 from retemper.retraining.searched import apart, searched, set_apart
+from retemper.retraining.stacks import judged_beside
 
 FEWEST_ROWS = 20
 """Labelled new rows to retrain by: fewer can't be dealt to folds that judge."""
@@ -105,7 +106,11 @@ def run(before: Before, tools: Tools, only_if_drifted: bool = False) -> Outcome:
         why = "The strategy asked for is to do nothing. The champion stays."
     if why is not None:
         return _kept(before, (drift, harm), why)
-    ground = replace(before.ground(), concept_drift="concept" in drift.kinds)
+    ground = replace(
+        before.ground(),
+        concept_drift="concept" in drift.kinds,
+        same_world=drift.p_value is not None and not drift.detected and harm.verdict != "harm",
+    )
     return _trained(before, ground, tools, (drift, harm))
 
 
@@ -149,6 +154,7 @@ class Challenge:
 def _trained(before: Before, ground: Ground, tools: Tools, seen: tuple[Drift, Harm]) -> Outcome:
     wanted, left_out = plans(ground)
     purse = before.purse(ground, tools.budget, tools.workers, tools.reporter)
+    alone = purse.scratch / judged_beside(ground)
     ground = judged_by_fewer(ground, wanted, purse.work)
     by_search = any(isinstance(plan, NewSearch) for plan in wanted.values())
     found = _search(ground, tools, purse) if by_search else _race(ground, tools, wanted, purse)
@@ -168,12 +174,12 @@ def _trained(before: Before, ground: Ground, tools: Tools, seen: tuple[Drift, Ha
         else (found.ground.said_new, found.ground.said_old)
     )
     course = forgotten(found.ground, before.matrix, said)
-    learnt = Learnt(found.taught, found.ground, found.honest, purse.scratch) if promoted else None
+    learnt = Learnt(found.taught, found.ground, found.honest, alone) if promoted else None
     matrix = tuple(tuple(row) for row in course["matrix"]) if before.matrix else ()
     model = remembering(before, ground, model, learnt, matrix)
     facts = before.facts() | {
         "not_raced": left_out,
-        "compute": {"spent": sum(own.trained.work for own, _ in found.runs), "from_scratch": purse.scratch},
+        "compute": {"spent": race.spent([own for own, _ in found.runs]), "from_scratch": purse.scratch},
         "rows": before.counts(ground),
         "forgetting": course,
     }
@@ -199,7 +205,7 @@ def _race(ground: Ground, tools: Tools, wanted: dict[str, Plan], purse: Purse) -
         return None
     winner = race.chosen(ground, candidates, full)
     runs = [(own, SHORT) for own in candidates if own is not winner]
-    runs += [(own, LONG) for own in full if own is not winner]
+    runs += [(own, LONG) for own in full if own is not winner and getattr(own.plan, "reach", 1) == 1]
     honest = race.honest(ground, wanted, candidates, full, purse)
     model = with_decision(ground, winner.trained)
     return Challenge(ground, winner, model, honest, [*runs, (winner, CHALLENGER)], ground.folds != NEVER)

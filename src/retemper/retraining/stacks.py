@@ -74,6 +74,7 @@ class Trained:
         old: what all of them say of the old rows that judge.
         work: multiply-adds spent.
         seconds: of the processes together.
+        networks: all that were trained, those that serve and those that only judge; empty where none were.
     """
 
     model: Model
@@ -81,6 +82,7 @@ class Trained:
     old: Floats
     work: float
     seconds: float
+    networks: tuple[tuple[Place, Part], ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -106,6 +108,12 @@ def places_to_serve(ground: Ground, count: int, rate: float) -> list[Place]:
     judges = [replace(place, serves=False) for place in places(ground, ground.count, rate)]
     own = [Place(len(judges) + k, part, NEVER, rate) for k, part in enumerate(parts)]
     return [*judges, *own]
+
+
+def judged_beside(ground: Ground) -> float:
+    """How many networks are trained for each that serves: those of the folds only judge where these are more."""
+    parts = len(ground.grown.parts)
+    return 1.0 if parts >= ground.count else 1 + ground.count / parts
 
 
 def heaviest(ground: Ground) -> list[Part]:
@@ -165,11 +173,18 @@ def train(
     serving = sum(place.serves for place in own)
     parts = [Part(place.part.model, torch.from_numpy(rows[place.id]), 1 / serving) for place in own]
     parts = averaged(sight, parts, _mates(course, own), diet.allowed)
-    served = tuple(part for part, place in zip(parts, own, strict=True) if place.serves)
+    return answered(ground, sight, list(zip(own, parts, strict=True)), work, time.perf_counter() - began)
+
+
+def answered(
+    ground: Ground, sight: Sight, networks: Sequence[tuple[Place, Part]], work: float, seconds: float
+) -> Trained:
+    """Networks, with what those of each fold say of its rows."""
+    served = tuple(part for place, part in networks if place.serves)
     model = replace(sight.model, parts=served, temperature=1.0)
+    own, parts = [place for place, _ in networks], [part for _, part in networks]
     new, old = _answers(ground, sight, own, parts)
-    seconds = time.perf_counter() - began
-    return Trained(model, new, old, work, seconds)
+    return Trained(model, new, old, work, seconds, tuple(networks))
 
 
 def _mates(course: Course, own: Sequence[Place]) -> list[list[int]]:

@@ -36,7 +36,7 @@ def plan(options: Options, means: Means) -> Course:
     return Course(
         replay=options.share,
         balanced=bool(means.new_classes),
-        averaged=bool(means.new_classes),
+        averaged=means.new_task,
         rate=rate_of(options.rate, means),
         epochs=options.epochs,
         teaching="outputs",

@@ -31,7 +31,7 @@ def plan(options: Options, means: Means) -> Course:
     return Course(
         replay=share_of(options.share, means),
         balanced=bool(means.new_classes),
-        averaged=bool(means.new_classes),
+        averaged=means.new_task,
         rate=rate_of(options.rate, means),
         epochs=options.epochs,
     )
@@ -46,14 +46,14 @@ def share_of(share: float, means: Means) -> float:
     return 1 - means.new_classes / means.classes if means.new_classes else share
 
 
-NEW_CLASSES = 4.0
+NEW_TASK = 4.0
 """A new class begins improbable and has far to go; a low rate ends before it is told from the old ones."""
 
 
 def rate_of(rate: float, means: Means) -> float:
-    """The rate, higher where new classes come: what is learnt then is a new task.
+    """The rate, higher for a new task: new classes, or rows that their mean tells better than the champion.
 
     >>> rate_of(0.5, Means(100, 100, 0, 2)), rate_of(0.5, Means(100, 100, 2, 10))
     (0.5, 2.0)
     """
-    return NEW_CLASSES * rate if means.new_classes else rate
+    return NEW_TASK * rate if means.new_task else rate
