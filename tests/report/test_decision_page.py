@@ -127,6 +127,7 @@ def test_why_nothing_was_tried(changes: dict[str, Any], headline: str) -> None:
             "better on the new rows, but its stated probabilities are less honest.",
         ),
         ("cost", (-9.0, -9.0), "better on the new rows, but a prediction costs too much."),
+        ("likely_on_new_alone", (-0.1, 0.2), "better on the new rows, but the new rows alone don't show it."),
     ],
 )
 def test_what_stands_against_it(name: str, ends: tuple[float, float], against: str) -> None:
@@ -135,6 +136,13 @@ def test_what_stands_against_it(name: str, ends: tuple[float, float], against: s
     tests = [failed] if name == "better_on_new" else [gain, failed]
     made = kept() | {"gate": {"verdict": "keep", "reason": "", "tests": tests}}
     assert told_of(made, "run")["answer"]["headline"].endswith(against)
+
+
+def test_old_rows_that_judged_the_gain_are_told() -> None:
+    made = promoted()
+    made["gate"]["tests"][0]["old_rows"] = 1500
+    page = page_of(made)
+    assert "On 500 new rows and 1,500 old ones of the same world, Replay gains 0.077 of log loss" in page
 
 
 def test_runs_of_one_strategy_are_told_by_the_best() -> None:

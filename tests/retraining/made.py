@@ -79,7 +79,7 @@ def champion(target: str, parts: int = 1, **recipe: Any) -> Model:
 
 def past_of(target: str, rows: int = 160, seed: int = 5, seen: int = 80) -> Past:
     """Old rows, the first ``seen`` of which the champion knows."""
-    return Past.dealt(OldRows(table(target, rows, seed), seen=np.arange(rows) < seen), 0)
+    return Past.of(OldRows(table(target, rows, seed), seen=np.arange(rows) < seen), 0)
 
 
 def ground_of(

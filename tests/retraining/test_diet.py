@@ -68,7 +68,7 @@ def test_without_a_bound_the_course_s_own_passes_are_made() -> None:
 def test_new_rows_alone() -> None:
     ground = ground_of("classes")
     diet = diet_of(ground, Course(), math.inf)
-    assert (diet.allowed == (ground.fold > NEVER)).all() and diet.odds is None
+    assert (diet.allowed == (ground.is_new & (ground.fold != NEVER))).all() and diet.odds is None
     # Each once an epoch, by networks of the largest fold as by the others.
     assert diet.meets == min((ground.folds != fold)[ground.folds != NEVER].sum() for fold in range(1, 6))
 
@@ -77,7 +77,7 @@ def test_a_share_of_old_rows_is_met() -> None:
     ground = ground_of("classes")
     diet = diet_of(ground, Course(replay=0.25), math.inf)
     assert diet.odds is not None
-    odds, old = diet.odds / diet.odds.sum(), ground.fold < 0
+    odds, old = diet.odds / diet.odds.sum(), ~ground.is_new
     assert odds[old].sum() == pytest.approx(0.25)
     # An epoch meets as many new rows as there are, and a third of that beside them.
     assert diet.meets == pytest.approx(diet_of(ground, Course(), math.inf).meets / 0.75, abs=1)
@@ -88,7 +88,7 @@ def test_classes_alike_within_each_side() -> None:
     diet = diet_of(ground, Course(replay=0.5, balanced=True), math.inf)
     assert diet.odds is not None
     y, odds = ground.warm.lessons.y, np.where(diet.allowed, diet.odds, 0)
-    for side in (ground.fold > NEVER, ground.fold < 0):
+    for side in (ground.is_new, ~ground.is_new):
         shares = np.bincount(y[side], odds[side], minlength=3)
         np.testing.assert_allclose(shares, 0.5 / 3)
 
@@ -106,7 +106,7 @@ def test_a_memory_of_a_regression_is_drawn_from_both_sides() -> None:
     ground = ground_of("numbers")
     diet = diet_of(ground, Course(replay=None, memory_only=60), math.inf)
     assert diet.allowed.sum() == 60
-    assert diet.allowed[ground.fold < 0].any() and diet.allowed[ground.fold > NEVER].any()
+    assert diet.allowed[ground.is_new].any() and diet.allowed[~ground.is_new].any()
 
 
 @pytest.mark.parametrize("replay", [0.5, None])

@@ -41,7 +41,7 @@ def before_of(new: pl.DataFrame, old: pl.DataFrame | None, sketches: bool = Fals
     model = champion("classes")
     if sketches:
         model = replace(model, memory=replace(model.memory, sketches=sketches_of()))
-    past = Past.none(new) if old is None else Past.dealt(OldRows(old, np.zeros(old.height, dtype=bool)), 0)
+    past = Past.none(new) if old is None else Past.of(OldRows(old, np.zeros(old.height, dtype=bool)), 0)
     return Before(model, grown(model, new), new, past, RetrainOptions())
 
 

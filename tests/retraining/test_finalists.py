@@ -88,5 +88,46 @@ def test_rows_are_judged_by_what_the_other_folds_would_have_chosen():
     own = full[1].trained.new.copy()
     own[GROUND.folds == 1] = GROUND.y_new[GROUND.folds == 1]
     full[1] = candidate_of(GROUND, "replay", OLD_TOO, replace(full[1].trained, new=own))
-    honest = race.honest(GROUND, wanted, short, full, purse_of())
-    assert np.allclose(honest, GROUND.y_new + 1.0)
+    new, old = race.honest(GROUND, wanted, short, full, purse_of())
+    assert np.allclose(new, GROUND.y_new + 1.0) and np.allclose(old, GROUND.y_old)
+
+
+def test_rows_of_a_fold_have_no_say_in_who_judges_it() -> None:
+    for same in (False, True):
+        ground = replace(GROUND, concept_drift=False, same_world=same)
+        noise = np.sin(7.0 * np.arange(200))
+        said_so = (ground.y_new + 5 * noise[:120], ground.y_old + 9 * noise[120:])
+        one = candidate_of(ground, "replay", OLD_TOO, Trained(ground.champion, *said_so, 0.0, 0.0))
+        for fold in range(ground.count + 1):
+            rows = (ground.folds == fold, ground.judge_folds == fold)
+            other = tuple(own + 50 * mine for own, mine in zip(said_so, rows, strict=True))
+            changed = candidate_of(ground, "replay", OLD_TOO, Trained(ground.champion, *other, 0.0, 0.0))
+            assert changed.regret(ground, fold) == one.regret(ground, fold)
+            assert changed.regret(ground) > one.regret(ground)
+
+
+def test_each_old_row_is_judged_by_what_the_other_folds_would_have_chosen() -> None:
+    """A run that is far better in one fold alone is chosen by that fold; there the other one speaks."""
+    ground = replace(GROUND, concept_drift=False)
+    folds = ground.folds, ground.judge_folds
+    steady, lucky = (
+        candidate_of(ground, name, plan, Trained(ground.champion, *said_so, 0.0, 0.0))
+        for name, plan, said_so in (
+            ("replay", OLD_TOO, (ground.y_new + 3.0, ground.y_old + 3.0)),
+            (
+                "fine_tune",
+                NEW_ROWS,
+                (
+                    ground.y_new + np.where(folds[0] == 1, 0, 3.01),
+                    ground.y_old + np.where(folds[1] == 1, 0, 3.01),
+                ),
+            ),
+        )
+    )
+    full = [replace(steady), replace(lucky)]
+    wanted: dict[str, Plan] = {"replay": OLD_TOO, "fine_tune": NEW_ROWS}
+    assert race.chosen(ground, full, full).strategy == "fine_tune"
+    new, old = race.honest(ground, wanted, full, full, purse_of())
+    for said_so, y, own in ((new, ground.y_new, folds[0]), (old, ground.y_old, folds[1])):
+        np.testing.assert_allclose(said_so[own == 1], y[own == 1] + 3.0)
+        assert (own == 1).any()

@@ -11,8 +11,18 @@ from retemper.core.errors import InputError
 from retemper.core.recipe_sections import DataOptions
 from retemper.data.read import read
 from retemper.data.schema import Schema, infer
-from retemper.retraining.folds import FEWEST_FOLDS, FOLD_ROWS, NEVER, dealt, of_use
+from retemper.retraining.folds import (
+    FEWEST_FOLDS,
+    FOLD_ROWS,
+    LEARNT,
+    NEVER,
+    dealt,
+    dealt_old,
+    of_use,
+    units_of,
+)
 from retemper.retraining.options import RetrainOptions
+from retemper.retraining.past import OldRows, Past
 
 from .made import table
 
@@ -50,6 +60,75 @@ def test_rows_of_a_group_stay_together_and_few_groups_make_few_folds() -> None:
     own = frame.with_columns(fold=folds).group_by("g").agg(pl.col("fold").n_unique())
     assert own["fold"].max() == 1
     assert set(folds) == {NEVER, 1, 2}
+
+
+def test_rows_that_are_alike_stay_together_and_classes_are_spread_all_the_same() -> None:
+    once = table("classes", 150, 1)
+    frame = pl.concat([once, once[:60], once[:20]])
+    for never in (None, 12):
+        folds = dealt(frame, schema_of(frame), RetrainOptions(folds=4), never)
+        assert (folds[150:210] == folds[:60]).all() and (folds[210:] == folds[:20]).all()
+        assert set(folds) == set(range(5))
+    first = dealt(frame, schema_of(frame), RetrainOptions(folds=4))[:150]
+    for name in ("low", "mid", "top"):
+        sizes = np.bincount(first[(once["y"] == name).to_numpy()], minlength=5)
+        assert sizes.max() - sizes.min() <= 1
+
+
+def test_few_rows_again_and_again_are_few() -> None:
+    frame = pl.concat([table("classes", 30, 1)] * 10)
+    assert units_of(frame, schema_of(frame)) == 30
+    assert dealt(frame, schema_of(frame), RetrainOptions(folds=9)).max() == 30 // FOLD_ROWS - 1
+
+
+def old_folds(rows: pl.DataFrame, seen: np.ndarray | None, seed: int = 0, **roles: str) -> np.ndarray:
+    new = table("classes", 90, 7)
+    past = Past.of(OldRows(rows, seen=seen), seed)
+    return dealt_old(past, schema_of(rows, **roles), new, np.arange(90) % 5, seed)
+
+
+def test_old_rows_that_the_champion_has_not_seen_are_dealt_like_new_ones() -> None:
+    rows, seen = table("classes", 600, 3), np.arange(600) < 200
+    folds = old_folds(rows, seen)
+    assert ((folds == LEARNT) == seen).all()
+    sizes = np.bincount(folds[~seen])
+    assert len(sizes) == 5 and abs(sizes[NEVER] - 600 / 5) <= 2 and np.ptp(sizes[1:]) <= 3
+    for name in ("low", "mid", "top"):
+        own = folds[~seen & (rows["y"] == name).to_numpy()]
+        assert np.ptp(np.bincount(own)[1:]) <= 4
+    assert (old_folds(rows, seen, 1) != folds).any()
+
+
+def test_a_champion_that_knows_most_leaves_all_others_to_judge_later_ones() -> None:
+    folds = old_folds(table("classes", 600, 3), np.arange(600) < 500)
+    assert (folds[500:] == NEVER).all()
+
+
+def test_no_more_old_rows_are_held_back_than_settle_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retemper.retraining.folds.MOST_JUDGES", 30)
+    sizes = np.bincount(old_folds(table("classes", 600, 3), np.zeros(600, dtype=bool)))
+    assert abs(sizes[NEVER] - 30) <= 1
+
+
+def test_where_nobody_knows_what_the_champion_has_seen_judges_are_not_learnt_from() -> None:
+    folds = old_folds(table("classes", 200, 3), None)
+    assert sorted(set(folds)) == [LEARNT, NEVER] and (folds == NEVER).sum() == 40
+
+
+def test_old_rows_that_are_alike_or_of_one_group_have_one_fold() -> None:
+    once = table("classes", 200, 3)
+    twice = pl.concat([once, once])
+    folds = old_folds(twice, np.zeros(400, dtype=bool))
+    assert (folds[:200] == folds[200:]).all()
+    grouped = once.with_columns(g=pl.int_range(pl.len()) % 40)
+    new = table("classes", 90, 7).with_columns(g=pl.int_range(pl.len()) % 30 + 30)
+    among_new = (new["g"].to_numpy() % 3) + 1
+    past = Past.of(OldRows(grouped, seen=np.zeros(200, dtype=bool)), 0)
+    own = dealt_old(past, schema_of(grouped, group="g"), new, among_new, 0)
+    group = grouped["g"].to_numpy()
+    assert all(len(set(own[group == g])) == 1 for g in range(40))
+    both = group >= 30
+    assert (own[both] == group[both] % 3 + 1).all() and NEVER in own[~both]
 
 
 def test_two_groups_can_not_be_dealt() -> None:

@@ -199,3 +199,45 @@ def test_real_gains_are_mostly_promoted():
         gained = generator(k, "gain").binomial(200, 0.65)
         promoted += gate(classes(gained, 200 - gained, 2000), classes(520, 280, 8000)).promoted
     assert promoted >= 190, "3 points: 97 % of 200, and its chance"
+
+
+def test_old_rows_of_the_same_world_help_to_prove_a_gain_and_are_told():
+    new, like = classes(30, 18, 400), classes(130, 70, 2000)
+    alone, found = gate(new), gate(new, like=like)
+    assert alone.verdict == "keep" and found.verdict == "promote"
+    tests = by_name(found)
+    first, by_itself = tests["better_on_new"], tests["likely_on_new_alone"]
+    assert (first.rows, first.old_rows) == (2000, 1600) and by_name(alone)["better_on_new"].old_rows == 0
+    assert (by_itself.rows, by_itself.rule, by_itself.passed) == (400, "gain", True)
+    assert "400 new rows and 1600 old ones of the same world" in found.reason
+    assert found.to_json()["tests"][0]["old_rows"] == 1600
+
+
+def test_whatever_old_rows_say_the_new_ones_must_make_the_gain_likely():
+    new, like = classes(20, 20, 400), classes(300, 100, 2000)
+    found = gate(new, like=like)
+    assert found.verdict == "keep" and by_name(found)["better_on_new"].passed
+    assert not by_name(found)["likely_on_new_alone"].passed
+    assert "likely_on_new_alone" in found.reason and "400 new rows by themselves" in found.reason
+
+
+def test_a_metric_that_new_rows_can_not_tell_is_not_borrowed_from_old_ones():
+    whole = classes(130, 70, 2000)
+    of_one_class = whole.take(whole.y == 1)
+    found = gate(of_one_class, like=whole, options=GateOptions(metric="roc_auc"))
+    assert found.verdict == "keep" and "better_on_new" in found.not_tested
+
+
+@pytest.mark.parametrize("gain", [0, 160])
+def test_of_challengers_that_gain_on_old_rows_alone_a_fifth_is_promoted_at_most(gain):
+    promoted = 0
+    for seed in range(200):
+        draw = generator(seed, "likely")
+        error = draw.normal(size=(2, 800))
+        error[1, 200:] *= 1 - gain / 800
+        new, like = (
+            PairedRows.of("regression", 0 * error[0][:most], error[0][:most], error[1][:most])
+            for most in (200, 800)
+        )
+        promoted += gate(new, like=like).promoted
+    assert promoted <= (0.2 + 3 * (0.2 * 0.8 / 200) ** 0.5) * 200 if gain else promoted <= 0.06 * 200

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from retemper.bundle.grown import grown
-from retemper.retraining.folds import NEVER
+from retemper.retraining.folds import LEARNT, NEVER
 from retemper.retraining.ground import Ground, drawn
 from retemper.retraining.options import RetrainOptions
 from retemper.retraining.past import Past
@@ -18,10 +18,11 @@ from .made import TARGETS, champion, ground_of, past_of, table
 @pytest.mark.parametrize("target", TARGETS)
 def test_lessons_are_the_new_rows_then_the_old_ones(target: str) -> None:
     ground = ground_of(target)
-    assert (ground.fold[:120] == ground.folds).all() and (ground.fold[120:] == -1).all()
+    assert (ground.fold[:120] == ground.folds).all() and (ground.fold[120:] == ground.old_folds).all()
+    assert ground.is_new.tolist() == [True] * 120 + [False] * 160
     lessons = ground.warm.lessons
-    assert len(lessons.y) == 120 + ground.past.lessons.height
-    alone = ground.champion.preparer.transform(ground.past.lessons)
+    assert len(lessons.y) == 120 + ground.past.rows.height
+    alone = ground.champion.preparer.transform(ground.past.rows)
     np.testing.assert_array_equal(lessons.dense[120:], alone.dense)
 
 
@@ -97,12 +98,10 @@ def test_a_class_that_is_new_is_left_out_of_what_is_compared_of_the_past() -> No
 def test_weights_of_rows_and_of_what_they_stand_for_are_multiplied() -> None:
     rows = table("classes", 120, 2).with_columns(w=pl.int_range(pl.len()) % 3)
     past = past_of("classes")
-    past = replace(
-        past, judges=past.judges.with_columns(w=pl.lit(2.0)), weight=np.full(past.judges.height, 5.0)
-    )
+    past = replace(past, rows=past.rows.with_columns(w=pl.lit(2.0)), stands_for=np.full(160, 5.0))
     ground = ground_of("classes", rows, past, recipe={"data__weight": "w"})
     assert ground.weight_new.tolist() == rows["w"].to_list()
-    assert set(ground.weight_old.tolist()) == {10.0}
+    assert set(ground.weight_old.tolist()) == {10.0} and set(ground.plain_weight_old.tolist()) == {2.0}
 
 
 def test_a_confirmed_change_of_the_concept_excuses_losses_on_old_rows() -> None:
@@ -110,6 +109,35 @@ def test_a_confirmed_change_of_the_concept_excuses_losses_on_old_rows() -> None:
     assert ground.old_counts
     assert not replace(ground, concept_drift=True).old_counts
     assert replace(ground_of("classes", gate="strict"), concept_drift=True).old_counts
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_old_rows_that_the_champion_has_not_seen_judge_and_most_of_them_teach(target: str) -> None:
+    ground = ground_of(target)
+    assert (ground.old_folds[:80] == LEARNT).all() and (ground.old_folds[80:] == ground.judge_folds).all()
+    assert len(ground.y_old) == len(ground.weight_old) == len(ground.said_old) == 80
+    never = int((ground.judge_folds == NEVER).sum())
+    assert 0 < never < 40
+    assert ground.means.old_rows == ground.taught_old().height == 160 - never
+
+
+def test_old_rows_ask_what_new_ones_ask_in_one_world_and_as_a_plain_sample_alone() -> None:
+    ground = ground_of("classes")
+    assert not ground.alike.any() and replace(ground, same_world=True).alike.all()
+    plain = np.arange(160) % 2 == 0
+    half = replace(ground, same_world=True, past=replace(ground.past, plain=plain))
+    assert half.alike.sum() == 40
+    unknown = replace(ground.past, known="unknown")
+    assert not replace(ground, same_world=True, past=unknown).alike.any()
+
+
+def test_the_present_is_told_by_old_rows_too_in_one_world_alone() -> None:
+    ground = ground_of("numbers")
+    new, old = np.arange(120.0), 1000 + np.arange(80.0)
+    assert ground.present(new, old).tolist() == new.tolist()
+    one = replace(ground, same_world=True)
+    assert one.present(new, old).tolist() == [*new, *old]
+    assert one.present(new, old, 2).tolist() == [*new[one.folds != 2], *old[one.judge_folds != 2]]
 
 
 def test_too_many_rows_are_drawn_from_in_their_order() -> None:

@@ -79,7 +79,7 @@ def _one(ground: Ground, number: int) -> Any:
 
 def test_it_speaks_of_old_rows_or_of_new_ones() -> None:
     ground = ground_of("classes")
-    old = ground.fold < 0
+    old = ~ground.is_new
     dark = lesson_of(ground, ground.warm, Course(teaching="outputs", teach=0.1, truth=0.5))
     assert dark.kind == "outputs" and dark.known is None
     assert set(dark.teach[old]) == {0.1} and set(dark.truth[old]) == {0.5}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from retemper.bundle.grown import Grown, grown
 from retemper.bundle.memory.row_hash import row_hashes
@@ -22,6 +23,7 @@ from retemper.retraining.before import Before
 from retemper.retraining.ground import MOST_ROWS, drawn
 from retemper.retraining.options import RetrainOptions
 from retemper.retraining.past import OldRows, Past
+from retemper.retraining.sequence import FEWEST_ROWS
 from retemper.retraining.sight import weights_of
 
 
@@ -42,13 +44,40 @@ def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions) -> B
     table = read_for(new, champion.schema)
     frame = _counted(table, champion.schema)
     found = _kept(champion) if old is None else _given(champion, old, options)
-    if found is not None and champion.target in frame.columns:
-        # A row that is in both would be known to networks that it is to judge.
-        was, now = (row_hashes(rows, champion.schema, 0) for rows in (found.frame, frame))
-        found = found.where(~np.isin(was, now))
-    past = Past.none(frame) if found is None else Past.dealt(found, options.seed)
+    known = _by_heart(champion, frame)
+    again = frame.filter(known)
+    frame = frame.filter(~known)
+    past = Past.none(frame)
+    if found is not None:
+        past = _past(champion, found.with_known(again), frame, options.seed)
     larger = _grown(champion, table, frame, past)
-    return Before(champion, larger, frame, past, options)
+    return Before(champion, larger, frame, past, options, again.height)
+
+
+def _by_heart(champion: Model, frame: pl.DataFrame) -> NDArray[np.bool_]:
+    """Which new rows are like some that the champion was trained on: they could teach, but not judge.
+
+    A share that the filter's false answers explain is no sign of any. Where hardly a row would be left to judge, all
+    do: the champion, who knows them, is then hard to beat.
+    """
+    nobody = np.zeros(frame.height, dtype=bool)
+    if champion.memory is None or champion.target not in frame.columns:
+        return nobody
+    trained = champion.memory.trained
+    known = trained.seen(frame, champion.schema) & frame[champion.target].is_not_null().to_numpy()
+    few = known.sum() <= 2 * trained.false_yes * frame.height or (~known).sum() < FEWEST_ROWS
+    return nobody if few else known
+
+
+def _past(champion: Model, old: OldRows, new: pl.DataFrame, seed: int) -> Past:
+    """Old rows that are not among the new ones too: networks that know them couldn't be judged by those."""
+    if champion.target not in new.columns:
+        return Past.of(old, seed)
+    was, now = (row_hashes(rows, champion.schema, 0) for rows in (old.frame, new))
+    both = np.isin(was, now)
+    if np.isin(now, was).all():
+        return Past.of(old.where(~both), seed)  # the old source holds the new one
+    return Past.of(old, seed, both)
 
 
 def _kept(champion: Model) -> OldRows | None:
@@ -89,7 +118,7 @@ def _given(champion: Model, old: Any, options: RetrainOptions) -> OldRows:
 
 def _grown(champion: Model, table: Table, new: pl.DataFrame, past: Past) -> Grown:
     """The champion with room for the classes, levels and columns of the new rows."""
-    rows = pl.concat([new, past.lessons], how="diagonal_relaxed")
+    rows = pl.concat([new, past.rows], how="diagonal_relaxed")
     # Without the target: its cells may be missing, or all of one class, and what it means is known.
     inputs = replace(table, frame=new.drop(champion.target, strict=False), target=None)
     clean = DataOptions(clean=champion.recipe.data.clean)

@@ -26,6 +26,7 @@ class GateTest:
         passed: whether the rule holds.
         limit: the bound that the rule names: a loss, in the metric's units, or a ratio.
         rows: compared; of ``limit``, measurements.
+        old_rows: how many of these are old ones, which the champion has not seen, of the same world.
         p_value: of the rule's null hypothesis (over slices: by Holm); None for ``limit``.
         could_see: a change this large is told from none in 80 of 100 samples of as many rows; None for ``limit``.
         blocks: whether a failure keeps the champion.
@@ -43,6 +44,7 @@ class GateTest:
     p_value: float | None = None
     could_see: float | None = None
     blocks: bool = True
+    old_rows: int = 0
 
 
 @dataclass(frozen=True)

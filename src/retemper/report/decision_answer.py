@@ -94,6 +94,7 @@ def _against(test: dict[str, Any]) -> str:
     if name.endswith("_on_new"):
         return f"its {metric(name.removesuffix('_on_new')).title.lower()} is worse there"
     known = {
+        "likely_on_new_alone": "the new rows alone don't show it",
         "calibration": "its stated probabilities are less honest",
         "cost": "a prediction costs too much",
     }
@@ -108,7 +109,11 @@ def _new(decision: dict[str, Any], tests: list[dict[str, Any]]) -> str:
     name, gain = _metric(test, decision), test["difference"]
     way, size = ("gains", gain) if gain >= 0 else ("loses", -gain)
     span = gain_ends if gain >= 0 else loss_ends
-    rows = f"On {plural(test['rows'], 'new row')}" if test.get("rows") else "On the new rows"
+    rows, old = "On the new rows", test.get("old_rows") or 0
+    if test.get("rows"):
+        rows = f"On {plural(test['rows'] - old, 'new row')}"
+    if old:
+        rows += f" and {plural(old, 'old one')} of the same world"
     interval = f"95\N{NO-BREAK SPACE}% interval {span(name, test.get('low'), test.get('high'))}"
     who = strategy(str(decision.get("strategy")))
     return f"{rows}, {who} {way} {change(name, size)}{_of(name)} ({interval})."

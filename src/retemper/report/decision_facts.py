@@ -27,6 +27,7 @@ GROWTH = {
 }
 USES = {
     "new": "New rows",
+    "known_by_heart": "New rows that the champion was trained on",
     "labelled": "With their target",
     "never_trained_on": "Kept apart, never trained on",
     "old_to_learn": "Old rows to learn from",

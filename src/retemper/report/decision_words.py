@@ -129,6 +129,7 @@ def gate_test(name: str) -> str:
     """
     known = {
         "better_on_new": "Better on new rows",
+        "likely_on_new_alone": "A gain likely by new rows alone",
         "not_worse_on_old": "Not worse on old rows",
         "calibration": "Honest probabilities",
         "cost": "Cost of a prediction",

@@ -49,6 +49,7 @@ class Before:
         new: all new rows, with or without the target.
         past: labelled old rows.
         options: what the person said.
+        by_heart: further new rows, which the champion was trained on: they are among the old ones.
     """
 
     champion: Model
@@ -56,6 +57,7 @@ class Before:
     new: pl.DataFrame
     past: Past
     options: RetrainOptions
+    by_heart: int = 0
 
     @cached_property
     def labelled(self) -> pl.DataFrame:
@@ -135,10 +137,11 @@ class Before:
     def counts(self, ground: Ground) -> dict[str, int]:
         """How many rows did what."""
         return {
-            "new": self.new.height,
+            "new": self.new.height + self.by_heart,
+            "known_by_heart": self.by_heart,
             "labelled": self.labelled.height,
             "never_trained_on": int((ground.folds == 0).sum()),
-            "old_to_learn": self.past.lessons.height,
+            "old_to_learn": ground.means.old_rows,
             "old_to_judge": self.past.judges.height,
         }
 

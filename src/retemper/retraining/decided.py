@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from retemper.bundle.model import Model
@@ -49,54 +51,77 @@ def with_decision(ground: Ground, trained: Trained) -> Model:
     return replace(model, decision=Decision(intervals=intervals, coverage=before.coverage))
 
 
-def judged(ground: Ground, challenger: Model, new: Floats, old: Floats) -> Gate:
+def judged(ground: Ground, challenger: Model, honest: tuple[Floats, Floats]) -> Gate:
     """Champion against challenger.
 
     Args:
         ground: the rows.
         challenger: as it would be in force.
-        new: what it says of each new row, where neither training nor choosing has seen the row.
-        old: what it says of the old rows that judge.
+        honest: what it says of each new row, and of each old one that judges, where neither training nor choosing has
+            seen the row.
     """
-    options = ground.options
+    options, (new, old) = ground.options, honest
     rules = {
         "metric": options.metric,
         "margin_points": options.margin_points,
         "strict": options.gate == "strict",
     }
-    rows = _pair(ground, challenger, (ground.y_new, ground.weight_new), (ground.said_new, new), ground.new)
-    past = None
-    if len(ground.y_old):
-        said = ground.said_old, ground.among_known(old)
-        past = _pair(ground, challenger, (ground.y_old, ground.weight_old), said, ground.past.judges)
+    rows = Side(ground.new, ground.y_new, ground.weight_new, (ground.said_new, new))
+    past = Side(
+        ground.past.judges, ground.y_old, ground.weight_old, (ground.said_old, ground.among_known(old))
+    )
+    single = replace(past, weight=ground.plain_weight_old)
     named = slices_of(ground.champion, ground.new, options.slices)
     counted = ground.weight_new > 0
     return gate(
-        rows,
-        past,
+        rows.paired(ground, challenger),
+        past.paired(ground, challenger) if len(past.y) else None,
         {name: inside[counted] for name, inside in named.items()},
         ([cost_of(ground.champion)], [cost_of(challenger)]),
         ground.concept_drift,
         GateOptions.checked(rules),
+        rows.below(single, ground.alike).paired(ground, challenger) if ground.alike.any() else None,
     )
 
 
-def _pair(
-    ground: Ground,
-    challenger: Model,
-    rows: tuple[NDArray[np.float64], Floats],
-    said: tuple[Floats, Floats],
-    frame: object,
-) -> PairedRows:
-    y, weight = rows
-    calls = None
-    if ground.grown.task == "classification":
-        # Codes are of the grown order of classes, in which a model of a new search need not be.
-        alike = challenger.classes == ground.grown.classes
-        called = challenger.decision.codes(said[1]) if alike else said[1].argmax(axis=1)
-        calls = ground.champion.decision.codes(said[0]), called
-    group = None
-    name = ground.champion.schema.group
-    if name is not None and name in frame.columns:  # type: ignore[attr-defined]  # a frame
-        group = groups_of(frame[name], name)  # type: ignore[index]
-    return PairedRows.of(ground.grown.task, y, *said, calls, weight, group)
+@dataclass(frozen=True, eq=False)
+class Side:
+    """Labelled rows, and what champion and challenger say of them.
+
+    Args:
+        frame: the rows.
+        y: class codes, or values.
+        weight: of each row.
+        said: by the champion and by the challenger, in the grown order of classes.
+    """
+
+    frame: pl.DataFrame
+    y: NDArray[Any]
+    weight: Floats
+    said: tuple[Floats, Floats]
+
+    def below(self, other: Side, rows: NDArray[np.bool_]) -> Side:
+        """With some rows of another side, each of which counts like one of these."""
+        first, second = (
+            np.concatenate([own, more[rows]]) for own, more in zip(self.said, other.said, strict=True)
+        )
+        return Side(
+            pl.concat([self.frame, other.frame.filter(rows)], how="diagonal_relaxed"),
+            np.concatenate([self.y, other.y[rows]]),
+            np.concatenate([self.weight, other.weight[rows]]),
+            (first, second),
+        )
+
+    def paired(self, ground: Ground, challenger: Model) -> PairedRows:
+        """As the gate takes them."""
+        calls = None
+        if ground.grown.task == "classification":
+            # Codes are of the grown order of classes, in which a model of a new search need not be.
+            alike = challenger.classes == ground.grown.classes
+            called = challenger.decision.codes(self.said[1]) if alike else self.said[1].argmax(axis=1)
+            calls = ground.champion.decision.codes(self.said[0]), called
+        group = None
+        name = ground.champion.schema.group
+        if name is not None and name in self.frame.columns:
+            group = groups_of(self.frame[name], name)
+        return PairedRows.of(ground.grown.task, self.y, *self.said, calls, self.weight, group)

@@ -51,7 +51,7 @@ def diet_of(ground: Ground, course: Course, visits: float) -> Diet:
         course: which of them, and at most how often.
         visits: rows that a network may meet in all. Where they don't suffice for one epoch, a draw is met.
     """
-    new = ground.fold >= 0
+    new = ground.is_new
     allowed = ground.fold != NEVER
     if course.memory_only:
         allowed &= _memory(ground, course.memory_only)
@@ -61,7 +61,7 @@ def diet_of(ground: Ground, course: Course, visits: float) -> Diet:
     odds = None if course.memory_only else _odds(ground, course, allowed)
     meets = least
     if odds is not None and course.replay:
-        fresh = least - int((allowed & ~new).sum())
+        fresh = _fewest(ground, allowed & new)
         meets = max(2, round(fresh / (1 - course.replay)))
     wanted = ground.grown.recipe.training.batch_size or 256
     small = 2 ** int(np.log2(max(1, min(meets, visits) / STEPS_AN_EPOCH)))
@@ -84,7 +84,7 @@ def _odds(ground: Ground, course: Course, allowed: NDArray[np.bool_]) -> Floats 
     if course.replay is None and not course.balanced:
         return None
     odds = np.zeros(len(allowed))
-    new = ground.fold >= 0
+    new = ground.is_new
     shares = [(new, 1 - (course.replay or 0.0)), (~new, course.replay or 0.0)]
     if course.replay is None:
         shares = [(np.ones(len(allowed), dtype=bool), 1.0)]

@@ -120,9 +120,11 @@ def judged_by_fewer(ground: Ground, wanted: Mapping[str, Plan], work: float) -> 
     fed = int(work / len(courses) / max(dearest, 1.0))
     least = min(count, max(FEWEST_FOLDS, serving + 1))
     folds = int(np.clip(fed - serving, least, count))
-    # Neighbours join, as evenly as may be; fold 0, which nobody trains on, stays.
-    joined = 1 + (ground.folds - 1) * folds // count
-    return replace(ground, folds=np.where(ground.folds > 0, joined, ground.folds))
+    # Neighbours join, as evenly as may be; what is trained on by nobody, or judges nobody, stays.
+    new, old = (
+        np.where(own > 0, 1 + (own - 1) * folds // count, own) for own in (ground.folds, ground.old_folds)
+    )
+    return replace(ground, folds=new, old_folds=old)
 
 
 def by_kind(wanted: Mapping[str, Plan]) -> dict[str, list[tuple[str, Course]]]:

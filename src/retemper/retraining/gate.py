@@ -18,7 +18,7 @@ from retemper.evaluation.metrics import main_metric
 from retemper.evaluation.paired_metrics import PairedRows
 from retemper.retraining.gate_options import GateOptions
 from retemper.retraining.gate_reason import reason_of
-from retemper.retraining.gate_tests import Slices, better, cost_test, no_harm, not_worse, slice_tests
+from retemper.retraining.gate_tests import Slices, better, cost_test, likely, no_harm, not_worse, slice_tests
 
 Costs = tuple[ArrayLike, ArrayLike]
 
@@ -30,11 +30,13 @@ def gate(
     cost: Costs | None = None,
     concept_drift: bool = False,
     options: GateOptions | None = None,
+    like: PairedRows | None = None,
 ) -> Gate:
     """Champion (first) against challenger (second).
 
     - ``better_on_new``: a gain in the deciding metric is proved. Its level bounds the probability of promoting a
-      challenger of no gain, whatever the other tests say.
+      challenger of no gain, whatever the other tests say. Old rows of the same world may judge here with the new ones,
+      which then must make a gain likely by themselves (``likely_on_new_alone``).
     - ``<other>_on_new``: the other of accuracy and log loss is not proved to be worse. A gain in accuracy alone is no
       reason to promote where log loss decides, and the reason says that it is there.
     - ``not_worse_on_old``, ``accuracy_on_old``: a loss beyond the margin is ruled out, or with few rows, harm is not
@@ -51,6 +53,8 @@ def gate(
         concept_drift: it is confirmed that the same inputs now have other targets. Then a cured model must lose on
             old rows: their tests are reported and don't block, except with ``strict``.
         options: limits and levels.
+        like: the new rows together with old ones that neither model was trained on, where no drift is seen between
+            them. They are asked the same question then: a rate or a mean of one world.
 
     Returns:
         The verdict with its reason and all tests.
@@ -66,25 +70,30 @@ def gate(
     """
     options = options or GateOptions()
     alpha, metric = options.alpha, options.metric or main_metric(new.task)
-    tests, untested = _made(_plans(metric, new, old, cost, options))
+    tests, untested = _made(_plans(metric, (new, old, like), cost, options))
     blocks = options.strict or not concept_drift
     tests = [replace(test, blocks=blocks) if test.name.endswith("_on_old") else test for test in tests]
     if slices:
         found, without = slice_tests(metric, new, slices, alpha)
         tests += found
         untested |= without
-    proved = any(test.rule == "gain" for test in tests)
+    proved = any(test.name == "better_on_new" for test in tests)
     promoted = proved and all(test.passed or not test.blocks for test in tests)
     reason = reason_of(tests, untested, promoted)
     return Gate("promote" if promoted else "keep", reason, tuple(tests), untested)
 
 
 def _plans(
-    metric: str, new: PairedRows, old: PairedRows | None, cost: Costs | None, options: GateOptions
+    metric: str,
+    rows: tuple[PairedRows, PairedRows | None, PairedRows | None],
+    cost: Costs | None,
+    options: GateOptions,
 ) -> dict[str, Callable[[], GateTest]]:
     """Name → how the test is made, in the order they are told; the slices come last."""
-    alpha = options.alpha
-    plans = {"better_on_new": lambda: better(metric, new, alpha)}
+    alpha, (new, old, like) = options.alpha, rows
+    plans = {"better_on_new": lambda: better(metric, new, alpha, like)}
+    if like is not None:
+        plans["likely_on_new_alone"] = lambda: likely(metric, new)
     on_old = {"not_worse_on_old": metric}
     if new.task == "classification":
         other = "accuracy" if metric == "log_loss" else "log_loss"

@@ -39,7 +39,10 @@ def reason_of(tests: Sequence[GateTest], untested: Mapping[str, str], promoted: 
 
 def _told(test: GateTest) -> str:
     way = "better" if test.difference >= 0 else "worse"
-    return f"{test.metric} on {test.rows} new rows is {way} by {_change(test)}"
+    rows = f"{test.rows - test.old_rows} new rows"
+    if test.old_rows:
+        rows += f" and {test.old_rows} old ones of the same world"
+    return f"{test.metric} on {rows} is {way} by {_change(test)}"
 
 
 def _change(test: GateTest) -> str:
@@ -52,6 +55,10 @@ def _change(test: GateTest) -> str:
 def _failure(test: GateTest) -> str:
     if test.rule == "limit":
         return f"{test.name} is {1 - test.difference:.3g} times the champion's, above {test.limit:.3g}"
+    if test.rule == "gain":
+        return (
+            f"{test.name}: on the {test.rows} new rows by themselves it is not likely either ({_told(test)})"
+        )
     if test.rule == "not_worse":
         told = f"a loss of {test.limit:.3g} {test.metric} is not ruled out"
         return f"{test.name}: {told} (gain {test.difference:.3g} [{test.low:.3g}, {test.high:.3g}])"

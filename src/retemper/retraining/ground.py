@@ -1,4 +1,4 @@
-"""What a retraining stands on: the champion, the new rows in folds, the old rows by what they may be used for."""
+"""What a retraining stands on: the champion, the new rows in folds, the old rows in the same folds or none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from retemper.core.seeds import generator
 from retemper.data.cells import as_words
 from retemper.evaluation.metrics import row_losses
 from retemper.retraining.course import Means
-from retemper.retraining.folds import NEVER, dealt, of_use
+from retemper.retraining.folds import NEVER, dealt, dealt_old, of_use
 from retemper.retraining.options import RetrainOptions
 from retemper.retraining.past import Past
 from retemper.retraining.sight import Sight, refitted, sight_of
@@ -37,9 +37,10 @@ class Ground:
         new: labelled new rows.
         past: old rows.
         folds: [new rows] see :func:`retemper.retraining.folds.dealt`.
+        old_folds: [old rows] see :func:`retemper.retraining.folds.dealt_old`.
         options: what the person said.
         concept_drift: the same inputs now have other targets: a cured model must lose on old rows.
-        same_world: neither drift nor harm is seen: old rows ask what new ones ask.
+        same_world: neither drift nor harm is seen: old rows that the champion has not seen ask what new ones ask.
     """
 
     champion: Model
@@ -47,6 +48,7 @@ class Ground:
     new: pl.DataFrame
     past: Past
     folds: NDArray[np.int64]
+    old_folds: NDArray[np.int64]
     options: RetrainOptions
     concept_drift: bool = False
     same_world: bool = False
@@ -55,11 +57,12 @@ class Ground:
     def of(
         cls, champion: Model, grown: Model, new: pl.DataFrame, past: Past, options: RetrainOptions
     ) -> Ground:
-        """Deal the new rows out."""
+        """Deal the rows out."""
         kept = None if champion.memory is None else champion.memory.kept
         labels = as_words(new[grown.target]) if grown.classes else None
         folds = dealt(new, grown.schema, options, of_use(labels, new.height, options, kept))
-        return cls(champion, grown, new, past, folds, options)
+        old = dealt_old(past, grown.schema, new, folds, options.seed)
+        return cls(champion, grown, new, past, folds, old, options)
 
     @property
     def old_counts(self) -> bool:
@@ -73,15 +76,44 @@ class Ground:
 
     @cached_property
     def fold(self) -> NDArray[np.int64]:
-        """The fold of each row of the lessons: of old rows −1, since no network is judged by them."""
-        return np.concatenate([self.folds, np.full(self.past.lessons.height, -1, dtype=np.int64)])
+        """The fold of each row of the lessons."""
+        return np.concatenate([self.folds, self.old_folds])
+
+    @cached_property
+    def is_new(self) -> NDArray[np.bool_]:
+        """Which rows of the lessons are new ones."""
+        return np.arange(len(self.fold)) < len(self.folds)
+
+    @property
+    def judge_folds(self) -> NDArray[np.int64]:
+        """The fold of each old row that judges."""
+        return self.old_folds[self.past.judging]
+
+    @property
+    def alike(self) -> NDArray[np.bool_]:
+        """Which of the old rows that judge ask what the new ones ask: a plain sample that the champion has not seen."""
+        own = self.past.plain[self.past.judging]
+        return own & (self.same_world and self.past.known == "unseen" and not self.means.new_classes)
+
+    def present(self, new: Floats, old: Floats, without: int | None = None) -> Floats:
+        """Of numbers of new rows and of old ones that judge: those that tell of the present.
+
+        Args:
+            new, old: one number a row; of old rows those count that ask what new ones ask.
+            without: a fold whose rows are left out; None: none.
+        """
+        return np.concatenate([new[self.folds != without], old[self.alike & (self.judge_folds != without)]])
+
+    def taught_old(self) -> pl.DataFrame:
+        """The old rows that may be trained on."""
+        return self.past.rows.filter(self.old_folds != NEVER)
 
     @property
     def means(self) -> Means:
         """What strategies are chosen by."""
         return Means(
             self.new.height,
-            self.past.lessons.height,
+            int((self.old_folds != NEVER).sum()),
             self._new_classes,
             len(self.grown.classes),
             self._strange,
@@ -109,19 +141,19 @@ class Ground:
     @cached_property
     def warm(self) -> Sight:
         """Rows as the champion's networks see them."""
-        return sight_of(self.grown, self._lessons, self.past.judges)
+        return sight_of(self.grown, self._lessons)
 
     @cached_property
     def fresh(self) -> Sight:
         """Rows as networks see them for which everything is fitted anew, on all that may be trained on."""
         allowed = self._lessons.filter(pl.Series(self.fold != NEVER))
-        return sight_of(refitted(self.grown, allowed), self._lessons, self.past.judges)
+        return sight_of(refitted(self.grown, allowed), self._lessons)
 
     @cached_property
     def _lessons(self) -> pl.DataFrame:
-        if not self.past.lessons.height:
+        if not self.past.rows.height:
             return self.new
-        return pl.concat([self.new, self.past.lessons], how="diagonal_relaxed")
+        return pl.concat([self.new, self.past.rows], how="diagonal_relaxed")
 
     @cached_property
     def y_new(self) -> NDArray[Any]:
@@ -140,8 +172,13 @@ class Ground:
 
     @cached_property
     def weight_old(self) -> Floats:
-        """Weights of the old rows that judge."""
-        return self.warm.judges.weight.astype(np.float64) * self.past.weight
+        """Weights of the old rows that judge, times the rows that each stands for."""
+        return self.plain_weight_old * self.past.weight
+
+    @cached_property
+    def plain_weight_old(self) -> Floats:
+        """The same, each for itself."""
+        return self.warm.lessons.weight[self.new.height :][self.past.judging].astype(np.float64)
 
     @cached_property
     def said_new(self) -> Floats:

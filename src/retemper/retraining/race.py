@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retemper.core.budget import Budget, Deadline
 from retemper.evaluation.metrics import row_losses
@@ -57,25 +57,32 @@ class Candidate:
     new: Floats
     old: Floats
 
-    def regret(self, ground: Ground, rows: Any = slice(None)) -> float:
-        """What it is chosen by: the mean loss on these new rows, and what old rows lose against the champion."""
-        new = float(np.average(self.new[rows], weights=ground.weight_new[rows]))
+    def regret(self, ground: Ground, without: int | None = None) -> float:
+        """What it is chosen by: the mean loss on new rows, and what old rows lose against the champion.
+
+        Args:
+            ground: the rows.
+            without: a fold whose rows have no say; None: all have.
+        """
+        past = ground.judge_folds != without
+        weight = ground.present(ground.weight_new, ground.plain_weight_old, without)
+        new = float(np.average(ground.present(self.new, self.old, without), weights=weight))
         means = ground.means
         if not means.new_classes:
-            return new + self.lost(ground)
-        if len(self.old) < OLD_ROWS:
+            return new + self.lost(ground, past)
+        if past.sum() < OLD_ROWS:
             return new
         # Whoever must tell old classes from new ones is judged by how well it tells all of them, each class alike.
         old = row_losses(ground.grown.task, ground.y_old, self.trained.old)
         share = means.new_classes / means.classes
-        return share * new + (1 - share) * float(np.average(old, weights=ground.weight_old))
+        return share * new + (1 - share) * float(np.average(old[past], weights=ground.weight_old[past]))
 
-    def lost(self, ground: Ground) -> float:
-        """How much worse the old rows are than the champion's, in the units of the loss; 0 where they are not."""
-        if len(self.old) < OLD_ROWS or not ground.old_counts:
+    def lost(self, ground: Ground, past: NDArray[np.bool_]) -> float:
+        """How much worse these old rows are than the champion's, in the units of the loss; 0 where they are not."""
+        if past.sum() < OLD_ROWS or not ground.old_counts:
             return 0.0
-        before = ground.losses_old(ground.said_old)
-        return max(0.0, float(np.average(self.old - before, weights=ground.weight_old)))
+        worse = self.old - ground.losses_old(ground.said_old)
+        return max(0.0, float(np.average(worse[past], weights=ground.weight_old[past])))
 
 
 def candidate_of(ground: Ground, strategy: str, plan: Plan, trained: Trained) -> Candidate:
@@ -149,7 +156,7 @@ def finalists(
     wanted: Mapping[str, Plan],
     candidates: Sequence[Candidate],
     purse: Purse,
-    rows: Any = slice(None),
+    without: int | None = None,
 ) -> list[tuple[str, Course]]:
     """What runs in full: the best of each kind, and a fresh start where the purse allows one.
 
@@ -167,7 +174,7 @@ def finalists(
         if not raced:
             found.append(entries[0])
             continue
-        best = _clear(ground, raced, rows, CLEARLY)
+        best = _clear(ground, raced, without, CLEARLY)
         assert isinstance(best.plan, Course)
         found.append((best.strategy, best.plan))
     part = _left(candidates, purse) / max(1, len(found) + len(waiting))
@@ -211,16 +218,16 @@ def _left(candidates: Sequence[Candidate], purse: Purse) -> float:
 
 
 def chosen(
-    ground: Ground, candidates: Sequence[Candidate], full: Sequence[Candidate], rows: Any = slice(None)
+    ground: Ground, candidates: Sequence[Candidate], full: Sequence[Candidate], without: int | None = None
 ) -> Candidate:
     """The challenger: of what ran in full or needed no training, that of the least regret."""
-    ways: dict[Any, list[Candidate]] = {}
+    ways: dict[tuple[str, Plan], list[Candidate]] = {}
     for own in full:
         ways.setdefault(_way(own), []).append(own)
     # Of one way the best place: nothing but noise speaks for any other. Between ways, see ORDER.
-    best = [min(way, key=lambda own: own.regret(ground, rows)) for way in ways.values()]
+    best = [min(way, key=lambda own: own.regret(ground, without)) for way in ways.values()]
     runs = [*(own for own in candidates if not isinstance(own.plan, Course)), *best]
-    return _clear(ground, sorted(runs, key=lambda own: ORDER.index(kind_of(own.plan))), rows, HARDLY)
+    return _clear(ground, sorted(runs, key=lambda own: ORDER.index(kind_of(own.plan))), without, HARDLY)
 
 
 def honest(
@@ -229,20 +236,21 @@ def honest(
     candidates: Sequence[Candidate],
     full: Sequence[Candidate],
     purse: Purse,
-) -> Floats:
-    """What the whole of choosing and training says of each new row, where neither has seen the row.
+) -> tuple[Floats, Floats]:
+    """What the whole of choosing and training says of each new row, and of each old one that judges, unseen by both.
 
     A row that helped to choose a strategy speaks too well of it. So the rows of a fold are judged by what the other
     folds would have chosen: mostly the challenger, else another finalist, else a short run.
     """
-    outputs = chosen(ground, candidates, full).trained.new.copy()
+    best = chosen(ground, candidates, full).trained
+    new, old = best.new.copy(), best.old.copy()
     for fold in np.unique(ground.folds):
-        others = ground.folds != fold
-        last = finalists(ground, wanted, candidates, purse, others)
+        last = finalists(ground, wanted, candidates, purse, fold)
         runs = [run for own in last for run in _runs_of(own, full, candidates)]
-        own = chosen(ground, candidates, runs or full, others)
-        outputs[~others] = own.trained.new[~others]
-    return outputs
+        own = chosen(ground, candidates, runs or full, fold).trained
+        new[ground.folds == fold] = own.new[ground.folds == fold]
+        old[ground.judge_folds == fold] = own.old[ground.judge_folds == fold]
+    return new, old
 
 
 def _runs_of(
@@ -259,12 +267,12 @@ def _way(own: Candidate) -> tuple[str, Plan]:
     return own.strategy, replace(plan, reach=1.0) if isinstance(plan, Course) else plan
 
 
-def _clear(ground: Ground, runs: Sequence[Candidate], rows: Any, errors: float) -> Candidate:
+def _clear(ground: Ground, runs: Sequence[Candidate], without: int | None, errors: float) -> Candidate:
     """The last of the runs that beats all before it by so many standard errors: noise chooses little."""
     best = runs[0]
     for own in runs[1:]:
-        apart = (own.new - best.new)[rows]
+        apart = ground.present(own.new - best.new, own.old - best.old, without)
         noise = float(np.std(apart)) / math.sqrt(len(apart))
-        if own.regret(ground, rows) < best.regret(ground, rows) - errors * noise:
+        if own.regret(ground, without) < best.regret(ground, without) - errors * noise:
             best = own
     return best

@@ -67,10 +67,11 @@ def remembering(
         memory = Memory(trained) if old is None else old
         return replace(model, memory=replace(memory, kept=kept, matrix=matrix or memory.matrix))
     taught = ground.new.filter(learnt.taught)
-    for rows in (taught, ground.past.lessons):
+    taught_old = learnt.judged.taught_old()
+    for rows in (taught, taught_old):
         trained = trained.with_rows(rows, schema) if rows.height else trained
     networks = len(model.parts)
-    count = taught.height + ground.past.lessons.height
+    count = taught.height + taught_old.height
     memory = Memory(
         trained,
         standings(_said(model, learnt), before.options.seed),
@@ -122,7 +123,7 @@ def _kept(
 def _begun(before: Before, model: Model, most: int) -> Kept:
     """A reservoir of the old rows that were given."""
     target, past = model.target_codec, before.past
-    sides = [(past.lessons, False), (past.judges, past.known == "unseen")]
+    sides = [(past.rows.filter(~past.judging), False), (past.judges, past.known == "unseen")]
     edges: tuple[float, ...] = ()
     if target.task == "regression":
         first = next((rows for rows, _ in sides if rows.height), before.labelled)

@@ -16,18 +16,24 @@ from retemper.core.progress import SilentReporter
 from retemper.core.run_folder import RunFolder
 from retemper.data.read import Table
 from retemper.procedure import sequence
-from retemper.retraining.folds import NEVER
+from retemper.retraining.folds import LEARNT, NEVER
 from retemper.retraining.ground import Ground
 from retemper.retraining.stacks import Trained
 
 APART = (NEVER, 1)
-"""Folds of the new rows that are set apart: a third of them or so."""
+"""Folds that are set apart: of the new rows a third or so."""
 
 
 def apart(ground: Ground) -> Ground:
-    """The same ground with those rows alone: they judge what neither was trained nor chosen with them."""
-    rows = set_apart(ground)
-    return replace(ground, new=ground.new.filter(rows), folds=np.full(int(rows.sum()), NEVER, dtype=np.int64))
+    """The same ground with those rows alone to judge: nothing was trained or chosen with them."""
+    rows, old = set_apart(ground), np.isin(ground.old_folds, APART)
+    return replace(
+        ground,
+        new=ground.new.filter(rows),
+        past=replace(ground.past, judging=old),
+        folds=np.full(int(rows.sum()), NEVER, dtype=np.int64),
+        old_folds=np.where(old, NEVER, LEARNT),
+    )
 
 
 def searched(ground: Ground, folder: RunFolder, budget: Budget, scratch: float) -> Trained:
@@ -44,8 +50,9 @@ def searched(ground: Ground, folder: RunFolder, budget: Budget, scratch: float) 
     """
     began = time.perf_counter()
     rows, model = set_apart(ground), ground.grown
-    teach = pl.concat([ground.new.filter(~rows), ground.past.lessons], how="diagonal_relaxed")
-    test = ground.new.filter(rows)
+    judged = apart(ground)
+    teach = pl.concat([ground.new.filter(~rows), judged.taught_old()], how="diagonal_relaxed")
+    test = judged.new
     table = Table(
         pl.concat([teach, test], how="diagonal_relaxed"), "search", "the old and new rows", model.target
     )
@@ -54,7 +61,7 @@ def searched(ground: Ground, folder: RunFolder, budget: Budget, scratch: float) 
     sequence.run(table, recipe, own, budget, SilentReporter(), own_test_rows=test.height)
     found = load(own.path)
     spent = scratch if found.memory is None or found.memory.work is None else found.memory.work.multiply_adds
-    new, old = (_in_order(ground, found, frame) for frame in (test, ground.past.judges))
+    new, old = (_in_order(ground, found, frame) for frame in (test, judged.past.judges))
     return Trained(found, new, old, spent, time.perf_counter() - began)
 
 

@@ -97,9 +97,9 @@ def run(before: Before, tools: Tools, only_if_drifted: bool = False) -> Outcome:
         why += " The champion stays."
     elif (groups := units_of(labelled, before.champion.schema)) <= FEWEST_FOLDS:
         why = (
-            f"Labelled new rows of {groups} groups are too few to train and to judge by (it takes 3 groups)."
+            f"Labelled new rows of {groups} groups (rows that are alike are one) are too few to train and to judge by "
+            "(it takes 3 groups). The champion stays."
         )
-        why += " The champion stays."
     elif only_if_drifted and not drift.detected and harm.verdict != "harm":
         why = "Neither drift nor harm is seen, and retraining was asked for only then. The champion stays."
     elif options.strategy == "nothing":
@@ -138,7 +138,8 @@ class Challenge:
         ground: the rows that judge it.
         winner: its strategy, with what its networks say.
         model: as it would be in force.
-        honest: what it says of each new row, where neither training nor choosing has seen the row.
+        honest: what it says of each new row, and of each old one that judges, where neither training nor choosing
+            has seen the row.
         runs: all that was trained, with what each run was.
         taught: which of all new rows trained it.
     """
@@ -146,7 +147,7 @@ class Challenge:
     ground: Ground
     winner: Candidate
     model: Model
-    honest: Floats
+    honest: tuple[Floats, Floats]
     runs: Sequence[tuple[Candidate, str]]
     taught: NDArray[np.bool_]
 
@@ -162,19 +163,15 @@ def _trained(before: Before, ground: Ground, tools: Tools, seen: tuple[Drift, Ha
         return _kept(before, seen, "No strategy trained to finite outputs. The champion stays.")
 
     def at_the_gate() -> tuple[Gate, str, str]:
-        verdict = judged(found.ground, found.model, found.honest, found.winner.trained.old)
+        verdict = judged(found.ground, found.model, found.honest)
         return verdict, "pass" if verdict.promoted else "warn", verdict.reason
 
     gate: Gate = tools.told("gate", at_the_gate)
     promoted = gate.promoted
     model = found.model if promoted else before.champion
-    said = (
-        (found.honest, found.winner.trained.old)
-        if promoted
-        else (found.ground.said_new, found.ground.said_old)
-    )
+    said = found.honest if promoted else (found.ground.said_new, found.ground.said_old)
     course = forgotten(found.ground, before.matrix, said)
-    learnt = Learnt(found.taught, found.ground, found.honest, alone) if promoted else None
+    learnt = Learnt(found.taught, found.ground, found.honest[0], alone) if promoted else None
     matrix = tuple(tuple(row) for row in course["matrix"]) if before.matrix else ()
     model = remembering(before, ground, model, learnt, matrix)
     facts = before.facts() | {
@@ -222,7 +219,8 @@ def _search(ground: Ground, tools: Tools, purse: Purse) -> Challenge:
 
     winner: Candidate = tools.told("challenger", searching)
     trained, runs = winner.trained, [(winner, CHALLENGER)]
-    return Challenge(apart_ground, winner, trained.model, trained.new, runs, ~set_apart(ground))
+    said = trained.new, trained.old
+    return Challenge(apart_ground, winner, trained.model, said, runs, ~set_apart(ground))
 
 
 def _race_words(ground: Ground, found: list[Candidate]) -> str:

@@ -1,4 +1,4 @@
-"""Rows as one preparer shows them to networks: what they learn from, and the old rows that judge them."""
+"""Rows as one preparer shows them to networks."""
 
 from __future__ import annotations
 
@@ -22,26 +22,24 @@ class Sight:
 
     Args:
         model: how rows are prepared and what the target's codes mean.
-        lessons: the new rows, then the old ones that may be trained on.
-        judges: the old rows that only judge.
+        lessons: the new rows, then the old ones.
     """
 
     model: Model
     lessons: SplitArrays
-    judges: SplitArrays
 
 
-def sight_of(model: Model, lessons: pl.DataFrame, judges: pl.DataFrame) -> Sight:
+def sight_of(model: Model, lessons: pl.DataFrame) -> Sight:
     """Rows prepared by a model's own preparer.
 
     Args:
         model: with every class that the rows hold.
-        lessons, judges: labelled rows.
+        lessons: labelled rows.
 
     Raises:
         InputError: a column is absent, or a cell can't be read as its column's kind.
     """
-    return Sight(model, arrays_of(model, lessons), arrays_of(model, judges))
+    return Sight(model, arrays_of(model, lessons))
 
 
 def arrays_of(model: Model, frame: pl.DataFrame) -> SplitArrays:

@@ -25,7 +25,7 @@ from retemper.procedure.jobs import member_of
 from retemper.retraining.averaged import averaged
 from retemper.retraining.course import Course
 from retemper.retraining.diet import Diet
-from retemper.retraining.folds import NEVER
+from retemper.retraining.folds import LEARNT, NEVER
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.sight import Sight
 from retemper.retraining.taught import taught
@@ -71,7 +71,7 @@ class Trained:
     Args:
         model: they predict together, not calibrated.
         new: what networks that have not seen them say of the new rows, in the grown model's order of classes.
-        old: what all of them say of the old rows that judge.
+        old: the same of the old rows that judge.
         work: multiply-adds spent.
         seconds: of the processes together.
         networks: all that were trained, those that serve and those that only judge; empty where none were.
@@ -260,18 +260,17 @@ def _facts(ground: Ground, sight: Sight, diet: Diet) -> TaskArrays:
     else:
         prior = (float(np.mean(y, dtype=np.float64)), float(np.std(y, dtype=np.float64)))
     own = None if weight is None else tuple(weight.tolist())
-    return TaskArrays(model.task, len(model.classes), model.shape, prior, own, lessons, sight.judges)
+    return TaskArrays(model.task, len(model.classes), model.shape, prior, own, lessons, lessons)
 
 
 def _answers(
     ground: Ground, sight: Sight, own: Sequence[Place], parts: Sequence[Part]
 ) -> tuple[Floats, Floats]:
-    """The mean word on new rows of networks that have not seen them, and on the old rows that judge of all networks."""
-    model, count = sight.model, len(ground.folds)
+    """The mean word on new rows, and on the old ones that judge, of networks that have not seen them."""
+    model, count = sight.model, len(ground.fold)
     width = (len(model.classes),) if model.classes else ()
     total, votes = np.zeros((count, *width)), np.zeros(count)
-    old = np.zeros((len(sight.judges.y), *width))
-    rows, judges = sight.lessons.rows(), sight.judges.rows() if len(sight.judges.y) else None
+    rows = sight.lessons.rows()
     groups: dict[str, list[int]] = {}
     for k, part in enumerate(parts):
         groups.setdefault(json.dumps(part.model, sort_keys=True), []).append(k)
@@ -283,18 +282,16 @@ def _answers(
         for places_, answers in zip(asked, said, strict=True):
             total[places_] += answers[: len(places_)]
             votes[places_] += 1
-        serve = [at for at, k in enumerate(numbers) if own[k].serves]
-        if judges is not None and serve:
-            old += predict(network, parameters[serve], judges, model.loss).double().sum(0).numpy()
-    new = total / votes.reshape(-1, *(1,) * len(width))
-    plain = replace(model, temperature=1.0)
-    return plain.in_units(new), plain.in_units(old / sum(place.serves for place in own))
+    judging = ground.fold != LEARNT
+    mean = total[judging] / votes[judging].reshape(-1, *(1,) * len(width))
+    said = replace(model, temperature=1.0).in_units(mean)
+    return said[: len(ground.folds)], said[len(ground.folds) :]
 
 
 def _may_judge(ground: Ground, place: Place) -> NDArray[np.bool_]:
-    """Which new rows a network answers: those of its fold, and if it serves, those that nobody trains on."""
-    never = ground.folds == NEVER
-    own: NDArray[np.bool_] = ground.folds == place.fold
+    """Which rows a network answers: those of its fold, and if it serves, those that nobody trains on."""
+    never = ground.fold == NEVER
+    own: NDArray[np.bool_] = ground.fold == place.fold
     return own | never if place.serves else own
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from retemper.bundle.parts import Part
 from retemper.core.seeds import generator
 from retemper.retraining.course import Course
+from retemper.retraining.folds import NEVER
 from retemper.retraining.ground import Ground
 from retemper.retraining.sight import Sight
 from retemper.retraining.teacher import lesson_of
@@ -52,7 +53,7 @@ def taught(plan: Plan, ground: Ground, sight: Sight, course: Course, parts: Sequ
 def _anchor(plan: Plan, ground: Ground, course: Course, parts: Sequence[Part]) -> Anchor:
     """The start holds the weights, by the Fisher information of old rows."""
     center = torch.stack([part.row for part in parts])
-    old = np.flatnonzero(ground.fold < 0)
+    old = np.flatnonzero(~ground.is_new & (ground.fold != NEVER))
     some = np.sort(generator(plan.seed, "rows of the anchor").permutation(old)[:ANCHOR_ROWS])
     subsets = [some] * len(plan.members)
     found = fisher(plan.network, center, plan.train, plain_loss(plan.loss), subsets, plan.seed)

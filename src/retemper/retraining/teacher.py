@@ -22,7 +22,7 @@ from retemper.training.stack import Layout
 def lesson_of(ground: Ground, sight: Sight, course: Course) -> Lesson:
     """The champion's word on the lessons' rows: on the old ones (``outputs``) or on the new ones (``softened``)."""
     assert course.teaching is not None
-    model, new = sight.model, ground.fold >= 0
+    model, new = sight.model, ground.is_new
     taught = ~new if course.teaching == "outputs" else new
     teach = np.where(taught, course.teach, 0.0)
     truth = np.where(taught, course.truth, 1.0)
