@@ -15,7 +15,7 @@ from retemper.retraining import race
 from retemper.retraining.before import Before
 from retemper.retraining.course import Course, Plan, Recalibration
 from retemper.retraining.diet import diet_of
-from retemper.retraining.entrants import RATES, SELDOM, by_kind, entrants, judged_by_fewer, plans
+from retemper.retraining.entrants import FULL_RATE, SELDOM, by_kind, entrants, judged_by_fewer, plans
 from retemper.retraining.ground import Ground
 from retemper.retraining.options import AUTO_SHARE
 from retemper.retraining.past import Past
@@ -68,25 +68,42 @@ def test_kinds_are_what_short_runs_can_compare() -> None:
     }
 
 
-@pytest.mark.parametrize(("runs", "each"), [(0.5, 0), (3.9, 0), (4.1, 2), (6.1, 3), (1e6, 4)])
+@pytest.mark.parametrize(("runs", "each"), [(0.5, 0), (3.9, 0), (4.1, 2), (1e6, 2)])
 def test_as_many_race_as_the_purse_can_feed(runs: float, each: int) -> None:
     ground = ground_of("classes")
     found = entrants(ground, WANTED, paying(ground, runs))
-    counts = {
-        name: [own.rate for wanted, own in found if wanted == name]
-        for name in ("fine_tune", "new_head", "replay")
-    }
-    rates = [NEW_ROWS.rate * rate for rate in RATES]
-    assert counts["fine_tune"] == rates[:each] and counts["replay"] == rates[:each]
-    assert counts["new_head"] == [HEAD.rate * rate for rate in RATES][: max(0, each - 2)]
-    assert not any(own.start == "fresh" for _, own in found)
+    assert [name for name, _ in found] == ["fine_tune", "new_head"][
+        :each
+    ]  # replay is the only one of its kind
+
+
+def test_a_larger_purse_feeds_more_of_a_kind() -> None:
+    ground = ground_of("classes")
+    three: dict[str, Plan] = {**WANTED, "warm_start": Course(replay=None), "zealous": Course(replay=0.7)}
+    counts = [
+        len(
+            entrants(
+                ground,
+                three,
+                runs * one_pass(ground, course_of(three["zealous"])) / ground.options.race_share,
+            )
+        )
+        for runs in (3.9, 4.1, 6.1)
+    ]
+    assert counts == [0, 4, 5]
+
+
+def test_auto_goes_at_the_full_rate_and_a_name_at_its_own() -> None:
+    wanted, _ = plans(ground_of("classes"))
+    assert all(own.rate >= FULL_RATE for own in wanted.values() if isinstance(own, Course))
+    assert course_of(plans(ground_of("classes", strategy="fine_tune"))[0]["fine_tune"]).rate < FULL_RATE
 
 
 def test_a_short_run_meets_all_of_its_rows_once() -> None:
     ground = ground_of("classes")
     purse = purse_of(work=paying(ground, 4.1))
     found = [own for own in race.short_runs(ground, WANTED, purse) if isinstance(own.plan, Course)]
-    assert len(found) == 4
+    assert len(found) == 2
     assert all(own.trained.work >= one_pass(ground, course_of(own.plan)) for own in found)
     assert sum(own.trained.work for own in found) <= ground.options.race_share * purse.work
 
@@ -98,7 +115,7 @@ def test_without_a_race_the_first_of_each_kind_runs_in_full() -> None:
     assert [own.strategy for own in short] == ["recalibrate"]
     assert race.finalists(ground, WANTED, short, purse) == [("fine_tune", NEW_ROWS), ("replay", OLD_TOO)]
     full = race.full_runs(ground, WANTED, short, purse)
-    assert 0 < sum(own.trained.work for own in full) <= purse.work
+    assert 0 < race.spent(full) <= purse.work
 
 
 @pytest.mark.parametrize(("parts", "least"), [(1, 2), (2, 3), (3, 4), (5, 5), (7, 5)])
