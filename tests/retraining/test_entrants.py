@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -128,6 +129,14 @@ def test_the_fewest_folds_that_judge(parts: int, least: int) -> None:
     assert ((poor.folds == 0) == (ground.folds == 0)).all()
     assert len(set(zip(ground.folds.tolist(), poor.folds.tolist(), strict=True))) == ground.count + 1
     assert (np.diff(np.unique(np.stack([ground.folds, poor.folds]), axis=1)[1]) >= 0).all()
+
+
+def test_judges_whose_weights_are_averaged_serve_and_stay() -> None:
+    ground = ground_of("classes")
+    alone: dict[str, Plan] = {"replay": OLD_TOO}
+    together: dict[str, Plan] = {"replay": replace(OLD_TOO, averaged=True)}
+    assert judged_by_fewer(ground, alone, 1.0).count == 2
+    assert judged_by_fewer(ground, together, 1.0).count == ground.count
 
 
 @pytest.mark.parametrize("folds", [2, 3, 4])

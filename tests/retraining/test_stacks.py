@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 import torch
 
+from retemper.core import forked
 from retemper.retraining import stacks
 from retemper.retraining.course import Course
 from retemper.retraining.diet import diet_of
@@ -152,12 +153,13 @@ def test_a_process_more_has_its_work(paid: float, pieces: int, monkeypatch: pyte
     work = len(own) * work_of(ground.grown, own[0].part, visits)
     monkeypatch.setattr(stacks, "WORTH_A_PROCESS", work / paid)
     asked: list[tuple[int, int]] = []
-    real = stacks.forked.each
-    monkeypatch.setattr(
-        stacks.forked,
-        "each",
-        lambda do, count, workers: (asked.append((count, workers)), real(do, count, 1))[1],
-    )
+    real = forked.each
+
+    def spied(do: Any, count: int, workers: int) -> Any:
+        asked.append((count, workers))
+        return real(do, count, 1)
+
+    monkeypatch.setattr(forked, "each", spied)
     trained(ground, SHORT, own, workers=3)
     assert asked == [(pieces, pieces)]
 

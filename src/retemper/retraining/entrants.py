@@ -102,8 +102,8 @@ def judged_by_fewer(ground: Ground, wanted: Mapping[str, Plan], work: float) -> 
 
     A small champion's networks serve, and for each fold there is one more that only judges: of one network and five
     folds these take five sixths of the purse, and the network that serves starves with them. So folds are put together
-    until each network of a course that runs in full may make all passes of the course. Networks of a champion that has
-    one for each fold judge and serve in one, and nothing is gained.
+    until each network of a course that runs in full may make all passes of the course. Where a champion has a network
+    for each fold, these judge and serve in one, and where weights are averaged all of them serve: nothing is gained.
 
     Args:
         ground: the rows in folds.
@@ -113,7 +113,7 @@ def judged_by_fewer(ground: Ground, wanted: Mapping[str, Plan], work: float) -> 
     count, serving = ground.count, len(ground.grown.parts)
     kinds = by_kind(wanted)
     courses = [runs[0][1] for kind, runs in kinds.items() if kind != ANEW or len(wanted) == 1]
-    if serving >= count or not courses:
+    if serving >= count or not courses or any(own.averaged for own in courses):
         return ground
     part = heaviest(ground)[0]
     dearest = max(work_of(ground.grown, part, diet_of(ground, own, math.inf).visits) for own in courses)

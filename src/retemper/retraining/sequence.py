@@ -28,7 +28,7 @@ from retemper.core.run_folder import RunFolder
 from retemper.evaluation.metrics import main_metric
 from retemper.retraining import demands, race
 from retemper.retraining.before import Before, drift_of, harm_of
-from retemper.retraining.course import NewSearch, Plan
+from retemper.retraining.course import Course, NewSearch, Plan
 from retemper.retraining.decided import judged, must_lose, with_decision
 from retemper.retraining.entrants import judged_by_fewer, plans
 from retemper.retraining.folds import FEWEST_FOLDS, NEVER, units_of
@@ -226,8 +226,8 @@ def _search(ground: Ground, tools: Tools, purse: Purse) -> Challenge:
 
 
 def _race_words(ground: Ground, found: list[Candidate]) -> str:
-    if not found:
-        return "There is nothing to choose by short runs."
+    if not any(isinstance(own.plan, Course) for own in found):
+        return "Nothing is chosen by short runs: the whole budget goes to what runs in full."
     best = min(found, key=lambda own: own.regret(ground))
     metric = main_metric(ground.grown.task)
     before = ground.losses_new(ground.said_new)
