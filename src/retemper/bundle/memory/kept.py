@@ -240,14 +240,18 @@ def _smallest(
     most: int,
 ) -> tuple[NDArray[np.int64], tuple[Stratum, ...]]:
     """The rows to keep, in order, and the strata with the numbers from which on none is."""
-    sides = {side: {key: s.met for key, s in met.items() if key[0] == side} for side in (True, False)}
+    order = candidates[np.argsort(draw[candidates], kind="stable")]
+    there = {
+        key: order[(unseen[order] == key[0]) & (labels[order] == key[1]) & (draw[order] < stratum.limit)]
+        for key, stratum in sorted(met.items())
+    }
+    # Of many rows that were met few may be left: places are dealt to those that are there.
+    sides = {side: {key: len(own) for key, own in there.items() if key[0] == side} for side in (True, False)}
     places = dealt(most, sum(sides[True].values()), sum(sides[False].values()))
     quota = balanced(places[0], sides[True]) | balanced(places[1], sides[False])
-    order = candidates[np.argsort(draw[candidates], kind="stable")]
     chosen, strata = [np.zeros(0, dtype=np.int64)], []
-    for key, stratum in sorted(met.items()):
-        own = order[(unseen[order] == key[0]) & (labels[order] == key[1])]
-        own = own[draw[own] < stratum.limit]
+    for key, own in there.items():
+        stratum = met[key]
         chosen.append(own[: quota[key]])
         dropped = draw[own[quota[key] :]]
         limit = float(dropped[0]) if len(dropped) else stratum.limit
