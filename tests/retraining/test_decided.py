@@ -10,7 +10,7 @@ import pytest
 from tests.retraining.made import TARGETS, ground_of, past_of, table
 
 from retemper.core.gate_records import Gate, GateTest
-from retemper.retraining.decided import judged, must_lose, with_decision
+from retemper.retraining.decided import judged, with_decision
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.past import OldRows, Past
 from retemper.retraining.stacks import Trained
@@ -88,17 +88,3 @@ def test_intervals_and_sets_are_of_errors_on_rows_that_were_not_seen() -> None:
             assert decision.intervals is not None and decision.sets is None
         else:
             assert decision.sets is not None and decision.intervals is None
-
-
-def run_of(ground: Ground, new: float, old: float) -> Trained:
-    """A run that is nearer to the truth than the champion by these shares, below 0 farther from it."""
-    return Trained(ground.grown, better(ground, new)[0], better(ground, old)[1], 0.0, 0.0)
-
-
-def test_old_losses_are_excused_only_where_no_run_serves_both_sides() -> None:
-    ground = replace(ground_of("numbers"), concept_drift=True)
-    forgetful, useless, both = run_of(ground, 0.5, -2.0), run_of(ground, 0.0, 0.0), run_of(ground, 0.5, 0.1)
-    assert must_lose(ground, []) and must_lose(ground, [forgetful, useless])
-    assert not must_lose(ground, [forgetful, both])
-    without = replace(ground, past=Past.none(ground.new), old_folds=np.zeros(0, dtype=np.int64))
-    assert must_lose(without, [Trained(ground.grown, both.new, np.zeros(0), 0.0, 0.0)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,17 +16,12 @@ from retemper.data.whole_units import groups_of
 from retemper.evaluation.conformal import LEAST_ROWS, Quantiles, class_scores, fit_intervals
 from retemper.evaluation.decision import Decision
 from retemper.evaluation.difficulty import features_of, kinds_for
-from retemper.evaluation.metrics import main_metric
 from retemper.evaluation.paired_metrics import PairedRows
 from retemper.retraining.gate import gate
 from retemper.retraining.gate_models import cost_of, slices_of
 from retemper.retraining.gate_options import GateOptions
-from retemper.retraining.gate_tests import better, no_harm
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.stacks import Trained
-
-ALPHA = GateOptions().alpha
-"""Level at which a run is better on new rows, or worse on old ones."""
 
 
 def with_decision(ground: Ground, trained: Trained) -> Model:
@@ -57,36 +51,6 @@ def with_decision(ground: Ground, trained: Trained) -> Model:
     return replace(model, decision=Decision(intervals=intervals, coverage=before.coverage))
 
 
-def must_lose(ground: Ground, runs: Sequence[Trained]) -> bool:
-    """Whether a cure of a concept drift must lose on old rows, which is what excuses one that does.
-
-    A drift test sees that the target changed where the champion's answers stayed; so it does where inputs went to where
-    the champion knows little. But where one model serves both sides, one law does: no run may be proved better on new
-    rows without being proved worse on old ones.
-
-    Args:
-        ground: the rows.
-        runs: tried strategies; those that met rows of both sides tell most.
-    """
-    if not len(ground.y_old):
-        return True
-    metric = ground.options.metric or main_metric(ground.grown.task)
-    for own in runs:
-        new, old = (side.paired(ground, own.model) for side in sides(ground, (own.new, own.old)))
-        if better(metric, new, ALPHA).passed and no_harm("old", metric, old, ALPHA).passed:
-            return False
-    return True
-
-
-def sides(ground: Ground, said: tuple[Floats, Floats]) -> tuple[Side, Side]:
-    """New rows, and old ones that judge, with what the champion and another model say of them."""
-    new, old = said
-    return (
-        Side(ground.new, ground.y_new, ground.weight_new, (ground.said_new, new)),
-        Side(ground.past.judges, ground.y_old, ground.weight_old, (ground.said_old, ground.among_known(old))),
-    )
-
-
 def judged(ground: Ground, challenger: Model, honest: tuple[Floats, Floats]) -> Gate:
     """Champion against challenger.
 
@@ -96,13 +60,16 @@ def judged(ground: Ground, challenger: Model, honest: tuple[Floats, Floats]) -> 
         honest: what it says of each new row, and of each old one that judges, where neither training nor choosing has
             seen the row.
     """
-    options = ground.options
+    options, (new, old) = ground.options, honest
     rules = {
         "metric": options.metric,
         "margin_points": options.margin_points,
         "strict": options.gate == "strict",
     }
-    rows, past = sides(ground, honest)
+    rows = Side(ground.new, ground.y_new, ground.weight_new, (ground.said_new, new))
+    past = Side(
+        ground.past.judges, ground.y_old, ground.weight_old, (ground.said_old, ground.among_known(old))
+    )
     single = replace(past, weight=ground.plain_weight_old)
     named = slices_of(ground.champion, ground.new, options.slices)
     counted = ground.weight_new > 0

@@ -35,9 +35,8 @@ def gate(
     """Champion (first) against challenger (second).
 
     - ``better_on_new``: a gain in the deciding metric is proved. Its level bounds the probability of promoting a
-      challenger of no gain, whatever the other tests say. Old rows of the same world may judge here with the new ones:
-      then that is no gain on both together, and the new ones must make it likely by themselves
-      (``likely_on_new_alone``), which lets a fifth pass at most where the worlds differ unseen.
+      challenger of no gain, whatever the other tests say. Old rows of the same world may judge here with the new ones,
+      which then must make a gain likely by themselves (``likely_on_new_alone``).
     - ``<other>_on_new``: the other of accuracy and log loss is not proved to be worse. A gain in accuracy alone is no
       reason to promote where log loss decides, and the reason says that it is there.
     - ``not_worse_on_old``, ``accuracy_on_old``: a loss beyond the margin is ruled out, or with few rows, harm is not

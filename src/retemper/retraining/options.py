@@ -12,6 +12,8 @@ from retemper.core.options import Options
 
 AUTO_SHARE = 0.25
 """What ``auto`` may spend of the cost of training from scratch."""
+STRANGE_SHARE = 0.5
+"""The same where the champion has become worth nothing: rarely so, and then thrift is dear."""
 
 
 class RetrainOptions(Options):
@@ -51,11 +53,18 @@ class RetrainOptions(Options):
     seed: int = Field(0, ge=0, description="fixes every random choice")
     workers: int = Field(0, ge=0, description="processes that train; 0: one a core")
 
-    def share(self, new_task: bool = False) -> float:
-        """The budget that holds; a new task takes as much as any."""
+    def share(self, new_classes: bool = False, strange: bool = False) -> float:
+        """The budget that holds.
+
+        Args:
+            new_classes: there are such: a new task, which takes as much as any.
+            strange: the champion is worth less than a guess: little of what it knows helps.
+        """
         if self.budget is not None:
             return self.budget
-        return AUTO_SHARE if self.strategy == "auto" and not new_task else 1.0
+        if self.strategy != "auto" or new_classes:
+            return 1.0
+        return STRANGE_SHARE if strange else AUTO_SHARE
 
     @classmethod
     def checked(cls, given: Mapping[str, Any]) -> Self:

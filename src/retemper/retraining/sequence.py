@@ -29,7 +29,7 @@ from retemper.evaluation.metrics import main_metric
 from retemper.retraining import demands, race
 from retemper.retraining.before import Before, drift_of, harm_of
 from retemper.retraining.course import Course, NewSearch, Plan
-from retemper.retraining.decided import judged, must_lose, with_decision
+from retemper.retraining.decided import judged, with_decision
 from retemper.retraining.entrants import judged_by_fewer, plans
 from retemper.retraining.folds import FEWEST_FOLDS, NEVER, units_of
 from retemper.retraining.forgetting import forgotten
@@ -190,8 +190,6 @@ def _race(ground: Ground, tools: Tools, wanted: dict[str, Plan], purse: Purse) -
         return found, "pass", _race_words(ground, found)
 
     candidates: list[Candidate] = tools.told("race", racing)
-    if ground.concept_drift and not must_lose(ground, [own.trained for own in candidates]):
-        ground = replace(ground, concept_drift=False)
 
     def finishing() -> tuple[list[Candidate], str, str]:
         found = race.full_runs(ground, wanted, candidates, purse)
