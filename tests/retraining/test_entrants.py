@@ -18,7 +18,7 @@ from retemper.retraining.course import Course, Plan, Recalibration
 from retemper.retraining.diet import diet_of
 from retemper.retraining.entrants import FULL_RATE, SELDOM, by_kind, entrants, judged_by_fewer, plans
 from retemper.retraining.ground import Ground
-from retemper.retraining.options import AUTO_SHARE
+from retemper.retraining.options import AUTO_SHARE, STRANGE_SHARE
 from retemper.retraining.past import Past
 from retemper.retraining.stacks import places_to_serve, work_of
 
@@ -159,9 +159,9 @@ def test_the_budget_holds_without_being_named(target: str) -> None:
         ground.champion, Grown(ground.grown, Added()), ground.new, past_of(target), ground.options
     )
     purse = before.purse(ground, Budget(None, now()), 1, SilentReporter())
-    assert purse.work == AUTO_SHARE * purse.scratch
+    assert purse.work == (STRANGE_SHARE if ground.means.strange else AUTO_SHARE) * purse.scratch
     wanted, _ = plans(ground)
     fewer = judged_by_fewer(ground, wanted, purse.work)
     short = race.short_runs(fewer, wanted, purse)
     full = race.full_runs(fewer, wanted, short, purse)
-    assert 0.5 * purse.work <= sum(own.trained.work for own in [*short, *full]) <= purse.work
+    assert 0.5 * purse.work <= race.spent([*short, *full]) <= purse.work

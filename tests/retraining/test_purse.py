@@ -12,11 +12,11 @@ from retemper.api.retrain import retrain
 from retemper.api.retrain_inputs import before_of
 from retemper.core.budget import Budget, now
 from retemper.core.progress import SilentReporter
-from retemper.retraining import before as module
 from retemper.retraining import race
+from retemper.retraining.entrants import plans
 from retemper.retraining.folds import NEVER
 from retemper.retraining.ground import Ground
-from retemper.retraining.options import RetrainOptions
+from retemper.retraining.options import STRANGE_SHARE, RetrainOptions
 from retemper.retraining.past import OldRows, Past
 from retemper.retraining.stacks import places_to_serve, work_of
 
@@ -40,25 +40,24 @@ def strange(rows: int = 120) -> pl.DataFrame:
     )
 
 
-@pytest.fixture(autouse=True)
-def _no_least(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LEAST_WORK", 0.0)
-
-
 @pytest.mark.parametrize("parts", [1, 2, 7])
 def test_by_its_name_a_strategy_pays_for_each_network_the_whole(parts: int) -> None:
     found, own = purse(parts, strategy="replay")
     assert found.work == found.scratch
     # What one network took is known: 20 passes over all rows that may be trained on.
-    one = work_of(own.warm, own.grown.parts[0], 20.0 * (own.fold != NEVER).sum())
+    one = work_of(own.grown, own.grown.parts[0], 20.0 * (own.fold != NEVER).sum())
     networks = len(places_to_serve(own, max(own.count, parts), 1.0))
     assert found.scratch == pytest.approx(networks * one)
 
 
-@pytest.mark.parametrize("new", [strange(), table("classes", 120, 2, turned=True)])
-def test_new_classes_and_a_world_that_turned_are_a_new_task(new: pl.DataFrame) -> None:
-    found, _ = purse(1, new)
-    assert found.work == found.scratch
+@pytest.mark.parametrize(
+    ("new", "share"), [(strange(), 1.0), (table("classes", 120, 2, turned=True), STRANGE_SHARE)]
+)
+def test_new_classes_are_paid_in_full_and_a_world_that_turned_by_half(
+    new: pl.DataFrame, share: float
+) -> None:
+    found, ground = purse(1, new)
+    assert found.work == share * found.scratch and ground.means.new_task
 
 
 @pytest.mark.parametrize("strategy", ["auto", "replay"])
@@ -89,13 +88,13 @@ def test_where_new_classes_come_or_nothing_changes_old_rows_are_met_too(
     source: Any, names: list[str]
 ) -> None:
     rows = table("classes", 160, 5)
-    past = Past.dealt(OldRows(rows, seen=np.arange(160) < 80, source=source), 0)
+    past = Past.of(OldRows(rows, seen=np.arange(160) < 80, source=source), 0)
     own = before_of(champion("classes"), strange(), rows, RetrainOptions(workers=1))
     ground = replace(own.ground(), past=past)
-    assert sorted(race.plans(ground)[0]) == names
+    assert sorted(plans(ground)[0]) == names
     # Whoever names a strategy gets it.
     named = replace(ground, options=RetrainOptions(strategy="fine_tune"))
-    assert list(race.plans(named)[0]) == ["fine_tune"]
+    assert list(plans(named)[0]) == ["fine_tune"]
     grows = replace(ground_of("classes"), past=past)
-    assert {"fine_tune", "new_head"} <= set(race.plans(grows)[0])
-    assert sorted(race.plans(replace(grows, same_world=True))[0]) == sorted([*names, "recalibrate"])
+    assert {"fine_tune", "new_head"} <= set(plans(grows)[0])
+    assert sorted(plans(replace(grows, same_world=True))[0]) == sorted([*names, "recalibrate"])

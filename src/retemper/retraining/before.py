@@ -115,7 +115,7 @@ class Before:
             visits = float(ground.grown.recipe.training.epochs * rows)
             scratch = sum(work_of(ground.grown, part, visits) for part in ground.grown.parts)
         scratch *= judged_beside(ground)
-        work = self.options.share(ground.means.new_task) * scratch
+        work = self.options.share(ground.means.new_classes > 0, ground.means.strange) * scratch
         return Purse(scratch, work, budget, workers, lambda name: reporter.progress(None, name))
 
     @property

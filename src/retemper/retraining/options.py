@@ -32,8 +32,8 @@ class RetrainOptions(Options):
         gt=0,
         le=10,
         description="multiply-adds of all trainings, as a share of what training from scratch on all rows would take, "
-        "with the networks that judge; none said: a quarter for auto, the whole for a strategy by its name, and for a "
-        "new task (new classes, or rows that their mean tells better than the model)",
+        "with the networks that judge; none said: a quarter for auto, a half where the mean tells the new rows "
+        "better than the model does, the whole for a strategy by its name and where there are new classes",
     )
     keep_old: int | None = Field(
         None,
