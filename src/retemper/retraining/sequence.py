@@ -31,7 +31,7 @@ from retemper.retraining.before import Before, drift_of, harm_of
 from retemper.retraining.course import NewSearch, Plan
 from retemper.retraining.decided import judged, with_decision
 from retemper.retraining.folds import FEWEST_FOLDS, NEVER, units_of
-from retemper.retraining.forgetting import forgotten
+from retemper.retraining.forgetting import forgotten, so_far, unjudged
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.outcome import Outcome, tried
 from retemper.retraining.race import Candidate, Purse
@@ -89,7 +89,9 @@ def run(before: Before, tools: Tools, only_if_drifted: bool = False) -> Outcome:
     labelled = before.labelled
     why = None
     if not labelled.height:
-        why = "The new rows have no target: nothing can be trained or judged by them. The champion stays."
+        aside = before.grown.aside
+        why = aside.sentence() if aside.classes else "The new rows have no target."
+        why += " Nothing can be trained or judged by them. The champion stays."
     elif labelled.height < FEWEST_ROWS:
         why = f"{labelled.height} labelled new rows are too few to train and to judge by (it takes {FEWEST_ROWS})."
         why += " The champion stays."
@@ -120,7 +122,9 @@ def _harm(before: Before) -> tuple[Harm, str, str]:
 
 def _kept(before: Before, seen: tuple[Drift, Harm], why: str) -> Outcome:
     gate = Gate("keep", why, (), {"better_on_new": "no challenger was trained"})
-    model = remembering(before, None, before.champion, None, ())
+    matrix = so_far(before.champion)
+    matrix = unjudged(matrix) if before.labelled.height or before.grown.aside.classes else matrix
+    model = remembering(before, None, before.champion, None, matrix)
     return Outcome(model, None, *seen, gate, facts=before.facts())
 
 
@@ -165,9 +169,9 @@ def _trained(before: Before, ground: Ground, tools: Tools, seen: tuple[Drift, Ha
         if promoted
         else (found.ground.said_new, found.ground.said_old)
     )
-    course = forgotten(found.ground, before.matrix, said)
-    learnt = Learnt(found.taught, found.ground, found.honest, purse.scratch) if promoted else None
-    matrix = tuple(tuple(row) for row in course["matrix"]) if before.matrix else ()
+    course, matrix = forgotten(found.ground, so_far(before.champion), said)
+    scratch = found.winner.trained.work if by_search else purse.scratch
+    learnt = Learnt(found.taught, found.ground, found.honest, scratch) if promoted else None
     model = remembering(before, ground, model, learnt, matrix)
     facts = before.facts() | {
         "not_raced": left_out,
