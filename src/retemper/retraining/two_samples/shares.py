@@ -48,6 +48,7 @@ def _far(table: CountTable) -> Floats:
     expected = table.total * (n_current / (n_reference + n_current))
     distance = np.abs(table.current - expected)
     distance -= ROUNDING * (1 + distance)
-    null = hypergeom(n_reference + n_current, table.total, n_current)
-    tails = null.cdf(np.floor(expected - distance)) + null.sf(np.ceil(expected + distance) - 1)
+    null = n_reference + n_current, table.total, n_current
+    low, high = np.floor(expected - distance), np.ceil(expected + distance) - 1
+    tails = hypergeom.cdf(low, *null) + hypergeom.sf(high, *null)
     return np.asarray(np.clip(tails, SMALLEST, 1.0))
