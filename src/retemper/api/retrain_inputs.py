@@ -13,6 +13,7 @@ from retemper.bundle.memory.row_hash import row_hashes
 from retemper.bundle.model import Model
 from retemper.core.errors import InputError, nearest
 from retemper.core.recipe_sections import DataOptions
+from retemper.data.extend.rare_classes import known_words, rare_classes, without_rare, words_of
 from retemper.data.kinds import demanded_numbers
 from retemper.data.read import Table
 from retemper.data.rewritten import read_for
@@ -46,9 +47,34 @@ def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions) -> B
         # A row that is in both would be known to networks that it is to judge.
         was, now = (row_hashes(rows, champion.schema, 0) for rows in (found.frame, frame))
         found = found.where(~np.isin(was, now))
-    past = Past.none(frame) if found is None else Past.dealt(found, options.seed)
+    aside = rare_classes(
+        champion.target_codec, frame, pl.DataFrame() if found is None else found.frame, options.folds + 1
+    )
+    frame = without_rare(frame, champion.target, aside)
+    past = Past.none(frame) if found is None else _past(champion, found, frame, options.seed)
     larger = _grown(champion, table, frame, past)
+    if aside.classes:
+        told = aside.finding(kept=bool(options.keep_old))
+        larger = replace(larger, aside=aside, findings=(*larger.findings, told))
     return Before(champion, larger, frame, past, options)
+
+
+def _past(champion: Model, found: OldRows, new: pl.DataFrame, seed: int) -> Past:
+    """Old rows, dealt out; those of a class that the champion does not know are learnt from where it is in new rows.
+
+    They don't judge what was kept of the past: of such a class the champion keeps nothing. Where no new row is of it,
+    it has to wait.
+    """
+    if not champion.classes:
+        return Past.dealt(found, seed)
+    words = words_of(found.frame[champion.target])
+    known = words.is_in(known_words(champion.target_codec)).to_numpy()
+    past = Past.dealt(found.where(known), seed)
+    if known.all() or champion.target not in new.columns:
+        return past
+    now = words_of(new[champion.target]).unique()
+    strange = found.frame.filter(~known & words.is_in(now.implode()).to_numpy())
+    return replace(past, lessons=pl.concat([past.lessons, strange], how="diagonal_relaxed"))
 
 
 def _kept(champion: Model) -> OldRows | None:
