@@ -92,7 +92,7 @@ def _kernel(matrix: NDArray[Any]) -> NDArray[Any]:
     kernel += np.square(np.square(middle))
     kernel /= 3
     np.fill_diagonal(kernel, 0)
-    return kernel
+    return np.asarray(kernel)
 
 
 def _centred(kernel: NDArray[Any]) -> NDArray[Any]:
@@ -100,4 +100,4 @@ def _centred(kernel: NDArray[Any]) -> NDArray[Any]:
     means = kernel.mean(axis=0)
     kernel -= means
     kernel -= means[:, None] - means.mean()
-    return kernel
+    return np.asarray(kernel)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from retemper.core import catalogue
@@ -13,6 +14,8 @@ from retemper.retraining.two_samples.found import Found
 from retemper.retraining.two_samples.samples import TwoSamples
 
 FAMILY = "drift_test"
+COUNTED = ("missingness", "numbers")
+"""Families whose p-values are counted and not drawn: they cost the same at any alpha."""
 Reasons = tuple[tuple[str, str], ...]
 
 
@@ -22,19 +25,28 @@ def compare(samples: TwoSamples, reasons: Reasons = ()) -> Drift:
     A family's p-value is the smallest of its tests after Holm; the comparison's is the smallest of a family times the
     number of families (Bonferroni). When the sides are alike, that is at most alpha with probability alpha at most.
 
+    Families whose p-values are counted come first. Once one has passed, the others of its kind draw few permutations:
+    they tell more of the drift, and no longer whether there is any. So a false alarm is that of a family that drew all
+    of its own, and a small alpha costs little where everything drifts.
+
     Args:
         samples: both sides.
         reasons: (column, why) of what can't be compared at all.
     """
     found: dict[str, Found] = {}
+    passed: set[Kind] = set()
     not_applicable = list(reasons)
-    for name in catalogue.names(FAMILY):
+    for name in sorted(catalogue.names(FAMILY), key=lambda name: name not in COUNTED):
+        family = catalogue.entry(FAMILY, name)
         try:
-            found[name] = catalogue.entry(FAMILY, name).run(samples)
+            found[name] = family.run(replace(samples, few_draws=True) if family.KIND in passed else samples)
         except NotApplicable as error:
             not_applicable.append((name, str(error)))
+            continue
+        if _least(found[name]) * samples.families <= samples.alpha:
+            passed.add(family.KIND)
     rows = {"reference": samples.n_reference, "current": samples.n_current}
-    return judged(found, not_applicable, samples.alpha, rows)
+    return judged(dict(sorted(found.items())), not_applicable, samples.alpha, rows)
 
 
 def judged(
@@ -85,9 +97,14 @@ def _corrected(name: str, found: Found, families: int) -> list[ColumnDrift]:
     ]
 
 
+def _least(found: Found) -> float:
+    """The smallest p-value, corrected for all tests of the family."""
+    return min(1.0, min(test.p_value for test in found.tests) * (1 if found.corrected else len(found.tests)))
+
+
 def _family(family: Any, found: Found, least: ColumnDrift) -> FamilyDrift:
     """The family's verdict: Holm's smallest p-value is the smallest one times the number of tests."""
-    p_value = min(1.0, least.p_value * (1 if found.corrected else len(found.tests)))
+    p_value = _least(found)
     of_tests = f", smallest of {len(found.tests)} tests at {least.name!r}" if len(found.tests) > 1 else ""
     what = f"{family.ABOUT[0].upper()}{family.ABOUT[1:]}: p = {p_value:.2g}{of_tests}."
     return FamilyDrift(p_value, least.statistic, what)

@@ -40,6 +40,7 @@ class TwoSamples:
         output_names: a name for each column of ``outputs``.
         labels: the target's cells [N], where both samples have them.
         task: of the target, where it is known.
+        few_draws: whether the drift is known, and permutations need not pass any correction.
     """
 
     frame: Frame
@@ -52,6 +53,7 @@ class TwoSamples:
     output_names: tuple[str, ...] = ()
     labels: pl.Series | None = None
     task: Task | None = None
+    few_draws: bool = False
     _levels: dict[str, Counts] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
@@ -80,7 +82,7 @@ class TwoSamples:
 
     def draws(self, tests: int) -> int:
         """Permutations at most: enough for the smallest p-value to pass all corrections."""
-        return draws_for(tests, self.families, self.alpha)
+        return FEWEST_DRAWS if self.few_draws else draws_for(tests, self.families, self.alpha)
 
     def generator(self, family: str, number: int = 0) -> np.random.Generator:
         """Random numbers of a family's test of that number."""
@@ -126,4 +128,4 @@ def levels_of(cells: pl.Series) -> Counts:
     words = as_words(cells)
     # The code of an enumeration's level is its place in the list.
     codes = words.cast(pl.Enum(level_counts(words)["level"])).to_physical().cast(pl.Int64)
-    return np.minimum(codes.fill_null(-1).to_numpy(), MOST_LEVELS)
+    return np.asarray(np.minimum(codes.fill_null(-1).to_numpy(), MOST_LEVELS))
