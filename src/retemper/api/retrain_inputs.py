@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +16,9 @@ from retemper.bundle.model import Model
 from retemper.core.errors import InputError, nearest
 from retemper.core.recipe_sections import DataOptions
 from retemper.data.extend.rare_classes import known_words, rare_classes, without_rare, words_of
-from retemper.data.kinds import demanded_numbers
+from retemper.data.kinds import check_kind, demanded_numbers
 from retemper.data.read import Table
-from retemper.data.rewritten import read_for
+from retemper.data.rewritten import read_for, read_numbers, styles_of
 from retemper.data.roles import check_weight
 from retemper.data.schema import Schema, infer
 from retemper.retraining.before import Before
@@ -41,7 +43,8 @@ def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions) -> B
     if options.keep_old is None and champion.recipe.keep.rows:
         options = options.replaced(keep_old=champion.recipe.keep.rows)
     table = read_for(new, champion.schema)
-    frame = _counted(table, champion.schema)
+    with _in_file(table.source):
+        frame = _counted(table, champion.schema)
     found = _kept(champion) if old is None else _given(champion, old, options)
     if found is not None and champion.target in frame.columns:
         # A row that is in both would be known to networks that it is to judge.
@@ -52,7 +55,8 @@ def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions) -> B
     )
     frame = without_rare(frame, champion.target, aside)
     past = Past.none(frame) if found is None else _past(champion, found, frame, options.seed)
-    larger = _grown(champion, table, frame, past)
+    with _in_file(table.source):
+        larger = _grown(champion, table, frame, past)
     if aside.classes:
         told = aside.finding(kept=bool(options.keep_old))
         larger = replace(larger, aside=aside, findings=(*larger.findings, told))
@@ -86,12 +90,13 @@ def _kept(champion: Model) -> OldRows | None:
 
 
 def _counted(table: Table, schema: Schema) -> pl.DataFrame:
-    """The rows of a table; those of weight 0 neither teach nor judge.
+    """The rows of a table, checked cell by cell; those of weight 0 neither teach nor judge.
 
     Raises:
-        InputError: ``bad_weight``, or ``not_a_number``.
+        InputError: ``bad_weight``, ``not_a_number``, ``infinite_value`` or ``not_a_date``, with the row.
     """
     frame, name = table.frame[:], schema.weight
+    _check_cells(frame, schema)
     if name is None or name not in frame.columns:
         return frame
     check_weight(frame[name], table.source)
@@ -107,10 +112,34 @@ def _given(champion: Model, old: Any, options: RetrainOptions) -> OldRows:
             {"file": table.source, "column": target},
             "Old rows are learnt from and judged by: give them with their target.",
         )
-    known = _counted(table, champion.schema).filter(pl.col(target).is_not_null())
+    with _in_file(table.source):
+        known = _counted(table, champion.schema).filter(pl.col(target).is_not_null())
     rows = drawn(known, MOST_ROWS, options.seed, "old rows")
     memory = champion.memory
     return OldRows(rows, None if memory is None else memory.trained.seen(rows, champion.schema))
+
+
+@contextmanager
+def _in_file(source: str) -> Iterator[None]:
+    """What goes wrong in here is said to be in this file: there are two, and a row's number is of one of them."""
+    try:
+        yield
+    except InputError as error:
+        if not source or isinstance(error.where, str):
+            raise
+        where = {"file": source, **(error.where or {})}
+        raise InputError(error.code, error.message, where, error.hint) from error
+
+
+def _check_cells(frame: pl.DataFrame, schema: Schema) -> None:
+    """Stop at the first cell that is no number or date where the model needs one, while rows can still be counted."""
+    kinds = {column.name: column.kind for column in schema.features()}
+    if schema.target is not None and schema.task == "regression":
+        kinds[schema.target.name] = "number"
+    styles = styles_of(schema)
+    for name, kind in kinds.items():
+        if name in frame.columns and kind in ("number", "datetime"):
+            check_kind(read_numbers(frame[name].to_frame(), styles)[name], kind, "")
 
 
 def _grown(champion: Model, table: Table, new: pl.DataFrame, past: Past) -> Grown:

@@ -25,6 +25,7 @@ from retemper.core.harm_records import Harm
 from retemper.core.progress import Reporter
 from retemper.core.records import Step
 from retemper.core.run_folder import RunFolder
+from retemper.data.cells import of_rows
 from retemper.evaluation.metrics import main_metric
 from retemper.retraining import demands, race
 from retemper.retraining.before import Before, drift_of, harm_of
@@ -93,7 +94,7 @@ def run(before: Before, tools: Tools, only_if_drifted: bool = False) -> Outcome:
         why = aside.sentence() if aside.classes else "The new rows have no target."
         why += " Nothing can be trained or judged by them. The champion stays."
     elif labelled.height < FEWEST_ROWS:
-        why = f"{labelled.height} labelled new rows are too few to train and to judge by (it takes {FEWEST_ROWS})."
+        why = f"Only {of_rows(labelled.height)} with a label, too few to train and judge by (it takes {FEWEST_ROWS})."
         why += " The champion stays."
     elif (groups := units_of(labelled, before.champion.schema)) <= FEWEST_FOLDS:
         why = (

@@ -8,6 +8,7 @@ import polars as pl
 
 from retemper.core.records import Finding
 from retemper.data.cells import as_words, level_counts, of_rows, tidy
+from retemper.data.check_columns import listed
 from retemper.data.target import Target
 
 MOST_NAMED = 10
@@ -33,10 +34,7 @@ class Aside:
         >>> Aside(pl.DataFrame({"y": ["yse"]}), {"yse": 1}, 6).sentence()
         "The label of 1 row is set aside: the model does not know 'yse' (1 row), and it takes 6 rows to learn a class."
         """
-        names = [f"{name!r} ({of_rows(count)})" for name, count in self.classes.items()]
-        named = ", ".join(names[:MOST_NAMED]) + (
-            f" and {len(names) - MOST_NAMED} more" * (len(names) > MOST_NAMED)
-        )
+        named = listed([f"{name!r} ({of_rows(count)})" for name, count in self.classes.items()], MOST_NAMED)
         why = f"the model does not know {named}, and it takes {self.least} rows to learn a class."
         return f"The label of {of_rows(self.rows.height)} is set aside: {why}"
 
