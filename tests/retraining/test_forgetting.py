@@ -37,16 +37,30 @@ def test_each_batch_is_judged_by_its_own_rows(target: str) -> None:
     assert matrix[:2] == MATRIX and [len(row) for row in matrix] == [1, 2, 3]
     assert tuple(map(tuple, told["matrix"])) == matrix
     assert told["batches"] == ["training", "batch 1", "batch 2"] and past.batch is not None
+    # The champion stays: it is worth what it was.
+    assert matrix[2][:2] == MATRIX[1] and told["backward_transfer"] == pytest.approx(-0.05)
+    worse = ground.said_old[np.random.default_rng(0).permutation(len(ground.y_old))]
+    told, moved = forgotten(ground, MATRIX, (ground.said_new, worse))
+    unknown = forgotten(ground, ((None,), (None, None)), (ground.said_new, worse))[1]
     for batch in (0, 1):
         own = past.batch == batch
-        y, said = ground.y_old[own], ground.said_old[own]
-        alone = (
+        y, sides = ground.y_old[own], (ground.said_old[own], worse[own])
+        then, now = (
             np.sqrt(np.mean((y - said) ** 2)) if target == "numbers" else np.mean(said.argmax(axis=1) == y)
+            for said in sides
         )
-        assert matrix[2][batch] == pytest.approx(float(alone))
+        assert moved[2][batch] == pytest.approx(MATRIX[1][batch] + now - then) and now != then
+        assert unknown[2][batch] == pytest.approx(now)
     was = [MATRIX[0][0], MATRIX[1][1]]
-    moved = [now - then for now, then in zip(matrix[2][:2], was, strict=True) if now is not None]
-    assert told["backward_transfer"] == pytest.approx(np.mean(moved))
+    fallen = [now - then for now, then in zip(moved[2][:2], was, strict=True) if now is not None]
+    assert told["backward_transfer"] == pytest.approx(np.mean(fallen))
+
+
+def test_a_share_stays_a_share() -> None:
+    old = OldRows(table("classes", 160, 5), seen=np.arange(160) < 80, batch=np.zeros(160, dtype=np.int64))
+    ground = ground_of("classes", past=Past.dealt(old, 0))
+    right = np.eye(3)[ground.y_old]
+    assert forgotten(ground, ((0.99,),), (ground.said_new, right))[1][1][0] == 1.0
 
 
 def test_old_rows_of_no_known_batch_are_told_as_one_and_end_no_matrix() -> None:
@@ -63,7 +77,7 @@ def test_a_matrix_with_gaps_says_what_it_can() -> None:
     ground = ground_of("classes", past=Past.dealt(old, 0))
     told, matrix = forgotten(ground, gaps, (ground.said_new, ground.said_old))
     assert matrix[2][0] is None and matrix[2][1] is not None
-    assert told["backward_transfer"] == pytest.approx(matrix[2][1] - 0.7)
+    assert told["backward_transfer"] == 0.0
     # What a model remembers of it comes back as it was.
     memory = ground.champion.memory
     assert memory is not None

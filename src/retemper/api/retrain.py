@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -20,7 +21,8 @@ from retemper.core.errors import InputError, Interrupted, nearest
 from retemper.core.interrupt import Watch
 from retemper.core.loading import loading
 from retemper.core.progress import Reporter, SilentReporter
-from retemper.core.run_folder import RunFolder
+from retemper.core.run_folder import RunFolder, disk_faults
+from retemper.retraining.registry.lineage import fingerprint
 from retemper.retraining.registry.reference import Reference, could_be, parse
 
 if TYPE_CHECKING:
@@ -119,9 +121,18 @@ def retrain(model: Model | str | Path, new: Any, **settings: Unpack[Settings]) -
         before = before_of(champion.model, new, settings.get("old"), options)
         with RunFolder.create(settings.get("out"), champion.title) as folder, Watch(folder.path, "retrain"):
             with _whole_or_none(folder):
-                done = carried_out(folder, before, champion, settings, began)
+                data = {"new": _source(new), "old": _source(settings.get("old"))}
+                done = carried_out(folder, before, champion, settings, began, {"data": data})
             _register(champion, folder, done.decision)
             return done
+
+
+def _source(data: Any) -> dict[str, str] | None:
+    """A file's or a folder's path and SHA-256, for the lineage; None: rows in memory, or none."""
+    if not isinstance(data, (str, PathLike)):
+        return None
+    path = Path(data).resolve()
+    return {"path": str(path), "sha256": fingerprint(path)}
 
 
 @contextmanager
@@ -214,7 +225,16 @@ def carried_out(
     }
     folder.write_json("decision.json", decision)
     write_report(folder.path)
+    _drop_empty(folder)
     return Retrained(folder.path, json.loads((folder.path / "decision.json").read_text(encoding="utf-8")))
+
+
+def _drop_empty(folder: RunFolder) -> None:
+    """Folders that nothing was put into tell nobody anything: only a search has curves and checkpoints."""
+    with disk_faults(folder.path):
+        for path in (folder.history, folder.checkpoints):
+            if not any(path.iterdir()):
+                path.rmdir()
 
 
 def _register(champion: Champion, folder: RunFolder, decision: dict[str, Any]) -> None:

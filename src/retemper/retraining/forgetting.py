@@ -1,8 +1,10 @@
 """What became of the past: the metric on every batch after every batch, by class, and what is carried over.
 
-R[i, j] is the metric of the model in force after batch i on rows of batch j that no network was trained on. Backward
-transfer is the mean of R[T, j] − R[j, j] over the batches before the last, T; forward transfer is R[T−1, T] − b, with b
-the metric of always saying what was most frequent (the mean) before (Lopez-Paz & Ranzato 2017).
+R[i, j] is the metric of the model in force after batch i on rows of batch j that no network was trained on. Of these
+ever fewer are kept; so R[i, j] is R[i−1, j] and the change on the same rows (a difference estimator): rows that are
+gone move nothing, and a model that stays is worth what it was. Backward transfer is the mean of R[T, j] − R[j, j] over
+the batches before the last, T; forward transfer is R[T−1, T] − b, with b the metric of always saying what was most
+frequent (the mean) before (Lopez-Paz & Ranzato 2017).
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ def forgotten(ground: Ground, matrix: Matrix, after: tuple[Floats, Floats]) -> t
     after_new = _metric(ground, ground.y_new, new, ground.weight_new)
     row: list[float | None] = [None] * len(matrix)
     if past.batch is not None:
-        row = [_on(ground, past.batch == j, old) for j in range(len(matrix))]
+        row = [_moved(ground, past.batch == j, matrix[-1][j], old) for j in range(len(matrix))]
         told["matrix"] = [*matrix, (*row, after_new)]
         told["batches"] = ["training", *(f"batch {j}" for j in range(1, len(matrix) + 1))]
         first = [own[j] for j, own in enumerate(matrix)]
@@ -85,6 +87,15 @@ def _on(ground: Ground, rows: NDArray[np.bool_], said: Floats) -> float | None:
     if not rows.any() or not ground.weight_old[rows].any():
         return None
     return _metric(ground, ground.y_old[rows], said[rows], ground.weight_old[rows])
+
+
+def _moved(ground: Ground, rows: NDArray[np.bool_], was: float | None, said: Floats) -> float | None:
+    """What was known of a batch, moved as far as its rows have; None without any."""
+    now, then = _on(ground, rows, said), _on(ground, rows, ground.said_old)
+    if was is None or now is None or then is None:
+        return now
+    most = 1.0 if ground.grown.classes else np.inf
+    return float(np.clip(was + (now - then), 0.0, most))
 
 
 def _blind(ground: Ground) -> float:
