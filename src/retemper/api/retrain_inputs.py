@@ -22,6 +22,7 @@ from retemper.data.rewritten import read_for, read_numbers, styles_of
 from retemper.data.roles import check_weight
 from retemper.data.schema import Schema, infer
 from retemper.retraining.before import Before
+from retemper.retraining.copies import without_copies
 from retemper.retraining.ground import MOST_ROWS, drawn
 from retemper.retraining.options import RetrainOptions
 from retemper.retraining.past import OldRows, Past
@@ -44,7 +45,7 @@ def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions) -> B
         options = options.replaced(keep_old=champion.recipe.keep.rows)
     table = read_for(new, champion.schema)
     with _in_file(table.source):
-        frame = _counted(table, champion.schema)
+        frame, copied = without_copies(_counted(table, champion.schema), champion.schema)
     found = _kept(champion) if old is None else _given(champion, old, options)
     if found is not None and champion.target in frame.columns:
         # A row that is in both would be known to networks that it is to judge.
@@ -60,6 +61,8 @@ def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions) -> B
     if aside.classes:
         told = aside.finding(kept=bool(options.keep_old))
         larger = replace(larger, aside=aside, findings=(*larger.findings, told))
+    if copied is not None:
+        larger = replace(larger, findings=(*larger.findings, copied))
     return Before(champion, larger, frame, past, options)
 
 
