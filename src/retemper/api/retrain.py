@@ -238,13 +238,32 @@ def _drop_empty(folder: RunFolder) -> None:
 
 
 def _register(champion: Champion, folder: RunFolder, decision: dict[str, Any]) -> None:
-    """The challenger joins the registry that its champion came from, and takes its place there in one step."""
+    """The challenger joins the registry that its champion came from, and takes its place there in one step.
+
+    Raises:
+        InputError: ``champion_changed``: somebody put another version into force meanwhile. Then the decision has come
+            to nothing: the challenger stays in the registry, the run is deleted. Else the registry is at fault, and
+            the finished run stays.
+    """
     if champion.name is None or not decision["promoted"]:
         return
-    known = registry()
-    version = known.add(champion.name, folder.path, parent=champion.version)
-    known.promote(champion.name, version.number, over=champion.version, reason=decision["gate"]["reason"])
-    folder.log({"event": "promoted", "model": f"{champion.name}@{version.number}", "registry": known.place})
+    name, registered = champion.name, None
+    try:
+        known = registry()
+        registered = known.add(name, folder.path, parent=champion.version).number
+        known.promote(name, registered, over=champion.version, reason=decision["gate"]["reason"])
+    except InputError as error:
+        if error.code != "champion_changed":
+            done = "The retraining is finished, and only the registry does not know it yet: then"
+            commands = [] if registered else [f"`retemper registry add {name} {folder.path}`"]
+            commands.append(f"`retemper registry promote {name}@{registered or 'VERSION'}`")
+            hint = f"{error.hint} {done} {' and '.join(commands)}."
+            raise InputError(error.code, error.message, error.where, hint) from error
+        folder.discard()
+        message = f"{error.message} The challenger, judged against the former one, is kept as version {registered}."
+        hint = "Give the same command again, to retrain and judge against the version that is in force now."
+        raise InputError(error.code, message, error.where, hint) from error
+    folder.log({"event": "promoted", "model": f"{name}@{registered}", "registry": known.place})
 
 
 def options_of(settings: Settings) -> RetrainOptions:
