@@ -260,7 +260,9 @@ def _register(champion: Champion, folder: RunFolder, decision: dict[str, Any]) -
             hint = f"{error.hint} {done} {' and '.join(commands)}."
             raise InputError(error.code, error.message, error.where, hint) from error
         folder.discard()
-        message = f"{error.message} The challenger, judged against the former one, is kept as version {registered}."
+        message = (
+            f"{error.message} The challenger, judged against the former one, is kept as version {registered}."
+        )
         hint = "Give the same command again, to retrain and judge against the version that is in force now."
         raise InputError(error.code, message, error.where, hint) from error
     folder.log({"event": "promoted", "model": f"{name}@{registered}", "registry": known.place})

@@ -29,7 +29,7 @@ from retemper.retraining.past import OldRows, Past
 from retemper.retraining.sight import weights_of
 
 
-def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions) -> Before:
+def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions, called: str = "") -> Before:
     """Read both sources, and make room in the champion for what is new.
 
     Args:
@@ -37,6 +37,7 @@ def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions) -> B
         new: rows of now, with or without the target.
         old: labelled rows from before; None: those that the bundle kept.
         options: what the person said.
+        called: what the new rows are called in errors; empty: by their own file.
 
     Raises:
         InputError: a source can't be read, or lacks columns.
@@ -44,7 +45,8 @@ def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions) -> B
     if options.keep_old is None and champion.recipe.keep.rows:
         options = options.replaced(keep_old=champion.recipe.keep.rows)
     table = read_for(new, champion.schema)
-    with _in_file(table.source):
+    table = replace(table, source=called or table.source)
+    with in_file(table.source):
         frame, copied = without_copies(_counted(table, champion.schema), champion.schema)
     found = _kept(champion) if old is None else _given(champion, old, options)
     if found is not None and champion.target in frame.columns:
@@ -56,7 +58,7 @@ def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions) -> B
     )
     frame = without_rare(frame, champion.target, aside)
     past = Past.none(frame) if found is None else _past(champion, found, frame, options.seed)
-    with _in_file(table.source):
+    with in_file(table.source):
         larger = _grown(champion, table, frame, past)
     if aside.classes:
         told = aside.finding(kept=bool(options.keep_old))
@@ -99,7 +101,7 @@ def _counted(table: Table, schema: Schema) -> pl.DataFrame:
         InputError: ``bad_weight``, ``not_a_number``, ``infinite_value`` or ``not_a_date``, with the row.
     """
     frame, name = table.frame[:], schema.weight
-    _check_cells(frame, schema)
+    check_cells(frame, schema)
     if name is None or name not in frame.columns:
         return frame
     check_weight(frame[name], table.source)
@@ -115,7 +117,7 @@ def _given(champion: Model, old: Any, options: RetrainOptions) -> OldRows:
             {"file": table.source, "column": target},
             "Old rows are learnt from and judged by: give them with their target.",
         )
-    with _in_file(table.source):
+    with in_file(table.source):
         known = _counted(table, champion.schema).filter(pl.col(target).is_not_null())
     rows = drawn(known, MOST_ROWS, options.seed, "old rows")
     memory = champion.memory
@@ -123,7 +125,7 @@ def _given(champion: Model, old: Any, options: RetrainOptions) -> OldRows:
 
 
 @contextmanager
-def _in_file(source: str) -> Iterator[None]:
+def in_file(source: str) -> Iterator[None]:
     """What goes wrong in here is said to be in this file: there are two, and a row's number is of one of them."""
     try:
         yield
@@ -134,7 +136,7 @@ def _in_file(source: str) -> Iterator[None]:
         raise InputError(error.code, error.message, where, error.hint) from error
 
 
-def _check_cells(frame: pl.DataFrame, schema: Schema) -> None:
+def check_cells(frame: pl.DataFrame, schema: Schema) -> None:
     """Stop at the first cell that is no number or date where the model needs one, while rows can still be counted."""
     kinds = {column.name: column.kind for column in schema.features()}
     if schema.target is not None and schema.task == "regression":
