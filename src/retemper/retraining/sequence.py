@@ -97,9 +97,8 @@ def run(before: Before, tools: Tools, only_if_drifted: bool = False) -> Outcome:
         why = f"Only {of_rows(labelled.height)} with a label, too few to train and judge by (it takes {FEWEST_ROWS})."
         why += " The champion stays."
     elif (groups := units_of(labelled, before.champion.schema)) <= FEWEST_FOLDS:
-        why = (
-            f"Labelled new rows of {groups} groups are too few to train and to judge by (it takes 3 groups)."
-        )
+        own = "1 group is" if groups == 1 else f"{groups} groups are"
+        why = f"Labelled new rows of {own} too few to train and to judge by (it takes 3 groups)."
         why += " The champion stays."
     elif only_if_drifted and not drift.detected and harm.verdict != "harm":
         why = "Neither drift nor harm is seen, and retraining was asked for only then. The champion stays."
