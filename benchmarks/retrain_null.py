@@ -8,7 +8,7 @@ rows. The truth is known: the law that made the rows, or 20,000 rows of a table 
 - *best*: the law is what the champion says, plus noise: nobody can be better, and every other model is worse.
 - *inputs*: the inputs have moved, the law of the target given the inputs has not.
 - *shares*: the shares of the classes have moved, the law of the inputs given the class has not. Where classes overlap
-  the same inputs then have other targets, so that whoever follows must lose on the old mixture: told, but not summed up.
+  the same inputs then have other targets, and whoever follows must lose on the old mixture: told, but not summed up.
 
 Counted are promotions of challengers whose expected loss on rows like the new ones is worse than the champion's (log
 loss, or RMSE), and promotions after which the accuracy on rows like the old ones is lower by more than a point (values:
