@@ -40,3 +40,22 @@ def test_a_restless_loss_is_flat_where_its_slope_is_within_two_standard_errors()
     rises = 1 + np.maximum(EPOCHS - 24, 0) / 16 * 0.2
     assert run("plateau", level * rises * (1 + 0.25 * SWING), level * (1 + 0.25 * SWING)) is not None
     assert run("plateau", level * rises * (1 + 0.04 * SWING), level * (1 + 0.25 * SWING)) is None
+
+
+def test_a_fall_by_a_power_law_would_have_gone_on_after_the_drop() -> None:
+    """Each part falls less than the one before, as losses do; by that the rest of the run still had much to gain."""
+    at = 8
+    rate = np.where(EPOCHS <= at, 1e-3, 1e-5)
+    slow = 0.3 + 0.7 * np.minimum(EPOCHS, at + 0.01 * EPOCHS) ** -0.7
+    module = catalogue.entry("symptom", "decayed_too_early")
+
+    def found(loss: np.ndarray) -> Finding | None:
+        series = {"epoch": EPOCHS, "train_loss": loss, "learning_rate": rate}
+        judged: Finding | None = module.check(Case(History(0, series, 1.0)), module.Options())
+        return judged
+
+    told = found(slow)
+    assert told is not None
+    truth = 1 - (0.3 + 0.7 * 40**-0.7) / slow[at - 1]
+    assert 0.7 * truth < told.evidence["falling"] < 1.3 * truth
+    assert found(0.3 + 0.7 * np.exp(-np.minimum(EPOCHS, at))) is None  # it had converged
