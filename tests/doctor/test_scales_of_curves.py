@@ -44,9 +44,8 @@ def test_a_restless_loss_is_flat_where_its_slope_is_within_two_standard_errors()
 
 def test_a_fall_by_a_power_law_would_have_gone_on_after_the_drop() -> None:
     """Each part falls less than the one before, as losses do; by that the rest of the run still had much to gain."""
-    at = 8
-    rate = np.where(EPOCHS <= at, 1e-3, 1e-5)
-    slow = 0.3 + 0.7 * np.minimum(EPOCHS, at + 0.01 * EPOCHS) ** -0.7
+    rate = np.where(EPOCHS < 9, 1e-3, 1e-5)
+    slow = 0.3 + 0.7 * np.minimum(EPOCHS, 8 + 0.01 * EPOCHS) ** -0.7
     module = catalogue.entry("symptom", "decayed_too_early")
 
     def found(loss: np.ndarray) -> Finding | None:
@@ -56,6 +55,6 @@ def test_a_fall_by_a_power_law_would_have_gone_on_after_the_drop() -> None:
 
     told = found(slow)
     assert told is not None
-    truth = 1 - (0.3 + 0.7 * 40**-0.7) / slow[at - 1]
+    truth = 1 - (0.3 + 0.7 * 40**-0.7) / slow[7]
     assert 0.7 * truth < told.evidence["falling"] < 1.3 * truth
-    assert found(0.3 + 0.7 * np.exp(-np.minimum(EPOCHS, at))) is None  # it had converged
+    assert found(0.3 + 0.7 * np.exp(-np.minimum(EPOCHS, 8))) is None  # it had converged
