@@ -7,15 +7,21 @@ them counts, half of them levels, near copies among them. The alarm rate is show
 at most 5 % is refuted where the interval lies above it. *columns* is the share of columns that are called drifted after
 all corrections, *uncorrected* the share with p <= .05 (*wide*: of levels, p is corrected within the family).
 
+All cells go ahead together, 20 trials at a time. With --keep what is done stays in FILE, one line a trial, and is not
+done again.
+
 usage: python benchmarks/drift_alarms.py [--trials 1000] [--reference 10000] [--windows 50,100,200,500,2000]
-       [--tables numbers,categories,mixed,wide] [--first 0]
+       [--tables numbers,categories,mixed,wide] [--keep FILE]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -25,7 +31,8 @@ from scipy.stats import binomtest
 import retemper
 
 COLUMNS, LEVELS, ALPHA = 20, 30, 0.05
-WORDS = np.array([f"level {k:02d}" for k in range(LEVELS)])
+AT_ONCE = 20
+WORDS = pl.Series([f"level {k:02d}" for k in range(LEVELS)])
 Table = dict[str, pl.Series]
 
 
@@ -44,7 +51,7 @@ def numbers(draw: np.random.Generator, rows: int, columns: int = COLUMNS) -> Tab
 def categories(draw: np.random.Generator, rows: int, columns: int = COLUMNS) -> Table:
     falling = 1 / np.arange(1.0, LEVELS + 1)
     shares = [None, falling / falling.sum()]
-    return {f"c{k}": pl.Series(draw.choice(WORDS, rows, p=shares[k % 2])) for k in range(columns)}
+    return {f"c{k}": WORDS[draw.choice(LEVELS, rows, p=shares[k % 2])] for k in range(columns)}
 
 
 def mixed(draw: np.random.Generator, rows: int) -> Table:
@@ -74,18 +81,44 @@ TABLES: dict[str, Callable[[np.random.Generator, int], Table]] = {
 }
 
 
+@dataclass(frozen=True)
+class Trial:
+    """One call, and what it said of its columns."""
+
+    table: str
+    window: int
+    number: int
+    reference: int
+    alarm: bool
+    columns: int
+    drifted: int
+    uncorrected: int
+    seconds: float
+
+    @classmethod
+    def of(cls, table: str, window: int, number: int, reference: int) -> Trial:
+        draw = np.random.default_rng([number, window, list(TABLES).index(table)])
+        sides = [pl.DataFrame(TABLES[table](draw, rows)) for rows in (reference, window)]
+        began = time.process_time()
+        found = retemper.drift(*sides, ALPHA, seed=number)
+        seconds = time.process_time() - began
+        low = sum(column.p_value <= ALPHA for column in found.columns)
+        said = found.detected, len(found.columns), len(found.drifted), low
+        return cls(table, window, number, reference, *said, seconds)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--reference", type=int, default=10_000)
     parser.add_argument("--windows", default="50,100,200,500,2000")
     parser.add_argument("--tables", default=",".join(TABLES))
-    parser.add_argument("--first", type=int, default=0, help="number of the first trial")
+    parser.add_argument("--keep", type=Path, default=None)
     options = parser.parse_args()
-    rows = []
-    for name in options.tables.split(","):
-        for window in map(int, options.windows.split(",")):
-            rows.append([name, window, *_alarms(name, window, options)])
+    cells = [
+        (name, int(window)) for name in options.tables.split(",") for window in options.windows.split(",")
+    ]
+    done = list(_made(cells, options))
     header = (
         "table",
         "window",
@@ -96,31 +129,45 @@ def main() -> None:
         "uncorrected",
         "CPU s a trial",
     )
+    rows = [_row(cell, [own for own in done if (own.table, own.window) == cell]) for cell in cells]
     print_table(f"False alarms at alpha = {ALPHA}, {options.reference} reference rows", header, rows)
 
 
-def _alarms(name: str, window: int, options: argparse.Namespace) -> list[str]:
-    began, alarms, columns, uncorrected, tests = time.process_time(), 0, 0, 0, 0
-    for trial in range(options.first, options.first + options.trials):
-        draw = np.random.default_rng([trial, window, list(TABLES).index(name)])
-        found = retemper.drift(
-            pl.DataFrame(TABLES[name](draw, options.reference)),
-            pl.DataFrame(TABLES[name](draw, window)),
-            ALPHA,
-            seed=trial,
-        )
-        alarms += found.detected
-        columns += len(found.drifted)
-        uncorrected += sum(column.p_value <= ALPHA for column in found.columns)
-        tests += len(found.columns)
-    interval = binomtest(alarms, options.trials).proportion_ci(method="wilson")
+def _made(cells: list[tuple[str, int]], options: argparse.Namespace) -> Iterator[Trial]:
+    """All trials, those first that have been kept."""
+    kept = options.keep if options.keep is not None and options.keep.exists() else None
+    lines = [] if kept is None else kept.read_text().splitlines()
+    earlier = [
+        own for own in (Trial(**json.loads(line)) for line in lines) if own.reference == options.reference
+    ]
+    yield from (own for own in earlier if own.number < options.trials)
+    known = {(own.table, own.window, own.number) for own in earlier}
+    rounds = [range(first, first + AT_ONCE) for first in range(0, options.trials, AT_ONCE)]
+    wanted = [(*cell, number) for numbers in rounds for cell in cells for number in numbers]
+    for table, window, number in wanted:
+        if number < options.trials and (table, window, number) not in known:
+            yield _kept(Trial.of(table, window, number, options.reference), options.keep)
+
+
+def _kept(trial: Trial, keep: Path | None) -> Trial:
+    if keep is not None:
+        with keep.open("a") as file:
+            file.write(json.dumps(asdict(trial)) + "\n")
+    return trial
+
+
+def _row(cell: tuple[str, int], trials: list[Trial]) -> list[object]:
+    count, alarms = len(trials), sum(own.alarm for own in trials)
+    interval = binomtest(alarms, count).proportion_ci(method="wilson")
+    columns = sum(own.columns for own in trials)
     return [
-        str(options.trials),
-        f"{alarms / options.trials:.1%}",
+        *cell,
+        count,
+        f"{alarms / count:.1%}",
         f"{interval.low:.1%} to {interval.high:.1%}",
-        f"{columns / tests:.2%}",
-        f"{uncorrected / tests:.1%}",
-        f"{(time.process_time() - began) / options.trials:.2f}",
+        f"{sum(own.drifted for own in trials) / columns:.2%}",
+        f"{sum(own.uncorrected for own in trials) / columns:.1%}",
+        f"{np.mean([own.seconds for own in trials]):.2f}",
     ]
 
 

@@ -10,19 +10,21 @@ dealt out anew to a reference and a window, and the window is shifted:
 - *mixture*: knock-out, and of what is left half rotated.
 
 A tenth, half or all of the window's rows (knock-out: of the class) are shifted. *none* is the share of false alarms.
+All cells go ahead together. With --keep what is done stays in FILE, one line a trial, and is not done again.
 
-usage: python benchmarks/drift_power.py DATA TARGET [--sizes 10,100,1000] [--trials 10] [--train 1500]
-       [--reference 2000] [--first 0] [--shrink 2]
+usage: python benchmarks/drift_power.py DATA TARGET [--sizes 10,20,50,100,200,500,1000] [--trials 10] [--train 1500]
+       [--reference 2000] [--shrink 2] [--keep FILE]
        DATA: .npz of images [rows, height, width] or flat squares (`x`, `y`), or a table of numbers and a class TARGET
 """
 
 from __future__ import annotations
 
 import argparse
-import time
-from collections import Counter
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -77,62 +79,93 @@ class Rows:
         return mean + z * scale
 
 
+@dataclass(frozen=True)
+class Trial:
+    """One window: whether both saw its shift, and the p-value of each family times their number."""
+
+    shift: str
+    share: float
+    size: int
+    number: int
+    ours: bool
+    alone: bool
+    families: Mapping[str, float]
+    seconds: float
+
+    @property
+    def cell(self) -> Cell:
+        return self.shift, self.share, self.size
+
+
+Cell = tuple[str, float, int]
+
+
+@dataclass(frozen=True)
+class World:
+    """What all trials share: the rows, those that the network has not seen, the network, and the reference's size."""
+
+    rows: Rows
+    rest: np.ndarray
+    model: Any
+    reference: int
+
+    def trial(self, shift: str, share: float, size: int, number: int) -> Trial:
+        draw = np.random.default_rng([number, size])
+        dealt = draw.permutation(self.rest)
+        reference = self.rows.x[dealt[: self.reference]]
+        current = self.rows.shifted(shift, share, dealt[self.reference :], size, draw)
+        assert len(current) == size, "too few rows for a window of this size"
+        names = [column.name for column in self.model.schema.columns]
+        frames = [pl.DataFrame(x, schema=names, orient="row") for x in (reference, current)]
+        began = process_time()
+        found = retemper.drift(*frames, ALPHA, model=self.model, seed=number)
+        seconds = process_time() - began
+        alone = _by_predictions(self.model.predict_proba(reference), self.model.predict_proba(current))
+        families = {name: family.p_value * len(found.families) for name, family in found.families.items()}
+        return Trial(shift, share, size, number, found.detected, alone, families, seconds)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data")
     parser.add_argument("target")
-    parser.add_argument("--sizes", default="10,100,1000")
+    parser.add_argument("--sizes", default="10,20,50,100,200,500,1000")
     parser.add_argument("--trials", type=int, default=10)
     parser.add_argument("--train", type=int, default=1500)
     parser.add_argument("--reference", type=int, default=2000)
-    parser.add_argument("--first", type=int, default=0, help="number of the first trial")
     parser.add_argument("--shrink", type=int, default=2, help="images: pixels a side that become one")
+    parser.add_argument("--keep", type=Path, default=None)
     options = parser.parse_args()
     rows = _read(Path(options.data), options.target, options.shrink)
     order = np.random.default_rng(0).permutation(len(rows.y))
     trained, rest = order[: options.train], order[options.train :]
     network = retemper.NetClassifier(hidden_units=64, epochs=30, random_state=0)
     model = network.fit(rows.x[trained], rows.y[trained].astype(str)).model_
-    began = time.process_time()
     accuracy = float((model.predict(rows.x[rest]) == rows.y[rest].astype(str)).mean())
     shifts = [("none", 0.0), *((shift, share) for shift in SHIFTS for share in SHARES)]
-    sizes = [int(size) for size in options.sizes.split(",")]
-    cells = [Cell(*shift, size).measured(rows, rest, model, options) for shift in shifts for size in sizes]
-    _print(cells, options.trials, accuracy, (time.process_time() - began) / len(cells) / options.trials)
+    cells = [(*shift, int(size)) for shift in shifts for size in options.sizes.split(",")]
+    world = World(rows, rest, model, options.reference)
+    done = list(_made(world, cells, options.trials, options.keep))
+    _print({cell: [own for own in done if own.cell == cell] for cell in cells}, accuracy)
 
 
-@dataclass
-class Cell:
-    """A shift at a window's size: how many trials saw it."""
-
-    shift: str
-    share: float
-    size: int
-    ours: int = 0
-    alone: int = 0
-    families: Counter[str] = field(default_factory=Counter)
-
-    def measured(self, rows: Rows, rest: np.ndarray, model: Any, options: argparse.Namespace) -> Cell:
-        names = [column.name for column in model.schema.columns]
-        for trial in range(options.first, options.first + options.trials):
-            draw = np.random.default_rng([trial, self.size])
-            dealt = draw.permutation(rest)
-            reference = rows.x[dealt[: options.reference]]
-            left = dealt[options.reference :]
-            current = rows.shifted(self.shift, self.share, left, self.size, draw)
-            assert len(current) == self.size, "too few rows for a window of this size"
-            frames = [pl.DataFrame(x, schema=names, orient="row") for x in (reference, current)]
-            found = retemper.drift(*frames, ALPHA, model=model, seed=trial)
-            self.ours += found.detected
-            self.alone += _by_predictions(model.predict_proba(reference), model.predict_proba(current))
-            least = {name: family.p_value * len(found.families) for name, family in found.families.items()}
-            self.families.update({name: int(p <= ALPHA) for name, p in least.items()})
-        return self
+def _made(world: World, cells: list[Cell], trials: int, keep: Path | None) -> Iterator[Trial]:
+    """All trials, those first that have been kept."""
+    lines = keep.read_text().splitlines() if keep is not None and keep.exists() else []
+    earlier = {(own.cell, own.number): own for own in (Trial(**json.loads(line)) for line in lines)}
+    wanted = [(cell, number) for number in range(trials) for cell in cells]
+    for cell, number in wanted:
+        known = earlier.get((cell, number))
+        trial = known or world.trial(*cell, number)
+        if keep is not None and known is None:
+            with keep.open("a") as file:
+                file.write(json.dumps(asdict(trial)) + "\n")
+        yield trial
 
 
 def _by_predictions(reference: np.ndarray, current: np.ndarray) -> bool:
     p = [ks_2samp(a, b, method="exact").pvalue for a, b in zip(reference.T, current.T, strict=True)]
-    return min(p) * len(p) <= ALPHA
+    return bool(min(p) * len(p) <= ALPHA)
 
 
 def _read(path: Path, target: str, shrink: int) -> Rows:
@@ -147,19 +180,24 @@ def _read(path: Path, target: str, shrink: int) -> Rows:
     return Rows(x.reshape(len(x), -1), y, small)
 
 
-def _print(cells: list[Cell], trials: int, accuracy: float, seconds: float) -> None:
-    families = sorted({name for cell in cells for name in cell.families})
-    shown = [
-        [cell.shift, cell.share, cell.size, f"{cell.ours / trials:.0%}", f"{cell.alone / trials:.0%}"]
-        + [f"{cell.families[name] / trials:.0%}" for name in families]
-        for cell in cells
-    ]
+def _print(cells: Mapping[Cell, list[Trial]], accuracy: float) -> None:
+    every = [trial for trials in cells.values() for trial in trials]
+    families = sorted({name for trial in every for name in trial.families})
+    shown = []
+    for cell, trials in cells.items():
+        saw = [[own.families.get(name, 1.0) <= ALPHA for own in trials] for name in families]
+        saw = [[own.ours for own in trials], [own.alone for own in trials], *saw]
+        shown.append([*cell, *(f"{np.mean(own):.0%}" for own in saw)])
     header = ("shift", "share", "window", "retemper", "predictions alone", *families)
-    title = f"Power at alpha = {ALPHA}, {trials} trials a row; network's accuracy {accuracy:.3f}"
+    seconds = np.mean([own.seconds for own in every])
+    count = len(every) // len(cells)
+    title = f"Power at alpha = {ALPHA}, {count} trials a row; network's accuracy {accuracy:.3f}"
     print_table(f"{title}, {seconds:.2f} CPU s a trial", header, shown)
-    shifted = [cell for cell in cells if cell.shift != "none"]
-    means = [np.mean([getattr(cell, name) for cell in shifted]) / trials for name in ("ours", "alone")]
-    print(f"\nmean power: retemper {means[0]:.1%}, predictions alone {means[1]:.1%}")
+    print()
+    for shift in (*SHIFTS, ""):
+        some = [own for own in every if own.shift != "none" and own.shift.startswith(shift)]
+        ours, alone = (np.mean([getattr(own, name) for own in some]) for name in ("ours", "alone"))
+        print(f"mean power, {shift or 'all'}: retemper {ours:.1%}, predictions alone {alone:.1%}")
 
 
 if __name__ == "__main__":

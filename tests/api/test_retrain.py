@@ -35,6 +35,7 @@ def retrained(model: Any, new: Any, place: Path, **settings: Any) -> retemper.Re
     assert (run.folder / "report.html").stat().st_size > 2000
     assert decision["promoted"] == (decision["gate"]["verdict"] == "promote") == run.promoted
     assert sum(1 for _ in run.folder.glob("**/*.tmp")) == 0
+    assert all(any(path.iterdir()) for path in run.folder.rglob("*") if path.is_dir())
     if isinstance(new, pl.DataFrame):
         assert np.isfinite(run.model.outputs(new)).all()
     return run

@@ -1,71 +1,67 @@
-"""Rows that come twice: what they may be used for, and that they don't look like drift."""
+"""What stops a retraining says in which of the two files, and where."""
 
-from __future__ import annotations
+from pathlib import Path
+from types import ModuleType
 
 import polars as pl
-from tests.retraining.made import champion, table
+import pytest
 
 from retemper.api.retrain_inputs import before_of
-from retemper.retraining.before import Before, drift_of
+from retemper.core.errors import InputError
 from retemper.retraining.options import RetrainOptions
-from retemper.retraining.sequence import FEWEST_ROWS
-
-TAUGHT = table("classes", 300, 1)
-FRESH, OLD = table("classes", 200, 2), table("classes", 260, 5)
-"""Rows that the champion has not seen; its filter takes few of them for such that it has."""
 
 
-def before(new: pl.DataFrame, old: pl.DataFrame | None = OLD) -> Before:
-    return before_of(champion("classes"), new, old, RetrainOptions())
+def text(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(pl.all().cast(pl.String))
 
 
-def unknown(frame: pl.DataFrame) -> pl.DataFrame:
-    model = champion("classes")
-    assert model.memory is not None
-    return frame.filter(~model.memory.trained.seen(frame, model.schema))
+@pytest.mark.parametrize("which", ["new", "old"])
+@pytest.mark.parametrize(
+    ("target", "column", "cell", "code"),
+    [
+        ("classes", "p", "abc", "not_a_number"),
+        ("classes", "q", "inf", "infinite_value"),
+        ("numbers", "y", "oops", "not_a_number"),
+    ],
+)
+def test_a_cell_that_can_not_be_read_is_told_with_file_and_row(
+    made: ModuleType, tmp_path: Path, which: str, target: str, column: str, cell: str, code: str
+) -> None:
+    files = {}
+    for name in ("new", "old"):
+        frame = text(made.table(target, 40, 3 if name == "new" else 5))
+        if name == which:
+            frame[6, column] = cell
+        files[name] = tmp_path / f"{name}.csv"
+        frame.write_csv(files[name])
+    with pytest.raises(InputError) as caught:
+        before_of(made.champion(target, 2), files["new"], files["old"], RetrainOptions())
+    assert caught.value.code == code
+    assert caught.value.where == {"file": str(files[which]), "column": column, "row": 7}
 
 
-def test_new_rows_that_the_champion_was_trained_on_teach_and_do_not_judge() -> None:
-    fresh = unknown(FRESH)
-    found = before(pl.concat([fresh, TAUGHT[:90]]))
-    assert found.new.equals(fresh) and found.by_heart == 90
-    past = found.past
-    assert past.rows.height == OLD.height + 90 and past.judges.equals(unknown(OLD))
-    rows = found.counts(found.ground())
-    assert (rows["new"], rows["known_by_heart"], rows["labelled"]) == (fresh.height + 90, 90, fresh.height)
-    assert before(pl.concat([fresh, TAUGHT[:90]]), None).past.rows.height == 0
+def test_columns_that_are_gone_are_all_named(made: ModuleType, tmp_path: Path) -> None:
+    made.table("classes", 40, 3).rename({"p": "P", "q": "Q"}).write_csv(tmp_path / "new.csv")
+    with pytest.raises(InputError) as caught:
+        before_of(made.champion("classes", 2), tmp_path / "new.csv", None, RetrainOptions())
+    error = caught.value
+    assert error.code == "column_gone" and error.where == {"file": str(tmp_path / "new.csv"), "column": "p"}
+    assert "columns 'p', 'q'" in error.message
 
 
-def test_what_the_filter_may_have_wrong_stays_among_the_new_rows() -> None:
-    found = before(pl.concat([unknown(FRESH), TAUGHT[:1]]))
-    assert found.by_heart == 0 and found.new.height == unknown(FRESH).height + 1
+def test_a_date_that_is_none_is_told_with_file_and_row(made: ModuleType, tmp_path: Path) -> None:
+    import retemper
 
-
-def test_where_hardly_a_row_would_be_left_to_judge_all_do() -> None:
-    new = pl.concat([TAUGHT[:90], unknown(FRESH)[: FEWEST_ROWS - 1]])
-    assert before(new).by_heart == 0 and before(new).new.height == 90 + FEWEST_ROWS - 1
-
-
-def test_rows_without_a_target_can_not_be_told() -> None:
-    found = before(TAUGHT.drop("y"))
-    assert found.by_heart == 0 and found.new.height == 300 and found.past.rows.height == OLD.height
-
-
-def test_old_rows_that_come_again_are_a_part_of_the_past_alone() -> None:
-    again = unknown(OLD)[:50]
-    past = before(pl.concat([unknown(FRESH), again])).past
-    assert past.rows.height == OLD.height - 50 and past.judges.height == unknown(OLD).height - 50
-    assert past.reference.equals(unknown(OLD))
-
-
-def test_an_old_source_that_holds_the_new_one_is_told_apart_from_it() -> None:
-    new = unknown(FRESH)
-    past = before(new, pl.concat([OLD, new])).past
-    assert past.rows.equals(OLD) and past.reference.equals(unknown(OLD))
-
-
-def test_a_world_of_few_rows_that_come_again_and_again_does_not_look_changed() -> None:
-    few = pl.concat([TAUGHT[:60], table("classes", 200, 3)[:140]])
-    drawn = [few.sample(400, with_replacement=True, seed=seed) for seed in range(6)]
-    alarms = [drift_of(before(new, old)).detected for new, old in zip(drawn[:3], drawn[3:], strict=True)]
-    assert not any(alarms)
+    day = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 3, 30), eager=True).cast(pl.String)[:80]
+    frame = made.table("classes", 80, 3).with_columns(day=day)
+    model = (
+        retemper.NetClassifier(hidden_units=4, epochs=1, random_state=0)
+        .fit(frame.drop("y").to_pandas(), frame["y"].to_numpy())
+        .model_
+    )
+    frame[3, "day"] = "soon"
+    frame.rename({"y": model.target}).write_csv(tmp_path / "new.csv")
+    with pytest.raises(InputError) as caught:
+        before_of(model, tmp_path / "new.csv", None, RetrainOptions())
+    assert caught.value.code == "not_a_date"
+    assert caught.value.where == {"file": str(tmp_path / "new.csv"), "column": "day", "row": 4}

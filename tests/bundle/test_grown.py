@@ -121,7 +121,6 @@ def test_what_can_not_be_taken_is_refused(table: Any, model_for: Any) -> None:
     cases = [
         (words, words.drop("size"), "column_gone"),
         (words, words.drop("kind"), "column_gone"),
-        (words, words.with_columns(y=pl.Series(["new", *words["y"][1:]])), "single_row_class"),
         (integers, words, "class_of_another_type"),
         (table(target="booleans"), integers, "class_of_another_type"),
     ]

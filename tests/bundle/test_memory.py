@@ -85,4 +85,4 @@ def test_no_raw_cell_is_in_a_bundle_that_keeps_no_rows(table: Any, model_for: An
     remembering(model_for(frame), frame, 0).save(tmp_path)
     memory = json.loads((tmp_path / "bundle.json").read_text())["memory"]
     assert set(memory) == {"trained", "standing", "work", "sketches", "matrix"} and memory["sketches"] is None
-    assert set(memory["trained"]) == {"salt", "rows", "false_yes", "layers"}
+    assert set(memory["trained"]) == {"salt", "rows", "false_yes", "layers", "alone"}

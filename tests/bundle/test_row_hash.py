@@ -10,7 +10,7 @@ import pytest
 from retemper.bundle.memory.row_hash import row_hashes
 from retemper.bundle.memory.trained import Layer, Trained
 from retemper.core.errors import InputError
-from retemper.core.recipe_sections import DataOptions
+from retemper.core.recipe_sections import ColumnKind, DataOptions
 from retemper.data.read import read
 from retemper.data.rewritten import rewritten
 from retemper.data.schema import Column, Schema, infer
@@ -107,3 +107,60 @@ def test_with_too_little_room_the_share_of_false_answers_rises_and_is_told() -> 
     layer = Layer.sized(2000, 0.01, 1000).with_keys(keys[:2000])
     assert layer.bits.size == 1000 and layer.holds(keys[:2000]).all()
     assert layer.false_yes > 0.1 and abs(layer.holds(keys[2000:]).mean() - layer.false_yes) < 0.03
+
+
+def sold(month: list[object], first: int = 0) -> pl.DataFrame:
+    count = len(month)
+    return pl.DataFrame(
+        {"a": np.arange(first, first + count, dtype=float), "month": month, "y": [0.0] * count}
+    )
+
+
+def with_month(kind: ColumnKind) -> Schema:
+    return Schema((*NUMBERS.columns, Column("month", kind, 0, 1, "")), NUMBERS.target, "regression")
+
+
+@pytest.mark.parametrize(
+    ("kind", "then", "now"),
+    [
+        ("number", 1, 2),
+        ("number", "1.50", 2.5),
+        ("category", "May", "June"),
+        ("category", 1, 2),
+        ("boolean", "yes", "no"),
+        ("boolean", True, False),
+        ("datetime", "2024-05-01", "2024-06-01"),
+        ("datetime", datetime(2024, 5, 1, 9), datetime(2024, 6, 1)),
+    ],
+)
+def test_rows_are_known_again_once_a_constant_varies(kind: ColumnKind, then: object, now: object) -> None:
+    trained = Trained.drawn(0).with_rows(sold([then] * 40), with_month("constant"))
+    trained = Trained.from_json(trained.to_json(), trained.bits())
+    assert trained.seen(sold([then] * 40), with_month("constant")).all()
+    assert trained.seen(sold([then] * 40), with_month(kind)).all()
+    assert trained.seen(sold([then] * 40).drop("month"), with_month(kind)).all()
+    assert trained.seen(sold([now] * 40), with_month(kind)).mean() < 0.1
+    later = trained.with_rows(sold([now] * 40), with_month(kind))
+    assert later.seen(sold([now] * 40), with_month(kind)).all()
+    assert later.seen(sold([then] * 40), with_month(kind)).all()
+
+
+def test_a_constant_may_have_another_value_in_each_batch() -> None:
+    trained = Trained.drawn(0)
+    for month in (1, 2, 3):
+        trained = trained.with_rows(sold([month] * 40, 40 * month), with_month("constant"))
+    whole = [trained.seen(sold([month] * 40, 40 * month), with_month("number")) for month in (1, 2, 3)]
+    assert trained.alone == {"month": ("1", "2", "3")} and np.concatenate(whole).all()
+
+
+def test_a_value_of_few_rows_is_not_noted_and_its_column_never_counted() -> None:
+    trained = Trained.drawn(0).with_rows(sold([None] * 36 + ["secret"] * 4), with_month("constant"))
+    assert trained.alone == {"month": None} and "secret" not in str(trained.to_json())
+    trained = trained.with_rows(sold(["open"] * 40, 40), with_month("constant"))
+    assert trained.alone == {"month": None}
+    assert trained.seen(sold(["other"] * 80), with_month("category")).all()
+
+
+def test_a_value_of_another_kind_than_the_column_is_now_is_in_no_cell() -> None:
+    trained = Trained.drawn(0).with_rows(sold(["soon"] * 40), with_month("constant"))
+    assert trained.seen(sold(["2024-05-01"] * 40), with_month("datetime")).mean() < 0.1

@@ -40,7 +40,7 @@ def test_a_bundle_holds_json_and_the_networks_true_shapes(table: Any, model_for:
     model.save(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle.json", "weights.safetensors"]
     facts = json.loads((tmp_path / "bundle.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
-    assert facts["schema"] == 3 and [network["weight"] for network in facts["networks"]] == [0.5, 0.3, 0.2]
+    assert facts["schema"] == 4 and [network["weight"] for network in facts["networks"]] == [0.5, 0.3, 0.2]
     tensors = load_file(tmp_path / "weights.safetensors")
     expected = {
         f"network_{k}.{parameter.name}": parameter.shape

@@ -65,3 +65,9 @@ def test_promotion_in_the_registry(retemper, place, monkeypatch):
     life = json.loads(retemper("registry", "list", "shop", "--json").out)
     text = json.dumps(life)
     assert decision["gate"]["reason"] in text
+    (_, second) = life["models"][0]["versions"]
+    new = decision["data"]["new"]
+    assert new["path"] == str(place / "new.csv") and len(new["sha256"]) == 64
+    assert (second["data"]["source"], second["data"]["sha256"]) == (new["path"], new["sha256"])
+    assert second["data"]["rows"]["train"] > 0 and second["metrics"]["log_loss"]["low"] is not None
+    assert decision["data"]["old"] is None

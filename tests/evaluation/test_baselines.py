@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from retemper.evaluation import baselines
-from retemper.evaluation.baselines import BaselineRows, fit_baselines
+from retemper.evaluation import baselines, boosting_baseline
+from retemper.evaluation.baseline_rows import BaselineRows
+from retemper.evaluation.baselines import fit_baselines
 from retemper.evaluation.metrics import metrics
 
 YES = lambda name, share: True  # noqa: E731
@@ -139,7 +140,7 @@ def test_no_baseline_holds_the_rows_it_was_fitted_on(task):
 
 def test_of_many_classes_boosting_sees_some_rows_of_each(monkeypatch):
     train, validation = rows(1500, "classification", 0), rows(500, "classification", 1)
-    monkeypatch.setattr(baselines, "TREE_CELLS", 3 * 600)
+    monkeypatch.setattr(boosting_baseline, "TREE_CELLS", 3 * 600)
     found = fit_baselines("classification", train, validation, 3, YES, seed=0)["gradient_boosting"]
     assert re.search(r"columns and 60\d of 1,500 rows", found.message)
     assert metrics("classification", validation.y, found.predict(validation))["log_loss"] < 0.9

@@ -83,6 +83,28 @@ def test_rows_of_one_group_count_as_one():
     )
 
 
+@pytest.mark.parametrize("heavy", [30.0, 1000.0, 1e9, 1e300])
+def test_a_row_with_most_of_the_weight_proves_nothing_by_itself(heavy):
+    weight = np.r_[heavy, np.ones(99)]
+    draws = generator(0, "a heavy row").normal(size=(1000, 100))
+    proved = [
+        PairedMean.of(value, weight / weight.sum() * (own - value), weight=weight).p_above(0.0) <= 0.025
+        for own in draws
+        for value in [float(np.average(own, weights=weight))]
+    ]
+    assert np.mean(proved) <= 0.025
+    same = draws[0]
+    influence = (same - same.mean()) / 100
+    assert PairedMean.of(0.1, influence, weight=np.full(100, heavy)) == PairedMean.of(0.1, influence)
+
+
+def test_a_group_of_most_rows_counts_as_one_with_most_of_the_weight():
+    group = np.repeat(np.arange(41), [960, *[1] * 40])
+    draws = generator(0, "a large group").normal(size=(1000, 41))[:, group]
+    proved = [PairedMean.of(own.mean(), (own - own.mean()) / 1000, group).p_above(0.0) for own in draws]
+    assert np.mean(np.array(proved) <= 0.025) <= 0.025
+
+
 def test_could_see_is_seen_in_80_of_100():
     rows, seen = 400, 0
     size = could_see(mean_gain(generator(0, "size").normal(size=100_000)), 0.025) * np.sqrt(100_000 / rows)

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from retemper.core.recipe import build
 from retemper.models.layers.build import network_of
 from retemper.models.layers.inputs import InputShape
 from retemper.procedure.inner_values import inner_values
-from retemper.training.stack import Layout
+from retemper.training.loop import Training
+from retemper.training.losses import resolve
+from retemper.training.plan import Plan, Rows
+from retemper.training.stack import Layout, Member
 
 DRAWS = np.random.default_rng(0)
 
@@ -26,17 +30,20 @@ def state(model: dict, losses: list[float], row: torch.Tensor | None = None):
     )
     data = SimpleNamespace(shape=shape, n_classes=2, validation=SimpleNamespace(dense=x, codes=codes, y=y))
     networks = tuple(
-        SimpleNamespace(id=k, model=model, fit=SimpleNamespace(val_loss=loss, row=row * (k + 1)))
+        SimpleNamespace(
+            id=k, model=model, fit=SimpleNamespace(val_loss=loss, row=row * (k + 1)), member=Member(k, 0.1)
+        )
         for k, loss in enumerate(losses)
     )
-    recipe = SimpleNamespace(training=SimpleNamespace(loss=_loss()))
+    recipe = build(
+        {
+            "training.loss": "cross_entropy",
+            "training.initialiser": "pytorch",
+            "training.batch_size": 8,
+            "seed": 4,
+        }
+    )
     return SimpleNamespace(long=networks, ready=(None, None, data), recipe=recipe, task="classification")
-
-
-def _loss():
-    from retemper.core.recipe import build
-
-    return build({"training.loss": "cross_entropy"}).training.loss
 
 
 def test_units_that_only_fill_up_lanes_are_no_dead_ones() -> None:
@@ -61,6 +68,33 @@ def test_a_dead_rectifier_shows() -> None:
     own = state(model, [0.3], row)
     own.ready[2].validation.dense[:] = 1.0
     assert inner_values(own)["histograms"][0]["zeros"] == 1.0
+
+
+def test_the_line_before_training_is_that_of_the_weights_that_it_began_with() -> None:
+    """A network is given the weights that the loop itself draws for its id: both pictures agree."""
+    model = {"name": "mlp", "widths": [16, 8], "activation": "tanh"}
+    own = state(model, [0.4, 0.3])
+    network, data = network_of(model, InputShape(3, 3), 2), own.ready[2].validation
+    options = own.recipe.training
+    training = Training(
+        Plan(
+            network,
+            resolve(options.loss, "classification", 2),
+            options,
+            (own.long[1].member,),
+            own.recipe.seed,
+            Rows.of(data.dense, data.codes, data.y),
+            None,
+            epochs=1,
+        ),
+        [],
+    )
+    training.initialise()
+    own.long[1].fit.row = training.stack.buffers["parameters"][0]
+    found = inner_values(own)
+    assert found["member"] == 1 and found["start"] == found["histograms"]
+    own.long[1].fit.row = 2 * own.long[1].fit.row
+    assert inner_values(own)["start"] == found["start"] != inner_values(own)["histograms"]
 
 
 def test_no_network_stayed_finite() -> None:

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from retemper.core.recipe import Recipe, build
 from retemper.core.records import Finding
 from retemper.doctor.surgery.patient import Patient
+from retemper.procedure.repair_by_the_book import by_the_book
 from retemper.procedure.repair_fit import seeded, train
-from retemper.procedure.repair_plan import RATE, Regimen, by_the_book, proposals, ways
+from retemper.procedure.repair_plan import proposals
+from retemper.procedure.repair_regimen import RATE, Regimen, ways
 from retemper.procedure.repair_rows import Rows, split
 from retemper.procedure.repair_score import WORST, score_of
 

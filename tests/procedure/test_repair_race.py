@@ -13,10 +13,12 @@ from retemper.core.recipe import Recipe, build
 from retemper.core.records import Finding
 from retemper.procedure.repair import _cut, _doubt
 from retemper.procedure.repair_bench import Bench
+from retemper.procedure.repair_by_the_book import lean
 from retemper.procedure.repair_last import last, last_price, rises
 from retemper.procedure.repair_leaner import leaner
-from retemper.procedure.repair_plan import RATE, Regimen, lean, proposals
+from retemper.procedure.repair_plan import proposals
 from retemper.procedure.repair_race import SECOND, Race, run
+from retemper.procedure.repair_regimen import RATE, Regimen
 from retemper.procedure.repair_rows import Rows
 
 FOUND = Finding("learning_rate_too_low", "warning", 0.9, "It hardly moves.")

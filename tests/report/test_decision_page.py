@@ -84,6 +84,21 @@ def test_without_labels_nothing_is_tried() -> None:
         assert said in page, said
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, "The drift is harmless so far."),
+        ({"estimated": True, "reliability": "good"}, "By this estimate the drift is harmless so far."),
+        ({"estimated": True, "reliability": "poor"}, None),
+    ],
+)
+def test_drift_is_called_harmless_only_where_that_is_known(more: dict[str, Any], said: str | None) -> None:
+    made = unlabelled()
+    made["harm"] |= {"verdict": "none", "low": -0.004, "high": 0.006, "estimated": False} | more
+    page = page_of(made)
+    assert ("harmless" in page) == (said is not None) and (said or "") in page
+
+
 def test_the_keys_of_the_contract_alone_make_a_whole_page() -> None:
     page = page_of(bare())
     assert "Then and now" not in page and "Since when" not in page
@@ -106,6 +121,10 @@ def test_the_keys_of_the_contract_alone_make_a_whole_page() -> None:
         ),
         (
             {"drift": {"detected": True, "p_value": 0.01}, "harm": {"low": 0.1, "high": 1}},
+            "no new model was tried.",
+        ),
+        (
+            {"drift": {"detected": False, "p_value": 0.3}, "harm": {"low": 0.1, "high": 1}},
             "no new model was tried.",
         ),
     ],

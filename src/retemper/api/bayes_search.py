@@ -99,7 +99,7 @@ class BayesSearch(_Stacked, BaseSearchCV):  # type: ignore[misc]
         if self.sampler not in SAMPLERS:
             raise InputError(
                 "bad_option",
-                f"There is no sampler {self.sampler!r} that learns; {nearest(str(self.sampler), list(SAMPLERS))}.",
+                f"There is no sampler {self.sampler!r} that learns; {nearest(str(self.sampler), list(SAMPLERS))}",
                 {"option": "sampler"},
                 "Use tpe, gp or bayes here; GridSearch and RandomSearch are classes of their own.",
             )

@@ -46,7 +46,7 @@ class TrainOptions(TypedDict, total=False):
     out: str | Path | None
     """the run's folder; None: ``runs/<date>-<time>-<name>``"""
     keep_old: int | str | None
-    """raw rows that the model keeps for later retraining, half of them never trained on; 0 or ``"none"``: none"""
+    """raw rows that the model keeps for later retraining, a quarter of them never trained on; 0 or ``"none"``: none"""
     register: str | None
     """add the model to the registry under this name; see :func:`retemper.registry`"""
     replay: str | Path | None

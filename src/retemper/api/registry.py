@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,9 +130,26 @@ def page(known: Registry, name: str, out: str | Path) -> Path:
     """
     path = page_place(out, "--out", f"--out {name}.html")
     life = known.life(name)
-    decisions = [
-        (f"version {own.number}", read_decision(known.fetch(Reference(name, own.number)) / "decision.json"))
-        for own in life.versions
-        if "decision.json" in own.files and own.number not in life.damaged
-    ]
+    decisions, damaged = [], set(life.damaged)
+    for own in life.versions:
+        if "decision.json" not in own.files:
+            continue
+        try:
+            folder = known.fetch(Reference(name, own.number))
+        except InputError as error:
+            if error.code != "damaged_version":
+                raise
+            damaged.add(own.number)
+        else:
+            decisions.append((f"version {own.number}", _as_registered(folder, own.number, life)))
+    whole = tuple(own for own in life.versions if own.number not in damaged)
+    life = replace(life, versions=whole, damaged=tuple(sorted(damaged)))
     return write(life_facts(life, known.place, decisions), path)
+
+
+def _as_registered(folder: Path, number: int, life: Life) -> dict[str, Any]:
+    """A version's decision with its model's name here; of a promotion that the registry refused nothing came."""
+    decision = read_decision(folder / "decision.json")
+    in_force = any(change.version == number for change in life.changes)
+    made = {"challenger": str(Reference(life.name, number))} if decision.get("promoted") else {}
+    return decision | made | {"promoted": bool(decision.get("promoted")) and in_force}

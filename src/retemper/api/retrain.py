@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -20,7 +21,8 @@ from retemper.core.errors import InputError, Interrupted, nearest
 from retemper.core.interrupt import Watch
 from retemper.core.loading import loading
 from retemper.core.progress import Reporter, SilentReporter
-from retemper.core.run_folder import RunFolder
+from retemper.core.run_folder import RunFolder, disk_faults
+from retemper.retraining.registry.lineage import fingerprint
 from retemper.retraining.registry.reference import Reference, could_be, parse
 
 if TYPE_CHECKING:
@@ -119,9 +121,18 @@ def retrain(model: Model | str | Path, new: Any, **settings: Unpack[Settings]) -
         before = before_of(champion.model, new, settings.get("old"), options)
         with RunFolder.create(settings.get("out"), champion.title) as folder, Watch(folder.path, "retrain"):
             with _whole_or_none(folder):
-                done = carried_out(folder, before, champion, settings, began)
+                data = {"new": _source(new), "old": _source(settings.get("old"))}
+                done = carried_out(folder, before, champion, settings, began, {"data": data})
             _register(champion, folder, done.decision)
             return done
+
+
+def _source(data: Any) -> dict[str, str] | None:
+    """A file's or a folder's path and SHA-256, for the lineage; None: rows in memory, or none."""
+    if not isinstance(data, (str, PathLike)):
+        return None
+    path = Path(data).resolve()
+    return {"path": str(path), "sha256": fingerprint(path)}
 
 
 @contextmanager
@@ -214,17 +225,47 @@ def carried_out(
     }
     folder.write_json("decision.json", decision)
     write_report(folder.path)
+    _drop_empty(folder)
     return Retrained(folder.path, json.loads((folder.path / "decision.json").read_text(encoding="utf-8")))
 
 
+def _drop_empty(folder: RunFolder) -> None:
+    """Folders that nothing was put into tell nobody anything: only a search has curves and checkpoints."""
+    with disk_faults(folder.path):
+        for path in (folder.history, folder.checkpoints):
+            if not any(path.iterdir()):
+                path.rmdir()
+
+
 def _register(champion: Champion, folder: RunFolder, decision: dict[str, Any]) -> None:
-    """The challenger joins the registry that its champion came from, and takes its place there in one step."""
+    """The challenger joins the registry that its champion came from, and takes its place there in one step.
+
+    Raises:
+        InputError: ``champion_changed``: somebody put another version into force meanwhile. Then the decision has come
+            to nothing: the challenger stays in the registry, the run is deleted. Else the registry is at fault, and
+            the finished run stays.
+    """
     if champion.name is None or not decision["promoted"]:
         return
-    known = registry()
-    version = known.add(champion.name, folder.path, parent=champion.version)
-    known.promote(champion.name, version.number, over=champion.version, reason=decision["gate"]["reason"])
-    folder.log({"event": "promoted", "model": f"{champion.name}@{version.number}", "registry": known.place})
+    name, registered = champion.name, None
+    try:
+        known = registry()
+        registered = known.add(name, folder.path, parent=champion.version).number
+        known.promote(name, registered, over=champion.version, reason=decision["gate"]["reason"])
+    except InputError as error:
+        if error.code != "champion_changed":
+            done = "The retraining is finished, and only the registry does not know it yet: then"
+            commands = [] if registered else [f"`retemper registry add {name} {folder.path}`"]
+            commands.append(f"`retemper registry promote {name}@{registered or 'VERSION'}`")
+            hint = f"{error.hint} {done} {' and '.join(commands)}."
+            raise InputError(error.code, error.message, error.where, hint) from error
+        folder.discard()
+        message = (
+            f"{error.message} The challenger, judged against the former one, is kept as version {registered}."
+        )
+        hint = "Give the same command again, to retrain and judge against the version that is in force now."
+        raise InputError(error.code, message, error.where, hint) from error
+    folder.log({"event": "promoted", "model": f"{name}@{registered}", "registry": known.place})
 
 
 def options_of(settings: Settings) -> RetrainOptions:

@@ -130,17 +130,20 @@ class _Treating:
         """See :class:`retemper.retraining.watch.course.Way`."""
         began = now()
         with loading():
-            from retemper.api.retrain_inputs import before_of
+            from retemper.api.retrain_inputs import before_of, check_cells, in_file
             from retemper.retraining.watch.labels import rows_of, save_keys, without_known
 
         with elsewhere():
             champion = self._champion(task.stream)
         rows = rows_of(task, champion.model.schema, self.settings.get("key"))
+        with in_file(str(task.file)):
+            check_cells(rows.frame, champion.model.schema)  # while its rows can still be counted
         rows = without_known(rows, task, champion.model)
         share = level(self.options.alpha, [own.tested for own in task.stream.batches])
         options = self.options.model_copy(update={"alpha": share})
         self.settings.get("reporter", SilentReporter()).note(f"{task.file.name}, batch {task.stream.number}")
-        before = before_of(champion.model, rows.frame, self.settings.get("old"), options)
+        old, called = self.settings.get("old"), str(task.file)
+        before = before_of(champion.model, rows.frame, old, options, called)
         more = {
             "alpha": self.options.alpha,
             "unlabelled": rows.unlabelled(champion.model.target),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 import torch
@@ -18,6 +18,7 @@ from retemper.data.extend.classes import with_new_classes
 from retemper.data.extend.columns import new_columns, with_new_columns, without_columns
 from retemper.data.extend.levels import new_levels, with_new_levels
 from retemper.data.extend.places import encoded_sources, sources_of
+from retemper.data.extend.rare_classes import Aside
 from retemper.data.prepare import Preparer
 from retemper.data.schema import Column, Schema
 from retemper.data.target import Target
@@ -34,11 +35,12 @@ MOST_ODDS = 0.5
 
 @dataclass(frozen=True)
 class Grown:
-    """The larger model, what it has room for now, and what is to be told of it."""
+    """The larger model, what it has room for now, what is to be told of it, and rows of classes that are too rare."""
 
     model: Model
     added: Added
     findings: tuple[Finding, ...] = ()
+    aside: Aside = field(default_factory=Aside)
 
 
 def grown(model: Model, frame: pl.DataFrame, schema_of_new: Schema | None = None) -> Grown:
@@ -65,8 +67,8 @@ def grown(model: Model, frame: pl.DataFrame, schema_of_new: Schema | None = None
         The larger model, or the very same where nothing is new.
 
     Raises:
-        InputError: a column is gone that the model has never seen missing, a new class has one row or another type than
-            the known ones, or see :meth:`retemper.data.prepare.Preparer.fit`.
+        InputError: a column is gone that the model has never seen missing, a new class has another type than the known
+            ones, or see :meth:`retemper.data.prepare.Preparer.fit`.
 
     >>> import numpy as np
     >>> from retemper import NetClassifier

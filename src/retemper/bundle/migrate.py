@@ -13,7 +13,17 @@ def _from_2(facts: Facts) -> Facts:
     return {**facts, "schema": 3, "memory": None}
 
 
-STEPS: dict[int, Callable[[Facts], Facts]] = {2: _from_2}
+def _from_3(facts: Facts) -> Facts:
+    """Format 4 says which values constants had when rows were hashed; in a bundle of format 3 nobody knows them."""
+    facts = {**facts, "schema": 4}
+    if facts["memory"] is None:
+        return facts
+    constants = [own["name"] for own in facts["columns"]["columns"] if own["kind"] == "constant"]
+    trained = {**facts["memory"]["trained"], "alone": dict.fromkeys(constants)}
+    return {**facts, "memory": {**facts["memory"], "trained": trained}}
+
+
+STEPS: dict[int, Callable[[Facts], Facts]] = {2: _from_2, 3: _from_3}
 """Format → the way to the next one."""
 
 
@@ -21,7 +31,7 @@ def migrated(facts: Facts) -> Facts:
     """The facts of a bundle.json in the present format; those of an unknown one as they are.
 
     >>> migrated({"schema": 2, "task": "regression"})
-    {'schema': 3, 'task': 'regression', 'memory': None}
+    {'schema': 4, 'task': 'regression', 'memory': None}
     >>> migrated({"schema": 99})
     {'schema': 99}
     """

@@ -15,7 +15,7 @@ from retemper.bundle.memory.record import ROWS, TRAINED
 from retemper.core.records import to_json
 from retemper.core.run_folder import disk_faults, write_whole
 
-SCHEMA = 3
+SCHEMA = 4
 WEIGHTS = "weights.safetensors"
 
 

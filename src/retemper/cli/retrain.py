@@ -177,6 +177,7 @@ def _print(found: Retrained, quiet: bool) -> None:
     )
     if quiet:
         return
+    write("".join(f"{own['severity']}: {own['message']}\n" for own in decision["findings"]))
     metric = decision["harm"]["metric"]
     rows = [
         (

@@ -61,9 +61,14 @@ def _row(decision: Any) -> tuple[str, ...]:
 
 
 def _left(passed: Passed) -> list[str]:
-    """What was there and is no new batch."""
+    """What is to be told of the batches, and what was there and is no new batch."""
     tally = passed.tally
-    lines = [f"{name}: the same content as {other}, passed over." for name, other in tally.same.items()]
+    lines = [
+        f"{own.decision['batch']}: {told['message']}"
+        for own in tally.batches
+        for told in own.decision["findings"]
+    ]
+    lines += [f"{name}: the same content as {other}, passed over." for name, other in tally.same.items()]
     lines += [f"{name}: labels whose rows have not come yet." for name in tally.labels]
     lines += [f"{name}: failed before, and has not changed since." for name in tally.failed_before]
     if tally.waiting is not None:

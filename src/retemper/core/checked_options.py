@@ -34,7 +34,8 @@ def checked(options: type[Own], given: Mapping[str, Any], what: str) -> Own:
     except ValidationError as error:
         mistakes = [_sentence(str(own["loc"][0]), own, list(options.model_fields)) for own in error.errors()]
         where = {"option": ", ".join(str(own["loc"][0]) for own in error.errors())}
-        message = f"The {what}'s options can't be used: {'; '.join(mistakes)}."
+        told = "; ".join(mistakes)
+        message = f"The {what}'s options can't be used: {told}{'' if told.endswith('?') else '.'}"
         raise InputError(f"bad_{what}_option", message, where, "Mend each of them.") from None
 
 

@@ -5,8 +5,10 @@ A worker that is started loads PyTorch for seconds; a forked one is there at onc
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -14,6 +16,8 @@ from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+PR_SET_PDEATHSIG = 1
+"""prctl(2): which signal a process gets when its parent ends."""
 
 
 def each(do: Callable[[int], T], count: int, workers: int) -> list[T]:
@@ -48,10 +52,10 @@ def each(do: Callable[[int], T], count: int, workers: int) -> list[T]:
                 return done
             done[number] = do(number)
 
-    copies = []
+    copies, parent = [], os.getpid()
     for _ in range(min(workers, count) - 1):
         mine, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_serve, args=(work, theirs), daemon=True)
+        process = context.Process(target=_serve, args=(work, theirs, parent), daemon=True)
         with warnings.catch_warnings():
             # The copies use no thread that this process has started.
             warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
@@ -70,8 +74,9 @@ def each(do: Callable[[int], T], count: int, workers: int) -> list[T]:
     return [found[number] if number in found else do(number) for number in range(count)]
 
 
-def _serve(work: Callable[[], dict[int, Any]], pipe: Connection) -> None:
+def _serve(work: Callable[[], dict[int, Any]], pipe: Connection, parent: int) -> None:
     """In a copy: do what comes, send it, and end without this process's own endings."""
+    _end_with(parent)
     try:
         answer: Any = work()
     except BaseException as error:
@@ -81,6 +86,13 @@ def _serve(work: Callable[[], dict[int, Any]], pipe: Connection) -> None:
     finally:
         pipe.close()
         os._exit(0)
+
+
+def _end_with(parent: int) -> None:
+    """Killed when the parent is: nobody would read the answer, and a copy holds the other end of its own pipe."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before it could be asked for
+        os._exit(1)
 
 
 def _received(pipe: Connection) -> dict[int, Any]:

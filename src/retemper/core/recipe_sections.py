@@ -210,7 +210,7 @@ class KeepOptions(Options):
     """What the model remembers of its rows, for later retraining."""
 
     rows: int = Field(
-        0, ge=0, description="raw rows in the model's folder, half of them never trained on; 0: none"
+        0, ge=0, description="raw rows in the model's folder, a quarter of them never trained on; 0: none"
     )
     sketches: bool = Field(
         True, description="counts of the test rows' cells in the model's folder, for a later drift test"

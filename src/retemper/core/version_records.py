@@ -19,7 +19,8 @@ class DataFingerprint:
 
     Args:
         source: the path as the run was given it; None: rows given in memory, or not known.
-        rows: of each split: ``{"train": 8000, "validation": 1000, "test": 1000}``; empty: not known.
+        rows: of each split: ``{"train": 8000, "validation": 1000, "test": 1000}``; of a retraining those that were
+            learnt from (``train``), old and new ones, and those that were not (``test``); empty: not known.
         columns: the columns that the model reads, then the target.
         sha256: of the file's content; of a folder of parts, over all its files' names and contents; None: not known.
     """
@@ -39,7 +40,8 @@ class Lineage:
         target: the target's column.
         data: the data it learnt from.
         recipe: SHA-256 of its recipe.
-        metrics: on its run's test rows: metric → ``{"value", "low", "high"}``; empty where there was no run.
+        metrics: on rows that it was not trained on, the test rows of its training or the new rows of its retraining:
+            metric → ``{"value", "low", "high"}``; empty where nobody knows.
         run: the folder it was added from.
         parent: the version it was retrained from; None: it was trained from nothing, or that is not known.
         decision: strategy, verdict and reason, of the decision.json it came with; None: it came without.

@@ -141,7 +141,7 @@ def _fit_type(column: pl.Series, dtype: pl.DataType, source: str) -> pl.Series:
 def _read_path(path: Path) -> Table:
     if not path.exists():
         beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        hint = f"Check the path; {nearest(path.name, beside)}." if beside else "Check the path."
+        hint = f"Check the path; {nearest(path.name, beside)}" if beside else "Check the path."
         raise InputError("no_such_file", f"There is no file {path.name!r}.", {"file": str(path)}, hint)
     if path.is_dir():
         return Table(_read_folder(path), path.resolve().name, str(path))  # type: ignore[arg-type]

@@ -59,6 +59,7 @@ SELDOM = frozenset(
         "vanishing_gradients",
         "saturated_activations",
         "low_capacity",
+        "over_regularised",
         "batch_too_large",
         "batch_too_small",
         "evaluation_mode_training",

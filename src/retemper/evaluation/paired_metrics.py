@@ -158,7 +158,7 @@ def _log_loss(rows: PairedRows) -> Paired:
     a, b = (np.log(np.clip(own, least, 1.0)) for own in rows.outputs)
     either, moved = (rows.outputs[0] + rows.outputs[1]) / 2, share[:, None] * (b - a - value)
     expected = float((either * moved**2).sum()), float((either * moved**3).sum())
-    return PairedMean.of(value, share * (gain - value), rows.group, expected=expected)
+    return _tested(rows, value, share * (gain - value), expected=expected)
 
 
 def _mae(rows: PairedRows) -> Paired:
@@ -175,7 +175,7 @@ def _rmse(rows: PairedRows) -> Paired:
         for own, root in zip(squares, roots, strict=True)
     )
     influence = rows.weight * (first - second) / rows.weight.sum()
-    return PairedMean.of(roots[0] - roots[1], influence, rows.group)
+    return _tested(rows, roots[0] - roots[1], influence)
 
 
 def _accuracy(rows: PairedRows) -> Paired:
@@ -192,7 +192,7 @@ def _balanced_accuracy(rows: PairedRows) -> Paired:
     present = total > 0
     gain = np.bincount(rows.y, rows.weight * change) / np.where(present, total, 1)
     influence = rows.weight * (change - gain[rows.y]) / (total[rows.y] * present.sum())
-    return PairedMean.of(float(gain[present].mean()), influence, rows.group, least_error=1.0)
+    return _tested(rows, float(gain[present].mean()), influence, least_error=1.0)
 
 
 def _roc_auc(rows: PairedRows) -> Paired:
@@ -207,7 +207,7 @@ def _roc_auc(rows: PairedRows) -> Paired:
             area, moved, _ = placements(own[:, k], rows.y == k, rows.weight)
             areas[side] += area / len(ranked)
             influence += (2 * side - 1) * moved / len(ranked)
-    return PairedMean.of(float(areas[1] - areas[0]), influence, rows.group, least_error=1.0)
+    return _tested(rows, float(areas[1] - areas[0]), influence, least_error=1.0)
 
 
 def _ece(rows: PairedRows) -> Paired:
@@ -220,14 +220,22 @@ def _ece(rows: PairedRows) -> Paired:
         signed = signs[place] * gap
         values.append(float(signed.sum()))
         influence.append(signed - values[-1] * rows.weight / rows.weight.sum())
-    return PairedMean.of(values[0] - values[1], influence[0] - influence[1], rows.group)
+    return _tested(rows, values[0] - values[1], influence[0] - influence[1])
 
 
 def _of_means(rows: PairedRows, gain: Floats, least_error: float = 0.0) -> PairedMean:
     value = _mean(rows, gain)
-    return PairedMean.of(
-        value, rows.weight * (gain - value) / rows.weight.sum(), rows.group, least_error=least_error
-    )
+    return _tested(rows, value, rows.weight * (gain - value) / rows.weight.sum(), least_error=least_error)
+
+
+def _tested(
+    rows: PairedRows,
+    value: float,
+    influence: Floats,
+    least_error: float = 0.0,
+    expected: tuple[float, float] | None = None,
+) -> PairedMean:
+    return PairedMean.of(value, influence, rows.group, least_error, expected, rows.weight)
 
 
 def _mean(rows: PairedRows, values: Floats) -> float:

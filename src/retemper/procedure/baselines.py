@@ -13,7 +13,8 @@ from retemper.core import interrupt
 from retemper.core.records import Step
 from retemper.core.seeds import generator
 from retemper.data.inputs import Inputs
-from retemper.evaluation.baselines import BaselineRows, fit_baselines
+from retemper.evaluation.baseline_rows import BaselineRows
+from retemper.evaluation.baselines import fit_baselines
 from retemper.evaluation.metrics import main_metric, metrics
 from retemper.procedure.book import Book, State
 from retemper.procedure.prepare import weights

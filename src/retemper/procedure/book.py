@@ -28,7 +28,7 @@ from retemper.data.read import Table
 from retemper.data.schema import Schema
 from retemper.data.split import Splits
 from retemper.data.target import Target
-from retemper.evaluation.baselines import Baseline
+from retemper.evaluation.baseline_rows import Baseline
 from retemper.evaluation.decision import Decision
 from retemper.evaluation.metrics import row_losses
 from retemper.procedure.contenders import EVERY, VALIDATION, Bag, Candidate

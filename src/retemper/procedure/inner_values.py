@@ -12,23 +12,29 @@ from retemper.models.layers.activation import Activation
 from retemper.models.layers.build import network_of
 from retemper.models.layers.dense import Dense
 from retemper.models.layers.layer import Layer
+from retemper.models.layers.network import Network
+from retemper.models.layers.parameter import Views
 from retemper.models.layers.residual import Residual
 from retemper.procedure.book import State
+from retemper.procedure.contenders import Candidate
 from retemper.training import losses
 from retemper.training.plan import Rows
-from retemper.training.stack import Layout
+from retemper.training.stack import Layout, Stack
 
 ROWS = 512
 
 
 def inner_values(state: State) -> dict[str, Any]:
-    """Histograms of the network with the lowest validation loss, at its best epoch.
+    """Histograms of the network with the lowest validation loss, at its best epoch and as it began.
+
+    Its start is drawn anew: the seed and the member's id alone fix it.
 
     Args:
         state: with networks of the full training, and prepared rows.
 
     Returns:
-        ``member``, ``rows`` and ``histograms``; none of these where no network stayed finite.
+        ``member``, ``rows``, ``histograms`` and ``start``, the same before training; none of these where no network
+        stayed finite.
     """
     sound = [own for own in state.long if np.isfinite(own.fit.val_loss)]
     if not sound:
@@ -40,14 +46,29 @@ def inner_values(state: State) -> dict[str, Any]:
     own = data.validation
     count = min(ROWS, len(own.y))
     rows = Rows.of(own.dense[:count], own.codes[:count], own.y[:count])
-    parameters = Layout(network).views(best.fit.row.cpu().unsqueeze(0))
+    return {
+        "member": best.id,
+        "rows": count,
+        "histograms": _seen(network, Layout(network).views(best.fit.row.cpu().unsqueeze(0)), rows),
+        "start": _seen(network, _start(network, best, state), rows),
+    }
+
+
+def _start(network: Network, best: Candidate, state: State) -> Views:
+    """What it began with, but for the head, which no activation sees."""
+    stack = Stack(network, [best.member])
+    stack.initialise(state.recipe.training.initialiser.options, state.recipe.seed)
+    return stack.parameters
+
+
+def _seen(network: Network, parameters: Views, rows: Rows) -> list[dict[str, Any]]:
     shown = list(_activations(network.body))
     seen = caught(
-        lambda: network.forward(parameters, rows.x[None, :count], rows.codes[None, :count]),
+        lambda: network.forward(parameters, rows.x[None, : rows.count], rows.codes[None, : rows.count]),
         {name for name, _ in shown},
         [width for _, width in shown],
     )
-    return {"member": best.id, "rows": count, "histograms": [vars(each) for each in seen]}
+    return [vars(each) for each in seen]
 
 
 def _activations(layers: Sequence[Layer], width: int = 0) -> Iterator[tuple[str, int]]:

@@ -22,9 +22,10 @@ from retemper.procedure.repair_bench import Bench, Run
 from retemper.procedure.repair_fit import seeded
 from retemper.procedure.repair_last import forget_all_but_the_best, last, last_price, rises, untouched
 from retemper.procedure.repair_leaner import leaner
-from retemper.procedure.repair_plan import Regimen, proposals
+from retemper.procedure.repair_plan import proposals
 from retemper.procedure.repair_race import GOOD, Race
 from retemper.procedure.repair_race import run as raced
+from retemper.procedure.repair_regimen import Regimen
 from retemper.procedure.repair_rows import split
 from retemper.procedure.repair_score import LEAST_GAIN
 

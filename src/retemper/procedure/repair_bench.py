@@ -14,7 +14,7 @@ from retemper.doctor.case import Task
 from retemper.doctor.observe.loss_kind import LossFunction
 from retemper.doctor.surgery.patient import Patient
 from retemper.procedure.repair_fit import DEFAULT_BATCH, Training, Watch, examined, started
-from retemper.procedure.repair_plan import Regimen
+from retemper.procedure.repair_regimen import Regimen
 from retemper.procedure.repair_rows import Rows, split
 
 STEP_COST, MULTIPLY_COST = 1.0, 1e-6

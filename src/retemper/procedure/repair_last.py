@@ -9,7 +9,7 @@ from torch import nn
 
 from retemper.core.records import Finding
 from retemper.procedure.repair_bench import Bench, Run
-from retemper.procedure.repair_plan import Regimen
+from retemper.procedure.repair_regimen import Regimen
 from retemper.procedure.repair_score import LEAST_GAIN
 
 STARTS = 3

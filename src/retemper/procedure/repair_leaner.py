@@ -8,7 +8,7 @@ from retemper.core.errors import InputError
 from retemper.core.records import NotApplicable
 from retemper.procedure.repair_bench import Bench, Run
 from retemper.procedure.repair_last import last_price
-from retemper.procedure.repair_plan import Regimen
+from retemper.procedure.repair_regimen import Regimen
 from retemper.procedure.repair_score import LEAST_GAIN
 
 SEEDS = 2

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from retemper.procedure.repair_bench import Bench, Run
-from retemper.procedure.repair_plan import Regimen
+from retemper.procedure.repair_regimen import Regimen
 
 FIRST_SHARE = 0.15
 """Of its epochs, what each way is given at first …"""

@@ -33,7 +33,8 @@ def activations_of(
 def of_training(evidence: Mapping[str, Any]) -> dict[str, Any]:
     """The same of what a run's ``read_curves`` saw; without pictures where it saw nothing."""
     seen = evidence.get("activations") or {}
-    return {**activations_of(seen.get("histograms") or []), "rows": seen.get("rows")}
+    found = activations_of(seen.get("histograms") or [], seen.get("start") or [])
+    return {**found, "rows": seen.get("rows")}
 
 
 def _histogram(place: int, own: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -63,7 +63,8 @@ def _kept(decision: dict[str, Any], tests: list[dict[str, Any]]) -> str:
     drift, harm = decision.get("drift") or {}, decision.get("harm") or {}
     if harm.get("estimated"):
         return "the new rows have no target, so no new model could be tried"
-    if drift.get("detected") is False and drift.get("p_value") is not None:
+    hurt = judged_verdict(decision) == "harm"
+    if drift.get("detected") is False and drift.get("p_value") is not None and not hurt:
         return "the new rows look like the old ones"
     if drift.get("detected") and judged_verdict(decision) in ("none", "better"):
         return "the world has changed, but that does no harm"

@@ -35,7 +35,8 @@ def harm_facts(harm: dict[str, Any], detected: bool, rows_now: int | None = None
         "title": TITLES.get(verdict, phrase(verdict)),
         "badge": {"harm": "fail", "none": "pass", "better": "pass"}.get(verdict, "warn"),
         "sentence": _sentence(name, before, now, (low, high), verdict),
-        "harmless": detected and verdict in ("none", "better"),
+        # An estimate that can't be relied on clears nobody.
+        "harmless": detected and verdict in ("none", "better") and harm.get("reliability") != "poor",
         "estimated": bool(harm.get("estimated")),
         "before": told(name, before),
         "now": told(name, now),

@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from retemper.core.version_records import Life, Version
+from retemper.report.decision_words import strategy
 from retemper.report.life_course import Decisions, course
 from retemper.report.page import asset, environment
 from retemper.report.page_file import write_page
@@ -71,7 +72,8 @@ def _version(
         "metrics": [(metric(name), value) for name, value in lineage.metrics.items()],
         "rows": sum(data.rows.values()) or None,
         "parent": lineage.parent,
-        "decision": lineage.decision,
+        "decision": lineage.decision
+        and {**lineage.decision, "strategy": strategy(str(lineage.decision["strategy"]))},
         "note": lineage.note,
         "lines": [
             ("Target", f"{lineage.target} ({lineage.task})"),

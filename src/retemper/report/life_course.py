@@ -9,7 +9,7 @@ from typing import Any
 
 from retemper.core.errors import InputError
 from retemper.report.decision_answer import answer, judged_verdict
-from retemper.report.decision_drift import equals
+from retemper.report.decision_drift import equals, small
 from retemper.report.decision_file import challenger_of, read_decision
 from retemper.report.decision_harm import TITLES
 from retemper.report.decision_words import change, ends, main_metric, strategy, told
@@ -123,7 +123,7 @@ def _decision(label: str, own: dict[str, Any]) -> dict[str, Any]:
             "after": _after(own, name) if promoted else None,
         },
         "alarm": bool(drift.get("detected")),
-        "p": equals(drift.get("p_value")) if drift.get("p_value") is not None else "not compared",
+        "p": _against(drift),
         "kinds": [phrase(str(kind)).lower() for kind in drift.get("kinds") or []],
         "harm": TITLES.get(verdict, phrase(verdict)),
         "badge": {"harm": "fail", "none": "pass", "better": "pass"}.get(verdict, "warn"),
@@ -138,6 +138,14 @@ def _decision(label: str, own: dict[str, Any]) -> dict[str, Any]:
         "in_force": str(in_force or "not known"),
         "page": None,
     }
+
+
+def _against(drift: Mapping[str, Any]) -> str:
+    """The p-value and its bound, which in a stream is another one each time."""
+    if drift.get("p_value") is None:
+        return "not compared"
+    bound = drift.get("alpha")
+    return equals(drift["p_value"]) + (f" (alarm up to {small(bound)})" if bound else "")
 
 
 def _after(own: dict[str, Any], name: str) -> float | None:

@@ -37,6 +37,7 @@ from retemper.retraining.two_samples.side_by_side import Wanted, side_by_side
 
 FEWEST_ROWS = 10
 """Fewer old rows are no sample of the past."""
+FEWEST_NEW_ROWS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,8 +152,10 @@ def drift_of(before: Before) -> Drift:
     options, past, model = before.options, before.past, before.champion
     memory = model.memory
     sketches = None if memory is None or past.reference.height >= FEWEST_ROWS else memory.sketches
+    why = "one row shows no drift" if before.new.height < FEWEST_NEW_ROWS else None
     if past.reference.height < FEWEST_ROWS and sketches is None:
         why = "there are no old rows to compare with: give --old, or keep some with --keep-old"
+    if why is not None:
         return Drift(
             False, None, options.alpha, not_applicable=(("rows", why),), rows={"current": before.new.height}
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from retemper.core.checked_options import checked
 from retemper.core.options import Options
@@ -52,6 +52,11 @@ class RetrainOptions(Options):
     slices: tuple[str, ...] = Field((), description="columns whose levels or ranges must not get worse")
     seed: int = Field(0, ge=0, description="fixes every random choice")
     workers: int = Field(0, ge=0, description="processes that train; 0: one a core")
+
+    @field_validator("slices", mode="before")
+    @classmethod
+    def _one_column_too(cls, given: Any) -> Any:
+        return (given,) if isinstance(given, str) else given
 
     def share(self, new_classes: bool = False, strange: bool = False) -> float:
         """The budget that holds.

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
 from retemper.bundle.model import Model
 from retemper.core.drift_records import Drift
@@ -15,8 +17,9 @@ from retemper.core.harm_records import Harm
 from retemper.core.records import Score, to_json
 from retemper.evaluation.metrics import main_metric
 from retemper.retraining.course import Course
-from retemper.retraining.ground import Ground
+from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.race import Candidate
+from retemper.retraining.sight import groups_in
 
 RESAMPLES = 200
 
@@ -96,15 +99,11 @@ class Outcome:
 
 def tried(ground: Ground, candidate: Candidate, scratch: float, note: str) -> Tried:
     """A candidate with its scores on rows that its networks have not seen."""
-    model, own = candidate.trained.model, candidate.trained
-    new = model.decision.scores(
-        model.task, ground.y_new, own.new, RESAMPLES, ground.options.seed, ground.weight_new
-    )
+    own = candidate.trained
+    new = _scores(ground, own.model, ground.new, (ground.y_new, own.new, ground.weight_new))
     old = None
     if len(own.old):
-        old = model.decision.scores(
-            model.task, ground.y_old, own.old, RESAMPLES, ground.options.seed, ground.weight_old
-        )
+        old = _scores(ground, own.model, ground.past.judges, (ground.y_old, own.old, ground.weight_old))
     return Tried(
         candidate.strategy,
         new,
@@ -115,6 +114,15 @@ def tried(ground: Ground, candidate: Candidate, scratch: float, note: str) -> Tr
         note,
         candidate.plan.rate if isinstance(candidate.plan, Course) else None,
     )
+
+
+def _scores(
+    ground: Ground, model: Model, frame: pl.DataFrame, said: tuple[NDArray[Any], Floats, Floats]
+) -> dict[str, Score]:
+    """Every metric of rows with their truth, what is said of them, and their weights; rows of a group vary together."""
+    y, outputs, weight = said
+    group = groups_in(ground.champion, frame)
+    return model.decision.scores(model.task, y, outputs, RESAMPLES, ground.options.seed, weight, group)
 
 
 def _forgetting(ground: Ground, candidate: Candidate) -> float | None:

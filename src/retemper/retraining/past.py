@@ -116,7 +116,7 @@ class Past:
         return cls(like.clear(), nobody, np.empty(0), like.clear(), nobody, "none")
 
     @classmethod
-    def of(cls, old: OldRows, seed: int, also_new: Flags | None = None) -> Past:
+    def of(cls, old: OldRows, seed: int, also_new: Flags | None = None, strange: Flags | None = None) -> Past:
         """Whoever the champion has not seen judges; where nobody knows, a share that the seed draws.
 
         Args:
@@ -124,12 +124,14 @@ class Past:
             seed: draws.
             also_new: which of them are among the new rows too [N]; None: none. They teach and judge as new ones, but
                 rows that come again and again are a part of the past: without them the present would look different.
+            strange: which are of classes that the champion does not know [N]; None: none. They only teach.
 
         >>> past = Past.of(OldRows(pl.DataFrame({"a": range(10)}), seen=np.arange(10) < 6), 0)
         >>> past.judges.height, past.reference.height, past.known
         (4, 4, 'unseen')
         """
         judging = _drawn(old.frame.height, seed) if old.seen is None else ~old.seen
+        judging = judging if strange is None else judging & ~strange
         plain = np.ones(old.frame.height, dtype=bool) if old.plain is None else old.plain
         own = np.ones(old.frame.height, dtype=bool) if also_new is None else ~also_new
         rows, known = old.where(own), "unknown" if old.seen is None else "unseen"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from retemper.bundle.memory.kept import Kept, tenths_of
@@ -17,6 +18,7 @@ from retemper.retraining.forgetting import Matrix
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.harm.measured import standings
 from retemper.retraining.harm.rows import Rows
+from retemper.retraining.sight import groups_in
 
 Flags = NDArray[np.bool_]
 FEWEST_TO_COUNT = 40
@@ -53,7 +55,7 @@ def remembering(
         ground: the rows by what they were used for; None: nothing was trained.
         model: in force from now on.
         learnt: of the challenger, where it is promoted; None: the champion stays.
-        matrix: what the models in force were worth on every batch, this one included.
+        matrix: what the models in force were worth on every batch, the last of them this one where it has labels.
     """
     if before.options.keep_old is not None:
         # The recipe goes with the model: later retrainings keep as many.
@@ -61,11 +63,11 @@ def remembering(
     old, schema = before.champion.memory, model.schema
     trained = Trained.drawn(before.options.seed) if old is None else old.trained
     if learnt is None or ground is None:
-        kept = _kept(before, ground, model, trained, None)
+        kept = _kept(before, ground, model, trained, len(matrix) - 1)
         if old is None and kept is None:
             return model
         memory = Memory(trained) if old is None else old
-        return replace(model, memory=replace(memory, kept=kept, matrix=matrix or memory.matrix))
+        return replace(model, memory=replace(memory, kept=kept, matrix=matrix))
     taught = ground.new.filter(learnt.taught)
     taught_old = learnt.judged.taught_old()
     for rows in (taught, taught_old):
@@ -76,8 +78,8 @@ def remembering(
         trained,
         standings(_said(model, learnt), before.options.seed),
         Work(count, networks, model.recipe.training.epochs * networks, learnt.work),
-        _kept(before, ground, model, trained, learnt.taught),
-        _sketches(model, learnt) if old is None or old.sketches is not None else None,
+        _kept(before, ground, model, trained, len(matrix) - 1, learnt.taught),
+        _sketches(model, learnt) if model.recipe.keep.sketches else None,
         matrix,
     )
     return replace(model, memory=memory)
@@ -86,7 +88,8 @@ def remembering(
 def _said(model: Model, learnt: Learnt) -> Rows:
     ground, honest = learnt.judged, learnt.honest
     called = model.decision.codes(honest) if model.classes else None
-    return Rows.of(model.task, honest, ground.y_new, called=called, weight=ground.weight_new)
+    group = groups_in(model, ground.new)
+    return Rows.of(model.task, honest, ground.y_new, called=called, weight=ground.weight_new, group=group)
 
 
 def _sketches(model: Model, learnt: Learnt) -> Sketches | None:
@@ -102,9 +105,14 @@ def _sketches(model: Model, learnt: Learnt) -> Sketches | None:
 
 
 def _kept(
-    before: Before, ground: Ground | None, model: Model, trained: Trained, taught: Flags | None
+    before: Before,
+    ground: Ground | None,
+    model: Model,
+    trained: Trained,
+    batch: int,
+    taught: Flags | None = None,
 ) -> Kept | None:
-    """The reservoir with this batch's rows in it; ``taught``: which of them trained the model in force."""
+    """The reservoir with the rows of this batch in it; ``taught``: which of them trained the model in force."""
     memory, most = before.champion.memory, model.recipe.keep.rows
     kept = None if memory is None else memory.kept
     if not most:
@@ -113,11 +121,17 @@ def _kept(
     kept = (
         kept.now_trained(kept.unseen & trained.seen(kept.frame, model.schema)) if kept.frame.height else kept
     )
-    rows = before.labelled if ground is None else ground.new
-    if not rows.height:
-        return kept
+    rows, aside = before.labelled if ground is None else ground.new, before.grown.aside.rows
     unseen = np.ones(rows.height, dtype=bool) if taught is None else ~taught
-    return kept.updated(rows, unseen, int(kept.batch.max(initial=0)) + 1, most, model.schema)
+    if aside.height:  # until there are enough of a class
+        rows = pl.concat([rows, aside], how="diagonal_relaxed")
+        unseen = np.concatenate([unseen, np.ones(aside.height, dtype=bool)])
+    if not rows.height:
+        # Fewer may be kept from now on than were.
+        rows = kept.frame.clear()
+    if not rows.width:
+        return kept
+    return kept.updated(rows, unseen, batch, most, model.schema)
 
 
 def _begun(before: Before, model: Model, most: int) -> Kept:

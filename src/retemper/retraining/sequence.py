@@ -25,6 +25,7 @@ from retemper.core.harm_records import Harm
 from retemper.core.progress import Reporter
 from retemper.core.records import Step
 from retemper.core.run_folder import RunFolder
+from retemper.data.cells import of_rows
 from retemper.evaluation.metrics import main_metric
 from retemper.retraining import demands, race
 from retemper.retraining.before import Before, drift_of, harm_of
@@ -32,7 +33,7 @@ from retemper.retraining.course import Course, NewSearch, Plan
 from retemper.retraining.decided import judged, with_decision
 from retemper.retraining.entrants import judged_by_fewer, plans
 from retemper.retraining.folds import FEWEST_FOLDS, NEVER, units_of
-from retemper.retraining.forgetting import forgotten
+from retemper.retraining.forgetting import forgotten, so_far, unjudged
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.outcome import Outcome, tried
 from retemper.retraining.race import Candidate, Purse
@@ -91,15 +92,18 @@ def run(before: Before, tools: Tools, only_if_drifted: bool = False) -> Outcome:
     labelled = before.labelled
     why = None
     if not labelled.height:
-        why = "The new rows have no target: nothing can be trained or judged by them. The champion stays."
+        aside = before.grown.aside
+        why = aside.sentence() if aside.classes else "The new rows have no target."
+        why += " Nothing can be trained or judged by them. The champion stays."
     elif labelled.height < FEWEST_ROWS:
-        why = f"{labelled.height} labelled new rows are too few to train and to judge by (it takes {FEWEST_ROWS})."
+        why = f"Only {of_rows(labelled.height)} with a label, too few to train and judge by (it takes {FEWEST_ROWS})."
         why += " The champion stays."
     elif (groups := units_of(labelled, before.champion.schema)) <= FEWEST_FOLDS:
+        own = "1 group" if groups == 1 else f"{groups} groups"
         why = (
-            f"Labelled new rows of {groups} groups (rows that are alike are one) are too few to train and to judge by "
-            "(it takes 3 groups). The champion stays."
+            f"Labelled new rows of {own} (rows that are alike are one) are too few to train and to judge by "
         )
+        why += "(it takes 3 groups). The champion stays."
     elif only_if_drifted and not drift.detected and harm.verdict != "harm":
         why = "Neither drift nor harm is seen, and retraining was asked for only then. The champion stays."
     elif options.strategy == "nothing":
@@ -126,7 +130,9 @@ def _harm(before: Before) -> tuple[Harm, str, str]:
 
 def _kept(before: Before, seen: tuple[Drift, Harm], why: str) -> Outcome:
     gate = Gate("keep", why, (), {"better_on_new": "no challenger was trained"})
-    model = remembering(before, None, before.champion, None, ())
+    matrix = so_far(before.champion)
+    matrix = unjudged(matrix) if before.labelled.height or before.grown.aside.classes else matrix
+    model = remembering(before, None, before.champion, None, matrix)
     return Outcome(model, None, *seen, gate, facts=before.facts())
 
 
@@ -170,9 +176,9 @@ def _trained(before: Before, ground: Ground, tools: Tools, seen: tuple[Drift, Ha
     promoted = gate.promoted
     model = found.model if promoted else before.champion
     said = found.honest if promoted else (found.ground.said_new, found.ground.said_old)
-    course = forgotten(found.ground, before.matrix, said)
-    learnt = Learnt(found.taught, found.ground, found.honest[0], alone) if promoted else None
-    matrix = tuple(tuple(row) for row in course["matrix"]) if before.matrix else ()
+    course, matrix = forgotten(found.ground, so_far(before.champion), said)
+    scratch = found.winner.trained.work if by_search else alone
+    learnt = Learnt(found.taught, found.ground, found.honest[0], scratch) if promoted else None
     model = remembering(before, ground, model, learnt, matrix)
     facts = before.facts() | {
         "not_raced": left_out,

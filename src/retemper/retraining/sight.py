@@ -12,6 +12,7 @@ from retemper.bundle.model import Model
 from retemper.core.prepare_options import PrepareOptions
 from retemper.data.prepare import Preparer
 from retemper.data.target import Target
+from retemper.data.whole_units import groups_of
 from retemper.procedure.prepare import weights
 from retemper.training.arrays import SplitArrays
 
@@ -58,6 +59,16 @@ def weights_of(model: Model, frame: pl.DataFrame) -> NDArray[np.float32]:
     if name is None or name not in frame.columns:
         return np.ones(frame.height, dtype=np.float32)
     return weights(model.schema, frame.with_columns(pl.col(name).fill_null(1)))
+
+
+def groups_in(model: Model, frame: pl.DataFrame) -> NDArray[np.int64] | None:
+    """The number of each row's group; None: rows are independent, or come without their group's column.
+
+    Raises:
+        InputError: ``missing_group``: a row has none.
+    """
+    name = model.schema.group
+    return None if name is None or name not in frame.columns else groups_of(frame[name], name)
 
 
 def refitted(model: Model, frame: pl.DataFrame) -> Model:

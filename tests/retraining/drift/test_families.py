@@ -9,7 +9,7 @@ from scipy.stats import binomtest, fisher_exact
 
 from retemper.core import catalogue
 from retemper.core.records import NotApplicable
-from retemper.retraining.drift import classifier, mmd
+from retemper.retraining.drift import classifier, mmd, predictions
 from retemper.retraining.two_samples.compare import FAMILY
 from retemper.retraining.two_samples.side_by_side import Wanted, side_by_side
 
@@ -167,3 +167,26 @@ def test_the_target_is_the_prior_s_alone():
     (test,) = _run("prior", before, now, target="y").tests
     assert test.name == "y" and test.p_value <= 1e-3
     assert {test.name for test in _run("categories", before, now, target="y").tests} == {"b"}
+
+
+def test_each_part_of_the_predictions_has_a_quarter_of_the_chance():
+    draws = np.random.default_rng(0)
+    said = draws.dirichlet(np.ones(5), size=300)
+    samples, _ = side_by_side({"a": range(200)}, {"a": range(100)}, Wanted(0.05, 9, 0))
+    found = predictions.run(replace(samples, outputs=said, output_names=tuple("abcde")))
+    parts = [test.part for test in found.tests]
+    assert parts == ["values"] * 5 + ["predicted class", "confidence", "together"]
+    raw = [test.p_value for test in found.tests]
+    assert found.adjusted()[:5].min() == pytest.approx(min(1, 4 * 5 * min(raw[:5])))
+    assert found.adjusted()[5:] == pytest.approx(np.minimum(1, 4 * np.array(raw[5:])))
+
+
+def test_answers_that_grow_less_sure_are_seen_whichever_class_they_name():
+    draws = np.random.default_rng(0)
+    sure, unsure = (draws.dirichlet(np.ones(8) / k, size=150) for k in (8, 2.5))
+    samples, _ = side_by_side({"a": range(150)}, {"a": range(150)}, Wanted(0.05, 9, 0))
+    outputs = np.concatenate([sure, unsure])
+    found = predictions.run(replace(samples, outputs=outputs, output_names=tuple("abcdefgh")))
+    confidence = next(test for test in found.tests if test.part == "confidence")
+    assert confidence.p_value < 1e-6
+    assert confidence.p_value < min(test.p_value for test in found.tests if test.part == "predicted class")

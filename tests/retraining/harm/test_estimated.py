@@ -188,3 +188,28 @@ def test_missing_cells_are_no_obstacle():
         sides.append(Rows.of("regression", rows.outputs, rows.y, features=features))
     found = estimated("mae", sides[1], sides[0])
     assert found.now > found.before
+
+
+def test_an_estimate_that_a_few_large_errors_carry_is_not_trusted():
+    """The weights are even; but the squared error of prices like these rests on a handful of rows."""
+    draw = np.random.default_rng(5)
+    then, later = (values(draw, 0.0, count) for count in (1500, 1000))
+    assert estimated("rmse", blind(later), then).reliability == "good"
+    size = np.exp(draw.normal(size=1500) * 2)
+    heavy = Rows.of("regression", then.outputs, then.outputs + size, features=then.features)
+    found = estimated("rmse", blind(later), heavy)
+    assert found.reliability == "poor" and "few rows" in found.reason
+    assert found.estimates["importance"].effective_rows > 1000
+
+
+def test_new_rows_that_lack_the_hard_ones_are_not_sure_to_be_better():
+    """Of the reference one row in fifty is hard; new rows have none of these, and vary as if there were none."""
+    draw = np.random.default_rng(6)
+    hard = np.arange(1000) % 50 == 0
+    probability = np.where(hard, 0.5, 0.02)
+    outputs = np.stack([1 - probability, probability], 1)
+    then = Rows.of("classification", outputs, draw.random(1000) < probability, features=np.zeros((1000, 1)))
+    easy = Rows.of("classification", outputs[~hard][:200], features=np.zeros((200, 1)))
+    found = ways("log_loss", then, easy, None, 0)["words"]
+    own = ways("log_loss", then, blind(then.take(np.arange(200))), None, 0)["words"]
+    assert found.error > 0.9 * own.error

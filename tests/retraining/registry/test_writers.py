@@ -15,12 +15,13 @@ from retemper.retraining.registry import waiting
 from retemper.retraining.registry.folder import FolderRegistry
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it forks")
+ROOT = Path(__file__).parents[3]
 
 
 def writers(*words: str) -> Any:
     """What the program beside this file saw."""
-    program = str(Path(__file__).with_name("writers.py"))
-    done = subprocess.run([sys.executable, program, *words], capture_output=True, text=True, check=False)
+    program = [sys.executable, "-m", "tests.retraining.registry.writers", *words]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

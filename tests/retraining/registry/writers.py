@@ -1,7 +1,7 @@
 """Writers that are killed in every step, and writers that meet; run as a program, since it forks.
 
-``python writers.py kill FOLDER`` and ``python writers.py race FOLDER`` print what they saw as JSON. Bundles are
-made up and not loaded, so that no process needs PyTorch; flushes are points to die at and wait for no disk.
+``python -m tests.retraining.registry.writers kill FOLDER`` and ``… race FOLDER`` print what they saw as JSON.
+Bundles are made up and not loaded, so that no process needs PyTorch; flushes are points to die at and wait for no disk.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from retemper.retraining.registry import folder
 from retemper.retraining.registry.folder import FolderRegistry
 from retemper.retraining.registry.reference import Reference
 
+from ..deaths import die_at
+
 NAME = "m"
 WORKERS, STEPS = 4, 12
 
@@ -39,26 +41,6 @@ def bundle(place: Path) -> Path:
     (place / "bundle.json").write_text(json.dumps(facts))
     (place / "weights.safetensors").write_bytes(bytes(range(256)) * 40)
     return place
-
-
-def die_at(step: int, root: str) -> None:
-    """From now on, ``kill -9`` before the step-th touch of the disk below a folder, or the step-th flush."""
-    seen = 0
-
-    def touch() -> None:
-        nonlocal seen
-        seen += 1
-        if seen == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open" or event.startswith(("os.", "shutil.")):
-            paths = [os.fsdecode(own) for own in arguments if isinstance(own, (str, bytes, Path))]
-            if any(path.startswith(root) for path in paths):
-                touch()
-
-    os.fsync = lambda handle: touch()  # type: ignore[assignment]
-    sys.addaudithook(hook)
 
 
 def forked(do: Callable[[], None]) -> int:

@@ -1,7 +1,8 @@
 """A watched stream that is killed in every step; run as a program, since it forks.
 
-``python killed.py FOLDER`` prints what it saw as JSON. Retrainings are made up: a "model" is the list of the files that
-it learnt from, so that a file that was lost or used twice can be seen. Everything else is the real thing.
+``python -m tests.retraining.watch.killed FOLDER`` prints what it saw as JSON. Retrainings are made up: a "model" is the
+list of the files that it learnt from, so that a file that was lost or used twice can be seen. Everything else is the
+real thing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from retemper.retraining.watch import arrivals
 from retemper.retraining.watch.course import Tally, Task, Way, one_pass
 from retemper.retraining.watch.spending import level
 from retemper.retraining.watch.stream import Stream, Watched
+
+from ..deaths import die_at
 
 NAME = "m"
 FILES = {"b9.csv": "promote", "b10.csv": "keep", "b11.csv": "damaged", "b12.csv": "promote"}
@@ -143,26 +146,6 @@ class World:
     def _stream(self) -> dict[str, Any]:
         facts = json.loads((self.run / "stream.json").read_text())
         return {name: facts[name] for name in ("model", "registry", "bundle")}
-
-
-def die_at(step: int, root: str) -> None:
-    """From now on, ``kill -9`` before the step-th touch of the disk below a folder, or the step-th flush."""
-    seen = 0
-
-    def touch() -> None:
-        nonlocal seen
-        seen += 1
-        if seen == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open" or event.startswith(("os.", "shutil.")):
-            paths = [os.fsdecode(own) for own in arguments if isinstance(own, (str, bytes, Path))]
-            if any(path.startswith(root) for path in paths):
-                touch()
-
-    os.fsync = lambda handle: touch()  # type: ignore[assignment]
-    sys.addaudithook(hook)
 
 
 def killed_in(world: World, step: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,23 +19,33 @@ from retemper.data.sampled import ordered_cells
 from retemper.data.schema import Column, Schema
 
 Hashes = NDArray[np.uint64]
+Alone = Mapping[str, tuple[str, ...] | None]
+"""Columns that were constants when rows were hashed → the values that they had, as text; None: nobody knows them."""
 WINDOW_ROWS = 1 << 16
 
 
-def row_hashes(frame: Frame, schema: Schema, salt: int, rows: NDArray[np.int64] | None = None) -> Hashes:
+def row_hashes(
+    frame: Frame,
+    schema: Schema,
+    salt: int,
+    rows: NDArray[np.int64] | None = None,
+    alone: Alone | None = None,
+) -> Hashes:
     """64 bits for each row, of its features and its target.
 
     A cell is hashed as the schema reads it: a number in single precision (a file of float32 and its text agree), a date
     in seconds, a level or a text by its letters (BLAKE2b). The cells' numbers, mixed with their column's name, are
     added up and mixed again (the finalizer of Steele et al. 2014, "Fast splittable pseudorandom number generators"). A
     missing cell adds nothing, and so does a column that is not there: rows from before a column was added keep
-    their number.
+    their number. So do rows from before a column varied: a constant adds nothing, and once it varies the value that it
+    had alone still adds nothing.
 
     Args:
         frame: rows with the target, of any types that a table can have; large ones stay on disk.
         schema: says how cells are read.
         salt: 0 to 2⁶³ − 1; another one gives other numbers.
         rows: numbers of the rows in ``frame``, ascending; None: all.
+        alone: the values of columns that once were constants; a column whose value nobody knows is never counted.
 
     Returns:
         uint64 [N].
@@ -59,9 +69,11 @@ def row_hashes(frame: Frame, schema: Schema, salt: int, rows: NDArray[np.int64] 
             "Give rows with their target; without it nobody can say whether they were trained on.",
         )
     columns = [*schema.features(), *([target] if target else [])]
-    there = [column for column in columns if column.name in frame.columns]
-    windows = _windows(narrowed(frame, [column.name for column in there]), rows)
-    return np.concatenate([np.zeros(0, np.uint64), *(_hashes(own, there, schema, salt) for own in windows)])
+    alone = alone or {}
+    counted = [own for own in columns if own.name in frame.columns and alone.get(own.name, ()) is not None]
+    windows = _windows(narrowed(frame, [column.name for column in counted]), rows)
+    found = (_hashes(own, counted, schema, salt, alone) for own in windows)
+    return np.concatenate([np.zeros(0, np.uint64), *found])
 
 
 def _windows(frame: Frame, rows: NDArray[np.int64] | None) -> Iterator[pl.DataFrame]:
@@ -73,13 +85,16 @@ def _windows(frame: Frame, rows: NDArray[np.int64] | None) -> Iterator[pl.DataFr
         yield frame
 
 
-def _hashes(frame: pl.DataFrame, columns: list[Column], schema: Schema, salt: int) -> Hashes:
+def _hashes(frame: pl.DataFrame, columns: list[Column], schema: Schema, salt: int, alone: Alone) -> Hashes:
     frame = read_numbers(tidy(frame), styles_of(schema))
     total = np.zeros(frame.height, dtype=np.uint64)
     for column in columns:
         cells = frame[column.name]
-        mixed = _mixed(_cell_hashes(cells, column) ^ np.uint64(_of_text(column.name)))
+        hashes = _cell_hashes(cells, column)
+        mixed = _mixed(hashes ^ np.uint64(_of_text(column.name)))
         mixed[cells.is_null().to_numpy()] = 0
+        for word in alone.get(column.name) or ():
+            mixed[np.isin(hashes, _hash_of(word, column, schema))] = 0
         total += mixed
     return _mixed(total + np.uint64(salt))
 
@@ -95,6 +110,15 @@ def _cell_hashes(cells: pl.Series, column: Column) -> Hashes:
     different = words.drop_nulls().unique()
     codes = words.cast(pl.Enum(different)).to_physical().fill_null(len(different)).to_numpy()
     return np.asarray(np.array([*map(_of_text, different), 0], dtype=np.uint64)[codes])
+
+
+def _hash_of(word: str, column: Column, schema: Schema) -> Hashes:
+    """The hash [1] of a value that a column had alone; empty where it is of another kind than the column is now."""
+    try:
+        cells = read_numbers(pl.DataFrame({column.name: [word]}), styles_of(schema))[column.name]
+        return _cell_hashes(cells, column)
+    except InputError:
+        return np.zeros(0, np.uint64)
 
 
 def _of_text(word: str) -> int:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
-from retemper.bundle.memory.row_hash import Hashes, row_hashes
+from retemper.bundle.memory.row_hash import Alone, Hashes, row_hashes
+from retemper.core.records import to_json
 from retemper.core.seeds import generator
+from retemper.data.cells import as_words, level_counts, tidy
 from retemper.data.frame import Frame
 from retemper.data.schema import Schema
 
@@ -20,6 +23,9 @@ MOST_BYTES = 2_000_000
 LEAST_BYTES = 64
 """A layer smaller than that is not begun: the one before takes its rows."""
 KEYS_AT_ONCE = 1 << 17
+FEWEST_ROWS, MOST_VALUES = 5, 100
+"""A value that a column had alone is noted where so many rows have it, and so many values of a column: no single row
+shows. A column with others is not counted from then on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +87,7 @@ class Trained:
     Args:
         salt: of the rows' numbers, see :func:`row_hashes`.
         layers: the filters.
+        alone: columns that were constants for rows in here, with the values that they had.
 
     >>> import polars as pl
     >>> from retemper.data.schema import Column, Schema
@@ -93,6 +100,7 @@ class Trained:
 
     salt: int
     layers: tuple[Layer, ...] = ()
+    alone: Alone = field(default_factory=dict)
 
     @classmethod
     def drawn(cls, seed: int) -> Trained:
@@ -119,7 +127,7 @@ class Trained:
         Raises:
             InputError: see :func:`row_hashes`.
         """
-        return self._holds(row_hashes(frame, schema, self.salt))
+        return self._holds(row_hashes(frame, schema, self.salt, alone=self.alone))
 
     def with_rows(self, frame: Frame, schema: Schema, rows: NDArray[np.int64] | None = None) -> Trained:
         """With further rows that a model was trained on.
@@ -128,7 +136,8 @@ class Trained:
             frame, schema: as for :meth:`seen`.
             rows: their numbers in ``frame``, ascending; None: all.
         """
-        keys = np.unique(row_hashes(frame, schema, self.salt, rows))
+        alone = {**self.alone, **_constants(frame, schema, rows, self.alone)}
+        keys = np.unique(row_hashes(frame, schema, self.salt, rows, alone))
         keys = keys[~self._holds(keys)]
         layers = list(self.layers)
         room = layers[-1].capacity - layers[-1].rows if layers else 0
@@ -140,7 +149,7 @@ class Trained:
         if len(keys) > room:
             capacity = max(len(keys) - room, self.rows)
             layers.append(Layer.sized(capacity, FALSE_YES / 2 ** len(layers), left).with_keys(keys[room:]))
-        return replace(self, layers=tuple(layers))
+        return replace(self, layers=tuple(layers), alone=alone)
 
     def _holds(self, keys: Hashes) -> NDArray[np.bool_]:
         found = np.zeros(len(keys), dtype=np.bool_)
@@ -151,7 +160,8 @@ class Trained:
     def to_json(self) -> dict[str, Any]:
         """All but the bits, which :meth:`bits` gives; :meth:`from_json` is the way back."""
         layers = [{"hashes": own.hashes, "capacity": own.capacity, "rows": own.rows} for own in self.layers]
-        return {"salt": self.salt, "rows": self.rows, "false_yes": self.false_yes, "layers": layers}
+        facts = {"salt": self.salt, "rows": self.rows, "false_yes": self.false_yes, "layers": layers}
+        return {**facts, "alone": to_json(self.alone)}
 
     def bits(self) -> dict[str, NDArray[np.uint8]]:
         """The layers' bits by name."""
@@ -164,4 +174,21 @@ class Trained:
         return cls(
             data["salt"],
             tuple(Layer(bits[f"layer_{number}"], **own) for number, own in enumerate(layers)),
+            {name: None if words is None else tuple(words) for name, words in data["alone"].items()},
         )
+
+
+def _constants(frame: Frame, schema: Schema, rows: NDArray[np.int64] | None, known: Alone) -> Alone:
+    """The values of the schema's constants in these rows, beside those that were known."""
+    found: dict[str, tuple[str, ...] | None] = {}
+    for column in schema.columns:
+        before = known.get(column.name, ())
+        if column.kind != "constant" or column.name not in frame.columns or before is None:
+            continue
+        cells = frame[column.name] if rows is None else frame[column.name][rows]
+        counts = level_counts(as_words(tidy(cells.to_frame()).to_series()))
+        words = tuple(dict.fromkeys([*before, *counts["level"]]))
+        rare = counts.filter(~pl.col("level").is_in(before), pl.col("rows") < FEWEST_ROWS)
+        if words:
+            found[column.name] = None if rare.height or len(words) > MOST_VALUES else words
+    return found

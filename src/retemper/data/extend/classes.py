@@ -7,11 +7,9 @@ from dataclasses import replace
 import polars as pl
 
 from retemper.core.errors import InputError
-from retemper.data.cells import as_words, first_row, level_counts, place, tidy
+from retemper.data.cells import as_words, level_counts, place, tidy
 from retemper.data.roles import class_labels
 from retemper.data.target import Label, Target
-
-LEAST_ROWS = 2
 
 
 def with_new_classes(target: Target, series: pl.Series | None) -> tuple[Target, dict[str, float]]:
@@ -28,8 +26,7 @@ def with_new_classes(target: Target, series: pl.Series | None) -> tuple[Target, 
         the target, and the new classes with their share of the rows; without any, the target is the very same.
 
     Raises:
-        InputError: ``single_row_class``, a new class has one row only; ``class_of_another_type``, a new class is text
-            among numbers or truth values.
+        InputError: ``class_of_another_type``, a new class is text among numbers or truth values.
 
     >>> import numpy as np
     >>> from retemper.data.scaling import Scaler
@@ -50,14 +47,6 @@ def with_new_classes(target: Target, series: pl.Series | None) -> tuple[Target, 
         for label, word in zip(labels, as_words(pl.Series(labels, dtype=cells.dtype)), strict=True)
         if word not in known
     }
-    for word in new:
-        if counts[word] < LEAST_ROWS:
-            raise InputError(
-                "single_row_class",
-                f"Training and checking need a row of each class, but the new class {word!r} has a single row.",
-                place("", target.name, first_row(as_words(series) == word)),
-                "Give more rows of this class, correct the label, or take the row out.",
-            )
     if not new:
         return target, {}
     old = [*target.prior, *[0.0] * len(new)]

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import polars as pl
 
-from retemper.core.errors import InputError
+from retemper.core.errors import InputError, nearest
 from retemper.core.prepare_options import PrepareOptions
 from retemper.core.recipe_sections import DataOptions
 from retemper.data.categories import MISSING
 from retemper.data.cells import chosen, place
+from retemper.data.check_columns import listed
 from retemper.data.extend.join import joined
 from retemper.data.extend.places import gap_keys
 from retemper.data.prepare import Preparer
@@ -81,14 +82,17 @@ def without_columns(preparer: Preparer, frame: pl.DataFrame, given: Schema | Non
     if given is not None:
         there &= {*(column.name for column in given.columns), *given.dropped}
     gone = tuple(name for name in preparer.columns if name not in there and name not in preparer.optional)
-    for name in gone:
-        if not _takes_missing(preparer, name):
-            raise InputError(
-                "column_gone",
-                f"The new rows have no column {name!r}, and the model has never seen it missing.",
-                place("", name),
-                "Give the column (cells may be empty where training had empty ones), or train again without it.",
-            )
+    needed = [name for name in gone if not _takes_missing(preparer, name)]
+    if needed:
+        columns, them = ("column", "it") if len(needed) == 1 else ("columns", "them")
+        names = listed([repr(name) for name in needed])
+        others = f"; {nearest(needed[0], sorted(there))}" if there else "."
+        raise InputError(
+            "column_gone",
+            f"The new rows have no {columns} {names}, and the model has never seen {them} missing{others}",
+            place("", needed[0]),
+            f"Give the {columns} (cells may be empty where training had empty ones), or train again without {them}.",
+        )
     return replace(preparer, gone=preparer.gone + gone)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -133,13 +134,19 @@ def _slopes(values: Values, at: int, window: int) -> tuple[float, float]:
 
 
 def _expected(values: Values, at: int, window: int) -> float:
-    """The fall over the rest of the run had the rate not dropped: each part's is less than the last's by as much."""
+    """The fall over the rest of the run had the rate not dropped, by the power law that losses follow.
+
+    An epoch's fall at epoch t is d·t^−p, with p by what the two halves of the window before the drop fell (pow3 of
+    Domhan et al. 2015). By the same factor from epoch to epoch it would be over far too soon.
+    """
     half = max(window // 2, at // 4)
     first, middle, last = (float(values[max(at - 1 - back, 0)]) for back in (2 * half, half, 0))
-    rest = (len(values) - at) / half
-    slowing = min((middle - last) / (first - middle), 1.0) if first > middle > last else float(last < middle)
-    total = rest if slowing > 0.999 else slowing * (1 - slowing**rest) / (1 - slowing)
-    return max(middle - last, 0.0) * total
+    if not last < middle:
+        return 0.0
+    earlier, now = max(at - 1.5 * half, 1.0), at - 0.5 * half
+    power = math.log((first - middle) / (middle - last)) / math.log(now / earlier) if first > middle else 0.0
+    epochs = np.arange(at + 1.0, len(values) + 1.0)
+    return (middle - last) / half * float(np.sum((epochs / now) ** -max(power, 0.0)))
 
 
 def _turned(history: History, epoch: float, options: Options) -> bool:

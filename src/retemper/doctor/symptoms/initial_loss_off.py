@@ -8,6 +8,7 @@ from pydantic import Field
 from retemper.core.options import Options as Base
 from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.case import Case, need
+from retemper.doctor.first_loss import beyond_chance, chance_of
 
 REMEDIES: tuple[str, ...] = ("another_initialisation", "scale_inputs")
 
@@ -32,12 +33,12 @@ def check(case: Case, options: Options) -> Finding | None:
         NotApplicable: no loss function was given, or it is not known what a guess costs.
     """
     loss = need(case.loss, "loss")
-    if not (np.isfinite(loss.even) and np.isfinite(loss.trivial)) or max(loss.even, loss.trivial) <= 0:
+    chance = chance_of(loss)
+    if np.isnan(chance):
         raise NotApplicable("it is not known what a guess costs")
     if np.isnan(loss.initial):
         raise NotApplicable("the loss at the start is not known")
-    chance = max(loss.even, loss.trivial)
-    over, limit = loss.initial / chance - 1, options.values if loss.wants == "values" else options.classes
+    over, limit = beyond_chance(loss), options.values if loss.wants == "values" else options.classes
     if over <= limit:
         return None
     message = (

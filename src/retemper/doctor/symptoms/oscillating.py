@@ -9,7 +9,7 @@ from pydantic import Field
 
 from retemper.core.history import History
 from retemper.core.options import Options as Base
-from retemper.core.records import Finding
+from retemper.core.records import Finding, NotApplicable
 from retemper.doctor.case import Case, need
 from retemper.doctor.curves import (
     TINY,
@@ -38,8 +38,10 @@ class Options(Base):
     swing_of_wide: float = Field(0.04, gt=0, description="that swing where the change is wide")
     wide: float = Field(0.04, gt=0, description="change / trivial loss that is wide")
     val_swing: float = Field(0.04, ge=0, description="the same swing of the validation loss, where known")
-    violent: float = Field(
-        0.25, gt=0, description="the same of one that jumps about, however small the training's changes are"
+    both: float = Field(
+        0.1,
+        gt=0,
+        description="the same, and change / validation loss, of one that swings as widely, whatever guessing costs",
     )
     back_and_forth: float = Field(
         3.0, gt=1, description="way up and down in the last part / what it falls or rises"
@@ -60,6 +62,7 @@ class _Read:
     swing: float
     of_trivial: float
     val_swing: float
+    of_val: float
     there_and_back: float
     turns: float
     highest: float
@@ -120,16 +123,26 @@ def _read(history: History, train: Values, last: Values, options: Options) -> _R
         swing=change / max(abs(float(last.mean())), size(train)),
         of_trivial=change * share_of_trivial(history),
         val_swing=swings(history, "val_loss", options.last, options.fewest_epochs),
+        of_val=change / _level(history, options),
         there_and_back=change * len(steps) / max(net, TINY),
         turns=float(np.mean(np.sign(steps[1:]) * np.sign(steps[:-1]) < 0)),
         highest=float(train.max() / max(float(train[0]), TINY)) if train.min() >= 0 else 1.0,
     )
 
 
+def _level(history: History, options: Options) -> float:
+    """The validation loss of the last part; NaN where it was not recorded or is too short."""
+    try:
+        last = tail(curve(history, "val_loss", options.fewest_epochs).values, options.last, 6)
+    except NotApplicable:
+        return float("nan")
+    return max(float(np.mean(np.abs(last))), TINY)
+
+
 def _swings(read: _Read, options: Options) -> bool:
     deep = read.swing > options.swing and read.of_trivial > options.of_trivial
     wide = read.swing > options.swing_of_wide and read.of_trivial > options.wide
-    both = read.swing > options.swing and read.val_swing > options.violent
+    both = read.swing > options.swing and min(read.val_swing, read.of_val) > options.both
     turns = read.turns > options.turns and read.there_and_back > options.back_and_forth
     plain = read.swing > options.swing and read.of_trivial > options.wide
     return (deep or wide or both) and turns and (plain or not read.val_swing < options.val_swing)

@@ -38,6 +38,9 @@ class Options(Base):
     skill: float = Field(
         0.8, gt=0, lt=1, description="gain over a constant output from which on no harm was done"
     )
+    behind: float = Field(
+        0.05, ge=0, lt=1, description="skill that a simple model has more, which shows harm for all that"
+    )
 
 
 def check(case: Case, options: Options) -> Finding | None:
@@ -64,7 +67,7 @@ def check(case: Case, options: Options) -> Finding | None:
         why = f"a weight decay of {decay:g} shrank the weights to {shrunk:.0%}"
     elif rate >= options.dropout:
         why = f"dropout puts {rate:.0%} of the units to zero"
-    if not why or skill_of(case) >= options.skill:
+    if not why or _does_well(case, options):
         return None
     evidence = {
         "penalty": penalty,
@@ -76,9 +79,17 @@ def check(case: Case, options: Options) -> Finding | None:
         "dropout": rate,
         "dropout_threshold": options.dropout,
         "skill_threshold": options.skill,
+        "behind_threshold": options.behind,
     }
     message = f"Regularisation outweighs what is to be learnt: {why}."
     return Finding("over_regularised", "warning", 0.8, message, evidence, REMEDIES)
+
+
+def _does_well(case: Case, options: Options) -> bool:
+    """Whether no harm was done, as far as is known: a simple model on the same rows may show what is missing."""
+    skill = skill_of(case)
+    behind = math.nan if case.standing is None else case.standing.reference - skill
+    return skill >= options.skill and not behind > options.behind
 
 
 def _penalty(signals: Signals) -> float:

@@ -46,9 +46,10 @@ class Options(Base):
         0.5, gt=0, lt=1, description="(validation − training) / validation loss without a rise"
     )
     gap_of_trivial: float = Field(0.12, ge=0, description="the same gap as a share of the trivial loss")
-    gap_by_heart: float = Field(
-        0.04, ge=0, description="the same where the rows were learnt by heart, as a share of the trivial loss"
+    most_gone: float = Field(
+        0.6, gt=0, lt=1, description="a gap so wide that a smaller share of the trivial loss suffices"
     )
+    most_gone_of_trivial: float = Field(0.03, ge=0, description="that smaller share")
     flat: float = Field(0.05, gt=0, description="fall of the validation loss that still counts as flat")
     flat_of_gap: float = Field(0.05, ge=0, description="the same fall as a share of the gap")
     last: float = Field(0.3, gt=0, lt=1, description="the last part of the run, as a share")
@@ -94,8 +95,7 @@ def check(case: Case, options: Options) -> Finding | None:
     read = _read(val, train, course)
     share = share_of_trivial(history)
     rises = _rises(read, noise(val.values, course), share, options)
-    by_heart = read.train_last < options.by_heart * read.last
-    least = options.gap_by_heart if by_heart else options.gap_of_trivial
+    least = options.most_gone_of_trivial if read.gap > options.most_gone else options.gap_of_trivial
     wide = read.gap > options.gap and (read.last - read.train_last) * share > least
     end = tail(course, options.last, 4)
     falling = fall(end)

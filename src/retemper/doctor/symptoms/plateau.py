@@ -37,7 +37,7 @@ class Options(Base):
 
     flat: float = Field(0.03, gt=0, description="change over the last part that still counts as flat")
     flat_in_noise: float = Field(
-        0.15, gt=0, description="the same where the jitter alone may bring it about, in two standard errors"
+        0.3, gt=0, description="the same where the jitter alone may bring it about, in two standard errors"
     )
     last: float = Field(0.4, gt=0, lt=1, description="the last part, as a share of the run")
     fewest_flat_epochs: int = Field(6, ge=4, description="epochs in the last part, at least")

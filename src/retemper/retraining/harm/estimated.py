@@ -11,7 +11,7 @@ from retemper.retraining.harm.expected import NOT_EXPECTED, bounded, expected_of
 from retemper.retraining.harm.jackknife import BLOCKS, left_out, standard_error
 from retemper.retraining.harm.likeness import FEWEST_ROWS, likeness
 from retemper.retraining.harm.rows import Rows
-from retemper.retraining.harm.trust import Evidence, grounds, reliability
+from retemper.retraining.harm.trust import Evidence, carriers_of, grounds, reliability
 from retemper.retraining.harm.verdict import Change, difference, point_of, sign_of
 from retemper.retraining.harm.ways import ways
 
@@ -64,7 +64,7 @@ def estimated(
         return _by_words_alone(metric, sign, now, standing, seed)
     then, new, left = covered(some(reference, seed), some(now, seed + 1))
     like = likeness(then, new, seed) if new.count >= FEWEST_ROWS else None
-    evidence = Evidence(like, left)
+    evidence = Evidence(like, left, carriers_of(metric, then, like))
     found = {name: way for name, way in ways(metric, then, new, like, seed).items() if np.isfinite(way.wide)}
     names = ("both", "importance") if evidence.usable else ("words",)
     chosen = next((found[name] for name in names if name in found), None)

@@ -80,29 +80,39 @@ def ways(metric: str, reference: Rows, new: Rows, like: Likeness | None, seed: i
     base, ahead = left_out(reference, seed), left_out(new, seed + 1)
     then = true(base)
 
-    def way(over_reference: Floats, over_new: Floats, gap: float) -> Way:
-        """From its estimates while blocks of the one sample are left out, and of the other."""
+    def as_many(over_reference: Floats) -> Floats:
+        """What the reference would vary by if it had as many rows as the new ones have, about its known metric."""
+        away = over_reference - over_reference[0]
+        return np.asarray(then[0] + away * np.sqrt(reference.count / new.count))
+
+    def way(over_reference: Floats, over_new: Floats, usual: Floats, gap: float) -> Way:
+        """From its estimates while blocks of the one sample are left out, and of the other.
+
+        New rows that lack the few hard ones by chance vary little, and seem sure to be better: they count as varying at
+        least as the reference's do.
+        """
         change = finished(metric, over_reference) - finished(metric, then)
-        errors = standard_error(change), standard_error(finished(metric, over_new))
-        return Way(float(change[0]), float(np.hypot(*errors)), gap)
+        new_error = max(standard_error(finished(metric, own)) for own in (over_new, usual))
+        return Way(float(change[0]), float(np.hypot(standard_error(change), new_error)), gap)
 
     weighted = base if like is None else base * like.weights[:, None]
     beyond = 0.0
     if like is not None:
         beyond = like.beyond / 2 * standard_error(finished(metric, then)) * float(np.sqrt(reference.count))
         # The new rows enter by the weights alone; so many rows of the reference would vary as they do.
-        as_many = then[0] + (then - then[0]) * np.sqrt(reference.count / new.count)
-        found["importance"] = way(true(weighted), as_many, beyond)
+        found["importance"] = way(true(weighted), as_many(then), as_many(then), beyond)
     if metric in NOT_EXPECTED:
         return found
     told, told_new = _expected(metric, reference, new, seed)
-    says, off = told_new(ahead), then - told(base)
+    said, says = told(base), told_new(ahead)
+    off, usual = then - said, as_many(said)
     tau = regional_gap(reference, weighted[:, 0] / base[:, 0], true, told, seed) * _slope(metric, then[0])
     regional = float(tau * np.sqrt(1.0 if like is None else like.shift))
-    found["words"] = way(says[0] + off, says + off[0], regional)
+    found["words"] = way(says[0] + off, says + off[0], usual, regional)
     if like is not None:
         off = true(weighted) - told(weighted)
-        found["both"] = way(says[0] + off, says + off[0], float(np.hypot(HALF_KNOWN * regional, beyond)))
+        gap = float(np.hypot(HALF_KNOWN * regional, beyond))
+        found["both"] = way(says[0] + off, says + off[0], usual, gap)
     return found
 
 

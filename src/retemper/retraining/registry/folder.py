@@ -24,7 +24,7 @@ from retemper.core.errors import InputError
 from retemper.core.version_records import Action, Change, Life, Version
 from retemper.retraining.registry import faults, on_disk
 from retemper.retraining.registry.contents import first_changed, loadable, now, put_together
-from retemper.retraining.registry.lineage import lineage_of
+from retemper.retraining.registry.lineage import RECORD, lineage_of
 from retemper.retraining.registry.reference import NAME, Reference, check_name
 from retemper.retraining.registry.sealed import Damaged
 from retemper.retraining.registry.waiting import held
@@ -167,7 +167,7 @@ class FolderRegistry:
         try:
             changed = first_changed(on_disk.read_version(folder).files, folder)
         except Damaged:
-            changed = on_disk.RECORD
+            changed = RECORD
         if changed is not None:
             raise faults.damaged_version(model.name, number, folder / changed)
         return folder

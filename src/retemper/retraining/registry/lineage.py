@@ -20,6 +20,9 @@ from retemper.retraining.registry.reference import could_be, parse
 
 KEPT = ("recipe.yaml", "result.json", "decision.json")
 """What a version keeps of its run, beside the bundle."""
+RECORD = "version.json"
+"""What a registry writes of a version."""
+SCORE = ("value", "low", "high")
 
 
 def lineage_of(
@@ -48,9 +51,9 @@ def lineage_of(
         found = Lineage(
             task=facts["task"],
             target=facts["target"]["name"],
-            data=_data(place, facts, result),
+            data=_data(place, facts, result, made or {}),
             recipe=_digest(facts["recipe"]),
-            metrics=result.get("metrics", {}).get("test", {}),
+            metrics=result.get("metrics", {}).get("test", {}) or _standing(facts),
             run=None if place.run is None else str(place.run.resolve()),
             parent=parent if parent is not None else _parent(made, name),
             decision=None if made is None else _summary(made),
@@ -64,14 +67,63 @@ def lineage_of(
         raise _damaged(place.run or place.bundle) from None
 
 
-def _data(place: Place, facts: Mapping[str, Any], result: Mapping[str, Any]) -> DataFingerprint:
+def fingerprint(path: Path) -> str:
+    """SHA-256 of a file's content; of a folder of parts, over all its files' names and contents.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "a").write_text("1")
+    >>> fingerprint(folder / "a")[:6], fingerprint(folder) == fingerprint(folder / "a")
+    ('6b86b2', False)
+
+    Raises:
+        OSError: it can't be read.
+    """
+    files = {"": path} if path.is_file() else {str(own.relative_to(path)): own for own in path.rglob("*")}
+    return _over({name: _content(own) for name, own in sorted(files.items()) if own.is_file()})
+
+
+def _content(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _over(contents: Mapping[str, str]) -> str:
+    return contents[""] if set(contents) == {""} else _digest(contents)
+
+
+def _data(
+    place: Place, facts: Mapping[str, Any], result: Mapping[str, Any], made: Mapping[str, Any]
+) -> DataFingerprint:
+    """Of a training by what it started from, of a retraining by its decision, of a version by its record."""
     columns = (*(column["name"] for column in facts["columns"]["columns"]), facts["target"]["name"])
+    rows = result.get("rows") or _rows(made.get("rows"))
+    if new := made.get("data", {}).get("new"):
+        return DataFingerprint(new["path"], rows, columns, new["sha256"])
+    if stream := made.get("stream"):
+        return DataFingerprint(made["batch"], rows, columns, stream["sha256"])
+    if record := _json(place.run / RECORD) if place.run else {}:
+        known = record["lineage"]["data"]
+        return DataFingerprint(known["source"], known["rows"], columns, known["sha256"])
     source = _json(place.run / START).get("data") if place.run else None
     if not source:
-        return DataFingerprint(None, result.get("rows", {}), columns)
-    contents = {file: mark["sha256"] for file, mark in source["files"].items()}
-    digest = contents[""] if set(contents) == {""} else _digest(contents)
-    return DataFingerprint(source["path"], result.get("rows", {}), columns, digest)
+        return DataFingerprint(None, rows, columns)
+    digest = _over({file: mark["sha256"] for file, mark in source["files"].items()})
+    return DataFingerprint(source["path"], rows, columns, digest)
+
+
+def _rows(counts: Mapping[str, int] | None) -> dict[str, int]:
+    """Rows of a retraining: those that networks learnt from, and those that none did."""
+    if not counts:
+        return {}
+    apart, old = counts["never_trained_on"], (counts["old_to_learn"], counts["old_to_judge"])
+    return {"train": counts["labelled"] - apart + old[0], "test": apart + old[1]}
+
+
+def _standing(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """How the model stood on rows that it had not learnt from, by its own memory."""
+    known = (facts.get("memory") or {}).get("standing") or {}
+    return {name: {key: own[key] for key in SCORE} for name, own in known.items()}
 
 
 def _decision(place: Place) -> dict[str, Any] | None:

@@ -23,9 +23,9 @@ from retemper.core.version_records import Action, Change, Life, Lineage, Version
 from retemper.data.columns import cache_folder
 from retemper.retraining.registry import faults, mlflow_server
 from retemper.retraining.registry.contents import first_changed, loadable, now, put_together
-from retemper.retraining.registry.lineage import lineage_of
+from retemper.retraining.registry.lineage import RECORD, lineage_of
 from retemper.retraining.registry.mlflow_server import answering
-from retemper.retraining.registry.on_disk import RECORD, read_record
+from retemper.retraining.registry.on_disk import read_record
 from retemper.retraining.registry.reference import NAME, Reference, check_name
 from retemper.retraining.registry.sealed import Damaged, write_sealed
 

@@ -17,11 +17,12 @@ from pydantic import TypeAdapter, ValidationError
 from retemper.core.folder_lock import FolderLock
 from retemper.core.version_records import Change, Version
 from retemper.retraining.registry.contents import flush_folder
+from retemper.retraining.registry.lineage import RECORD
 from retemper.retraining.registry.reference import VERSION
 from retemper.retraining.registry.sealed import Damaged, read_sealed, write_sealed
 from retemper.retraining.registry.waiting import free_or_none, held
 
-IN_FORCE, RECORD, DRAFT = "in_force.json", "version.json", ".adding-"
+IN_FORCE, DRAFT = "in_force.json", ".adding-"
 
 
 @cache

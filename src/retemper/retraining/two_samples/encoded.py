@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 from scipy.stats import rankdata
 
-from retemper.data.schema import Column
 from retemper.retraining.two_samples.count_tables import Counts
 from retemper.retraining.two_samples.monte_carlo import Floats
-from retemper.retraining.two_samples.samples import TwoSamples, levels_of, numbers_of
+from retemper.retraining.two_samples.samples import TwoSamples, numbers_of
 
 MOST_INDICATORS = 50
 """A category's most frequent levels that have an indicator of their own."""
@@ -30,15 +28,18 @@ def encoded(samples: TwoSamples, rows: Counts, indicators: bool) -> Floats:
         indicators: levels as indicators (for distances), or as their numbers (for trees).
     """
     frame = samples.frame[rows]
-    blocks = [_block(frame[column.name], column, indicators) for column in samples.columns]
+    blocks = []
+    for column in samples.columns:
+        if column.kind not in ("category", "boolean"):
+            blocks.append(_ranks(numbers_of(frame[column.name], column)))
+            continue
+        levels = samples.levels(column)[rows]
+        blocks.append(_indicators(levels) if indicators else levels[:, None].astype(np.float64))
     return np.concatenate(blocks, axis=1)
 
 
-def _block(column_cells: pl.Series, column: Column, indicators: bool) -> Floats:
-    if column.kind in ("category", "boolean"):
-        levels = levels_of(column_cells)
-        return _indicators(levels) if indicators else levels[:, None].astype(np.float64)
-    cells = numbers_of(column_cells, column)
+def _ranks(cells: Floats) -> Floats:
+    """Ranks, and an indicator of missing cells where there are any."""
     missing = np.isnan(cells)
     gaps = [ONE_UNIT * missing] if missing.any() else []
     ranks = np.full(len(cells), 0.5)

@@ -26,7 +26,8 @@ def p_value(
     >>> round(p_value(4, 4, 8, 4, "more"), 4), round(p_value(4, 4, 8, 4), 4)
     (0.0143, 0.0286)
     """
-    null = hypergeom(rows, total, n_current)
-    many = float(null.sf(current - 1))
-    found = many if side == "more" else min(1.0, 2 * min(float(null.cdf(current)), many))
+    many = float(hypergeom.sf(current - 1, rows, total, n_current))
+    if side == "more":
+        return max(many, SMALLEST)
+    found = min(1.0, 2 * min(float(hypergeom.cdf(current, rows, total, n_current)), many))
     return max(found, SMALLEST)

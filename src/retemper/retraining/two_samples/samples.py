@@ -20,6 +20,7 @@ from retemper.retraining.two_samples.count_tables import Counts
 from retemper.retraining.two_samples.monte_carlo import Floats
 
 FEWEST_DRAWS, MOST_DRAWS = 999, 200_000
+FEWEST_SAMPLED, TIMES_OTHER = 500, 10
 MOST_LEVELS = 1_000
 """The levels after the most frequent thousand count as one."""
 
@@ -39,6 +40,7 @@ class TwoSamples:
         output_names: a name for each column of ``outputs``.
         labels: the target's cells [N], where both samples have them.
         task: of the target, where it is known.
+        few_draws: whether the drift is known, and permutations need not pass any correction.
     """
 
     frame: Frame
@@ -51,6 +53,7 @@ class TwoSamples:
     output_names: tuple[str, ...] = ()
     labels: pl.Series | None = None
     task: Task | None = None
+    few_draws: bool = False
     _levels: dict[str, Counts] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
@@ -79,16 +82,21 @@ class TwoSamples:
 
     def draws(self, tests: int) -> int:
         """Permutations at most: enough for the smallest p-value to pass all corrections."""
-        return draws_for(tests, self.families, self.alpha)
+        return FEWEST_DRAWS if self.few_draws else draws_for(tests, self.families, self.alpha)
 
     def generator(self, family: str, number: int = 0) -> np.random.Generator:
         """Random numbers of a family's test of that number."""
         return generator(self.seed, f"drift {family}", number)
 
     def sampled(self, most: int) -> tuple[Counts, NDArray[np.bool_]]:
-        """At most so many rows of each side: their numbers, and which are current."""
+        """At most so many rows of each side, and ten times the other's: their numbers, and which are current.
+
+        With n rows on one side and m on the other, a comparison sees as much as nm / (n + m) of each show: more than
+        ten times as many add less than a tenth, and cost their full share.
+        """
         draw = self.generator("rows")
         sides = [np.arange(self.n_reference), np.arange(self.n_reference, self.frame.height)]
+        most = min(most, max(FEWEST_SAMPLED, TIMES_OTHER * min(map(len, sides))))
         kept = [
             np.sort(draw.choice(side, most, replace=False)) if len(side) > most else side for side in sides
         ]
@@ -118,7 +126,6 @@ def levels_of(cells: pl.Series) -> Counts:
     [1, 0, -1, 0]
     """
     words = as_words(cells)
-    levels = level_counts(words)["level"]
-    places = np.minimum(np.arange(len(levels)), MOST_LEVELS)
-    codes = words.replace_strict(levels, places, default=None, return_dtype=pl.Int64)
-    return codes.fill_null(-1).to_numpy()
+    # The code of an enumeration's level is its place in the list.
+    codes = words.cast(pl.Enum(level_counts(words)["level"])).to_physical().cast(pl.Int64)
+    return np.asarray(np.minimum(codes.fill_null(-1).to_numpy(), MOST_LEVELS))

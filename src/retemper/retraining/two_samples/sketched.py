@@ -141,19 +141,22 @@ def new_categories(sides: TwoTallies) -> Found:
 
 
 def predictions(sides: TwoTallies) -> Found:
-    """Each class's probability (of two classes, the second's) or the value, over cells; and the predicted class."""
+    """Each class's probability (of two classes, the second's) or the value, over cells; and the predicted class.
+
+    The predicted class has half of the chance of a false alarm, however many classes share the other half.
+    """
     one, two = sides.reference, sides.current
     if not two.outputs and two.predicted is None:
         raise NotApplicable("there are no predictions of a model")
     first = 1 if len(sides.grid.outputs) == 2 else 0
-    most = sides.draws(len(sides.grid.outputs) + 2)
     tests = []
     for number, cells in list(enumerate(sides.grid.outputs))[first:]:
         table = table_of(one.outputs[number], two.outputs[number])
-        tests.append(Tested(cells.name, *steps(table)))
+        tests.append(Tested(cells.name, *steps(table), "values"))
     if one.predicted is not None and two.predicted is not None:
         table = table_of(one.predicted, two.predicted)
-        tests.append(Tested("prediction", *shares.test(table, sides.generator("predicted class"), most)))
+        found = shares.test(table, sides.generator("predicted class"), sides.draws(2))
+        tests.append(Tested("prediction", *found, "predicted class"))
     return Found(tuple(tests))
 
 

@@ -121,7 +121,7 @@ class Stream:
     def publish(self, draft: Path) -> None:
         """Make a draft the newest batch: one rename."""
         with disk_faults(draft):
-            _tidy(draft)
+            (draft / LOCK_NAME).unlink(missing_ok=True)  # a run's lock tells nobody anything later
             flush_folder(draft)
             draft.rename(self.run / "batches" / draft.name)
             flush_folder(self.run / "batches")
@@ -162,14 +162,6 @@ class Stream:
         with suppress(InputError):  # whoever comes next deletes it, too
             self.discard()
         self.lock.close()
-
-
-def _tidy(draft: Path) -> None:
-    """A run's lock, and folders that nothing was put into, tell nobody anything later."""
-    (draft / LOCK_NAME).unlink(missing_ok=True)
-    for path in draft.iterdir():
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
 
 
 def _begun(run: Path, watched: Watched) -> str:
