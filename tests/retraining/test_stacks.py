@@ -86,8 +86,9 @@ def test_a_row_has_no_say_in_what_is_said_of_it(target: str, course: Course) -> 
 def test_the_answers_come_from_networks_without_the_row() -> None:
     ground = ground_of("classes")
     found = trained(ground, SHORT)
-    assert set(ground.judge_folds) == set(range(ground.count + 1))
-    sides = [(found.new, ground.folds, ground.new), (found.old, ground.judge_folds, ground.past.judges)]
+    old_folds = ground.old_folds[ground.past.judging]
+    assert set(old_folds) == set(range(ground.count + 1))
+    sides = [(found.new, ground.folds, ground.new), (found.old, old_folds, ground.past.judges)]
     for said, folds, frame in sides:
         for number, part in enumerate(found.model.parts):
             alone = replace(found.model, parts=(replace(part, weight=1.0),))

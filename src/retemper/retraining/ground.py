@@ -84,10 +84,15 @@ class Ground:
         """Which rows of the lessons are new ones."""
         return np.arange(len(self.fold)) < len(self.folds)
 
-    @property
+    @cached_property
     def judge_folds(self) -> NDArray[np.int64]:
-        """The fold of each old row that judges."""
-        return self.old_folds[self.past.judging]
+        """The fold with which each old row that judges is left out of a choice that it judges.
+
+        It is the row's own; those that nobody trains on are spread over all, so that each choice hears old rows.
+        """
+        own = self.old_folds[self.past.judging]
+        own[own == NEVER] = np.arange((own == NEVER).sum()) % (self.count + 1)
+        return own
 
     @property
     def alike(self) -> NDArray[np.bool_]:

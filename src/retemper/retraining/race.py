@@ -240,16 +240,19 @@ def honest(
     """What the whole of choosing and training says of each new row, and of each old one that judges, unseen by both.
 
     A row that helped to choose a strategy speaks too well of it. So the rows of a fold are judged by what the other
-    folds would have chosen: mostly the challenger, else another finalist, else a short run.
+    folds would have chosen: mostly the challenger, else another finalist, else a short run. Where old rows tell nothing
+    but what is forgotten, it is one that ran in full: no short run forgets as those that may serve.
     """
     best = chosen(ground, candidates, full).trained
     new, old = best.new.copy(), best.old.copy()
     for fold in np.unique(ground.folds):
-        last = finalists(ground, wanted, candidates, purse, fold)
-        runs = [run for own in last for run in _runs_of(own, full, candidates)]
+        last_ones = finalists(ground, wanted, candidates, purse, fold)
+        runs = [run for last in last_ones for run in _runs_of(last, full, candidates)]
         own = chosen(ground, candidates, runs or full, fold).trained
         new[ground.folds == fold] = own.new[ground.folds == fold]
-        old[ground.judge_folds == fold] = own.old[ground.judge_folds == fold]
+        past = ground.judge_folds == fold
+        of_past = own if ground.alike.any() else chosen(ground, candidates, full, fold).trained
+        old[past] = of_past.old[past]
     return new, old
 
 
