@@ -19,6 +19,7 @@ from retemper.retraining.gate import gate
 from retemper.retraining.gate_models import cost_of, slices_of
 from retemper.retraining.gate_options import GateOptions
 from retemper.retraining.ground import Floats, Ground
+from retemper.retraining.in_spells import spells_of
 from retemper.retraining.stacks import Trained
 
 
@@ -65,6 +66,10 @@ def judged(ground: Ground, challenger: Model, new: Floats, old: Floats) -> Gate:
         "strict": options.gate == "strict",
     }
     rows = _pair(ground, challenger, (ground.y_new, ground.weight_new), (ground.said_new, new), ground.new)
+    gain = ground.losses_new(ground.said_new) - ground.losses_new(new)
+    spells = spells_of(ground.new, ground.champion.schema, ground.y_new, gain, options.seed)
+    if spells is not None:
+        rows = replace(rows, group=spells[ground.weight_new > 0])
     past = None
     if len(ground.y_old):
         said = ground.said_old, ground.among_known(old)
