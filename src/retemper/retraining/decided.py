@@ -21,6 +21,7 @@ from retemper.retraining.gate import gate
 from retemper.retraining.gate_models import cost_of, slices_of
 from retemper.retraining.gate_options import GateOptions
 from retemper.retraining.ground import Floats, Ground
+from retemper.retraining.in_spells import spells_of
 from retemper.retraining.stacks import Trained
 
 
@@ -59,6 +60,9 @@ def judged(ground: Ground, challenger: Model, honest: tuple[Floats, Floats]) -> 
         challenger: as it would be in force.
         honest: what it says of each new row, and of each old one that judges, where neither training nor choosing has
             seen the row.
+
+    Where neighbouring rows go together, their order tells of the present what rows out of it can't: then the new ones
+    judge alone, in batches (in_spells.py).
     """
     options, (new, old) = ground.options, honest
     rules = {
@@ -71,16 +75,23 @@ def judged(ground: Ground, challenger: Model, honest: tuple[Floats, Floats]) -> 
         ground.past.judges, ground.y_old, ground.weight_old, (ground.said_old, ground.among_known(old))
     )
     single = replace(past, weight=ground.plain_weight_old)
+    gain = ground.losses_new(ground.said_new) - ground.losses_new(new)
+    spells = spells_of(ground.new, ground.champion.schema, ground.y_new, gain, options.seed)
     named = slices_of(ground.champion, ground.new, options.slices)
     counted = ground.weight_new > 0
+    present, both = rows.paired(ground, challenger), None
+    if spells is not None:
+        present = replace(present, group=spells[counted])
+    elif ground.alike.any():
+        both = rows.below(single, ground.alike).paired(ground, challenger)
     return gate(
-        rows.paired(ground, challenger),
+        present,
         past.paired(ground, challenger) if len(past.y) else None,
         {name: inside[counted] for name, inside in named.items()},
         ([cost_of(ground.champion)], [cost_of(challenger)]),
         ground.concept_drift,
         GateOptions.checked(rules),
-        rows.below(single, ground.alike).paired(ground, challenger) if ground.alike.any() else None,
+        both,
     )
 
 

@@ -19,6 +19,8 @@ from retemper.data.schema import Column
 from retemper.retraining.two_samples.count_tables import Counts
 from retemper.retraining.two_samples.monte_carlo import Floats
 
+OUTPUT_NAME = "probability_"
+"""Before the class's name in the name of an output."""
 FEWEST_DRAWS, MOST_DRAWS = 999, 200_000
 FEWEST_SAMPLED, TIMES_OTHER = 500, 10
 MOST_LEVELS = 1_000

@@ -22,7 +22,7 @@ from retemper.data.rewritten import read_for, rewritten
 from retemper.data.roles import infer_task
 from retemper.data.schema import UNUSED, Column, infer
 from retemper.retraining.two_samples.monte_carlo import Floats
-from retemper.retraining.two_samples.samples import TwoSamples
+from retemper.retraining.two_samples.samples import OUTPUT_NAME, TwoSamples
 
 FEWEST_ROWS = 2
 Reasons = tuple[tuple[str, str], ...]
@@ -171,7 +171,7 @@ def _slices(frame: Any) -> list[pl.DataFrame]:
 def _names(model: Model | None) -> tuple[str, ...]:
     if model is None or model.task == "regression":
         return ("prediction",)
-    return tuple(f"probability_{name}" for name in model.classes)
+    return tuple(f"{OUTPUT_NAME}{name}" for name in model.classes)
 
 
 def _task(model: Model | None, labels: pl.Series | None) -> Task | None:
