@@ -19,7 +19,6 @@ from retemper.data.cells import as_words
 from retemper.data.whole_units import groups_of
 from retemper.evaluation.metrics import main_metric
 from retemper.retraining.folds import NEVER
-from retemper.retraining.forgetting import Matrix
 from retemper.retraining.ground import MOST_ROWS, Ground, drawn
 from retemper.retraining.harm.estimated import estimated
 from retemper.retraining.harm.measured import measured
@@ -122,12 +121,6 @@ class Before:
             workers,
             lambda name: reporter.progress(None, name),
         )
-
-    @property
-    def matrix(self) -> Matrix:
-        """What the models in force were worth on every batch so far; empty where old rows carry no batch."""
-        memory = self.champion.memory
-        return () if memory is None or self.past.batch is None else memory.matrix
 
     def facts(self) -> dict[str, Any]:
         """What else decision.json tells of the start."""
