@@ -292,6 +292,12 @@ def test_a_mistake_leaves_nothing_behind(made: ModuleType, tmp_path: Path, case:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_mistake_in_the_time_limit_is_told_before_anything_is_read() -> None:
+    with pytest.raises(InputError) as caught:
+        retemper.retrain("no/such/model", "no/such/file.csv", time_limit="soon")
+    assert caught.value.code == "bad_time_limit"
+
+
 @pytest.mark.parametrize("case", ["strategy", "metric", "slice"])
 def test_a_mistake_is_told_though_nothing_can_be_trained(made: ModuleType, tmp_path: Path, case: str) -> None:
     settings, code = MISTAKES[case]

@@ -130,6 +130,13 @@ def test_without_old_rows_sketches_tell_of_drift():
     assert not unmoved.detected and unmoved.pictures == ()
 
 
+@pytest.mark.parametrize(("source", "rows"), [("kept", 400), ("given", 30)])
+def test_counts_of_many_rows_tell_more_than_a_few_kept_ones(source, rows):
+    before = before_of(moved(200, 3), table("classes", 30, 4), sketches=True)
+    few = replace(before.past, source=source, reference=table("classes", 30, 4))
+    assert drift_of(replace(before, past=few)).rows["reference"] == rows
+
+
 def test_without_old_rows_and_sketches_there_is_nothing_to_compare():
     found = drift_of(before_of(moved(200, 3), None))
     assert found.p_value is None and dict(found.not_applicable)["rows"]

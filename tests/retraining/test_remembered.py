@@ -12,7 +12,7 @@ from retemper.bundle.memory.kept import Kept
 from retemper.bundle.memory.record import Memory
 from retemper.bundle.model import Model
 from retemper.core.recipe_sections import KeepOptions
-from retemper.retraining.before import Before
+from retemper.retraining.before import Before, drift_of
 from retemper.retraining.folds import NEVER
 from retemper.retraining.options import RetrainOptions
 from retemper.retraining.remembered import Learnt, remembering
@@ -99,9 +99,24 @@ def test_sketches_are_as_the_user_wanted_whatever_the_last_batch_allowed(wanted:
     assert (memory_of(more).sketches is not None) == wanted
 
 
+def test_a_column_that_came_and_went_again_is_no_fault() -> None:
+    wide = table("classes", 120, 2).with_columns(more=pl.int_range(pl.len()) * 1.5)
+    first = promoted(before(champion("classes"), wide), ((None,), (None, 0.5)))
+    assert "more" in [column.name for column in first.schema.columns]
+    start = before(first, table("classes", 90, 3))
+    again = promoted(start, ((None,), (None, 0.5), (None, None, 0.5)))
+    sketches = memory_of(again).sketches
+    assert sketches is not None
+    assert {own.name for own in sketches.grid.columns} == {"p", "q", "kind"}
+    # Drift is told by what there is, whether the column is back or not.
+    for rows in (table("classes", 90, 4), wide):
+        assert drift_of(before(again, rows)).p_value is not None
+
+
 def test_rows_of_a_group_make_an_interval_wider() -> None:
     rows = table("classes", 120, 2).with_columns(g=pl.int_range(pl.len()) // 12)
-    alike = pl.concat([rows[::12]] * 12).sort("g")
+    # Nearly the same row twelve times; copies to the digit would count once.
+    alike = pl.concat([rows[::12]] * 12).sort("g").with_columns(pl.col("p") + 1e-6 * pl.int_range(120))
     grouped = champion("classes", 1, data__group="g")
     plain = replace(grouped, schema=replace(grouped.schema, group=None))
     widths = []

@@ -114,6 +114,7 @@ def retrain(model: Model | str | Path, new: Any, **settings: Unpack[Settings]) -
     """
     began = settings.get("started", now())
     options = options_of(settings)
+    seconds_of(settings.get("time_limit"))  # a mistake is told before anything is read
     with machine_faults(), loading():
         from retemper.api.retrain_inputs import before_of
 

@@ -19,7 +19,6 @@ from retemper.data.cells import as_words
 from retemper.data.whole_units import groups_of
 from retemper.evaluation.metrics import main_metric
 from retemper.retraining.folds import NEVER
-from retemper.retraining.forgetting import Matrix
 from retemper.retraining.ground import MOST_ROWS, Ground, drawn
 from retemper.retraining.harm.estimated import estimated
 from retemper.retraining.harm.measured import measured
@@ -32,7 +31,7 @@ from retemper.retraining.sight import weights_of
 from retemper.retraining.since import since_when
 from retemper.retraining.stacks import judged_beside, work_of
 from retemper.retraining.two_samples.compare import FAMILY, compare
-from retemper.retraining.two_samples.remembered import against_sketches
+from retemper.retraining.two_samples.remembered import FEWEST_KEPT, against_sketches
 from retemper.retraining.two_samples.side_by_side import Wanted, side_by_side
 
 FEWEST_ROWS = 10
@@ -119,12 +118,6 @@ class Before:
         work = self.options.share(ground.means.new_classes > 0, ground.means.strange) * scratch
         return Purse(scratch, work, budget, workers, lambda name: reporter.progress(None, name))
 
-    @property
-    def matrix(self) -> Matrix:
-        """What the models in force were worth on every batch so far; empty where old rows carry no batch."""
-        memory = self.champion.memory
-        return () if memory is None or self.past.batch is None else memory.matrix
-
     def facts(self) -> dict[str, Any]:
         """What else decision.json tells of the start."""
         return {
@@ -150,8 +143,11 @@ class Before:
 def drift_of(before: Before) -> Drift:
     """Whether the new rows come from another world than the old ones that the champion has not seen."""
     options, past, model = before.options, before.past, before.champion
-    memory = model.memory
-    sketches = None if memory is None or past.reference.height >= FEWEST_ROWS else memory.sketches
+    counts = None if model.memory is None else model.memory.sketches
+    # A bundle counts more rows than it keeps; rows that were given are what was asked for.
+    few = counts is not None and past.source == "kept"
+    enough = past.reference.height >= (FEWEST_KEPT if few else FEWEST_ROWS)
+    sketches = None if enough else counts
     why = "one row shows no drift" if before.new.height < FEWEST_NEW_ROWS else None
     if past.reference.height < FEWEST_ROWS and sketches is None:
         why = "there are no old rows to compare with: give --old, or keep some with --keep-old"

@@ -12,6 +12,7 @@ from retemper.bundle.memory.kept import Kept, tenths_of
 from retemper.bundle.memory.record import Memory, Work
 from retemper.bundle.memory.sketches import Grid, Sketches
 from retemper.bundle.memory.trained import Trained
+from retemper.bundle.memory.waiting import waiting
 from retemper.bundle.model import Model
 from retemper.retraining.before import Before
 from retemper.retraining.forgetting import Matrix
@@ -100,7 +101,10 @@ def _sketches(model: Model, learnt: Learnt) -> Sketches | None:
     cut = np.arange(ground.new.height) % 2 == 0
     y = np.asarray(ground.y_new, dtype=np.float64)
     rows = ground.new.filter(~cut)
-    grid = Grid.fit(ground.new.filter(cut), model.schema, learnt.honest[cut], y[cut])
+    # New rows may lack what they may lack for the champion; of such a column nothing is known.
+    there = tuple(column for column in model.schema.columns if column.name in rows.columns)
+    schema = replace(model.schema, columns=there)
+    grid = Grid.fit(ground.new.filter(cut), schema, learnt.honest[cut], y[cut])
     return Sketches(grid, grid.tally(rows, learnt.honest[~cut], rows[model.target]))
 
 
@@ -121,7 +125,8 @@ def _kept(
     kept = (
         kept.now_trained(kept.unseen & trained.seen(kept.frame, model.schema)) if kept.frame.height else kept
     )
-    rows, aside = before.labelled if ground is None else ground.new, before.grown.aside.rows
+    rows = before.labelled if ground is None else ground.new
+    kept, aside = waiting(kept, before.grown.aside.rows, model.target_codec)
     unseen = np.ones(rows.height, dtype=bool) if taught is None else ~taught
     if aside.height:  # until there are enough of a class
         rows = pl.concat([rows, aside], how="diagonal_relaxed")

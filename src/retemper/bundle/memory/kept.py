@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -136,6 +136,19 @@ class Kept:
             met[False, label] = Stratum(False, label, target.met + part, min(source.limit, target.limit))
         strata = tuple(own for own in met.values() if own.met)
         return replace(self, unseen=self.unseen & ~rows, strata=strata)
+
+    def without(self, labels: Collection[str]) -> Kept:
+        """The rows of all other classes; these classes count as never met."""
+        rows = ~np.isin(np.array(self.labels, dtype=str), list(labels))
+        return replace(
+            self,
+            frame=self.frame.filter(rows),
+            unseen=self.unseen[rows],
+            batch=self.batch[rows],
+            draw=self.draw[rows],
+            labels=tuple(label for label in self.labels if label not in labels),
+            strata=tuple(own for own in self.strata if own.label not in labels),
+        )
 
     def weights(self) -> Floats:
         """How many rows that were met each kept one stands for [n]: of its class and side."""
