@@ -60,7 +60,7 @@ def test_a_class_is_learnt_once_there_are_enough_rows_of_it(made: ModuleType, tm
     assert "far" not in waiting.classes and kept_by(waiting).labels.count("far") == 4
     before = before_of(waiting, more, None, RetrainOptions())
     assert not before.grown.aside.classes and before.grown.model.classes == (*champion.classes, "far")
-    assert before.past.lessons.filter(pl.col("y") == "far").height == 4
+    assert before.past.rows.filter(pl.col("y") == "far").height == 4
     assert "far" not in before.past.judges["y"].to_list()
     run = retrained(waiting, more, tmp_path / "more", strategy="replay")
     assert run.promoted
@@ -73,6 +73,6 @@ def test_old_rows_of_a_class_that_new_rows_lack_wait(made: ModuleType, known: bo
     old = with_class(made.table("classes", 100, 5), 40 if known else 4)
     before = before_of(champion, made.table("classes", 60, 3), old, RetrainOptions())
     assert not before.grown.aside.classes and before.grown.model.classes == champion.classes
-    rows = pl.concat([before.past.lessons, before.past.judges])
+    rows = before.past.rows
     assert rows.height == (60 if known else 96) and "far" not in rows["y"].to_list()
     assert np.isfinite(before.ground().said_old).all()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import polars as pl
 from tests.retraining.made import champion, table
 
@@ -69,3 +72,20 @@ def test_a_world_of_few_rows_that_come_again_and_again_does_not_look_changed() -
     drawn = [few.sample(400, with_replacement=True, seed=seed) for seed in range(6)]
     alarms = [drift_of(before(new, old)).detected for new, old in zip(drawn[:3], drawn[3:], strict=True)]
     assert not any(alarms)
+
+
+def coarse(rows: int, seed: int) -> pl.DataFrame:
+    draw = np.random.default_rng(seed)
+    p, q = draw.integers(0, 3, rows) * 1.0, draw.integers(0, 3, rows) * 1.0
+    return pl.DataFrame({"p": p, "q": q, "kind": "u", "y": np.array(["low", "mid", "top"])[(p + q > 1) * 2]})
+
+
+def test_rows_of_coarse_columns_are_equal_by_chance_and_all_judge() -> None:
+    model, old, new = champion("classes"), coarse(260, 1), coarse(200, 2)
+    memory = model.memory
+    assert memory is not None
+    knowing = replace(
+        model, memory=replace(memory, trained=memory.trained.with_rows(coarse(300, 3), model.schema))
+    )
+    found = before_of(knowing, new, old, RetrainOptions())
+    assert found.by_heart == 0 and found.new.height == 200 and found.past.rows.height == 260

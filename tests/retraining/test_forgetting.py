@@ -30,7 +30,7 @@ def test_a_batch_that_nothing_judged_leaves_what_was_known() -> None:
 def test_each_batch_is_judged_by_its_own_rows(target: str) -> None:
     rows = table(target, 160, 5)
     old = OldRows(rows, seen=np.arange(160) < 80, batch=np.arange(160) % 2)
-    past = Past.dealt(old, 0)
+    past = Past.of(old, 0)
     ground = ground_of(target, past=past)
     after = ground.said_new, ground.said_old
     told, matrix = forgotten(ground, MATRIX, after)
@@ -58,7 +58,7 @@ def test_each_batch_is_judged_by_its_own_rows(target: str) -> None:
 
 def test_a_share_stays_a_share() -> None:
     old = OldRows(table("classes", 160, 5), seen=np.arange(160) < 80, batch=np.zeros(160, dtype=np.int64))
-    ground = ground_of("classes", past=Past.dealt(old, 0))
+    ground = ground_of("classes", past=Past.of(old, 0))
     right = np.eye(3)[ground.y_old]
     assert forgotten(ground, ((0.99,),), (ground.said_new, right))[1][1][0] == 1.0
 
@@ -74,7 +74,7 @@ def test_old_rows_of_no_known_batch_are_told_as_one_and_end_no_matrix() -> None:
 def test_a_matrix_with_gaps_says_what_it_can() -> None:
     gaps = ((None,), (None, 0.7))
     old = OldRows(table("classes", 160, 5), seen=np.arange(160) < 80, batch=np.ones(160, dtype=np.int64))
-    ground = ground_of("classes", past=Past.dealt(old, 0))
+    ground = ground_of("classes", past=Past.of(old, 0))
     told, matrix = forgotten(ground, gaps, (ground.said_new, ground.said_old))
     assert matrix[2][0] is None and matrix[2][1] is not None
     assert told["backward_transfer"] == 0.0

@@ -65,7 +65,7 @@ def test_without_old_rows_nothing_is_said_of_them() -> None:
 def test_weights_count() -> None:
     rows = table("numbers", 120, 2).with_columns(w=1.0 + 9.0 * (pl.int_range(pl.len()) < 30))
     past = past_of("numbers")
-    heavy = replace(past, weight=np.linspace(1, 9, past.judges.height))
+    heavy = replace(past, stands_for=np.linspace(1, 9, past.rows.height))
     ground = ground_of("numbers", rows, heavy, recipe={"data__weight": "w"})
     candidate = recalibration(ground)
     found = tried(ground, candidate, 1e9, "the challenger")

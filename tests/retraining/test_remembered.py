@@ -64,10 +64,10 @@ def test_what_was_learnt_is_known_and_what_was_not_is_unseen() -> None:
     memory = memory_of(model)
     taught = ground.new.filter(pl.Series(ground.folds != NEVER))
     assert memory.trained.seen(taught, model.schema).all()
-    assert memory.trained.seen(start.past.lessons, model.schema).all()
+    assert memory.trained.seen(ground.taught_old(), model.schema).all()
     assert memory.trained.seen(ground.new, model.schema).mean() < 0.95
     assert memory.work is not None and memory.work.multiply_adds == 5e6
-    assert memory.work.rows == taught.height + start.past.lessons.height
+    assert memory.work.rows == taught.height + ground.taught_old().height
     assert memory.standing["accuracy"].rows == 120
 
 

@@ -74,15 +74,17 @@ def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions, call
 def _by_heart(champion: Model, frame: pl.DataFrame) -> NDArray[np.bool_]:
     """Which new rows are like some that the champion was trained on: they could teach, but not judge.
 
-    A share that the filter's false answers explain is no sign of any. Where hardly a row would be left to judge, all
-    do: the champion, who knows them, is then hard to beat.
+    A share that chance explains is no sign of any: the filter's false answers, and rows of few coarse columns, which
+    are equal though nobody copied them. Where hardly a row would be left to judge, all do: the champion, who knows
+    them, is then hard to beat.
     """
     nobody = np.zeros(frame.height, dtype=bool)
     if champion.memory is None or champion.target not in frame.columns:
         return nobody
     trained = champion.memory.trained
     known = trained.seen(frame, champion.schema) & frame[champion.target].is_not_null().to_numpy()
-    few = known.sum() <= 2 * trained.false_yes * frame.height or (~known).sum() < FEWEST_ROWS
+    chance = trained.false_yes + _equal_by_chance(row_hashes(frame, champion.schema, 0), trained.rows)
+    few = known.sum() <= 2 * chance * frame.height or (~known).sum() < FEWEST_ROWS
     return nobody if few else known
 
 
@@ -105,11 +107,22 @@ def _past(champion: Model, old: OldRows, new: pl.DataFrame, seed: int) -> Past:
         old, strange = old.where(~waiting), strange[~waiting]
     if champion.target not in new.columns:
         return Past.of(old, seed)
-    was, now_hashes = (row_hashes(rows, champion.schema, 0) for rows in (old.frame, new))
-    both = np.isin(was, now_hashes)
-    if np.isin(now_hashes, was).all():
+    was, own = (row_hashes(rows, champion.schema, 0) for rows in (old.frame, new))
+    both, again = np.isin(was, own), np.isin(own, was)
+    if again.all():
         return Past.of(old.where(~both), seed, strange=strange[~both])  # the old source holds the new one
+    if again.sum() <= 2 * _equal_by_chance(own, len(was)) * len(own):
+        return Past.of(old, seed, strange=strange)
     return Past.of(old, seed, both, strange)
+
+
+def _equal_by_chance(own: NDArray[np.uint64], others: int) -> float:
+    """The share of rows that equal one of so many others by chance, told by how many equal one of their own."""
+    if not len(own):
+        return 0.0
+    _, counts = np.unique(own, return_counts=True)
+    twins = counts[counts > 1].sum() / len(own)
+    return float(1 - (1 - twins) ** (others / len(own)))
 
 
 def _kept(champion: Model) -> OldRows | None:

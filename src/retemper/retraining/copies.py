@@ -6,6 +6,8 @@ their near misses (:func:`retemper.data.duplicates.alike`).
 
 from __future__ import annotations
 
+import math
+
 import polars as pl
 
 from retemper.core.records import Finding
@@ -30,7 +32,11 @@ def without_copies(frame: pl.DataFrame, schema: Schema) -> tuple[pl.DataFrame, F
     target = [schema.target.name] if schema.target is not None else []
     features = [column.name for column in schema.features()]
     names = [name for name in (*features, *target) if name in frame.columns]
-    if not names or not frame.height or not alike([frame[name] for name in names]).copies:
+    if not names or not frame.height:
+        return frame, None
+    # Where there are more rows than ways to be different, some are equal whatever happens.
+    ways = math.prod(frame[name].n_unique() for name in names)
+    if ways <= frame.height or not alike([frame[name] for name in names]).copies:
         return frame, None
     once = frame.unique(names, keep="first", maintain_order=True)
     copies = frame.height - once.height

@@ -11,7 +11,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from retemper.bundle.memory.kept import Kept
-from retemper.bundle.memory.row_hash import row_hashes
 from retemper.bundle.memory.shares import UNSEEN_SHARE
 from retemper.core.seeds import generator
 from retemper.data.cells import as_words
@@ -36,7 +35,7 @@ def dealt(
 ) -> NDArray[np.int64]:
     """The fold of each new row, 0 … K: networks of fold k don't train on it, and nobody trains on fold 0.
 
-    Classes are spread evenly; rows of one group stay together, and so do rows that are alike in every cell.
+    Classes are spread evenly; rows of one group stay together.
 
     Args:
         frame: the labelled new rows.
@@ -56,19 +55,17 @@ def dealt(
     [10, 10, 10]
     """
     count = max(FEWEST_FOLDS, min(options.folds, units_of(frame, schema) // FOLD_ROWS - 1))
-    if _grouped(frame, schema):
-        return np.asarray(folds_of(frame, schema, count + 1, 1, options.seed)[0], dtype=np.int64)
-    schema = replace(schema, group=None)
-    _, first, alike = np.unique(_units(frame, schema), return_index=True, return_inverse=True)
-    order = np.sort(first)
-    rows = frame[order]
-    folds: NDArray[np.int64] = folds_of(rows, schema, count + 1, 1, options.seed)[0].astype(np.int64)
+    grouped = _grouped(frame, schema)
+    schema = schema if grouped else replace(schema, group=None)
+    folds: NDArray[np.int64] = folds_of(frame, schema, count + 1, 1, options.seed)[0].astype(np.int64)
+    if never is None or grouped:
+        return folds
     zero = np.flatnonzero(folds == NEVER)
-    parts = 0 if never is None else min(len(zero) // max(never, FOLD_ROWS), MOST_PARTS)
+    parts = min(len(zero) // max(never, FOLD_ROWS), MOST_PARTS)
     if parts > 1:
-        again = folds_of(rows[zero], schema, parts, 1, options.seed)[0].astype(np.int64)
+        again = folds_of(frame[zero], schema, parts, 1, options.seed)[0].astype(np.int64)
         folds[zero] = np.where(again == 0, NEVER, 1 + (again - 1) % count)
-    return np.asarray(folds[np.searchsorted(order, first)][alike])
+    return folds
 
 
 def dealt_old(
@@ -118,7 +115,7 @@ def dealt_old(
 
 
 def units_of(frame: pl.DataFrame, schema: Schema) -> int:
-    """How many there are to deal out: groups where there are any, else different rows."""
+    """How many there are to deal out: groups where there are any, else rows."""
     return len(np.unique(_units(frame, schema)))
 
 
@@ -130,7 +127,8 @@ def _units(frame: pl.DataFrame, schema: Schema) -> NDArray[Any]:
     """What stays together: rows with the same label here."""
     if schema.group is not None and schema.group in frame.columns:
         return as_words(frame[schema.group]).to_numpy().astype(str)
-    return row_hashes(frame, schema, 0)
+    # Rows that are alike are so by chance (copies.py); apart from its twins no row would be told right.
+    return np.arange(frame.height)
 
 
 def of_use(labels: pl.Series | None, rows: int, options: RetrainOptions, kept: Kept | None) -> int | None:

@@ -100,9 +100,7 @@ def run(before: Before, tools: Tools, only_if_drifted: bool = False) -> Outcome:
         why += " The champion stays."
     elif (groups := units_of(labelled, before.champion.schema)) <= FEWEST_FOLDS:
         own = "1 group" if groups == 1 else f"{groups} groups"
-        why = (
-            f"Labelled new rows of {own} (rows that are alike are one) are too few to train and to judge by "
-        )
+        why = f"Labelled new rows of {own} are too few to train and to judge by "
         why += "(it takes 3 groups). The champion stays."
     elif only_if_drifted and not drift.detected and harm.verdict != "harm":
         why = "Neither drift nor harm is seen, and retraining was asked for only then. The champion stays."
