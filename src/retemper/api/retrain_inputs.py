@@ -30,6 +30,9 @@ from retemper.retraining.past import OldRows, Past
 from retemper.retraining.sequence import FEWEST_ROWS
 from retemper.retraining.sight import weights_of
 
+HARDLY = 0.001
+"""So improbable is chance no explanation."""
+
 
 def before_of(champion: Model, new: Any, old: Any, options: RetrainOptions, called: str = "") -> Before:
     """Read both sources, and make room in the champion for what is new.
@@ -109,9 +112,10 @@ def _past(champion: Model, old: OldRows, new: pl.DataFrame, seed: int) -> Past:
         return Past.of(old, seed)
     was, own = (row_hashes(rows, champion.schema, 0) for rows in (old.frame, new))
     both, again = np.isin(was, own), np.isin(own, was)
-    if again.all():
+    chance = _equal_by_chance(own, len(was))
+    if again.all() and chance ** len(own) < HARDLY:
         return Past.of(old.where(~both), seed, strange=strange[~both])  # the old source holds the new one
-    if again.sum() <= 2 * _equal_by_chance(own, len(was)) * len(own):
+    if again.sum() <= 2 * chance * len(own):
         return Past.of(old, seed, strange=strange)
     return Past.of(old, seed, both, strange)
 
