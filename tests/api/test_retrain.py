@@ -122,7 +122,7 @@ def test_rows_without_their_label_are_left_out_of_training(made: ModuleType, tmp
 def test_too_few_rows_or_groups_keep_the_champion(made: ModuleType, tmp_path: Path) -> None:
     new = made.table("classes", 60, 2, turned=True)
     run = retrained(made.champion("classes"), new[:19], tmp_path / "rows", old=made.table("classes", 160, 5))
-    assert "19 labelled new rows are too few" in run.decision["gate"]["reason"]
+    assert "Only 19 rows with a label" in run.decision["gate"]["reason"]
     grouped = made.champion("classes", 1, data__group="g")
     run = retrained(grouped, new.with_columns(g=pl.int_range(pl.len()) % 2), tmp_path / "groups")
     assert "2 groups" in run.decision["gate"]["reason"] and not run.promoted
