@@ -42,6 +42,24 @@ def test_another_label_or_a_gap_makes_another_row() -> None:
     assert without_copies(pl.concat([rows, other]), schema)[1] is None
 
 
+def test_rows_whose_cells_are_missing_are_no_copies() -> None:
+    rows = table("classes", 200, 2)
+    for gap in (None, float("nan")):
+        gaps = rows.with_columns(
+            p=pl.lit(gap, pl.Float64), q=pl.when(pl.col("q") <= 0).then("q").otherwise(gap)
+        )
+        assert without_copies(gaps, champion("classes").schema)[0] is gaps
+
+
+@pytest.mark.parametrize("values", [1, 3, 60])
+def test_one_coarse_column_makes_no_copies(values: int) -> None:
+    draw = np.random.default_rng(1)
+    p = draw.integers(0, values, 400)
+    y = np.where(p + draw.normal(size=400) > values / 2, "low", "top")
+    rows = table("classes", 400, 2).with_columns(p=pl.Series(p), q=0.0, kind=pl.lit("u"), y=pl.Series(y))
+    assert without_copies(rows, champion("classes").schema) == (rows, None)
+
+
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_a_handful_of_rows(rows: int) -> None:
     frame = table("classes", 60, 2)[:rows]

@@ -1,18 +1,21 @@
 """Copies among the new rows: what comes twice tells nothing twice, and would judge networks that know it by heart.
 
 Rows of few and coarse columns are equal by chance, and so will be tomorrow's: they stay. Copies are told from them by
-their near misses (:func:`retemper.data.duplicates.alike`).
+their near misses (:func:`retemper.data.duplicates.alike`), and only where one column tells nearly all rows apart. Rows
+that lack a cell in that column are alike because of it, and stay too.
 """
 
 from __future__ import annotations
-
-import math
 
 import polars as pl
 
 from retemper.core.records import Finding
 from retemper.data.duplicates import alike
 from retemper.data.schema import Schema
+
+FEWEST_VALUES, TOLD_APART = 20, 0.8
+"""Two columns have so many values at least, and one of them so many as a share of the different rows: coarser
+columns make rows alike."""
 
 
 def without_copies(frame: pl.DataFrame, schema: Schema) -> tuple[pl.DataFrame, Finding | None]:
@@ -32,13 +35,19 @@ def without_copies(frame: pl.DataFrame, schema: Schema) -> tuple[pl.DataFrame, F
     target = [schema.target.name] if schema.target is not None else []
     features = [column.name for column in schema.features()]
     names = [name for name in (*features, *target) if name in frame.columns]
-    if not names or not frame.height:
+    known = [name for name in names if name not in target]
+    if len(known) < 2 or not frame.height:
         return frame, None
-    # Where there are more rows than ways to be different, some are equal whatever happens.
-    ways = math.prod(frame[name].n_unique() for name in names)
-    if ways <= frame.height or not alike([frame[name] for name in names]).copies:
+    fine = sorted(known, key=lambda name: frame[name].n_unique())[-2:]
+    finest = frame[fine[-1]]
+    there = (finest.fill_nan(None) if finest.dtype.is_float() else finest).is_not_null()
+    some = frame.filter(there).select(names)
+    fewest, most = (some[name].n_unique() for name in fine)
+    if fewest < FEWEST_VALUES or most < TOLD_APART * some.n_unique():
         return frame, None
-    once = frame.unique(names, keep="first", maintain_order=True)
+    if not alike(some.get_columns()).copies:
+        return frame, None
+    once = frame.filter(~there | frame.select(pl.struct(names).is_first_distinct()).to_series())
     copies = frame.height - once.height
     finding = Finding(
         "copied_rows",
