@@ -14,7 +14,8 @@ from retemper.retraining.course import Course, Plan
 from retemper.retraining.diet import diet_of
 from retemper.retraining.ground import Ground
 from retemper.retraining.past import Past
-from retemper.retraining.stacks import Trained, places_to_serve, train
+from retemper.retraining.places import places_to_serve
+from retemper.retraining.stacks import Trained, train
 
 from .made import NO_END, TARGETS, ground_of, purse_of, table
 

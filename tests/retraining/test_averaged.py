@@ -11,7 +11,8 @@ from retemper.retraining import averaged as module
 from retemper.retraining.averaged import averaged
 from retemper.retraining.course import Course
 from retemper.retraining.diet import diet_of
-from retemper.retraining.stacks import places, places_to_serve, train
+from retemper.retraining.places import places, places_to_serve
+from retemper.retraining.stacks import train
 
 from .made import NO_END, TARGETS, ground_of
 

@@ -20,7 +20,8 @@ from retemper.retraining.entrants import FULL_RATE, SELDOM, by_kind, entrants, j
 from retemper.retraining.ground import Ground
 from retemper.retraining.options import AUTO_SHARE, STRANGE_SHARE
 from retemper.retraining.past import Past
-from retemper.retraining.stacks import places_to_serve, work_of
+from retemper.retraining.places import places_to_serve
+from retemper.retraining.stacks import work_of
 
 from .made import course_of, ground_of, past_of, purse_of, table
 

@@ -18,7 +18,8 @@ from retemper.retraining.folds import NEVER
 from retemper.retraining.ground import Ground
 from retemper.retraining.options import STRANGE_SHARE, RetrainOptions
 from retemper.retraining.past import OldRows, Past
-from retemper.retraining.stacks import places_to_serve, work_of
+from retemper.retraining.places import places_to_serve
+from retemper.retraining.stacks import work_of
 
 from .made import champion, ground_of, table
 

@@ -9,14 +9,16 @@ import pytest
 import torch
 
 from retemper.core import forked
+from retemper.core.budget import Deadline
 from retemper.retraining import stacks
 from retemper.retraining.course import Course
 from retemper.retraining.diet import diet_of
 from retemper.retraining.folds import NEVER
 from retemper.retraining.gate_models import cost_of
 from retemper.retraining.ground import Ground
+from retemper.retraining.places import Place, places, places_to_serve
 from retemper.retraining.sight import Sight
-from retemper.retraining.stacks import Place, Trained, places, places_to_serve, train, work_of
+from retemper.retraining.stacks import Trained, train, work_of
 from retemper.training.stack import Layout
 
 from .made import NO_END, TARGETS, ground_of, table
@@ -219,3 +221,12 @@ def test_the_head_alone_moves() -> None:
     was, now = (layout.unpadded(part.row) for part in (before, after))
     moved = {name for name in was if (was[name] != now[name]).any()}
     assert moved and all("head" in name for name in moved)
+
+
+def test_a_deadline_tells_after_how_many_steps_it_stopped_whom() -> None:
+    ground = ground_of("classes")
+    own = places(ground, ground.count, 1.0)
+    diet = diet_of(ground, SHORT, 300.0)
+    cut = train(ground, SHORT, diet, own, 1, Deadline("race.fine_tune.stopped", None, 3))
+    assert cut.stopped == ((0, 3),) and cut.sound
+    assert train(ground, SHORT, diet, own, 1, NO_END).stopped == ()

@@ -10,7 +10,7 @@ from retemper.retraining import stacks
 from retemper.retraining.course import Course
 from retemper.retraining.diet import diet_of
 from retemper.retraining.ground import Ground
-from retemper.retraining.stacks import places
+from retemper.retraining.places import places
 from retemper.retraining.teacher import lesson_of, raw_outputs
 from retemper.training.plan import Plan
 from retemper.training.stack import Layout, Stack

@@ -15,7 +15,8 @@ from dataclasses import replace
 from retemper.bundle.parts import Part
 from retemper.retraining.course import Course
 from retemper.retraining.ground import Ground
-from retemper.retraining.stacks import Place, Trained, answered, sight_for
+from retemper.retraining.places import Place
+from retemper.retraining.stacks import Trained, answered, sight_for
 
 REACHES = (0.25, 0.5, 0.75)
 """Shares of the way; the whole of it is what was trained."""

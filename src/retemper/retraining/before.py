@@ -26,10 +26,11 @@ from retemper.retraining.harm.rows import Rows
 from retemper.retraining.options import RetrainOptions
 from retemper.retraining.past import Past
 from retemper.retraining.pictures import pictures_of
+from retemper.retraining.places import judged_beside
 from retemper.retraining.race import Purse
 from retemper.retraining.sight import weights_of
 from retemper.retraining.since import since_when
-from retemper.retraining.stacks import judged_beside, work_of
+from retemper.retraining.stacks import work_of
 from retemper.retraining.two_samples.compare import FAMILY, compare
 from retemper.retraining.two_samples.remembered import FEWEST_KEPT, against_sketches
 from retemper.retraining.two_samples.side_by_side import Wanted, side_by_side

@@ -15,7 +15,8 @@ from retemper.retraining.course import Course, Plan
 from retemper.retraining.diet import diet_of
 from retemper.retraining.folds import FEWEST_FOLDS
 from retemper.retraining.ground import Ground
-from retemper.retraining.stacks import heaviest, places, work_of
+from retemper.retraining.places import heaviest, places
+from retemper.retraining.stacks import work_of
 
 FAMILY = "strategy"
 SELDOM = ("ewc", "gdumb", "new_search", "nothing", "shrink_and_perturb")

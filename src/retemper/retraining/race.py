@@ -17,17 +17,9 @@ from retemper.retraining.course import Course, Plan, Recalibration
 from retemper.retraining.diet import diet_of
 from retemper.retraining.entrants import by_kind, entrants, kind_of
 from retemper.retraining.ground import Floats, Ground
+from retemper.retraining.places import Place, heaviest, places, places_to_serve
 from retemper.retraining.recalibrated import recalibrated
-from retemper.retraining.stacks import (
-    Place,
-    Trained,
-    heaviest,
-    places,
-    places_to_serve,
-    sight_for,
-    train,
-    work_of,
-)
+from retemper.retraining.stacks import Trained, sight_for, train, work_of
 
 CLEARLY = 2.0
 """Standard errors by which a short run must do better than those before it to take their place."""
@@ -146,9 +138,10 @@ def _run(
     model = sight_for(ground, course).model
     cost = sum(work_of(model, place.part, 1.0) for place in own)
     diet = diet_of(ground, course, work / max(cost, 1.0))
-    return candidate_of(
-        ground, name, course, calibrated(ground, train(ground, course, diet, own, purse.workers, deadline))
-    )
+    trained = train(ground, course, diet, own, purse.workers, deadline)
+    for number, steps in trained.stopped:
+        purse.budget.record_stop(f"{deadline.name}.{number}", steps)
+    return candidate_of(ground, name, course, calibrated(ground, trained))
 
 
 def finalists(

@@ -36,10 +36,10 @@ from retemper.retraining.folds import FEWEST_FOLDS, NEVER, units_of
 from retemper.retraining.forgetting import forgotten, so_far, unjudged
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.outcome import Outcome, tried
+from retemper.retraining.places import judged_beside
 from retemper.retraining.race import Candidate, Purse
 from retemper.retraining.remembered import Learnt, remembering
 from retemper.retraining.searched import apart, searched, set_apart
-from retemper.retraining.stacks import judged_beside
 
 FEWEST_ROWS = 20
 """Labelled new rows to retrain by: fewer can't be dealt to folds that judge."""

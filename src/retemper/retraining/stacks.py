@@ -27,6 +27,7 @@ from retemper.retraining.course import Course
 from retemper.retraining.diet import Diet
 from retemper.retraining.folds import LEARNT, NEVER
 from retemper.retraining.ground import Floats, Ground
+from retemper.retraining.places import Place
 from retemper.retraining.sight import Sight
 from retemper.retraining.taught import taught
 from retemper.training.arrays import TaskArrays
@@ -45,25 +46,6 @@ WORTH_A_PROCESS = 4e9
 of this process has pages to copy: with less to do, two of them take twice the processor seconds of one."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """One network to train.
-
-    Args:
-        id: keys its randomness.
-        part: of the champion, which it begins at or is shaped like.
-        fold: whose rows it does not train on; ``NEVER``: it trains on all that may be trained on.
-        rate: its learning rate, as a multiple of the champion's.
-        serves: it is part of the model; else it only judges.
-    """
-
-    id: int
-    part: Part
-    fold: int
-    rate: float
-    serves: bool = True
-
-
 @dataclass(frozen=True, eq=False)
 class Trained:
     """Networks of one course.
@@ -75,6 +57,7 @@ class Trained:
         work: multiply-adds spent.
         seconds: of the processes together.
         networks: all that were trained, those that serve and those that only judge; empty where none were.
+        stopped: of each process that the deadline stopped, its number and the steps that it had made.
     """
 
     model: Model
@@ -83,42 +66,12 @@ class Trained:
     work: float
     seconds: float
     networks: tuple[tuple[Place, Part], ...] = ()
+    stopped: tuple[tuple[int, int], ...] = ()
 
     @property
     def sound(self) -> bool:
         """Whether all stayed finite."""
         return bool(np.isfinite(self.new).all() and np.isfinite(self.old).all())
-
-
-def places(ground: Ground, count: int, rate: float, first: int = 0) -> list[Place]:
-    """So many networks, dealt over the folds in turn; the champion's heaviest parts come first, and come again."""
-    parts = heaviest(ground)
-    return [Place(first + k, parts[k % len(parts)], 1 + k % ground.count, rate) for k in range(count)]
-
-
-def places_to_serve(ground: Ground, count: int, rate: float) -> list[Place]:
-    """So many networks, of which the model is made.
-
-    A champion of fewer networks than there are folds is replaced by as many, trained on all rows: no model grows by
-    being retrained. Those of the folds then say how well such networks do on rows that they have not seen.
-    """
-    parts = heaviest(ground)
-    if len(parts) >= ground.count:
-        return places(ground, count, rate)
-    judges = [replace(place, serves=False) for place in places(ground, ground.count, rate)]
-    own = [Place(len(judges) + k, part, NEVER, rate) for k, part in enumerate(parts)]
-    return [*judges, *own]
-
-
-def judged_beside(ground: Ground) -> float:
-    """How many networks are trained for each that serves: those of the folds only judge where these are more."""
-    parts = len(ground.grown.parts)
-    return 1.0 if parts >= ground.count else 1 + ground.count / parts
-
-
-def heaviest(ground: Ground) -> list[Part]:
-    """The champion's networks by their weight."""
-    return sorted(ground.grown.parts, key=lambda part: -part.weight)
 
 
 def sight_for(ground: Ground, course: Course) -> Sight:
@@ -173,7 +126,9 @@ def train(
     serving = sum(place.serves for place in own)
     parts = [Part(place.part.model, torch.from_numpy(rows[place.id]), 1 / serving) for place in own]
     parts = averaged(sight, parts, _mates(course, own), diet.allowed)
-    return answered(ground, sight, list(zip(own, parts, strict=True)), work, time.perf_counter() - began)
+    done = answered(ground, sight, list(zip(own, parts, strict=True)), work, time.perf_counter() - began)
+    stops = tuple((k, steps) for k, (_, steps) in enumerate(found) if steps is not None)
+    return replace(done, stopped=stops)
 
 
 def answered(
@@ -203,12 +158,12 @@ def _pieces(stack: list[Place], count: int) -> list[list[Place]]:
 
 def _train(
     ground: Ground, sight: Sight, course: Course, diet: Diet, stack: Sequence[Place], deadline: Deadline
-) -> tuple[list[NDArray[np.float32]], int]:
-    """The members' parameters, and the steps that were made."""
+) -> tuple[list[NDArray[np.float32]], int | None]:
+    """The members' parameters, and after how many steps the deadline stopped them; None: they came to their end."""
     plan = _plan(ground, sight, course, diet, stack)
     training = Training(plan, callbacks_of(plan, lambda share, text: None, None, None), deadline)
     fits = training.run()
-    return [fit.row.cpu().numpy() for fit in fits], training.step
+    return [fit.row.cpu().numpy() for fit in fits], training.step if training.over else None
 
 
 def _plan(ground: Ground, sight: Sight, course: Course, diet: Diet, stack: Sequence[Place]) -> Plan:
