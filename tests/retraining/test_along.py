@@ -84,3 +84,13 @@ def test_rows_are_judged_by_a_reach_that_others_chose() -> None:
     for fold in np.unique(ground.folds):
         own = race.chosen(ground, [], full, fold)
         np.testing.assert_array_equal(new[ground.folds == fold], own.trained.new[ground.folds == fold])
+
+
+def test_auto_spends_its_purse_and_a_name_keeps_to_its_passes() -> None:
+    spent = []
+    for strategy in ("auto", "fine_tune"):
+        ground = ground_of("classes", strategy=strategy)
+        few = replace(COURSE, epochs=1)
+        assert ground.grown.recipe.training.epochs > 1
+        spent.append(race.spent(race.full_runs(ground, {"fine_tune": few}, [], purse_of(1e8))))
+    assert spent[0] > 5 * spent[1]

@@ -137,11 +137,22 @@ def _run(
 ) -> Candidate:
     model = sight_for(ground, course).model
     cost = sum(work_of(model, place.part, 1.0) for place in own)
-    diet = diet_of(ground, course, work / max(cost, 1.0))
+    diet = diet_of(ground, _patient(ground, course), work / max(cost, 1.0))
     trained = train(ground, course, diet, own, purse.workers, deadline)
     for number, steps in trained.stopped:
         purse.budget.record_stop(f"{deadline.name}.{number}", steps)
     return candidate_of(ground, name, course, calibrated(ground, trained))
+
+
+def _patient(ground: Ground, course: Course) -> Course:
+    """The course with as many passes as the champion's training was allowed, for ``auto``.
+
+    The purse is there to be spent. A strategy's own number keeps it from learning few rows by heart; here the share of
+    the way that pays sees to that.
+    """
+    if ground.options.strategy != "auto":
+        return course
+    return replace(course, epochs=max(course.epochs, ground.grown.recipe.training.epochs))
 
 
 def finalists(
