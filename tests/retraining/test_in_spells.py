@@ -100,7 +100,7 @@ def test_the_gate_knows_that_a_spell_is_less_than_its_rows() -> None:
     share = np.where(np.arange(ROWS) < ROWS // 2, 0.3, 1.2)
     mixed = share[np.random.default_rng(0).permutation(ROWS)]
     found = [
-        judged(ground, ground.grown, ground.y_new + own * size, ground.said_old).tests[0]
+        judged(ground, ground.grown, (ground.y_new + own * size, ground.said_old)).tests[0]
         for own in (share, mixed)
     ]
     assert [test.name for test in found] == ["better_on_new"] * 2
