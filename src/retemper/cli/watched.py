@@ -49,7 +49,7 @@ def print_passed(passed: Passed, quiet: bool) -> None:
 
 def _row(decision: Any) -> tuple[str, ...]:
     drift, promoted = decision["drift"], decision["promoted"]
-    tested = "not tested" if drift["p_value"] is None else f"p = {number(drift['p_value'])}"
+    tested = "not tested" if drift["p_value"] is None else f"p = {drift['p_value']:.2g}"
     return (
         str(decision["batch"]),
         f"{tested}, {'drift' if drift['detected'] else 'none seen'} at {number(drift['alpha'])}",
