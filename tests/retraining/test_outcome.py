@@ -101,3 +101,11 @@ def test_the_document_joins_what_else_is_known_and_keeps_the_contract_s_keys() -
     assert told["drift"]["batch"] == 3 and told["drift"]["alpha"] == 0.05 and told["rows"] == {"new": 9}
     assert (told["champion"], told["challenger"], told["strategy"]) == ("shop@1", None, "nothing")
     assert outcome.facts == facts, "what is told is not taken away from what is known"
+
+
+def test_a_part_of_a_way_is_told() -> None:
+    ground = ground_of("classes")
+    plain = recalibration(ground)
+    part = replace(plain, plan=Course(reach=0.75))
+    assert tried(ground, part, 1e9, "the challenger").note == "the challenger, 75% of its way"
+    assert tried(ground, plain, 1e9, "the challenger").note == "the challenger"
