@@ -34,7 +34,7 @@ class Tried:
         forgetting: of the main metric on old rows, positive when worse than the champion; None: no old rows.
         seconds: it took.
         cost: its multiply-adds, as a share of what training from scratch on all rows takes.
-        note: what it was: a short run of the race, or the challenger.
+        note: what it was: a short run of the race, or the challenger; and what share of its way it goes, below 1.
         rate: its learning rate, as a multiple of the champion's; None: nothing was trained by gradients.
     """
 
@@ -99,7 +99,10 @@ class Outcome:
 
 def tried(ground: Ground, candidate: Candidate, scratch: float, note: str) -> Tried:
     """A candidate with its scores on rows that its networks have not seen."""
-    own = candidate.trained
+    own, plan = candidate.trained, candidate.plan
+    course = plan if isinstance(plan, Course) else None
+    if course is not None and course.reach < 1:
+        note = f"{note}, {course.reach:.0%} of its way"
     new = _scores(ground, own.model, ground.new, (ground.y_new, own.new, ground.weight_new))
     old = None
     if len(own.old):
@@ -112,7 +115,7 @@ def tried(ground: Ground, candidate: Candidate, scratch: float, note: str) -> Tr
         own.seconds,
         own.work / scratch,
         note,
-        candidate.plan.rate if isinstance(candidate.plan, Course) else None,
+        None if course is None else course.rate,
     )
 
 
