@@ -40,7 +40,8 @@ class Candidate:
         strategy: its name.
         plan: what it does.
         trained: what came of it.
-        loss_new: mean loss of the new rows, each by networks without it.
+        new: [new rows] loss of each, by networks that have not seen it.
+        old: [old rows that judge] the same.
     """
 
     strategy: str
