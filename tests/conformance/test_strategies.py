@@ -83,7 +83,7 @@ def test_of_new_classes_and_of_a_regression_it_has_a_plan_or_says_why_not(name: 
 def test_no_row_that_judges_is_trained_on(
     name: str, target: str, made: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from retemper.retraining import stacks
+    from retemper.retraining import places, stacks
     from retemper.retraining.diet import diet_of
 
     course = plan_of(name)
@@ -99,7 +99,7 @@ def test_no_row_that_judges_is_trained_on(
         return plan
 
     monkeypatch.setattr(stacks, "_plan", spied)
-    own = stacks.places_to_serve(ground, ground.count, course.rate)
+    own = places.places_to_serve(ground, ground.count, course.rate)
     diet = diet_of(ground, course, 300.0)
     one, two = (stacks.train(ground, course, diet, own, workers, made.NO_END) for workers in (1, 2))
     assert {place.fold for place, _ in met} >= {NEVER, 1, 2}
@@ -113,7 +113,7 @@ def test_no_row_that_judges_is_trained_on(
 @every_strategy
 def test_a_course_learns(name: str, made: Any) -> None:
     """The concept has turned: whoever trains on the new rows does better by them than the champion."""
-    from retemper.retraining import race, stacks
+    from retemper.retraining import places, race, stacks
     from retemper.retraining.diet import diet_of
 
     course = plan_of(name)
@@ -121,7 +121,7 @@ def test_a_course_learns(name: str, made: Any) -> None:
         return
     ground = made.ground_of("classes")
     course = replace(course, rate=max(1.0, course.rate))
-    own = stacks.places(ground, ground.count, course.rate)
+    own = places.places(ground, ground.count, course.rate)
     found = stacks.train(ground, course, diet_of(ground, course, math.inf), own, 1, made.NO_END)
     tried = race.candidate_of(ground, name, course, found)
     assert tried.new.mean() < ground.losses_new(ground.said_new).mean()

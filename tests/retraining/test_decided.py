@@ -10,7 +10,7 @@ import pytest
 from tests.retraining.made import TARGETS, ground_of, past_of, table
 
 from retemper.core.gate_records import Gate, GateTest
-from retemper.retraining.decided import judged, with_decision
+from retemper.retraining.decided import judged, serves_both, with_decision
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.past import OldRows, Past
 from retemper.retraining.stacks import Trained
@@ -88,3 +88,29 @@ def test_intervals_and_sets_are_of_errors_on_rows_that_were_not_seen() -> None:
             assert decision.intervals is not None and decision.sets is None
         else:
             assert decision.sets is not None and decision.intervals is None
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_one_model_serves_both_sides_only_where_a_run_gains_on_new_rows_and_loses_no_old_ones(
+    target: str,
+) -> None:
+    ground = ground_of(target)
+    near_new, near_old = better(ground, 0.3)
+
+    def run(new: Floats, old: Floats) -> Trained:
+        return Trained(ground.grown, new, old, 0.0, 0.0)
+
+    assert serves_both(ground, [run(near_new, ground.said_old)])
+    forgetful, idle = run(near_new, ground.said_old[::-1]), run(ground.said_new, near_old)
+    assert not serves_both(ground, [forgetful, idle])
+    assert not serves_both(ground, [])
+    alone = ground_of(target, past=Past.none(ground.new))
+    assert not serves_both(alone, [run(near_new, alone.said_old)])
+
+
+def test_where_one_model_serves_both_a_loss_on_old_rows_has_a_say_in_the_choice_and_not_at_the_gate() -> None:
+    ground = replace(ground_of("classes"), concept_drift=True)
+    assert not ground.old_counts and ground.known_to_be_served().old_counts and not ground.served
+    said = better(ground, 0.3)[0], ground.said_old[::-1]
+    found = judged(ground.known_to_be_served(), ground.grown, said)
+    assert found.promoted and not all(test.passed for test in found.tests)

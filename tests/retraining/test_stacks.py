@@ -16,7 +16,7 @@ from retemper.retraining.diet import diet_of
 from retemper.retraining.folds import NEVER
 from retemper.retraining.gate_models import cost_of
 from retemper.retraining.ground import Ground
-from retemper.retraining.places import Place, places, places_to_serve
+from retemper.retraining.places import Place, heaviest, places, places_to_serve
 from retemper.retraining.sight import Sight
 from retemper.retraining.stacks import Trained, train, work_of
 from retemper.training.stack import Layout
@@ -128,7 +128,7 @@ def test_the_heaviest_part_comes_first() -> None:
     ground = ground_of("classes", parts=3)
     parts = ground.champion.parts
     weighted = tuple(replace(part, weight=w) for part, w in zip(parts, (0.2, 0.5, 0.3), strict=True))
-    heavy = stacks.heaviest(replace(ground, grown=replace(ground.grown, parts=weighted)))
+    heavy = heaviest(replace(ground, grown=replace(ground.grown, parts=weighted)))
     assert [part.weight for part in heavy] == [0.5, 0.3, 0.2]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,10 +17,12 @@ from retemper.data.whole_units import groups_of
 from retemper.evaluation.conformal import LEAST_ROWS, Quantiles, class_scores, fit_intervals
 from retemper.evaluation.decision import Decision
 from retemper.evaluation.difficulty import features_of, kinds_for
+from retemper.evaluation.metrics import main_metric
 from retemper.evaluation.paired_metrics import PairedRows
 from retemper.retraining.gate import gate
 from retemper.retraining.gate_models import cost_of, slices_of
 from retemper.retraining.gate_options import GateOptions
+from retemper.retraining.gate_tests import LIKELY, better, no_harm
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.in_spells import spells_of
 from retemper.retraining.stacks import Trained
@@ -93,6 +96,30 @@ def judged(ground: Ground, challenger: Model, honest: tuple[Floats, Floats]) -> 
         GateOptions.checked(rules),
         both,
     )
+
+
+def serves_both(ground: Ground, runs: Sequence[Trained]) -> bool:
+    """Whether one model serves new rows and old ones, though concept drift is seen.
+
+    Inputs may go to where the champion knows little; then the same answers have other targets, yet one law holds, and
+    who learns it from both sides need not forget. So where a run that met both is proved better on new rows and is not
+    even likely to be worse on old ones, a model that forgets them is no cure to choose.
+
+    Args:
+        ground: the rows.
+        runs: that met rows of both sides.
+    """
+    if not len(ground.y_old):
+        return False
+    metric = ground.options.metric or main_metric(ground.grown.task)
+    for own in runs:
+        said = (ground.said_new, own.new), (ground.said_old, ground.among_known(own.old))
+        new = Side(ground.new, ground.y_new, ground.weight_new, said[0]).paired(ground, own.model)
+        old = Side(ground.past.judges, ground.y_old, ground.weight_old, said[1]).paired(ground, own.model)
+        better_on_new = better(metric, new, GateOptions().alpha).passed
+        if better_on_new and no_harm("old", metric, old, LIKELY).passed:
+            return True
+    return False
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,8 @@ SELDOM = ("ewc", "gdumb", "new_search", "nothing", "shrink_and_perturb")
 FULL_RATE = 1.0
 """``auto`` goes at the champion's own rate at least: too far does no harm, since how much of the way is kept is found
 afterwards (along.py)."""
+BOTH_SIDES = "old and new rows"
+"""The kind of courses that learn from old rows as from new ones."""
 ANEW = "anew"
 """The kind of courses that show nothing in a short run."""
 
@@ -143,4 +145,4 @@ def kind_of(plan: Plan) -> str:
         return "outputs"
     if plan.start == "fresh":
         return ANEW
-    return "old and new rows" if plan.uses_old and plan.moves == "all" else "new rows"
+    return BOTH_SIDES if plan.uses_old and plan.moves == "all" else "new rows"

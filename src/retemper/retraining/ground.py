@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -40,6 +41,7 @@ class Ground:
         old_folds: [old rows] see :func:`retemper.retraining.folds.dealt_old`.
         options: what the person said.
         concept_drift: the same inputs now have other targets: a cured model must lose on old rows.
+        served: concept drift or not, one model serves new rows and old ones, so that losing the old ones is no cure.
         same_world: neither drift nor harm is seen: old rows that the champion has not seen ask what new ones ask.
     """
 
@@ -52,6 +54,7 @@ class Ground:
     options: RetrainOptions
     concept_drift: bool = False
     same_world: bool = False
+    served: bool = False
 
     @classmethod
     def of(
@@ -64,10 +67,16 @@ class Ground:
         old = dealt_old(past, grown.schema, new, folds, options.seed)
         return cls(champion, grown, new, past, folds, old, options)
 
+    def known_to_be_served(self) -> Ground:
+        """The same with ``served``; what was worked out of the rows stays."""
+        own = copy(self)
+        object.__setattr__(own, "served", True)
+        return own
+
     @property
     def old_counts(self) -> bool:
-        """Whether a loss on old rows speaks against a challenger."""
-        return self.options.gate == "strict" or not self.concept_drift
+        """Whether a loss on old rows speaks against a challenger in the choice."""
+        return self.options.gate == "strict" or self.served or not self.concept_drift
 
     @property
     def count(self) -> int:

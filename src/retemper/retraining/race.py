@@ -15,7 +15,7 @@ from retemper.retraining.along import along
 from retemper.retraining.calibrated import calibrated
 from retemper.retraining.course import Course, Plan, Recalibration
 from retemper.retraining.diet import diet_of
-from retemper.retraining.entrants import by_kind, entrants, kind_of
+from retemper.retraining.entrants import BOTH_SIDES, by_kind, entrants, kind_of
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.places import Place, heaviest, places, places_to_serve
 from retemper.retraining.recalibrated import recalibrated
@@ -25,7 +25,7 @@ CLEARLY = 2.0
 """Standard errors by which a short run must do better than those before it to take their place."""
 HARDLY = 1.0
 """The same of what ran in full: of those that do alike the one that keeps most of the past is chosen."""
-ORDER = ("old and new rows", "outputs", "anew", "new rows")
+ORDER = (BOTH_SIDES, "outputs", "anew", "new rows")
 ANEW_SHARE = 0.5
 """A fresh start runs in full where its part of the purse pays at least half of a training from scratch."""
 OLD_ROWS = 20

@@ -30,8 +30,8 @@ from retemper.evaluation.metrics import main_metric
 from retemper.retraining import demands, race
 from retemper.retraining.before import Before, drift_of, harm_of
 from retemper.retraining.course import Course, NewSearch, Plan
-from retemper.retraining.decided import judged, with_decision
-from retemper.retraining.entrants import judged_by_fewer, plans
+from retemper.retraining.decided import judged, serves_both, with_decision
+from retemper.retraining.entrants import BOTH_SIDES, judged_by_fewer, kind_of, plans
 from retemper.retraining.folds import FEWEST_FOLDS, NEVER, units_of
 from retemper.retraining.forgetting import forgotten, so_far, unjudged
 from retemper.retraining.ground import Floats, Ground
@@ -195,13 +195,15 @@ def _race(ground: Ground, tools: Tools, wanted: dict[str, Plan], purse: Purse) -
 
     candidates: list[Candidate] = tools.told("race", racing)
 
-    def finishing() -> tuple[list[Candidate], str, str]:
+    def finishing() -> tuple[tuple[Ground, list[Candidate]], str, str]:
         found = race.full_runs(ground, wanted, candidates, purse)
         if not (found or candidates):
-            return found, "fail", "No strategy trained to finite outputs."
-        return found, "pass", _last_words(ground, race.chosen(ground, candidates, found), purse)
+            return (ground, found), "fail", "No strategy trained to finite outputs."
+        own = _served(ground, found)
+        return (own, found), "pass", _last_words(own, race.chosen(own, candidates, found), purse)
 
-    full: list[Candidate] = tools.told("challenger", finishing)
+    full: list[Candidate]
+    ground, full = tools.told("challenger", finishing)
     if not (full or candidates):
         return None
     winner = race.chosen(ground, candidates, full)
@@ -210,6 +212,12 @@ def _race(ground: Ground, tools: Tools, wanted: dict[str, Plan], purse: Purse) -
     honest = race.honest(ground, wanted, candidates, full, purse)
     model = with_decision(ground, winner.trained)
     return Challenge(ground, winner, model, honest, [*runs, (winner, CHALLENGER)], ground.folds != NEVER)
+
+
+def _served(ground: Ground, full: list[Candidate]) -> Ground:
+    """The ground with what runs in full tell of it: does one model serve both sides?"""
+    both = [own.trained for own in full if kind_of(own.plan) == BOTH_SIDES]
+    return ground.known_to_be_served() if ground.concept_drift and serves_both(ground, both) else ground
 
 
 def _search(ground: Ground, tools: Tools, purse: Purse) -> Challenge:
