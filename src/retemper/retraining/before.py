@@ -16,7 +16,6 @@ from retemper.core.drift_records import Drift
 from retemper.core.harm_records import Harm, Standing
 from retemper.core.progress import Reporter
 from retemper.data.cells import as_words
-from retemper.data.whole_units import groups_of
 from retemper.evaluation.metrics import main_metric
 from retemper.retraining.folds import NEVER
 from retemper.retraining.ground import MOST_ROWS, Ground, drawn
@@ -28,7 +27,7 @@ from retemper.retraining.past import Past
 from retemper.retraining.pictures import pictures_of
 from retemper.retraining.places import judged_beside
 from retemper.retraining.race import Purse
-from retemper.retraining.sight import weights_of
+from retemper.retraining.sight import groups_in, weights_of
 from retemper.retraining.since import since_when
 from retemper.retraining.stacks import work_of
 from retemper.retraining.two_samples.compare import FAMILY, compare
@@ -91,7 +90,6 @@ class Before:
                 1, keepdims=True
             )
         y = model.target_codec.encode(frame[model.target]) if labels else None
-        name = model.schema.group
         preparer = self.grown.model.preparer
         return Rows.of(
             model.task,
@@ -100,7 +98,7 @@ class Before:
             features=preparer.encoded(preparer.transform(frame), places=False),
             called=model.decision.codes(outputs) if model.classes else None,
             weight=weights_of(model, frame),
-            group=groups_of(frame[name], name) if name is not None and name in frame.columns else None,
+            group=groups_in(model, frame),
         )
 
     def purse(self, ground: Ground, budget: Budget, workers: int, reporter: Reporter) -> Purse:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from retemper.bundle.model import Model
 from retemper.core.gate_records import Gate
 from retemper.data.inputs import Inputs
-from retemper.data.whole_units import groups_of
 from retemper.evaluation.conformal import LEAST_ROWS, Quantiles, class_scores, fit_intervals
 from retemper.evaluation.decision import Decision
 from retemper.evaluation.difficulty import features_of, kinds_for
@@ -25,6 +24,7 @@ from retemper.retraining.gate_options import GateOptions
 from retemper.retraining.gate_tests import LIKELY, better, no_harm
 from retemper.retraining.ground import Floats, Ground
 from retemper.retraining.in_spells import spells_of
+from retemper.retraining.sight import groups_in
 from retemper.retraining.stacks import Trained
 
 
@@ -67,18 +67,15 @@ def judged(ground: Ground, challenger: Model, honest: tuple[Floats, Floats]) -> 
     Where neighbouring rows go together, their order tells of the present what rows out of it can't: then the new ones
     judge alone, in batches (in_spells.py).
     """
-    options, (new, old) = ground.options, honest
+    options = ground.options
     rules = {
         "metric": options.metric,
         "margin_points": options.margin_points,
         "strict": options.gate == "strict",
     }
-    rows = Side(ground.new, ground.y_new, ground.weight_new, (ground.said_new, new))
-    past = Side(
-        ground.past.judges, ground.y_old, ground.weight_old, (ground.said_old, ground.among_known(old))
-    )
+    rows, past = sides(ground, honest)
     single = replace(past, weight=ground.plain_weight_old)
-    gain = ground.losses_new(ground.said_new) - ground.losses_new(new)
+    gain = ground.losses_new(ground.said_new) - ground.losses_new(honest[0])
     spells = spells_of(ground.new, ground.champion.schema, ground.y_new, gain, options.seed)
     named = slices_of(ground.champion, ground.new, options.slices)
     counted = ground.weight_new > 0
@@ -113,13 +110,20 @@ def serves_both(ground: Ground, runs: Sequence[Trained]) -> bool:
         return False
     metric = ground.options.metric or main_metric(ground.grown.task)
     for own in runs:
-        said = (ground.said_new, own.new), (ground.said_old, ground.among_known(own.old))
-        new = Side(ground.new, ground.y_new, ground.weight_new, said[0]).paired(ground, own.model)
-        old = Side(ground.past.judges, ground.y_old, ground.weight_old, said[1]).paired(ground, own.model)
+        new, old = (side.paired(ground, own.model) for side in sides(ground, (own.new, own.old)))
         better_on_new = better(metric, new, GateOptions().alpha).passed
         if better_on_new and no_harm("old", metric, old, LIKELY).passed:
             return True
     return False
+
+
+def sides(ground: Ground, said: tuple[Floats, Floats]) -> tuple[Side, Side]:
+    """New rows, and old ones that judge, with what the champion and another model say of them."""
+    new, old = said
+    return (
+        Side(ground.new, ground.y_new, ground.weight_new, (ground.said_new, new)),
+        Side(ground.past.judges, ground.y_old, ground.weight_old, (ground.said_old, ground.among_known(old))),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,8 +162,5 @@ class Side:
             alike = challenger.classes == ground.grown.classes
             called = challenger.decision.codes(self.said[1]) if alike else self.said[1].argmax(axis=1)
             calls = ground.champion.decision.codes(self.said[0]), called
-        group = None
-        name = ground.champion.schema.group
-        if name is not None and name in self.frame.columns:
-            group = groups_of(self.frame[name], name)
+        group = groups_in(ground.champion, self.frame)
         return PairedRows.of(ground.grown.task, self.y, *self.said, calls, self.weight, group)
